@@ -1,0 +1,395 @@
+//! The campaign actor: the only author of what becomes of letters.
+//!
+//! ```text
+//!  list ◀─ Invite ─┐                    ┌─▶ courier 1 ─┐
+//!  list ── Invited ▶ ledger ─▶ ready ───┼─▶ courier 2 ─┼─▶ Delivered ─▶ Settled / Deferred
+//!  directory ◀─ LookUp / Fetched ▶      └─▶ courier n ─┘
+//! ```
+//!
+//! Who writes to me: lists (one answer to one question), the directory (likewise), couriers (one
+//! verdict a letter), the Engine (permits), one armed alarm. A letter is *started* only for a free
+//! courier, at the pace, round-robin over the campaigns that are ready; its final dot waits for
+//! the record of the start. What I hold besides the machine can be asked for again at start.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::{mpsc, oneshot};
+
+use super::context::Context;
+use super::delivery::{Delivered, Job, Sheet};
+use super::receipt::Part;
+use super::runner::Runner;
+use crate::domain::campaign::{
+    CampaignEvent, CampaignRefusal, Campaigns, CampaignsImage, Header, NextLetter, Settlement, Skip, Status,
+    Verb,
+};
+use crate::domain::directory::Props;
+use crate::domain::list::Invitee;
+use crate::domain::record;
+use crate::domain::{CampaignId, Email, Go, ListId, Millis, PersonId};
+
+mod flow;
+mod requests;
+
+/// A letter's recipient, just fetched.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The ledger's row.
+    pub row: u32,
+    /// Whose letter.
+    pub person: PersonId,
+    /// Where to.
+    pub email: Option<Email>,
+    /// The address, hashed.
+    pub address: u64,
+    /// Why not, if so.
+    pub away: Option<Skip>,
+    /// The contact's properties, for the template.
+    pub props: Props,
+}
+
+/// Reads the campaigns without changing them.
+pub type ReadCampaigns = Box<dyn FnOnce(&Campaigns) + Send>;
+
+/// Where a made campaign's status is put before the part is done: id, status, fields that differ.
+pub type CreatedSlot = Arc<Mutex<Option<(Status, Option<Millis>, Vec<&'static str>)>>>;
+
+/// Where a verb's refusal is put before the part is done.
+pub type VerbSlot = Arc<Mutex<Option<CampaignRefusal>>>;
+
+/// What may be asked of the campaign actor.
+pub enum CampaignMessage {
+    /// A restock leads to a rule campaign; the part is done when that is durable.
+    Restocked {
+        /// What the campaign is.
+        header: Header,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that adds.
+        added: u32,
+        /// Somebody waits for it, or nobody (at start).
+        part: Option<Part>,
+    },
+    /// The part is done when all that was said before is durable.
+    Fence(Part),
+    /// A campaign made by hand.
+    Create(Header, CreatedSlot, Part),
+    /// A list was told of a campaign made by hand, and this is its audience.
+    Begun {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The last ordinal.
+        upto: u32,
+        /// How many.
+        added: u32,
+    },
+    /// A stretch of an audience.
+    Invited {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Who, in join order.
+        people: Vec<Invitee>,
+        /// Nobody comes after them.
+        last: bool,
+    },
+    /// All of an audience that was handed over before the restart.
+    InvitedAgain {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Who, in join order.
+        people: Vec<Invitee>,
+        /// Nobody comes after them.
+        last: bool,
+    },
+    /// Recipients of letters, just looked up.
+    Fetched(CampaignId, Vec<Prepared>),
+    /// Somebody may no longer be mailed: in these campaigns, or in all.
+    Note {
+        /// Which; `None` for all.
+        campaigns: Option<Vec<CampaignId>>,
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: Skip,
+        /// Done when noted and durable.
+        part: Part,
+    },
+    /// A verb on a campaign.
+    Verb(CampaignId, Verb, VerbSlot, Part),
+    /// A letter came back.
+    Delivered(Delivered),
+    /// The alarm rings; only the newest counts.
+    Alarm(u64),
+    /// A question.
+    Read(ReadCampaigns),
+    /// The state for a snapshot.
+    Image(oneshot::Sender<CampaignsImage>),
+    /// Takes up what the restart left open.
+    Resume,
+    /// Starts nothing more; answers when nothing is on the wire.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The actor.
+pub struct CampaignActor(pub Arc<Context>);
+
+/// What it is started with: the recovered machine and the couriers.
+pub struct CampaignArgs {
+    /// The machine.
+    pub campaigns: Campaigns,
+    /// One channel for each courier.
+    pub couriers: Vec<mpsc::Sender<Job>>,
+}
+
+/// Its state.
+pub struct CampaignState {
+    campaigns: Campaigns,
+    couriers: Vec<mpsc::Sender<Job>>,
+    idle: Vec<usize>,
+    /// Campaigns that may have letters to start, each once.
+    ready: VecDeque<CampaignId>,
+    runners: BTreeMap<CampaignId, Runner>,
+    alarm: u64,
+    alarm_at: Option<Millis>,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+impl CampaignState {
+    /// Records and applies an event; the part is done when it is durable.
+    fn write(&mut self, context: &Context, event: &CampaignEvent, at: Millis, part: Option<Part>) {
+        self.campaigns.apply(event, at);
+        let record = record::of_campaign(context.stamp(self.campaigns.seq(), at), event);
+        match part {
+            Some(part) => context.append(record, part),
+            None => context.append_quiet(record),
+        }
+    }
+
+    /// Starts letters while there is a free courier, the pace allows it and the disk has room.
+    fn pump(&mut self, context: &Context, myself: &ActorRef<CampaignMessage>) {
+        let at = context.clock.now();
+        let mut wait: Option<Millis> = None;
+        let mut resting = 0;
+        while self.stopping.is_none() && resting < self.ready.len() && context.log.room() {
+            if self.idle.is_empty() {
+                break;
+            }
+            if let Go::At(then) = self.campaigns.check_pace(at) {
+                wait = Some(then);
+                break;
+            }
+            let Some(id) = self.ready.pop_front() else { break };
+            match self.start_one(context, id, at) {
+                Step::Started => {
+                    resting = 0;
+                    self.ready.push_back(id);
+                }
+                Step::Wait(then) => {
+                    wait = Some(wait.map_or(then, |other| other.min(then)));
+                    self.ready.push_back(id);
+                    resting += 1;
+                }
+                Step::Dry => {
+                    if let Some(runner) = self.runners.get_mut(&id) {
+                        runner.in_line = false;
+                    }
+                }
+            }
+        }
+        if !context.log.room() {
+            wait = Some(at.plus(1000));
+        }
+        let due = self.runners.values().filter_map(|runner| runner.wake).min();
+        if let Some(then) = [wait, due].into_iter().flatten().min() {
+            self.arm(context, myself, then.max(at.plus(1)));
+        }
+        self.stopped();
+    }
+
+    /// One letter of one campaign.
+    fn start_one(&mut self, context: &Context, id: CampaignId, at: Millis) -> Step {
+        loop {
+            let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.is_sending()) else {
+                return Step::Dry;
+            };
+            if let Go::At(then) = campaign.pace.check(campaign.header.rate, at) {
+                return Step::Wait(then);
+            }
+            let Some(runner) = self.runners.get_mut(&id) else { return Step::Dry };
+            let Some(next) = runner.ready.pop_front() else {
+                self.feed(context, id);
+                return Step::Dry;
+            };
+            let renotify = context.settings.renotify_after_ms;
+            match self.campaigns.decide_letter(id, next.row, next.away, next.address, renotify, at) {
+                NextLetter::Gone => {}
+                NextLetter::Skip(event) => self.write(context, &event, at, None),
+                NextLetter::Start(event) => {
+                    let Some(email) = next.email.clone() else { continue };
+                    let Some(courier) = self.idle.pop() else { return Step::Dry };
+                    let (durable, gate) = oneshot::channel();
+                    let part = Part::new(move |all| {
+                        let _ = durable.send(all);
+                    });
+                    self.write(context, &event, at, Some(part));
+                    let Some(sheet) = self.sheet(context, id) else { return Step::Dry };
+                    let job = Job { campaign: id, sheet, recipient: next, email, gate, date: at };
+                    if let Some(Err(error)) = self.couriers.get(courier).map(|to| to.try_send(job)) {
+                        tracing::error!(courier, "a courier that is idle takes no letter: {error}");
+                        context.fatal.end("a courier died");
+                    }
+                    self.low(context, id);
+                    return Step::Started;
+                }
+            }
+        }
+    }
+
+    /// The campaign's part of every letter, made once.
+    fn sheet(&mut self, context: &Context, id: CampaignId) -> Option<Arc<Sheet>> {
+        let campaign = self.campaigns.get(id)?;
+        let runner = self.runners.get_mut(&id)?;
+        let sheet = runner.sheet.get_or_insert_with(|| Arc::new(Sheet::new(context, &campaign.header)));
+        Some(Arc::clone(sheet))
+    }
+
+    /// A letter came back.
+    fn delivered(&mut self, context: &Context, back: Delivered) {
+        use crate::mail::Verdict;
+        let at = context.clock.now();
+        self.idle.push(back.courier);
+        let (id, person) = (back.campaign, back.person);
+        let Some((_, row)) = self.campaigns.get(id).and_then(|c| c.ledger.find(person)) else { return };
+        let ordinal = row.ordinal;
+        let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
+        let event = match back.verdict {
+            Verdict::Sent { .. } => settled(Settlement::Sent),
+            Verdict::Failed { reply } => settled(Settlement::Failed { reply }),
+            Verdict::Doubt { reply } if self.resends(id) => {
+                self.campaigns.decide_deferral(id, person, reply, at)
+            }
+            Verdict::Doubt { reply } => settled(Settlement::Doubt { reply }),
+            Verdict::Deferred { reply, .. } => self.campaigns.decide_deferral(id, person, reply, at),
+        };
+        let sent = matches!(&event, CampaignEvent::Settled { settlement: Settlement::Sent, .. });
+        self.write(context, &event, at, None);
+        if sent && context.settings.leave_after_send {
+            self.leave_list(context, id, person);
+        }
+        if self.campaigns.get(id).is_some_and(|campaign| campaign.is_done() || campaign.ledger.next_due().is_some()) {
+            self.feed(context, id);
+        }
+    }
+
+    /// True when the campaign sends letters in doubt again.
+    fn resends(&self, id: CampaignId) -> bool {
+        use crate::domain::campaign::OnDoubt;
+        self.campaigns.get(id).is_some_and(|campaign| campaign.header.on_doubt == OnDoubt::Resend)
+    }
+
+    /// Arms the alarm, unless it rings early enough already.
+    fn arm(&mut self, context: &Context, myself: &ActorRef<CampaignMessage>, then: Millis) {
+        if self.alarm_at.is_some_and(|at| at <= then) {
+            return;
+        }
+        self.alarm += 1;
+        self.alarm_at = Some(then);
+        let (clock, myself, generation) = (context.clock.clone(), myself.clone(), self.alarm);
+        tokio::spawn(async move {
+            clock.sleep_until(then).await;
+            // Gone only when the engine is.
+            let _ = myself.cast(CampaignMessage::Alarm(generation));
+        });
+    }
+
+    /// Nothing is on the wire any more: the stop may go on.
+    fn stopped(&mut self) {
+        if self.idle.len() == self.couriers.len()
+            && let Some(reply) = self.stopping.take()
+        {
+            // Whoever asked may have gone on without us.
+            let _ = reply.send(());
+            let (never, _) = oneshot::channel();
+            self.stopping = Some(never);
+        }
+    }
+}
+
+/// What came of trying to start a letter.
+enum Step {
+    /// A letter goes.
+    Started,
+    /// The campaign's own pace says not before this.
+    Wait(Millis),
+    /// Nothing to start at the moment.
+    Dry,
+}
+
+impl Actor for CampaignActor {
+    type Msg = CampaignMessage;
+    type State = CampaignState;
+    type Arguments = CampaignArgs;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<CampaignMessage>,
+        args: CampaignArgs,
+    ) -> Result<CampaignState, ActorProcessingErr> {
+        Ok(CampaignState {
+            campaigns: args.campaigns,
+            idle: (0..args.couriers.len()).rev().collect(),
+            couriers: args.couriers,
+            ready: VecDeque::new(),
+            runners: BTreeMap::new(),
+            alarm: 0,
+            alarm_at: None,
+            stopping: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<CampaignMessage>,
+        message: CampaignMessage,
+        state: &mut CampaignState,
+    ) -> Result<(), ActorProcessingErr> {
+        let context = &*self.0;
+        match message {
+            CampaignMessage::Restocked { header, upto, added, part } => {
+                state.restocked(context, header, upto, added, part);
+            }
+            CampaignMessage::Fence(part) => context.barrier(part),
+            CampaignMessage::Create(header, slot, part) => state.create(context, header, &slot, part),
+            CampaignMessage::Begun { campaign, upto, added } => state.begun(context, campaign, upto, added),
+            CampaignMessage::Invited { campaign, people, last } => {
+                state.invited(context, campaign, people, last);
+            }
+            CampaignMessage::InvitedAgain { campaign, people, last } => {
+                state.invited_again(context, campaign, people, last);
+            }
+            CampaignMessage::Fetched(campaign, people) => state.fetched(campaign, people),
+            CampaignMessage::Note { campaigns, person, reason, part } => {
+                state.note(context, campaigns, person, reason, part);
+            }
+            CampaignMessage::Verb(id, verb, slot, part) => state.verb(context, id, verb, &slot, part),
+            CampaignMessage::Delivered(back) => state.delivered(context, back),
+            CampaignMessage::Alarm(generation) if generation == state.alarm => state.rung(context),
+            CampaignMessage::Alarm(_) => return Ok(()),
+            CampaignMessage::Read(read) => {
+                read(&state.campaigns);
+                return Ok(());
+            }
+            CampaignMessage::Image(reply) => {
+                drop(reply.send(state.campaigns.image()));
+                return Ok(());
+            }
+            CampaignMessage::Resume => state.resume(context),
+            CampaignMessage::Stop(reply) => state.stopping = Some(reply),
+        }
+        state.pump(context, &myself);
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! How letters come to be ready: invitations from the list, recipients from the directory.
+
+use super::super::directory::DirectoryMessage;
+use super::super::list::ListMessage;
+use super::super::supervisor::SupervisorMessage;
+use super::*;
+
+impl CampaignState {
+    /// Brings a campaign on by one step: fetch, invite, wait, or close.
+    pub(super) fn feed(&mut self, context: &Context, id: CampaignId) {
+        let at = context.clock.now();
+        let window = context.settings.window;
+        let Some(campaign) = self.campaigns.get_mut(id) else { return };
+        let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
+        runner.wake = None;
+        if campaign.status == Status::Scheduled {
+            runner.wake = campaign.header.scheduled;
+            return;
+        }
+        if campaign.status.is_closed() {
+            if campaign.ledger.counts().started == 0 {
+                self.runners.remove(&id);
+            }
+            return;
+        }
+        if !campaign.is_sending() || !runner.resumed {
+            return;
+        }
+        let at_hand = runner.ready.len() + runner.fetching;
+        if at_hand < window {
+            let rows = campaign.ledger.take(at, window - at_hand);
+            if !rows.is_empty() {
+                let people = rows.iter().filter_map(|row| Some((*row, campaign.ledger.row(*row)?.person)));
+                let people: Vec<_> = people.collect();
+                runner.fetching += people.len();
+                context.cast(&context.refs().directory, DirectoryMessage::LookUp(id, people));
+            } else if !runner.all_invited && !runner.inviting {
+                runner.inviting = true;
+                let (list, upto) = (campaign.header.list.clone(), campaign.upto);
+                if context.catalog.default_opt_in(&list) {
+                    let page = DirectoryMessage::Page(id, list, runner.page, upto, window);
+                    context.cast(&context.refs().directory, page);
+                } else {
+                    // One window ahead of what is at hand: the list's record covers many at once.
+                    to_list(context, list, ListMessage::Invite(id, window));
+                }
+            }
+        }
+        if runner.all_invited {
+            campaign.all_invited();
+        }
+        runner.wake = campaign.ledger.next_due();
+        let idle = runner.ready.is_empty() && runner.fetching == 0 && runner.all_invited;
+        if idle && campaign.is_done() {
+            self.close(context, id, at);
+        } else if !runner.ready.is_empty() {
+            self.line_up(id);
+        }
+    }
+
+    /// Less than half a window at hand: fetch more while these go out.
+    pub(super) fn low(&mut self, context: &Context, id: CampaignId) {
+        let half = context.settings.window / 2;
+        if self.runners.get(&id).is_some_and(|runner| runner.ready.len() + runner.fetching <= half) {
+            self.feed(context, id);
+        }
+    }
+
+    /// Puts a campaign in line to start letters.
+    fn line_up(&mut self, id: CampaignId) {
+        if let Some(runner) = self.runners.get_mut(&id)
+            && !runner.in_line
+        {
+            runner.in_line = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Nobody is pending, started or deferred.
+    fn close(&mut self, context: &Context, id: CampaignId, at: Millis) {
+        self.write(context, &CampaignEvent::Closed { id }, at, None);
+        self.runners.remove(&id);
+        if let Some(campaign) = self.campaigns.get(id) {
+            to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
+        }
+    }
+
+    /// Recipients just looked up.
+    pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Prepared>) {
+        let Some(runner) = self.runners.get_mut(&id) else { return };
+        runner.fetching = runner.fetching.saturating_sub(people.len());
+        runner.ready.extend(people);
+        self.line_up(id);
+    }
+
+    /// A stretch of the audience.
+    pub(super) fn invited(&mut self, context: &Context, id: CampaignId, people: Vec<Invitee>, last: bool) {
+        let at = context.clock.now();
+        let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
+            return;
+        };
+        let default_opt_in = context.catalog.default_opt_in(&campaign.header.list);
+        self.take_up(context, id, &people, at);
+        let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
+        runner.inviting = false;
+        runner.all_invited = last;
+        if default_opt_in {
+            runner.page = people.iter().map(|invitee| invitee.ordinal).max().unwrap_or(0).max(runner.page);
+            if people.is_empty() && !last {
+                runner.page += PAGE_STEP;
+            }
+        }
+        self.feed(context, id);
+    }
+
+    /// All that was handed over before a restart.
+    pub(super) fn invited_again(
+        &mut self,
+        context: &Context,
+        id: CampaignId,
+        people: Vec<Invitee>,
+        last: bool,
+    ) {
+        let at = context.clock.now();
+        if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
+            return;
+        }
+        self.take_up(context, id, &people, at);
+        let runner = self.runners.entry(id).or_default();
+        runner.resumed = true;
+        runner.all_invited = last;
+        self.feed(context, id);
+    }
+
+    /// Takes people into the ledger; who has left by now is skipped with that reason.
+    fn take_up(&mut self, context: &Context, id: CampaignId, people: &[Invitee], at: Millis) {
+        if let Some(campaign) = self.campaigns.get_mut(id) {
+            campaign.take_up(people.iter().map(|invitee| (invitee.person, invitee.ordinal)), at);
+        }
+        for gone in people.iter().filter(|invitee| !invitee.here) {
+            let row = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(gone.person));
+            // A newer place of the same person is another invitation.
+            if row.is_some_and(|(_, row)| row.ordinal == gone.ordinal)
+                && let Some(event) = self.campaigns.decide_note(id, gone.person, Skip::Left)
+            {
+                self.write(context, &event, at, None);
+            }
+        }
+    }
+
+    /// The alarm: deferred letters fall due, campaigns come to their time.
+    pub(super) fn rung(&mut self, context: &Context) {
+        self.alarm_at = None;
+        let at = context.clock.now();
+        let due: Vec<CampaignId> = self
+            .runners
+            .iter()
+            .filter(|(_, runner)| runner.wake.is_some_and(|wake| wake <= at))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            if self.campaigns.get(id).is_some_and(|campaign| campaign.status == Status::Scheduled) {
+                self.fall_due(context, id, at);
+            } else {
+                self.feed(context, id);
+            }
+        }
+    }
+
+    /// A scheduled campaign's time has come: its list is asked for its audience. `None` of the
+    /// letters of one that is too late would still be news.
+    pub(super) fn fall_due(&mut self, context: &Context, id: CampaignId, at: Millis) {
+        let Some(campaign) = self.campaigns.get(id) else { return };
+        let scheduled = campaign.header.scheduled.unwrap_or(at);
+        if at.since(scheduled) > self.campaigns.retry().max_age_ms {
+            self.write(context, &CampaignEvent::Expired(id), at, None);
+            self.runners.remove(&id);
+            return;
+        }
+        if let Some(runner) = self.runners.get_mut(&id) {
+            runner.wake = None;
+        }
+        self.begin(context, id);
+    }
+
+    /// Asks a list for the audience of a campaign made by hand.
+    pub(super) fn begin(&mut self, context: &Context, id: CampaignId) {
+        let Some(campaign) = self.campaigns.get(id) else { return };
+        let list = campaign.header.list.clone();
+        if context.catalog.default_opt_in(&list) {
+            context.cast(&context.refs().directory, DirectoryMessage::BeginEverybody(id, list));
+        } else {
+            to_list(context, list, ListMessage::Begin { campaign: id, everybody: None });
+        }
+    }
+
+    /// The list's answer: the campaign opens.
+    pub(super) fn begun(&mut self, context: &Context, id: CampaignId, upto: u32, added: u32) {
+        let at = context.clock.now();
+        let waits = |campaign: &crate::domain::campaign::Campaign| {
+            campaign.started.is_none() && !campaign.status.is_closed()
+        };
+        if !self.campaigns.get(id).is_some_and(waits) {
+            return;
+        }
+        self.write(context, &CampaignEvent::Opened { header: None, id, upto, added }, at, None);
+        self.runners.insert(id, Runner::fresh());
+        self.feed(context, id);
+    }
+
+    /// After a restart: doubt is settled, open campaigns ask for what they were given.
+    pub(super) fn resume(&mut self, context: &Context) {
+        let at = context.clock.now();
+        for event in self.campaigns.decide_doubt(at) {
+            self.write(context, &event, at, None);
+        }
+        let open: Vec<(CampaignId, Status, ListId, bool)> = self
+            .campaigns
+            .open()
+            .map(|campaign| {
+                let header = &campaign.header;
+                (header.id, campaign.status, header.list.clone(), campaign.started.is_some())
+            })
+            .collect();
+        for (id, status, list, started) in open {
+            match status {
+                Status::Scheduled => {
+                    self.runners.insert(id, Runner::fresh());
+                    self.feed(context, id);
+                }
+                _ if !started => {
+                    self.runners.insert(id, Runner::fresh());
+                    if status == Status::Queued {
+                        self.begin(context, id);
+                    }
+                }
+                _ if context.catalog.default_opt_in(&list) => {
+                    // Its pages are simply walked again; the ledger knows whom it has.
+                    self.runners.insert(id, Runner::fresh());
+                    self.feed(context, id);
+                }
+                _ => {
+                    self.runners.insert(id, Runner::default());
+                    to_list(context, list, ListMessage::InviteAgain(id));
+                }
+            }
+        }
+    }
+
+    /// The setting `after_send = "leave"`: who was mailed leaves the list.
+    pub(super) fn leave_list(&self, context: &Context, id: CampaignId, person: PersonId) {
+        use super::super::engine::leave_after_send;
+        if let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.header.rule) {
+            leave_after_send(context, person, &campaign.header.list);
+        }
+    }
+}
+
+/// Numbers passed over when a page of everybody held nobody.
+const PAGE_STEP: u32 = 4096;
+
+/// A message to a list, by way of the supervisor.
+pub(super) fn to_list(context: &Context, list: ListId, message: ListMessage) {
+    context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, message));
+}

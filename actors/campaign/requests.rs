@@ -1,0 +1,145 @@
+//! What is asked of campaigns from outside: restocks, campaigns by hand, verbs, notes.
+
+use super::super::list::ListMessage;
+use super::flow::to_list;
+use super::*;
+
+impl CampaignState {
+    /// A restock leads to the campaign of its SKU and day.
+    pub(super) fn restocked(
+        &mut self,
+        context: &Context,
+        header: Header,
+        upto: u32,
+        added: u32,
+        part: Option<Part>,
+    ) {
+        let at = context.clock.now();
+        let id = header.id;
+        if self.campaigns.collides(&header) {
+            return self.beside(context, header, part, at);
+        }
+        let Some(event) = self.campaigns.decide_restock(&header, upto, added) else {
+            if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
+                to_list(context, header.list, ListMessage::Close(id));
+            }
+            return part.into_iter().for_each(|part| context.barrier(part));
+        };
+        self.write(context, &event, at, part);
+        let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
+        runner.all_invited = false;
+        self.feed(context, id);
+    }
+
+    /// The rule's key is held by a campaign of another list: the rule opens its own beside it.
+    fn beside(&mut self, context: &Context, header: Header, part: Option<Part>, at: Millis) {
+        tracing::warn!(campaign.key = header.key, "the rule's key is taken by another list; it opens its own");
+        to_list(context, header.list.clone(), ListMessage::Close(header.id));
+        let key = format!("{}#{}", header.key.unwrap_or_default(), header.list);
+        let id = context.secrets.campaign(&key);
+        let header = Header { id, key: Some(key), day: None, ..header };
+        if self.campaigns.get(id).is_some() {
+            return part.into_iter().for_each(|part| context.barrier(part));
+        }
+        self.write(context, &CampaignEvent::Scheduled(header), at, part);
+        self.begin(context, id);
+    }
+
+    /// A campaign made by hand; the same key again answers with the one there is.
+    pub(super) fn create(&mut self, context: &Context, header: Header, slot: &CreatedSlot, part: Part) {
+        let at = context.clock.now();
+        let id = header.id;
+        if let Some(held) = self.campaigns.get(id) {
+            let differs = mismatch(&held.header, &header);
+            *slot.lock() = Some((held.status, held.header.scheduled, differs));
+            return context.barrier(part);
+        }
+        let scheduled = header.scheduled;
+        let status = if scheduled.is_some() { Status::Scheduled } else { Status::Queued };
+        *slot.lock() = Some((status, scheduled, Vec::new()));
+        self.write(context, &CampaignEvent::Scheduled(header), at, Some(part));
+        self.runners.insert(id, Runner::fresh());
+        if scheduled.is_some() {
+            self.feed(context, id);
+        } else {
+            self.begin(context, id);
+        }
+    }
+
+    /// A verb on a campaign.
+    pub(super) fn verb(&mut self, context: &Context, id: CampaignId, verb: Verb, slot: &VerbSlot, part: Part) {
+        let at = context.clock.now();
+        match self.campaigns.decide_verb(id, verb) {
+            Err(refusal) => {
+                *slot.lock() = Some(refusal);
+                part.done();
+            }
+            Ok(None) => context.barrier(part),
+            Ok(Some(event)) => {
+                self.write(context, &event, at, Some(part));
+                if matches!(verb, Verb::Cancel) {
+                    if let Some(campaign) = self.campaigns.get(id) {
+                        to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
+                    }
+                    if let Some(runner) = self.runners.get_mut(&id) {
+                        runner.ready.clear();
+                    }
+                }
+                if matches!(verb, Verb::RetryFailed | Verb::ResendDoubt) {
+                    // Nobody new is invited by this.
+                    let runner = self.runners.entry(id).or_insert_with(|| Runner {
+                        all_invited: true,
+                        ..Runner::fresh()
+                    });
+                    runner.inviting = false;
+                }
+                if matches!(verb, Verb::Resume)
+                    && self.campaigns.get(id).is_some_and(|campaign| campaign.status == Status::Queued)
+                {
+                    return self.begin(context, id);
+                }
+                self.feed(context, id);
+            }
+        }
+    }
+
+    /// Somebody may no longer be mailed; from here on no letter of theirs starts.
+    pub(super) fn note(
+        &mut self,
+        context: &Context,
+        campaigns: Option<Vec<CampaignId>>,
+        person: PersonId,
+        reason: Skip,
+        part: Part,
+    ) {
+        let at = context.clock.now();
+        let campaigns =
+            campaigns.unwrap_or_else(|| self.campaigns.open().map(|campaign| campaign.header.id).collect());
+        for id in campaigns {
+            if let Some(event) = self.campaigns.decide_note(id, person, reason) {
+                self.write(context, &event, at, Some(part.split()));
+                self.low(context, id);
+            }
+        }
+        part.done();
+    }
+}
+
+/// The fields in which a repeated request differs from the campaign it made.
+fn mismatch(held: &Header, asked: &Header) -> Vec<&'static str> {
+    let mut fields = Vec::new();
+    let mut note = |differs: bool, field| {
+        if differs {
+            fields.push(field);
+        }
+    };
+    note(held.name != asked.name, "name");
+    note(held.list != asked.list, "list");
+    note(held.template != asked.template, "template");
+    note(held.props != asked.props, "props");
+    note(held.from != asked.from, "from");
+    note(held.subject != asked.subject, "subject");
+    note(held.scheduled != asked.scheduled, "sendAt");
+    note(held.on_doubt != asked.on_doubt, "onDoubt");
+    fields
+}

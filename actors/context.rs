@@ -1,0 +1,214 @@
+//! What every actor holds: the log, the clock, the secrets, the settings, and the others' names.
+//!
+//! Nothing in here is anybody's state. The references are set once, after all actors are spawned
+//! and before the first message.
+
+use std::sync::{Arc, OnceLock};
+
+use ractor::ActorRef;
+use tokio::sync::watch;
+
+use super::campaign::CampaignMessage;
+use super::directory::DirectoryMessage;
+use super::receipt::Part;
+use super::snapshotter::SnapshotterMessage;
+use super::supervisor::SupervisorMessage;
+use crate::clock::Clock;
+use crate::domain::record::{self, Stamp};
+use crate::domain::{Catalog, Millis, Rate, Retry};
+use crate::mail::Address;
+use crate::render::Templates;
+use crate::token::Secrets;
+use crate::wal::{Log, Record};
+
+/// The built-in rule: an accepted restock opens the campaign of its SKU and day.
+#[derive(Debug, Clone)]
+pub struct RuleSettings {
+    /// False: restocks are counted and open nothing.
+    pub enabled: bool,
+    /// The template's key.
+    pub template: String,
+    /// The subject; `{product}` stands for the product's name.
+    pub subject: String,
+    /// Letters in doubt are sent again.
+    pub resend_doubt: bool,
+    /// Each rule campaign's own pace.
+    pub rate: Option<Rate>,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            template: "ecommerce/back-in-stock".to_owned(),
+            subject: "{product} is back in stock".to_owned(),
+            resend_doubt: false,
+            rate: None,
+        }
+    }
+}
+
+/// What the actors are told about how to behave.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The restock rule.
+    pub rule: RuleSettings,
+    /// Offset of the shop's zone from UTC at an instant, in seconds.
+    pub zone: fn(Millis, &str) -> i32,
+    /// The shop's zone by name (`UTC`).
+    pub zone_name: String,
+    /// The pace over all campaigns.
+    pub rate: Option<Rate>,
+    /// How deferred letters come back.
+    pub retry: Retry,
+    /// Nobody is mailed twice for one SKU within this span by two rule campaigns; 0 is off.
+    pub renotify_after_ms: u64,
+    /// A person who was mailed by a rule campaign leaves its list.
+    pub leave_after_send: bool,
+    /// Letters fetched or in flight in one campaign at most.
+    pub window: usize,
+    /// List actors awake at most.
+    pub lists_awake: usize,
+    /// A list that nobody talks to goes to rest after this.
+    pub rest_after_ms: u64,
+    /// A checkpoint round runs after this much time.
+    pub snapshot_every_ms: u64,
+    /// A checkpoint round runs after this much log.
+    pub snapshot_every_bytes: u64,
+    /// Requests admitted at once.
+    pub permits: usize,
+    /// How long a request waits for its answer.
+    pub deadline_ms: u64,
+    /// How long a stop waits for mail servers' replies.
+    pub stop_wait_ms: u64,
+    /// Idempotency keys remembered at most.
+    pub keys_max: usize,
+    /// Where links in mails lead.
+    pub public_url: String,
+    /// The sender.
+    pub from: Address,
+    /// The shop's name in mails.
+    pub shop_name: String,
+    /// The postal address in the footer.
+    pub postal_address: String,
+}
+
+/// The references of the four single actors.
+#[derive(Debug, Clone)]
+pub struct Refs {
+    /// Routes to lists.
+    pub supervisor: ActorRef<SupervisorMessage>,
+    /// Knows people.
+    pub directory: ActorRef<DirectoryMessage>,
+    /// Sends.
+    pub campaign: ActorRef<CampaignMessage>,
+    /// Checkpoints.
+    pub snapshotter: ActorRef<SnapshotterMessage>,
+}
+
+/// Ends the process: the log failed, or an actor died.
+#[derive(Debug, Clone)]
+pub struct Fatal(watch::Sender<Option<String>>);
+
+impl Fatal {
+    /// Nothing has failed yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// The first reason stays.
+    pub fn end(&self, why: &str) {
+        self.0.send_if_modified(|slot| {
+            let first = slot.is_none();
+            if first {
+                tracing::error!(reason = why, "the engine cannot go on and ends; recovery is the restart");
+                *slot = Some(why.to_owned());
+            }
+            first
+        });
+    }
+
+    /// True once something failed.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Follows it.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<String>> {
+        self.0.subscribe()
+    }
+}
+
+impl Default for Fatal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What every actor holds.
+pub struct Context {
+    /// The log.
+    pub log: Log,
+    /// Time.
+    pub clock: Clock,
+    /// Signing and hashing.
+    pub secrets: Secrets,
+    /// Declared lists.
+    pub catalog: Catalog,
+    /// Templates of mails and pages.
+    pub templates: Arc<Templates>,
+    /// How to behave.
+    pub settings: Settings,
+    /// The way out when all is lost.
+    pub fatal: Fatal,
+    /// The other actors.
+    pub refs: OnceLock<Refs>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Context")
+    }
+}
+
+impl Context {
+    /// The other actors.
+    ///
+    /// # Panics
+    /// When asked before all are spawned: messages start only after that.
+    #[must_use]
+    pub fn refs(&self) -> &Refs {
+        self.refs.get().expect("references are set before the first message is sent")
+    }
+
+    /// Appends a record; the part is done when it is durable.
+    pub fn append(&self, (kind, bytes): (u8, Vec<u8>), part: Part) {
+        self.log.append(Record { kind, version: record::VERSION, bytes }, part.ticket());
+    }
+
+    /// Appends a record that nobody waits for.
+    pub fn append_quiet(&self, (kind, bytes): (u8, Vec<u8>)) {
+        self.log.append_quiet(Record { kind, version: record::VERSION, bytes });
+    }
+
+    /// The part is done when all that was appended before is durable.
+    pub fn barrier(&self, part: Part) {
+        self.log.barrier(part.ticket());
+    }
+
+    /// The stamp of an author's next record.
+    #[must_use]
+    pub fn stamp(&self, seq: u64, at: Millis) -> Stamp {
+        Stamp { seq, at }
+    }
+
+    /// A message to an actor that is gone ends the process: nothing goes on from nothing.
+    pub fn cast<M: ractor::Message>(&self, to: &ActorRef<M>, message: M) {
+        if to.cast(message).is_err() && !self.log.poisoned() {
+            tracing::debug!("a message found its actor gone; the engine is ending");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A courier's task: one connection, one letter at a time, always a verdict.
+//!
+//! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
+//! notice. The courier ends when the campaign actor is gone.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use ractor::ActorRef;
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::campaign::{CampaignMessage, Prepared};
+use super::context::Context;
+use crate::domain::campaign::Header;
+use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
+use crate::mail::{Address, Courier, Letter, Verdict};
+use crate::token::Purpose;
+
+/// The campaign's part of every letter.
+#[derive(Debug)]
+pub struct Sheet {
+    list: ListId,
+    list_name: String,
+    template: String,
+    props: Value,
+    subject: Option<String>,
+    from: Option<Address>,
+}
+
+impl Sheet {
+    /// Made once for a running campaign.
+    #[must_use]
+    pub fn new(context: &Context, header: &Header) -> Self {
+        let props: Value = serde_json::from_str(&header.props).unwrap_or_default();
+        let product = props.get("product_name").and_then(Value::as_str);
+        Self {
+            list: header.list.clone(),
+            list_name: context.catalog.name(&header.list, product),
+            template: header.template.clone(),
+            subject: header.subject.clone(),
+            // The door has checked it.
+            from: header.from.as_deref().and_then(|from| from.parse().ok()),
+            props,
+        }
+    }
+}
+
+/// One letter to deliver.
+pub struct Job {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its part of the letter.
+    pub sheet: Arc<Sheet>,
+    /// The recipient's part.
+    pub recipient: Prepared,
+    /// Where to.
+    pub email: Email,
+    /// True once the record of the start is durable.
+    pub gate: oneshot::Receiver<bool>,
+    /// When the letter was started.
+    pub date: Millis,
+}
+
+/// A letter that came back.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Which courier is free again.
+    pub courier: usize,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Whose letter.
+    pub person: PersonId,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// Delivers what comes through the channel until it closes.
+pub async fn courier(
+    context: Arc<Context>,
+    number: usize,
+    mut courier: Courier,
+    mut jobs: mpsc::Receiver<Job>,
+    campaign: ActorRef<CampaignMessage>,
+) {
+    while let Some(job) = jobs.recv().await {
+        let (id, person) = (job.campaign, job.recipient.person);
+        let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
+        let verdict = delivery.await.unwrap_or_else(|_| {
+            tracing::error!(campaign.id = %id, "making or sending a letter panicked; it is held in doubt");
+            Verdict::Doubt { reply: "the letter could not be handled".to_owned() }
+        });
+        let back = Delivered { courier: number, campaign: id, person, verdict };
+        if campaign.cast(CampaignMessage::Delivered(back)).is_err() {
+            break;
+        }
+    }
+    courier.close().await;
+}
+
+/// Makes and sends one letter.
+async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict {
+    let gate = job.gate;
+    let gate = Box::pin(async move { gate.await.unwrap_or(false) });
+    match letter(context, &job.sheet, &job.recipient, &job.email, job.campaign, job.date) {
+        Ok(letter) => courier.deliver(&letter, gate).await,
+        Err(reply) => Verdict::Failed { reply },
+    }
+}
+
+/// A letter from the campaign's part and the recipient's.
+fn letter(
+    context: &Context,
+    sheet: &Sheet,
+    to: &Prepared,
+    email: &Email,
+    campaign: CampaignId,
+    date: Millis,
+) -> Result<Letter, String> {
+    let settings = &context.settings;
+    let link = |page: &str, token: String| format!("{}/v1/email/{page}?token={token}", settings.public_url);
+    let unsubscribe =
+        link("unsubscribe", context.secrets.sign(Purpose::Unsubscribe, to.person, Some(&sheet.list)));
+    let preferences = link("preferences", context.secrets.sign(Purpose::Preferences, to.person, None));
+    let props = |name: &str| sheet.props.get(name).cloned().unwrap_or_default();
+    let contact: Map<String, Value> = to
+        .props
+        .iter()
+        .map(|(name, value)| (name.clone(), serde_json::from_str(value).unwrap_or_default()))
+        .collect();
+    let mut values = json!({
+        "props": sheet.props,
+        "contact": contact,
+        "list": { "id": sheet.list.as_str(), "name": sheet.list_name },
+        "sku": props("sku"),
+        "product_name": props("product_name"),
+        "unsubscribe_url": unsubscribe,
+        "preferences_url": preferences,
+        "postal_address": settings.postal_address,
+        "shop_name": settings.shop_name,
+    });
+    if let (Some(subject), Some(values)) = (&sheet.subject, values.as_object_mut()) {
+        values.insert("subject".to_owned(), Value::from(subject.as_str()));
+    }
+    let rendered = context.templates.mail(&sheet.template, &values).map_err(|error| error.to_string())?;
+    let from = sheet.from.clone().unwrap_or_else(|| settings.from.clone());
+    let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+    Ok(Letter {
+        message_id: format!("{}@{domain}", context.secrets.message(campaign, to.address)),
+        to: email.as_str().to_owned(),
+        from,
+        reply_to: None,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        list_id: Some(sheet.list.as_str().to_owned()),
+        unsubscribe_url: Some(unsubscribe),
+        date_ms: date.0,
+        envelope_from: None,
+    })
+}

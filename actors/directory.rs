@@ -1,0 +1,371 @@
+//! The directory's actor: the only author of who people are, what they consent to, which keys
+//! were seen.
+//!
+//! Who writes to me: the Engine (bounded by permits), the campaign actor (one look-up a campaign).
+//! What I accept is one record with its whole bag; each list of the bag then writes its own. The
+//! answer waits for all of them.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use super::campaign::{CampaignMessage, Prepared};
+use super::context::Context;
+use super::list::ListMessage;
+use super::receipt::Part;
+use super::supervisor::SupervisorMessage;
+use super::verbs::EventAnswer;
+use crate::domain::campaign::Skip;
+use crate::domain::directory::{
+    ApiKey, Ask, Away, Block, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open,
+    Outcome, Task, Trouble, WhoHashed,
+};
+use crate::domain::list::How;
+use crate::domain::record;
+use crate::domain::{CampaignId, ListId, Millis, PersonId};
+
+/// Reads the directory without changing it.
+pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
+
+/// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
+pub type Ingested = Option<(EventAnswer, Outcome)>;
+
+/// What may be asked of the directory.
+pub enum DirectoryMessage {
+    /// A slice of events; outcomes are put into the slot before the part is done.
+    Ingest {
+        /// In order.
+        items: Vec<Ingest>,
+        /// One outcome for each.
+        slot: Arc<Mutex<Vec<Ingested>>>,
+        /// Done when all is durable.
+        part: Part,
+    },
+    /// Joins and leaves for a person known by number.
+    Memberships {
+        /// Who.
+        person: PersonId,
+        /// How it came.
+        how: How,
+        /// List ids to join or leave.
+        bag: Vec<(String, bool)>,
+        /// The outcome.
+        slot: Arc<Mutex<Vec<Ingested>>>,
+        /// Done when all is durable.
+        part: Part,
+    },
+    /// Somebody who was mailed leaves the list (`after_send = "leave"`).
+    LeaveAfterSend(PersonId, ListId),
+    /// A change about one person; the slot says whether there was anything to change.
+    Ask(Ask, Arc<Mutex<bool>>, Part),
+    /// An address takes no mail, or does again.
+    Suppress(u128, Option<Block>, Part),
+    /// An API key was made.
+    MintKey(ApiKey, Part),
+    /// An API key stops.
+    RevokeKey(String, Part),
+    /// Addresses and consent for letters: row and person.
+    LookUp(CampaignId, Vec<(u32, PersonId)>),
+    /// A page of everybody after a contact number, for a campaign on a list that everybody is on.
+    Page(CampaignId, ListId, u32, u32, usize),
+    /// A campaign on a list that everybody is on begins: the list is told how many that is.
+    BeginEverybody(CampaignId, ListId),
+    /// A question.
+    Read(ReadDirectory),
+    /// The state for a snapshot.
+    Image(oneshot::Sender<DirectoryImage>),
+    /// Sends again what was open when the engine stopped.
+    Resume,
+}
+
+/// The actor.
+pub struct DirectoryActor(pub Arc<Context>);
+
+/// Its state.
+pub struct DirectoryState {
+    directory: Directory,
+    /// Events whose lists have all answered, put here by the log's thread.
+    closed: Arc<Mutex<Vec<u64>>>,
+}
+
+impl DirectoryState {
+    /// Takes the recovered directory.
+    #[must_use]
+    pub fn new(directory: Directory) -> Self {
+        Self { directory, closed: Arc::default() }
+    }
+
+    /// Closes events whose lists have all answered.
+    fn close(&mut self) {
+        let closed = std::mem::take(&mut *self.closed.lock());
+        closed.into_iter().for_each(|event| self.directory.close(event));
+    }
+
+    /// Records and applies an event of ours, and sends its bag on its way.
+    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+        self.directory.apply(event, at);
+        let seq = self.directory.seq();
+        context.append(record::of_directory(context.stamp(seq, at), event), part.split());
+        if let Some((_, open)) = self.directory.open_event(seq) {
+            let open = open.clone();
+            self.send(context, seq, open, part.split());
+        }
+    }
+
+    /// Sends an open event's tasks to its lists; it is closed when all have answered.
+    fn send(&self, context: &Context, event: u64, open: Open, part: Part) {
+        let closed = Arc::clone(&self.closed);
+        let whole = Part::new(move |all| {
+            if all {
+                closed.lock().push(event);
+                part.done();
+            }
+        });
+        for task in open.tasks {
+            let list = match &task {
+                Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
+                Task::Restock(fact) => fact.list.clone(),
+            };
+            let message = ListMessage::Task {
+                event,
+                person: open.person,
+                how: open.how,
+                timestamp: open.timestamp,
+                task,
+                part: whole.split(),
+            };
+            context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, message));
+        }
+        whole.done();
+    }
+
+    /// One event.
+    fn ingest(&mut self, context: &Context, item: &Ingest, part: &Part) -> Ingested {
+        let at = context.clock.now();
+        let DirectoryDecision { events, outcome } = self.directory.decide(item, &context.catalog, at)?;
+        if events.is_empty() {
+            context.barrier(part.split());
+        }
+        for event in &events {
+            self.write(context, event, at, part);
+        }
+        let answer = EventAnswer {
+            stored: outcome.stored,
+            contact_key: self.contact_key(item, &outcome),
+            lists_error: outcome.trouble.as_ref().map(in_words),
+        };
+        Some((answer, outcome))
+    }
+
+    /// `userId`, else `anonymousId`, else the contact's id.
+    fn contact_key(&self, item: &Ingest, outcome: &Outcome) -> Option<String> {
+        let given = item.who.user_id.clone().or_else(|| item.who.anonymous_id.clone());
+        let held = || {
+            let (id, person) = self.directory.person(outcome.person?)?;
+            Some(person.external_id().map_or_else(|| id.to_string(), str::to_owned))
+        };
+        given.or_else(held)
+    }
+
+    /// Joins and leaves for a person known by number.
+    fn memberships(
+        &mut self,
+        context: &Context,
+        person: PersonId,
+        how: How,
+        bag: Vec<(String, bool)>,
+        part: &Part,
+    ) -> Ingested {
+        let (_, held) = self.directory.person(person)?;
+        let email = held.email.clone().map(|email| {
+            let hash = context.secrets.address(&email);
+            (email, hash)
+        });
+        let user_id = held.user_id.as_deref().map(str::to_owned);
+        let who = WhoHashed { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) };
+        let (name, props, key) = (String::new(), Vec::new(), None);
+        let (timestamp, product, restock) = (None, None, None);
+        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock };
+        self.ingest(context, &item, part)
+    }
+
+    /// A change about one person; the campaign actor notes it before it is acknowledged.
+    fn ask(&mut self, context: &Context, ask: &Ask, part: Part) -> bool {
+        let at = context.clock.now();
+        let Some(event) = self.directory.decide_ask(ask) else {
+            context.barrier(part);
+            return false;
+        };
+        let gone = match &event {
+            DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
+            DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
+            _ => None,
+        };
+        self.write(context, &event, at, &part);
+        if let Some((person, reason)) = gone {
+            let note = CampaignMessage::Note { campaigns: None, person, reason, part: part.split() };
+            context.cast(&context.refs().campaign, note);
+        }
+        part.done();
+        true
+    }
+
+    /// Addresses and consent for a window of letters.
+    fn look_up(&self, context: &Context, rows: Vec<(u32, PersonId)>) -> Vec<Prepared> {
+        rows.into_iter().map(|(row, person)| self.prepare(context, row, person)).collect()
+    }
+
+    /// One person, as a letter needs them.
+    fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Prepared {
+        let held = self.directory.person(person);
+        let email = held.and_then(|(_, held)| held.email.clone());
+        let hash = email.as_ref().map(|email| context.secrets.address(email));
+        // Who was merged away lives on under the other number: the letter is theirs.
+        let away = self.directory.away(person, hash).map(skip_of);
+        Prepared {
+            row,
+            person,
+            email,
+            address: hash.unwrap_or_default() as u64,
+            away,
+            props: held.map(|(_, held)| held.props().to_vec()).unwrap_or_default(),
+        }
+    }
+
+    /// A page of everybody with an address, handed to the list, which knows who said no.
+    fn page(&self, context: &Context, campaign: CampaignId, list: ListId, after: u32, upto: u32, most: usize) {
+        let (mut people, mut to) = (Vec::new(), after);
+        while to < upto && people.len() < most && to - after < PAGE_LOOKS {
+            to += 1;
+            let person = PersonId(to);
+            if self.directory.person(person).is_some_and(|(id, held)| id == person && held.email.is_some()) {
+                people.push(person);
+            }
+        }
+        let page = ListMessage::InvitePage { campaign, people, to, last: to >= upto };
+        context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, page));
+    }
+}
+
+/// Numbers looked at for one page of everybody.
+const PAGE_LOOKS: u32 = 4096;
+
+/// The campaign's word for why somebody is away.
+fn skip_of(away: Away) -> Skip {
+    match away {
+        Away::Unsubscribed => Skip::Unsubscribed,
+        Away::Suppressed => Skip::Suppressed,
+        Away::Erased => Skip::Erased,
+        Away::NoEmail => Skip::NoEmail,
+    }
+}
+
+/// The short text of `listsError`: no internals, no address.
+fn in_words(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::NoEmail => "no email address is known for this person".to_owned(),
+        Trouble::Suppressed => {
+            "this address takes no mail (unsubscribed, bounced or complained)".to_owned()
+        }
+        Trouble::EmailTaken => "this email address belongs to another user".to_owned(),
+        Trouble::UnknownLists(lists) => {
+            let mut shown: Vec<String> =
+                lists.iter().take(5).map(|list| list.chars().take(60).collect()).collect();
+            if lists.len() > shown.len() {
+                shown.push(format!("and {} more", lists.len() - shown.len()));
+            }
+            format!("unknown lists: {}", shown.join(", "))
+        }
+    }
+}
+
+impl Actor for DirectoryActor {
+    type Msg = DirectoryMessage;
+    type State = DirectoryState;
+    type Arguments = Directory;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<DirectoryMessage>,
+        directory: Directory,
+    ) -> Result<DirectoryState, ActorProcessingErr> {
+        Ok(DirectoryState::new(directory))
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<DirectoryMessage>,
+        message: DirectoryMessage,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        let context = &*self.0;
+        state.close();
+        match message {
+            DirectoryMessage::Ingest { items, slot, part } => {
+                let outcomes = items.iter().map(|item| state.ingest(context, item, &part)).collect();
+                *slot.lock() = outcomes;
+                part.done();
+            }
+            DirectoryMessage::Memberships { person, how, bag, slot, part } => {
+                let outcome = state.memberships(context, person, how, bag, &part);
+                *slot.lock() = vec![outcome];
+                part.done();
+            }
+            DirectoryMessage::LeaveAfterSend(person, list) => {
+                let bag = vec![(list.as_str().to_owned(), false)];
+                // Nobody waits for it: after a crash the person is simply still on the list.
+                state.memberships(context, person, How::Event, bag, &Part::new(|_| ()));
+            }
+            DirectoryMessage::Ask(ask, changed, part) => {
+                let whole = part.split();
+                *changed.lock() = state.ask(context, &ask, part);
+                whole.done();
+            }
+            DirectoryMessage::Suppress(address, block, part) => {
+                let at = context.clock.now();
+                state.write(context, &DirectoryEvent::Suppression { address, block }, at, &part);
+                part.done();
+            }
+            DirectoryMessage::MintKey(key, part) => {
+                state.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
+                part.done();
+            }
+            DirectoryMessage::RevokeKey(id, part) => {
+                state.write(context, &DirectoryEvent::KeyRevoked { id }, context.clock.now(), &part);
+                part.done();
+            }
+            DirectoryMessage::LookUp(campaign, rows) => {
+                let prepared = state.look_up(context, rows);
+                context.cast(&context.refs().campaign, CampaignMessage::Fetched(campaign, prepared));
+            }
+            DirectoryMessage::Page(campaign, list, after, upto, most) => {
+                state.page(context, campaign, list, after, upto, most);
+            }
+            DirectoryMessage::BeginEverybody(campaign, list) => {
+                let everybody = Some((state.directory.last_person(), state.directory.mailable()));
+                let begin = ListMessage::Begin { campaign, everybody };
+                context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, begin));
+            }
+            DirectoryMessage::Read(read) => read(&state.directory),
+            DirectoryMessage::Image(reply) => drop(reply.send(state.directory.image())),
+            DirectoryMessage::Resume => {
+                let open: Vec<(u64, Open)> =
+                    state.directory.open().map(|(event, open)| (event, open.clone())).collect();
+                for (event, open) in open {
+                    if open.how == How::Erasure
+                        && let Some(person) = open.person
+                    {
+                        let part = Part::new(|_| ());
+                        let (campaigns, reason) = (None, Skip::Erased);
+                        let note = CampaignMessage::Note { campaigns, person, reason, part };
+                        context.cast(&context.refs().campaign, note);
+                    }
+                    state.send(context, event, open, Part::new(|_| ()));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Verbs about campaigns.
+
+use serde_json::{Value, json};
+
+use super::super::campaign::{CreatedSlot, VerbSlot};
+use super::*;
+use crate::domain::CampaignId;
+use crate::domain::campaign::{
+    Campaign, CampaignRefusal, Campaigns, Header, OnDoubt as HeldOnDoubt, Skip, Verb,
+};
+
+/// How far in the past `sendAt` may lie.
+const SEND_AT_PAST_MS: u64 = 60_000;
+
+impl Engine {
+    /// Makes a campaign; the same key again answers with the one there is.
+    ///
+    /// # Errors
+    /// When list or template are unknown, or `sendAt` is past.
+    pub async fn create_campaign(&self, input: CampaignInput) -> Answer<CampaignCreated> {
+        let context = &self.0.context;
+        let list = self.find_list(&input.list)?;
+        if !context.templates.has(&input.template) {
+            return Err(Refusal::UnknownTemplate(input.template).into());
+        }
+        self.may_mail()?;
+        let now = self.now();
+        let key = input.key.filter(|key| !key.is_empty());
+        let id = match &key {
+            Some(key) => context.secrets.campaign(key),
+            None => CampaignId(random()?),
+        };
+        let exists = self.ask_campaigns(move |campaigns| campaigns.get(id).is_some()).await?;
+        if let Some(at) = input.send_at.filter(|at| !exists && now.since(*at) > SEND_AT_PAST_MS) {
+            return Err(Refusal::SendAtPast(at).into());
+        }
+        let name = match input.name {
+            Some(name) => name,
+            None => self.list_name(&list).await?,
+        };
+        let header = Header {
+            id,
+            key,
+            name,
+            list,
+            rule: false,
+            day: None,
+            template: input.template,
+            props: Value::Object(input.props).to_string(),
+            subject: input.subject,
+            from: input.from,
+            on_doubt: match input.on_doubt {
+                OnDoubt::Hold => HeldOnDoubt::Hold,
+                OnDoubt::Resend => HeldOnDoubt::Resend,
+            },
+            rate: None,
+            scheduled: input.send_at,
+        };
+        let permit = self.admit().await?;
+        let slot = CreatedSlot::default();
+        let (part, done) = waiting(permit);
+        let message = CampaignMessage::Create(header, Arc::clone(&slot), part);
+        context.cast(&context.refs().campaign, message);
+        self.wait(done).await?;
+        let (status, scheduled_at, mismatch) = slot.lock().take().ok_or(EngineError::Lost)?;
+        Ok(CampaignCreated { id, status: status.as_str().to_owned(), scheduled_at, mismatch })
+    }
+
+    /// One campaign.
+    ///
+    /// # Errors
+    /// When there is no such campaign.
+    pub async fn campaign(&self, id: &str) -> Answer<CampaignView> {
+        let unknown = || Refusal::UnknownCampaign(id.to_owned());
+        let id = CampaignId::parse(id).ok_or_else(unknown)?;
+        let found = self.ask_campaigns(move |campaigns| campaigns.get(id).map(view)).await?;
+        found.ok_or_else(|| unknown().into())
+    }
+
+    /// Campaigns, newest first, and whether there are more.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn campaigns(&self, query: CampaignsQuery) -> Answer<(Vec<CampaignView>, bool)> {
+        self.ask_campaigns(move |campaigns| {
+            let wanted =
+                |c: &&Campaign| query.status.is_empty() || query.status.iter().any(|s| s == c.status.as_str());
+            let mut found = campaigns.newest().filter(wanted).skip(query.offset);
+            let page = found.by_ref().take(query.limit.clamp(1, 200)).map(view).collect();
+            (page, found.next().is_some())
+        })
+        .await
+    }
+
+    /// A verb on one campaign.
+    ///
+    /// # Errors
+    /// When there is no such campaign, or its status does not allow the verb.
+    pub async fn campaign_verb(&self, id: &str, verb: CampaignVerb) -> Answer<CampaignView> {
+        let campaign = CampaignId::parse(id).ok_or_else(|| Refusal::UnknownCampaign(id.to_owned()))?;
+        let permit = self.admit().await?;
+        let verb = match verb {
+            CampaignVerb::Cancel => Verb::Cancel,
+            CampaignVerb::Pause => Verb::Pause,
+            CampaignVerb::Resume => Verb::Resume,
+            CampaignVerb::RetryFailed => Verb::RetryFailed,
+            CampaignVerb::ResendDoubt => Verb::ResendDoubt,
+            CampaignVerb::DropDoubt => Verb::DropDoubt,
+        };
+        let slot = VerbSlot::default();
+        let (part, done) = waiting(permit);
+        let message = CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part);
+        self.0.context.cast(&self.0.context.refs().campaign, message);
+        self.wait(done).await?;
+        let refused = slot.lock().take();
+        match refused {
+            Some(CampaignRefusal::Unknown) => Err(Refusal::UnknownCampaign(id.to_owned()).into()),
+            Some(CampaignRefusal::WrongStatus(status, verb)) => {
+                Err(Refusal::WrongStatus { status: status.as_str().to_owned(), verb }.into())
+            }
+            None => self.campaign(id).await,
+        }
+    }
+
+    /// What became of a person's letters, for the export.
+    pub(super) async fn letters_of(&self, person: PersonId) -> Answer<Vec<Value>> {
+        self.ask_campaigns(move |campaigns| {
+            let letter = |campaign: &Campaign| {
+                let (_, row) = campaign.ledger.find(person)?;
+                let when = Millis(campaign.created.0 + u64::from(row.at_s) * 1000);
+                Some(json!({
+                    "campaign": campaign.header.id.to_string(),
+                    "list": campaign.header.list.as_str(),
+                    "status": format!("{:?}", row.state).to_lowercase(),
+                    "attempts": row.attempts,
+                    "at": when.to_string(),
+                }))
+            };
+            campaigns.newest().filter_map(letter).take(1000).collect()
+        })
+        .await
+    }
+
+    /// Asks the campaign actor a question.
+    async fn ask_campaigns<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Campaigns) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        let read = Box::new(move |campaigns: &Campaigns| drop(reply.send(read(campaigns))));
+        self.0.context.cast(&self.0.context.refs().campaign, CampaignMessage::Read(read));
+        self.answered(answer).await
+    }
+
+    /// In production no mail leaves without a postal address.
+    fn may_mail(&self) -> Answer<()> {
+        if self.0.accept_mail.production && self.0.context.settings.postal_address.trim().is_empty() {
+            let why = "mail.postal_address is not set; the law asks for one in every campaign's footer";
+            return Err(Refusal::NotAllowed(why.to_owned()).into());
+        }
+        Ok(())
+    }
+}
+
+/// 128 random bits, for a campaign without a key.
+fn random() -> Answer<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| EngineError::Busy)?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// A campaign as the wire shows it.
+fn view(campaign: &Campaign) -> CampaignView {
+    let header = &campaign.header;
+    let counts = campaign.ledger.counts();
+    let skipped = Skip::ALL.iter().zip(campaign.skipped()).filter(|(_, n)| *n > 0);
+    CampaignView {
+        id: header.id,
+        name: header.name.clone(),
+        status: campaign.status.as_str().to_owned(),
+        list: header.list.clone(),
+        template: header.template.clone(),
+        subject: header.subject.clone(),
+        from: header.from.clone(),
+        total: campaign.total(),
+        sent: counts.sent,
+        failed: counts.failed,
+        deferred: counts.deferred,
+        in_doubt: counts.doubt,
+        started: counts.started,
+        pending: campaign.pending(),
+        skipped: skipped.map(|(reason, n)| (reason.as_str(), n)).collect(),
+        rate: header.rate.map(|rate| rate.to_string()),
+        scheduled_at: header.scheduled,
+        canceled_at: campaign.canceled,
+        started_at: campaign.started,
+        completed_at: campaign.completed,
+        created_at: campaign.created,
+    }
+}

@@ -1,0 +1,93 @@
+//! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
+
+use super::super::directory::DirectoryMessage;
+use super::*;
+use crate::domain::directory::ApiKey;
+use crate::token;
+
+impl Engine {
+    /// What a bearer key may do; compared in constant time.
+    #[must_use]
+    pub fn authenticate(&self, bearer: &str) -> Option<Scope> {
+        let hash = token::key_hash(bearer);
+        if self.0.environment_key.is_some_and(|key| token::same(&key, &hash)) {
+            return Some(Scope::Admin);
+        }
+        let (id, _) = bearer.strip_prefix("rk_")?.split_once('_')?;
+        let keys = self.0.keys.read();
+        let key = keys.get(id).filter(|key| key.revoked.is_none())?;
+        token::same(&key.hash, &hash).then_some(scope(key))
+    }
+
+    /// All keys, never their secrets.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn keys(&self) -> Answer<Vec<KeyView>> {
+        Ok(self.0.keys.read().values().map(key_view).collect())
+    }
+
+    /// True when nobody has a key to this engine yet.
+    #[must_use]
+    pub fn is_keyless(&self) -> bool {
+        self.0.environment_key.is_none() && self.0.keys.read().values().all(|key| key.revoked.is_some())
+    }
+
+    /// Makes a key; the text is shown once and never kept.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn mint_key(&self, name: String, scope: Scope) -> Answer<(KeyView, String)> {
+        let permit = self.admit().await?;
+        let mut random = [0; 40];
+        getrandom::fill(&mut random).map_err(|_| EngineError::Busy)?;
+        let (id, secret) = random.split_at(8);
+        let id = token::hex(id);
+        let text = format!("rk_{id}_{}", token::hex(secret));
+        let key = ApiKey {
+            id: id.clone(),
+            name,
+            admin: scope == Scope::Admin,
+            hash: token::key_hash(&text),
+            created: self.now(),
+            revoked: None,
+        };
+        let (part, done) = waiting(permit);
+        self.0.context.cast(&self.0.context.refs().directory, DirectoryMessage::MintKey(key.clone(), part));
+        self.wait(done).await?;
+        let view = key_view(&key);
+        self.0.keys.write().insert(id, key);
+        Ok((view, text))
+    }
+
+    /// Stops a key at once.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn revoke_key(&self, id: &str) -> Answer<KeyView> {
+        let permit = self.admit().await?;
+        let now = self.now();
+        let held = {
+            let mut keys = self.0.keys.write();
+            let key = keys.get_mut(id).ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
+            key.revoked.get_or_insert(now);
+            key_view(key)
+        };
+        let (part, done) = waiting(permit);
+        let message = DirectoryMessage::RevokeKey(id.to_owned(), part);
+        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.wait(done).await?;
+        Ok(held)
+    }
+}
+
+/// What a key may do.
+fn scope(key: &ApiKey) -> Scope {
+    if key.admin { Scope::Admin } else { Scope::Ingest }
+}
+
+/// A key as it may be shown.
+fn key_view(key: &ApiKey) -> KeyView {
+    let ApiKey { id, name, created, revoked, .. } = key.clone();
+    KeyView { id, name, scope: scope(key), created, revoked }
+}

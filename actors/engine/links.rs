@@ -1,0 +1,136 @@
+//! Verbs behind the links in mails: what a token is about, and what its holder may change.
+
+use super::super::directory::DirectoryMessage;
+use super::people::refusal;
+use super::*;
+use crate::domain::directory::Ask;
+use crate::token::Purpose;
+
+/// Rows a preference page shows at most.
+const ROWS_MAX: usize = 1000;
+
+impl Engine {
+    /// What an unsubscribe link is about; changes nothing.
+    ///
+    /// # Errors
+    /// When the link is forged, for something else, or about someone who is gone.
+    pub async fn link(&self, token: &str) -> Answer<LinkView> {
+        let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
+        let unsubscribed = self.unsubscribed(person).await?;
+        Ok(match list {
+            None => LinkView { list: None, subscribed: !unsubscribed },
+            Some(list) => {
+                let subscribed = !unsubscribed && self.subscribed(&list, person).await?;
+                let name = self.list_name(&list).await?;
+                LinkView { list: Some((list, name)), subscribed }
+            }
+        })
+    }
+
+    /// Leaves the link's list, or all mail.
+    ///
+    /// # Errors
+    /// When the link is not valid or the engine cannot now.
+    pub async fn unsubscribe(&self, token: &str, all: bool) -> Answer<LinkView> {
+        let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
+        match list {
+            Some(list) if !all => {
+                self.set_lists(person, How::Link, vec![(list.as_str().to_owned(), false)]).await?;
+            }
+            _ => {
+                self.set_all(person, true).await?;
+            }
+        }
+        self.link(token).await
+    }
+
+    /// The facts of a preference page.
+    ///
+    /// # Errors
+    /// When the link is not valid.
+    pub async fn preferences(&self, token: &str) -> Answer<PreferencesView> {
+        let (person, _) = self.read_link(Purpose::Preferences, token).await?;
+        let own: Vec<ListId> =
+            self.ask_directory(move |d| d.lists_of(person).take(ROWS_MAX).cloned().collect()).await?;
+        let declared = self.0.context.catalog.iter().filter(|(_, declared)| declared.default_opt_in);
+        let declared: Vec<ListId> = declared.map(|(id, _)| id.clone()).filter(|id| !own.contains(id)).collect();
+        let mut rows = Vec::new();
+        for list in own.into_iter().chain(declared) {
+            let subscribed = self.subscribed(&list, person).await?;
+            let name = self.list_name(&list).await?;
+            rows.push((list, name, subscribed));
+        }
+        let unsubscribed_all = self.unsubscribed(person).await?;
+        Ok(PreferencesView { rows, unsubscribed_all })
+    }
+
+    /// Carries out a preference page's form.
+    ///
+    /// # Errors
+    /// When the link is not valid or the engine cannot now.
+    pub async fn set_preferences(&self, token: &str, form: PreferencesInput) -> Answer<PreferencesView> {
+        let (person, _) = self.read_link(Purpose::Preferences, token).await?;
+        if let Some(all) = form.unsubscribe_all {
+            self.set_all(person, all).await?;
+        }
+        let before = self.preferences(token).await?;
+        let shown = |id: &str| form.shown.iter().any(|shown| shown == id);
+        let kept = |id: &str| form.kept.iter().any(|kept| kept == id);
+        let changes = before.rows.iter().filter(|(id, _, subscribed)| {
+            shown(id.as_str()) && kept(id.as_str()) != *subscribed
+        });
+        let bag: Vec<(String, bool)> =
+            changes.map(|(id, _, subscribed)| (id.as_str().to_owned(), !*subscribed)).collect();
+        if !bag.is_empty() {
+            self.set_lists(person, How::Page, bag).await?;
+        }
+        self.preferences(token).await
+    }
+
+    /// A verified link's person (as they live now) and list.
+    async fn read_link(&self, purpose: Purpose, token: &str) -> Answer<(PersonId, Option<ListId>)> {
+        let link = self.0.context.secrets.verify(purpose, token).ok_or(Refusal::BadLink)?;
+        let live = self.ask_directory(move |d| d.person(link.person).map(|(id, _)| id)).await?;
+        Ok((live.ok_or(Refusal::BadLink)?, link.list))
+    }
+
+    /// Whether a person wants no mail at all.
+    async fn unsubscribed(&self, person: PersonId) -> Answer<bool> {
+        let secrets = self.0.context.secrets.clone();
+        self.ask_directory(move |directory| {
+            use crate::domain::directory::Away;
+            let held = directory.person(person).and_then(|(_, held)| held.email.as_ref());
+            let address = held.map(|email| secrets.address(email));
+            directory.away(person, address) == Some(Away::Unsubscribed)
+        })
+        .await
+    }
+
+    /// Joins and leaves lists for a person known by number.
+    async fn set_lists(&self, person: PersonId, how: How, bag: Vec<(String, bool)>) -> Answer<()> {
+        let permit = self.admit().await?;
+        let slot = Arc::new(Mutex::new(Vec::new()));
+        let (part, done) = waiting(permit);
+        let message = DirectoryMessage::Memberships { person, how, bag, slot: Arc::clone(&slot), part };
+        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.wait(done).await?;
+        let outcome = slot.lock().pop().flatten();
+        match outcome.ok_or(EngineError::Busy)?.1.trouble {
+            None => Ok(()),
+            Some(trouble) => Err(refusal(trouble).into()),
+        }
+    }
+
+    /// No mail at all, or mail again.
+    async fn set_all(&self, person: PersonId, on: bool) -> Answer<bool> {
+        let permit = self.admit().await?;
+        let secrets = self.0.context.secrets.clone();
+        let address = self
+            .ask_directory(move |directory| {
+                let (_, held) = directory.person(person)?;
+                held.email.as_ref().map(|email| secrets.address(email))
+            })
+            .await?;
+        self.change(Ask::Unsubscribe(person, address, on), permit).await
+    }
+}

@@ -1,0 +1,185 @@
+//! Verbs about lists: pages, details, members, positions.
+
+use super::super::supervisor::SummaryOrRead;
+use super::people::contact_view;
+use super::*;
+use crate::domain::list::Summary;
+
+impl Engine {
+    /// A page of lists; with a person, theirs come first and each says whether they are on it.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn lists(&self, query: ListsQuery) -> Answer<ListsPage> {
+        let limit = query.limit.clamp(1, 1000);
+        let person = match query.who {
+            Some(who) => Some(self.live(who).await?.map(|(id, _)| id)),
+            None => None,
+        };
+        let own = match person.flatten() {
+            Some(id) => self.ask_directory(move |d| d.lists_of(id).cloned().collect::<Vec<_>>()).await?,
+            None => Vec::new(),
+        };
+        let mut ids = Vec::new();
+        if query.cursor.is_none() {
+            ids.extend(own.iter().take(limit).cloned());
+        }
+        let after = query.cursor.as_deref().and_then(|cursor| ListId::parse(cursor.trim_start_matches('>')));
+        let rest = self.ids_after(after, limit + own.len() + 1).await?;
+        let mut rest = rest.into_iter().filter(|id| !own.contains(id)).peekable();
+        while ids.len() < limit
+            && let Some(id) = rest.next()
+        {
+            ids.push(id);
+        }
+        let more = rest.peek().is_some();
+        let last = ids.iter().filter(|id| !own.contains(*id)).next_back();
+        let cursor = more.then(|| last.map_or_else(|| ">".to_owned(), |id| id.as_str().to_owned()));
+        let summaries = self.summaries(ids.clone()).await?;
+        let mut lists = Vec::with_capacity(ids.len());
+        for (id, summary) in ids.into_iter().zip(summaries) {
+            let mut view = self.list_view(&id, summary.as_ref());
+            if let Some(person) = person {
+                view.subscribed = Some(match person {
+                    Some(person) if own.contains(&id) => self.subscribed(&id, person).await?,
+                    _ => view.default_opt_in,
+                });
+            }
+            lists.push(view);
+        }
+        Ok(ListsPage { lists, cursor })
+    }
+
+    /// One list in detail.
+    ///
+    /// # Errors
+    /// When it is neither declared nor a SKU list.
+    pub async fn list(&self, id: &str) -> Answer<ListDetail> {
+        let list = self.find_list(id)?;
+        let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
+        let view = self.list_view(&list, summary.as_ref());
+        Ok(match summary {
+            None => ListDetail { view, left: 0, stock: None, product: None, running: Vec::new() },
+            Some(summary) => ListDetail {
+                view,
+                left: u64::from(summary.left),
+                stock: summary.stock,
+                product: summary.product,
+                running: summary.running,
+            },
+        })
+    }
+
+    /// Members in join order after a place.
+    ///
+    /// # Errors
+    /// When the list is unknown.
+    pub async fn members(&self, id: &str, after: Option<u32>, limit: usize) -> Answer<MembersPage> {
+        let list = self.find_list(id)?;
+        let limit = limit.clamp(1, 1000);
+        let after = after.unwrap_or(0);
+        let (rows, ahead, total) = self
+            .ask_list(list, move |list| {
+                let rows: Vec<_> = list.members(after).take(limit + 1).cloned().collect();
+                let ahead = if after == 0 { 0 } else { list.joined() as usize - list.members(after).count() };
+                (rows, ahead as u64, u64::from(list.joined()))
+            })
+            .await?;
+        let cursor = (rows.len() > limit).then(|| rows.get(limit - 1).map(|row| row.ordinal.to_string())).flatten();
+        let members = self
+            .ask_directory(move |directory| {
+                let rows = (1u64..).zip(rows.into_iter().take(limit));
+                let view = |(n, row): (u64, crate::domain::list::Row)| {
+                    let (id, person) = directory.person(row.person)?;
+                    let contact = contact_view(id, person);
+                    Some(MemberView {
+                        id,
+                        external_id: contact.external_id,
+                        email: contact.email,
+                        position: ahead + n,
+                        joined: row.joined,
+                    })
+                };
+                rows.filter_map(view).collect()
+            })
+            .await?;
+        Ok(MembersPage { members, cursor, total })
+    }
+
+    /// A person's place in line.
+    ///
+    /// # Errors
+    /// When the list or the person is unknown, or the person is not on the list.
+    pub async fn position(&self, id: &str, who: Who) -> Answer<Position> {
+        let list = self.find_list(id)?;
+        let (person, _) = self.live(who).await?.ok_or(Refusal::NotOnList)?;
+        let found = self
+            .ask_list(list, move |list| {
+                let (position, joined) = list.position(person)?;
+                Some(Position { position, total: u64::from(list.joined()), joined })
+            })
+            .await?;
+        found.ok_or_else(|| Refusal::NotOnList.into())
+    }
+
+    /// Whether a person is on a list, as broadcast and preference page see it.
+    pub(super) async fn subscribed(&self, list: &ListId, person: PersonId) -> Answer<bool> {
+        let default_opt_in = self.0.context.catalog.default_opt_in(list);
+        self.ask_list(list.clone(), move |list| list.subscribed(person).unwrap_or(default_opt_in)).await
+    }
+
+    /// A declared list or a SKU list.
+    pub(super) fn find_list(&self, id: &str) -> Answer<ListId> {
+        let found = self.0.context.catalog.find(id);
+        found.ok_or_else(|| Refusal::UnknownList(id.to_owned()).into())
+    }
+
+    /// A list's name, with the product's as last given.
+    pub(super) async fn list_name(&self, list: &ListId) -> Answer<String> {
+        let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
+        let product = summary.and_then(|summary| summary.product);
+        Ok(self.0.context.catalog.name(list, product.as_deref()))
+    }
+
+    /// Ids after one, declared lists among them although nobody may have joined them yet.
+    async fn ids_after(&self, after: Option<ListId>, most: usize) -> Answer<Vec<ListId>> {
+        let (reply, answer) = oneshot::channel();
+        self.cast(SupervisorMessage::Names(after.clone(), most, reply));
+        let mut ids = self.answered(answer).await?;
+        let declared = self.0.context.catalog.iter().map(|(id, _)| id);
+        ids.extend(declared.filter(|id| after.as_ref().is_none_or(|after| *id > after)).cloned());
+        ids.sort();
+        ids.dedup();
+        ids.truncate(most);
+        Ok(ids)
+    }
+
+    /// What can be told of lists without waking them.
+    async fn summaries(&self, ids: Vec<ListId>) -> Answer<Vec<Option<Summary>>> {
+        let (reply, answer) = oneshot::channel();
+        self.cast(SupervisorMessage::Summaries(ids, reply));
+        let mut summaries = Vec::new();
+        for one in self.answered(answer).await? {
+            summaries.push(match one {
+                SummaryOrRead::Now(summary) => summary,
+                SummaryOrRead::Soon(answer) => Some(self.answered(answer).await?),
+            });
+        }
+        Ok(summaries)
+    }
+
+    /// A list's row.
+    fn list_view(&self, id: &ListId, summary: Option<&Summary>) -> ListView {
+        let catalog = &self.0.context.catalog;
+        let product = summary.and_then(|summary| summary.product.as_deref());
+        ListView {
+            id: id.clone(),
+            name: catalog.name(id, product),
+            description: catalog.declared(id).and_then(|declared| declared.description.clone()),
+            default_opt_in: catalog.default_opt_in(id),
+            members: summary.map_or(0, |summary| u64::from(summary.joined)),
+            subscribed: None,
+        }
+    }
+}
+

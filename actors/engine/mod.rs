@@ -1,0 +1,400 @@
+//! The only door to the actors: typed verbs that wait, with a deadline, outside every actor.
+//!
+//! A verb takes an admission permit (it rides in the messages and is released with the answer),
+//! parses nothing, asks the actor that owns the matter and waits until everything the answer
+//! depends on is durable. A client that goes away cancels the wait, not the work; a timeout means
+//! "unknown", never "no".
+
+mod campaigns;
+mod keys;
+mod links;
+mod lists;
+mod people;
+mod start;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use super::campaign::CampaignMessage;
+use super::context::Context;
+use super::directory::{DirectoryMessage, Ingested};
+use super::error::{EngineError, Refusal};
+use super::list::{ListMessage, RestockSlot};
+use super::receipt::Part;
+use super::snapshotter::SnapshotterMessage;
+use super::supervisor::SupervisorMessage;
+use super::verbs::*;
+use crate::domain::directory::{ApiKey, Directory, Ingest, RestockFact, WhoHashed};
+use crate::domain::list::{How, List};
+use crate::domain::{ListId, Millis, PersonId, Sku, text};
+
+pub use start::{Started, StartError, start};
+
+/// What a verb answers.
+type Answer<T> = Result<T, EngineError>;
+
+/// Events that enter the directory in one message.
+const SLICE: usize = 256;
+/// How long a request waits for a permit.
+const PERMIT_WAIT: Duration = Duration::from_millis(50);
+
+/// The door; cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+/// What all clones share.
+struct Inner {
+    context: Arc<Context>,
+    permits: Arc<Semaphore>,
+    stopping: AtomicBool,
+    keys: Arc<RwLock<BTreeMap<String, ApiKey>>>,
+    environment_key: Option<[u8; 32]>,
+    /// Couriers end when nobody can send to them any more.
+    couriers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    ticker: Mutex<Option<mpsc::Sender<()>>>,
+    accept_mail: MailRules,
+}
+
+/// What production mode asks before mail may leave.
+#[derive(Debug, Clone, Default)]
+pub struct MailRules {
+    /// Production: a postal address is required before a campaign may start.
+    pub production: bool,
+}
+
+impl Engine {
+    /// One event; its whole bag is one durable fact.
+    ///
+    /// # Errors
+    /// When the engine cannot now; the same request with the same key converges.
+    pub async fn ingest(&self, event: EventInput) -> Answer<EventAnswer> {
+        let mut answers = self.take_in(vec![self.event(event)]).await?;
+        answers.pop().flatten().map(|(answer, _)| answer).ok_or(EngineError::Busy)
+    }
+
+    /// Good events in order, under one permit, in slices.
+    ///
+    /// # Errors
+    /// When the engine cannot now: some of the events may have been taken in.
+    pub async fn ingest_batch(&self, events: Vec<EventInput>) -> Answer<Vec<EventAnswer>> {
+        let permit = Arc::new(self.admit().await?);
+        let mut answers = Vec::with_capacity(events.len());
+        let mut events = events.into_iter();
+        // Two slices on the way at once: while one syncs the next is decided.
+        let mut waiting: Option<Waiting> = None;
+        loop {
+            let slice: Vec<Ingest> = events.by_ref().take(SLICE).map(|event| self.event(event)).collect();
+            let next = (!slice.is_empty()).then(|| self.send_in(slice, Arc::clone(&permit)));
+            let done = next.is_none();
+            if let Some(before) = std::mem::replace(&mut waiting, next) {
+                for outcome in self.settled(before).await? {
+                    answers.push(outcome.map(|(answer, _)| answer).ok_or(EngineError::Busy)?);
+                }
+            }
+            if done && waiting.is_none() {
+                return Ok(answers);
+            }
+        }
+    }
+
+    /// A restock delivery from a webhook.
+    ///
+    /// # Errors
+    /// When the engine cannot now; the same delivery again converges.
+    pub async fn restock(&self, input: RestockInput) -> Answer<RestockAnswer> {
+        let permit = self.admit().await?;
+        let key = self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
+        let fact = RestockFact {
+            list: input.sku.list(),
+            key,
+            product: input.product,
+            quantity: input.quantity,
+        };
+        let slot = RestockSlot::default();
+        let (part, done) = waiting(permit);
+        let message = ListMessage::Restock { fact: fact.clone(), answer: Arc::clone(&slot), part };
+        self.cast(SupervisorMessage::ToList(fact.list, message));
+        self.wait(done).await?;
+        let answer = slot.lock().take();
+        answer.ok_or(EngineError::Lost)
+    }
+
+    /// Runs a checkpoint round.
+    ///
+    /// # Errors
+    /// When the round fails (no space, say) or the engine is ending.
+    pub async fn snapshot(&self) -> Answer<SnapshotAnswer> {
+        let (reply, answer) = oneshot::channel();
+        let refs = self.0.context.refs();
+        self.0.context.cast(&refs.snapshotter, SnapshotterMessage::Round(Some(reply)));
+        match answer.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(why)) => Err(EngineError::Refused(Refusal::NotAllowed(format!("the round failed: {why}")))),
+            Err(_) => Err(EngineError::Lost),
+        }
+    }
+
+    /// What a load balancer asks.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let log = &self.0.context.log;
+        let reason = if log.poisoned() || self.0.context.fatal.is_set() {
+            Some("log poisoned")
+        } else if self.0.stopping.load(Ordering::Acquire) {
+            Some("stopping")
+        } else if !log.room() {
+            Some("disk full")
+        } else {
+            None
+        };
+        Readiness { ready: reason.is_none(), reason }
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.0.context.clock.now()
+    }
+
+    /// The templates that mails and pages are made from.
+    #[must_use]
+    pub fn templates(&self) -> Arc<crate::render::Templates> {
+        Arc::clone(&self.0.context.templates)
+    }
+
+    /// How much has been logged.
+    #[must_use]
+    pub fn log_stats(&self) -> crate::wal::Stats {
+        self.0.context.log.stats()
+    }
+
+    /// Says why the engine cannot go on, once it cannot.
+    #[must_use]
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.0.context.fatal.watch()
+    }
+
+    /// Lists awake, at rest, leaving.
+    ///
+    /// # Errors
+    /// When the engine is ending.
+    pub async fn census(&self) -> Answer<(usize, usize, usize)> {
+        let (reply, answer) = oneshot::channel();
+        self.cast(SupervisorMessage::Census(reply));
+        answer.await.map_err(|_| EngineError::Lost)
+    }
+
+    /// Puts idle lists to rest now, as the sweep does each second.
+    pub fn sweep(&self) {
+        self.cast(SupervisorMessage::Sweep);
+    }
+
+    /// Stops: no new work, letters on the wire get their time, a last checkpoint, the log closed.
+    pub async fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+        self.0.ticker.lock().take();
+        let context = &self.0.context;
+        // What was admitted is finished: all permits come home.
+        let deadline = Duration::from_millis(context.settings.deadline_ms);
+        let all = u32::try_from(context.settings.permits).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(deadline, self.0.permits.acquire_many(all)).await;
+        let (reply, quiet) = oneshot::channel();
+        context.cast(&context.refs().campaign, CampaignMessage::Stop(reply));
+        let wait = Duration::from_millis(context.settings.stop_wait_ms);
+        if tokio::time::timeout(wait, quiet).await.is_err() {
+            tracing::warn!("mail servers did not answer in time; their letters are held in doubt at the next start");
+        }
+        if !context.log.poisoned()
+            && let Err(error) = self.snapshot().await
+        {
+            tracing::warn!("the last checkpoint failed ({error}); the next start replays the log");
+        }
+        self.kill();
+        let log = context.log.clone();
+        let _ = tokio::task::spawn_blocking(move || log.close()).await;
+    }
+
+    /// Ends all actors at once, as a crash would, but for the log's own thread.
+    pub fn kill(&self) {
+        self.0.ticker.lock().take();
+        if let Some(refs) = self.0.context.refs.get() {
+            refs.supervisor.kill();
+            refs.directory.kill();
+            refs.campaign.kill();
+            refs.snapshotter.kill();
+        }
+        self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
+    }
+
+    /// A permit, or the reason why not.
+    async fn admit(&self) -> Answer<OwnedSemaphorePermit> {
+        let context = &self.0.context;
+        if context.fatal.is_set() || context.log.poisoned() {
+            return Err(EngineError::Lost);
+        }
+        if self.0.stopping.load(Ordering::Acquire) {
+            return Err(EngineError::Stopping);
+        }
+        if !context.log.room() {
+            return Err(EngineError::DiskFull);
+        }
+        let permits = Arc::clone(&self.0.permits);
+        if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        match tokio::time::timeout(PERMIT_WAIT, permits.acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(EngineError::Stopping),
+            Err(_) => Err(EngineError::Busy),
+        }
+    }
+
+    /// Waits for a part's answer, within the deadline.
+    async fn wait(&self, done: oneshot::Receiver<bool>) -> Answer<()> {
+        let deadline = Duration::from_millis(self.0.context.settings.deadline_ms);
+        match tokio::time::timeout(deadline, done).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(_) => Err(EngineError::Lost),
+            Err(_) => Err(EngineError::Timeout),
+        }
+    }
+
+    /// Sends to the supervisor.
+    fn cast(&self, message: SupervisorMessage) {
+        self.0.context.cast(&self.0.context.refs().supervisor, message);
+    }
+
+    /// Asks the directory a question.
+    async fn ask_directory<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Directory) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        let read = Box::new(move |directory: &Directory| drop(reply.send(read(directory))));
+        self.0.context.cast(&self.0.context.refs().directory, DirectoryMessage::Read(read));
+        self.answered(answer).await
+    }
+
+    /// Asks a list a question; it wakes for it.
+    async fn ask_list<T: Send + 'static>(
+        &self,
+        list: ListId,
+        read: impl FnOnce(&List) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(read(list))));
+        self.cast(SupervisorMessage::ToList(list, ListMessage::Read(read)));
+        self.answered(answer).await
+    }
+
+    /// An answer within the deadline.
+    async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> Answer<T> {
+        let deadline = Duration::from_millis(self.0.context.settings.deadline_ms);
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(EngineError::Lost),
+            Err(_) => Err(EngineError::Timeout),
+        }
+    }
+
+    /// Takes in one slice and waits for it.
+    async fn take_in(&self, items: Vec<Ingest>) -> Answer<Vec<Ingested>> {
+        let permit = Arc::new(self.admit().await?);
+        let sent = self.send_in(items, permit);
+        self.settled(sent).await
+    }
+
+    /// Sends one slice to the directory.
+    fn send_in(&self, items: Vec<Ingest>, permit: Arc<OwnedSemaphorePermit>) -> Waiting {
+        let slot = Arc::new(Mutex::new(Vec::new()));
+        let (part, done) = waiting(permit);
+        let message = DirectoryMessage::Ingest { items, slot: Arc::clone(&slot), part };
+        self.0.context.cast(&self.0.context.refs().directory, message);
+        Waiting { slot, done }
+    }
+
+    /// Waits for a slice.
+    async fn settled(&self, waiting: Waiting) -> Answer<Vec<Ingested>> {
+        self.wait(waiting.done).await?;
+        let outcomes = std::mem::take(&mut *waiting.slot.lock());
+        Ok(outcomes)
+    }
+
+    /// The names of a request, with the address hashed.
+    fn hashed(&self, who: Who) -> WhoHashed {
+        let secrets = &self.0.context.secrets;
+        WhoHashed {
+            email: who.email.map(|email| {
+                let hash = secrets.address(&email);
+                (email, hash)
+            }),
+            user_id: who.user_id,
+            anonymous_id: who.anonymous_id,
+        }
+    }
+
+    /// An event as the directory takes it.
+    fn event(&self, event: EventInput) -> Ingest {
+        let properties = &event.event_properties;
+        let sku = properties.get("sku").and_then(serde_json::Value::as_str).and_then(Sku::parse);
+        let product = properties.get("product_name").and_then(serde_json::Value::as_str);
+        let product = product.filter(|name| text::name_fits(name)).map(str::to_owned);
+        let quantity = properties.get("quantity").and_then(serde_json::Value::as_f64).map(|q| q.ceil() as i64);
+        let secrets = &self.0.context.secrets;
+        let restock = (event.name == "product.restocked").then(|| sku.clone()).flatten().map(|sku| {
+            let key = event.key.as_deref();
+            RestockFact {
+                list: sku.list(),
+                // Without a key of its own the directory's counter makes it unique.
+                key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
+                product: product.clone(),
+                quantity,
+            }
+        });
+        Ingest {
+            name: event.name,
+            who: self.hashed(event.who),
+            props: properties_of(event.contact_properties),
+            bag: event.lists,
+            key: event.key.map(|key| secrets.hash("event", &[&key])),
+            how: How::Event,
+            timestamp: event.timestamp,
+            product: sku.map(|sku| sku.list()).zip(product),
+            restock,
+        }
+    }
+}
+
+/// A slice on its way.
+struct Waiting {
+    slot: Arc<Mutex<Vec<Ingested>>>,
+    done: oneshot::Receiver<bool>,
+}
+
+/// A part that holds `permit` until all is done, and where its answer arrives.
+fn waiting(permit: impl Send + 'static) -> (Part, oneshot::Receiver<bool>) {
+    let (reply, done) = oneshot::channel();
+    let part = Part::new(move |all| {
+        drop(permit);
+        // The client may be gone; the work is done all the same.
+        let _ = reply.send(all);
+    });
+    (part, done)
+}
+
+/// Properties as the directory holds them: name and JSON text.
+fn properties_of(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String, String)> {
+    map.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+}
+
+/// The setting `after_send = "leave"`: a person who was mailed leaves the list, by the directory
+/// as every membership change.
+pub(super) fn leave_after_send(context: &Context, person: PersonId, list: &ListId) {
+    let leave = DirectoryMessage::LeaveAfterSend(person, list.clone());
+    context.cast(&context.refs().directory, leave);
+}

@@ -1,0 +1,251 @@
+//! From a data directory to a running engine: recover, spawn, take up what was open.
+
+use std::path::PathBuf;
+
+use ractor::Actor;
+
+use super::super::campaign::{CampaignActor, CampaignArgs};
+use super::super::context::{Fatal, Refs, Settings};
+use super::super::delivery;
+use super::super::directory::DirectoryActor;
+use super::super::recovery::{self, Claim, Recovered, RecoveryError};
+use super::super::rule;
+use super::super::snapshotter::Snapshotter;
+use super::super::supervisor::Supervisor;
+use super::*;
+use crate::clock::Clock;
+use crate::domain::Catalog;
+use crate::domain::campaign::Campaigns;
+use crate::mail::Mailer;
+use crate::render::Templates;
+use crate::store::{Backend, Generations, StoreError};
+use crate::token::Secrets;
+use crate::wal::{self, Disk, Log, WalError};
+
+/// What an engine is started with.
+pub struct Started {
+    /// The data directory; log and snapshots live in folders of it.
+    pub data: PathBuf,
+    /// The log's file system.
+    pub disk: Arc<dyn Disk>,
+    /// Length of a log segment, in bytes.
+    pub segment_bytes: u64,
+    /// What snapshots are written with.
+    pub backend: Backend,
+    /// Time.
+    pub clock: Clock,
+    /// Accept records that lie in the future.
+    pub accept_clock: bool,
+    /// Signing and hashing.
+    pub secrets: Secrets,
+    /// Declared lists.
+    pub catalog: Catalog,
+    /// Templates.
+    pub templates: Arc<Templates>,
+    /// Mail.
+    pub mailer: Mailer,
+    /// How to behave.
+    pub settings: Settings,
+    /// What production asks.
+    pub rules: MailRules,
+    /// An admin key from the environment.
+    pub environment_key: Option<String>,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What is on the disk.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The log cannot go on.
+    #[error(transparent)]
+    Log(#[from] WalError),
+    /// The snapshots' directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An actor did not start.
+    #[error("an actor did not start: {0}")]
+    Spawn(#[from] ractor::SpawnErr),
+    /// A blocking task ended early.
+    #[error("recovery was interrupted")]
+    Interrupted,
+}
+
+/// What the recovery found, for the log and for a person.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Records replayed.
+    pub records: u64,
+    /// Lists.
+    pub lists: usize,
+    /// People.
+    pub people: u32,
+    /// Campaigns.
+    pub campaigns: usize,
+    /// A torn tail was cut: file and bytes.
+    pub torn: Option<String>,
+    /// Snapshots that were passed over.
+    pub problems: Vec<String>,
+}
+
+/// Starts an engine.
+///
+/// # Errors
+/// When the data is damaged beyond what may be mended without a human.
+pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
+    let options = wal::Options {
+        segment_bytes: args.segment_bytes,
+        ..wal::Options::new(args.data.join("wal"), args.secrets.engine)
+    };
+    let settings = args.settings;
+    let now = (!args.accept_clock).then(|| args.clock.now());
+    let (disk, snapshots, backend) = (Arc::clone(&args.disk), args.data.join("snapshots"), args.backend);
+    let directory = Directory::new(args.secrets.seed(), settings.keys_max);
+    let campaigns = Campaigns::new(settings.rate, settings.retry);
+    let (engine, log_options) = (args.secrets.engine, options.clone());
+    let recovered = tokio::task::spawn_blocking(move || {
+        let generations = Generations::open(snapshots, engine, backend)?;
+        let found = recovery::recover(&disk, &log_options, &generations, directory, campaigns, now)?;
+        Ok::<_, StartError>((found, generations))
+    });
+    let (found, generations) = recovered.await.map_err(|_| StartError::Interrupted)??;
+    let fatal = Fatal::new();
+    let ending = fatal.clone();
+    let poisoned = Box::new(move |error: &WalError| ending.end(&error.to_string()));
+    let log = Log::start(args.disk, options, &found.log, poisoned)?;
+    let context = Arc::new(Context {
+        log,
+        clock: args.clock,
+        secrets: args.secrets,
+        catalog: args.catalog,
+        templates: args.templates,
+        settings,
+        fatal,
+        refs: std::sync::OnceLock::new(),
+    });
+    let report = report(&found);
+    let keys = found.directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
+    let inner = Inner {
+        permits: Arc::new(Semaphore::new(context.settings.permits)),
+        stopping: AtomicBool::new(false),
+        keys: Arc::new(RwLock::new(keys)),
+        environment_key: args.environment_key.as_deref().map(crate::token::key_hash),
+        couriers: Mutex::new(Vec::new()),
+        ticker: Mutex::new(None),
+        accept_mail: args.rules,
+        context,
+    };
+    let engine = Engine(Arc::new(inner));
+    engine.spawn(found, generations, &args.mailer).await?;
+    Ok((engine, report))
+}
+
+impl Engine {
+    /// Spawns all actors and takes up what was open.
+    async fn spawn(
+        &self,
+        found: Recovered,
+        generations: Generations,
+        mailer: &Mailer,
+    ) -> Result<(), StartError> {
+        let context = &self.0.context;
+        let Recovered { directory, campaigns, lists, claims, .. } = found;
+        let (mut couriers, mut inboxes) = (Vec::new(), Vec::new());
+        for _ in 0..mailer.connections().max(1) {
+            let (courier, inbox) = mpsc::channel(1);
+            couriers.push(courier);
+            inboxes.push(inbox);
+        }
+        let (supervisor, one) = Actor::spawn(None, Supervisor(Arc::clone(context)), lists).await?;
+        let (directory, two) = Actor::spawn(None, DirectoryActor(Arc::clone(context)), directory).await?;
+        let args = CampaignArgs { campaigns, couriers };
+        let (campaign, three) = Actor::spawn(None, CampaignActor(Arc::clone(context)), args).await?;
+        let generations = Arc::new(generations);
+        let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
+        let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter };
+        if context.refs.set(refs).is_err() {
+            return Err(StartError::Interrupted);
+        }
+        for (name, ended) in
+            [("supervisor", one), ("directory", two), ("campaign actor", three), ("snapshotter", four)]
+        {
+            // The death of a single actor, however it comes, is the end: recovery is the restart.
+            let fatal = context.fatal.clone();
+            tokio::spawn(async move {
+                let _ = ended.await;
+                fatal.end(&format!("the {name} ended"));
+            });
+        }
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let task =
+                delivery::courier(Arc::clone(context), number, mailer.courier(), inbox, campaign.clone());
+            self.0.couriers.lock().push(tokio::spawn(task));
+        }
+        self.resume(claims);
+        self.tick();
+        Ok(())
+    }
+
+    /// What the restart left open is taken up: claims first, so that their campaigns exist.
+    fn resume(&self, claims: Vec<Claim>) {
+        let context = &self.0.context;
+        let refs = context.refs();
+        for Claim { list, product, invite, added } in claims {
+            let Some(day) = invite.day else {
+                self.cast(SupervisorMessage::ToList(list, ListMessage::Close(invite.campaign)));
+                continue;
+            };
+            let header = rule::header(context, &list, product.as_deref(), day, invite.campaign);
+            let (upto, part) = (invite.upto, None);
+            context.cast(&refs.campaign, CampaignMessage::Restocked { header, upto, added, part });
+        }
+        context.cast(&refs.campaign, CampaignMessage::Resume);
+        context.cast(&refs.directory, DirectoryMessage::Resume);
+    }
+
+    /// Once a second: idle lists rest, the snapshotter looks at its clock.
+    fn tick(&self) {
+        let (stop, mut stopped) = mpsc::channel::<()>(1);
+        *self.0.ticker.lock() = Some(stop);
+        let context = Arc::clone(&self.0.context);
+        tokio::spawn(async move {
+            let mut next = context.clock.now().plus(TICK_MS);
+            loop {
+                tokio::select! {
+                    () = context.clock.sleep_until(next) => {}
+                    _ = stopped.recv() => break,
+                }
+                let now = context.clock.now();
+                next = next.plus(TICK_MS).max(now);
+                let refs = context.refs();
+                context.cast(&refs.supervisor, SupervisorMessage::Sweep);
+                context.cast(&refs.snapshotter, SnapshotterMessage::Tick);
+                if next.0 % 60_000 < TICK_MS && context.clock.drift_ms().abs() > CLOCK_STEP_MS {
+                    let drift_ms = context.clock.drift_ms();
+                    tracing::warn!(drift_ms, "the system clock stepped; it is followed at the next start");
+                }
+            }
+        });
+    }
+}
+
+/// How often idle lists and the snapshotter are looked after.
+const TICK_MS: u64 = 1000;
+/// A step of the system's clock worth a line in the log.
+const CLOCK_STEP_MS: i64 = 5000;
+
+/// What recovery found, for a person.
+fn report(found: &Recovered) -> Report {
+    Report {
+        records: found.log.delivered,
+        lists: found.lists.len(),
+        people: found.directory.last_person(),
+        campaigns: found.campaigns.len(),
+        torn: found.log.torn.as_ref().map(|torn| {
+            let (file, copy) = (torn.file.display(), torn.copy.display());
+            format!("{} unacknowledged bytes at the end of {file} were cut (copy: {copy})", torn.bytes)
+        }),
+        problems: found.problems.clone(),
+    }
+}

@@ -1,0 +1,320 @@
+//! The actor of one SKU list: the only author of its membership and of the restocks it counted.
+//!
+//! Who owns me: the supervisor, which alone holds my reference; all messages come through it.
+//! I end when I am told to rest with no ticket out: my state goes back with my termination, and
+//! the supervisor keeps it packed. An answer of mine is given by the log, never by me.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+
+use super::campaign::CampaignMessage;
+use super::context::Context;
+use super::receipt::Part;
+use super::rule;
+use super::supervisor::SupervisorMessage;
+use super::verbs::RestockAnswer;
+use crate::domain::campaign::Skip;
+use crate::domain::directory::{RestockFact, Task};
+use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
+use crate::domain::record;
+use crate::domain::{CampaignId, ListId, Millis, PersonId};
+
+/// Reads a list without changing it.
+pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
+
+/// Where a restock's outcome is put before its part is done.
+pub type RestockSlot = Arc<Mutex<Option<RestockAnswer>>>;
+
+/// What may be asked of a list.
+pub enum ListMessage {
+    /// A share of an open event.
+    Task {
+        /// The directory's counter of the event.
+        event: u64,
+        /// Whom it is about.
+        person: Option<PersonId>,
+        /// How it came.
+        how: How,
+        /// When, by the sender's clock.
+        timestamp: Option<Millis>,
+        /// What to do.
+        task: Task,
+        /// Done when durable.
+        part: Part,
+    },
+    /// A restock from a webhook.
+    Restock {
+        /// The signal.
+        fact: RestockFact,
+        /// What became of it.
+        answer: RestockSlot,
+        /// Done when durable.
+        part: Part,
+    },
+    /// A campaign made by hand starts here.
+    Begin {
+        /// The campaign.
+        campaign: CampaignId,
+        /// On a list that everybody is on: the last contact number and how many have an address.
+        everybody: Option<(u32, u32)>,
+    },
+    /// A campaign has room for so many more.
+    Invite(CampaignId, usize),
+    /// A campaign that starts again asks for all it was given.
+    InviteAgain(CampaignId),
+    /// A page of contact numbers for a campaign on a list that everybody is on.
+    InvitePage {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The page.
+        people: Vec<PersonId>,
+        /// The last contact number it covers.
+        to: u32,
+        /// True when nobody comes after it.
+        last: bool,
+    },
+    /// A campaign is done.
+    Close(CampaignId),
+    /// A question.
+    Read(ReadList),
+    /// The state for a snapshot.
+    Image(oneshot::Sender<(ListId, List)>),
+    /// Go to rest, if nothing is outstanding.
+    Rest,
+}
+
+/// The actor.
+pub struct ListActor(pub Arc<Context>);
+
+/// Its state; it travels to and from the supervisor.
+pub struct ListState {
+    /// The list's id.
+    pub id: ListId,
+    /// The machine.
+    pub list: List,
+    /// Records of mine that are not durable yet.
+    tickets: Arc<AtomicUsize>,
+}
+
+impl ListState {
+    /// A list that wakes up (or is new).
+    #[must_use]
+    pub fn new(id: ListId, list: List) -> Self {
+        Self { id, list, tickets: Arc::default() }
+    }
+
+    /// Records and applies an event; the part is done when it is durable.
+    fn write(&mut self, context: &Context, event: &ListEvent, at: Millis, part: Part) {
+        self.list.apply(event, at);
+        self.tickets.fetch_add(1, Ordering::AcqRel);
+        let tickets = Arc::clone(&self.tickets);
+        let (kind, bytes) = record::of_list(context.stamp(self.list.seq(), at), &self.id, event);
+        let record = crate::wal::Record { kind, version: record::VERSION, bytes };
+        let ticket = part.ticket();
+        context.log.append(
+            record,
+            Box::new(move |result| {
+                tickets.fetch_sub(1, Ordering::AcqRel);
+                ticket(result);
+            }),
+        );
+    }
+
+    /// Decides; a panic in deciding is a refusal, since deciding only reads.
+    fn decide(&self, command: &ListCommand, at: Millis) -> Option<ListDecision> {
+        let decided = catch_unwind(AssertUnwindSafe(|| self.list.decide(command, at)));
+        if decided.is_err() {
+            tracing::error!("a list refused a command that it could not decide");
+        }
+        decided.ok()
+    }
+
+    /// Carries out a command that nobody but the log answers.
+    fn carry(&mut self, context: &Context, command: &ListCommand, part: Part) {
+        let at = context.clock.now();
+        match self.decide(command, at) {
+            Some(ListDecision::New(event)) => self.write(context, &event, at, part),
+            Some(_) => context.barrier(part),
+            None => drop(part),
+        }
+    }
+
+    /// A share of an open event.
+    fn task(&mut self, context: &Context, share: Share, task: Task, part: Part) {
+        let Share { event, person, how, timestamp } = share;
+        match task {
+            Task::Change { list: _, join, product } => {
+                let Some(person) = person else { return part.done() };
+                if let Some(product) = product {
+                    self.carry(context, &ListCommand::Name { product }, part.split());
+                }
+                let default_opt_in = context.catalog.default_opt_in(&self.id);
+                if !join {
+                    self.note(context, person, how, default_opt_in, &part);
+                }
+                let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
+                self.carry(context, &change, part);
+            }
+            Task::Move { list: _, from } => {
+                let Some(to) = person else { return part.done() };
+                if self.list.subscribed(to) == Some(false) {
+                    // `false` wins: the place ends instead of moving.
+                    self.note(context, from, How::Merge, false, &part);
+                }
+                self.carry(context, &ListCommand::Move { event, from, to }, part);
+            }
+            Task::Restock(fact) => self.restock(context, fact, &RestockSlot::default(), part),
+        }
+    }
+
+    /// Campaigns that hold the place of somebody who leaves must know before it is acknowledged.
+    fn note(&self, context: &Context, person: PersonId, how: How, default_opt_in: bool, part: &Part) {
+        let campaigns: Vec<CampaignId> = self.list.concerned(person, default_opt_in).collect();
+        if !campaigns.is_empty() {
+            let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
+            let note = CampaignMessage::Note { campaigns: Some(campaigns), person, reason, part: part.split() };
+            context.cast(&context.refs().campaign, note);
+        }
+    }
+
+    /// A restock signal: the answer waits for its record and for the campaign it leads to.
+    fn restock(&mut self, context: &Context, fact: RestockFact, answer: &RestockSlot, part: Part) {
+        let at = context.clock.now();
+        if let Some(product) = fact.product {
+            self.carry(context, &ListCommand::Name { product }, part.split());
+        }
+        let settings = &context.settings;
+        let day = at.day((settings.zone)(at, &settings.zone_name));
+        let key = rule::key(&self.id, day);
+        let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
+        let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
+        let refs = context.refs();
+        match self.decide(&command, at) {
+            Some(ListDecision::New(event)) => {
+                match &event {
+                    ListEvent::Restocked { campaign: Some(campaign), upto, added, .. } => {
+                        let header = rule::header(context, &self.id, self.list.product(), day, *campaign);
+                        let opened = CampaignMessage::Restocked {
+                            header,
+                            upto: *upto,
+                            added: *added,
+                            part: Some(part.split()),
+                        };
+                        *answer.lock() = Some(RestockAnswer::Accepted { campaign: Some(*campaign) });
+                        // The log first: a campaign's record never stands before its restock's.
+                        self.write(context, &event, at, part);
+                        return context.cast(&refs.campaign, opened);
+                    }
+                    ListEvent::Stock { .. } => *answer.lock() = Some(RestockAnswer::SoldOut),
+                    _ => *answer.lock() = Some(RestockAnswer::Accepted { campaign: None }),
+                }
+                self.write(context, &event, at, part);
+            }
+            Some(ListDecision::Duplicate(campaign)) => {
+                *answer.lock() = Some(RestockAnswer::Duplicate { campaign });
+                if campaign.is_some() {
+                    context.cast(&refs.campaign, CampaignMessage::Fence(part.split()));
+                }
+                context.barrier(part);
+            }
+            Some(ListDecision::Nothing) => {
+                *answer.lock() = Some(RestockAnswer::SoldOut);
+                context.barrier(part);
+            }
+            None => drop(part),
+        }
+    }
+
+    /// The next stretch of an audience, recorded and handed over.
+    fn invite(&mut self, context: &Context, campaign: CampaignId, most: usize) {
+        let invitation = self.list.invitation(campaign, most).unwrap_or_default();
+        self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
+        let last = invitation.last || invitation.people.is_empty();
+        let invited = CampaignMessage::Invited { campaign, people: invitation.people, last };
+        context.cast(&context.refs().campaign, invited);
+    }
+
+    /// All that a campaign was given, for one that starts again.
+    fn invite_again(&self, context: &Context, campaign: CampaignId) {
+        let invitation = self.list.invited(campaign);
+        let known = invitation.is_some();
+        let invitation = invitation.unwrap_or_default();
+        let last = invitation.last || !known;
+        let again = CampaignMessage::InvitedAgain { campaign, people: invitation.people, last };
+        context.cast(&context.refs().campaign, again);
+    }
+
+    /// A campaign made by hand claims its audience.
+    fn begin(&mut self, context: &Context, campaign: CampaignId, everybody: Option<(u32, u32)>) {
+        self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
+        let (upto, added) = self.list.audience(campaign).unwrap_or_default();
+        let added = everybody.map_or(added, |(_, mailable)| mailable.saturating_sub(self.list.left()));
+        context.cast(&context.refs().campaign, CampaignMessage::Begun { campaign, upto, added });
+    }
+}
+
+/// The part of a task that stays the same for all its lists.
+struct Share {
+    event: u64,
+    person: Option<PersonId>,
+    how: How,
+    timestamp: Option<Millis>,
+}
+
+/// A part that nobody waits for.
+fn unheard() -> Part {
+    Part::new(|_| ())
+}
+
+impl Actor for ListActor {
+    type Msg = ListMessage;
+    type State = ListState;
+    type Arguments = ListState;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<ListMessage>,
+        state: ListState,
+    ) -> Result<ListState, ActorProcessingErr> {
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ListMessage>,
+        message: ListMessage,
+        state: &mut ListState,
+    ) -> Result<(), ActorProcessingErr> {
+        let context = &*self.0;
+        match message {
+            ListMessage::Task { event, person, how, timestamp, task, part } => {
+                state.task(context, Share { event, person, how, timestamp }, task, part);
+            }
+            ListMessage::Restock { fact, answer, part } => state.restock(context, fact, &answer, part),
+            ListMessage::Begin { campaign, everybody } => state.begin(context, campaign, everybody),
+            ListMessage::Invite(campaign, most) => state.invite(context, campaign, most),
+            ListMessage::InviteAgain(campaign) => state.invite_again(context, campaign),
+            ListMessage::InvitePage { campaign, people, to, last } => {
+                state.carry(context, &ListCommand::InvitePage { campaign, to }, unheard());
+                let people = state.list.unless_left(&people);
+                context.cast(&context.refs().campaign, CampaignMessage::Invited { campaign, people, last });
+            }
+            ListMessage::Close(campaign) => {
+                state.carry(context, &ListCommand::Close { campaign }, unheard());
+            }
+            ListMessage::Read(read) => read(&state.id, &state.list),
+            ListMessage::Image(reply) => drop(reply.send((state.id.clone(), state.list.image()))),
+            ListMessage::Rest if state.tickets.load(Ordering::Acquire) == 0 => myself.stop(None),
+            ListMessage::Rest => {
+                let busy = SupervisorMessage::StillBusy(state.id.clone());
+                context.cast(&context.refs().supervisor, busy);
+            }
+        }
+        Ok(())
+    }
+}

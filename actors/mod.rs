@@ -1,0 +1,40 @@
+//! The actors: ractor lives here and nowhere else.
+//!
+//! ```text
+//! Engine ──▶ directory ──▶ supervisor ──▶ lists ──▶ campaign actor ──▶ couriers
+//!    │           ▲  ▲            ▲          │  ▲        │  │
+//!    │           │  └─ LookUp ───┼──────────┼──┼────────┘  │
+//!    └───────────┴── restocks ───┘          └──┴─ Invite ──┘      snapshotter asks all of them
+//! ```
+//!
+//! Actors only cast; no handler waits for another actor or for the disk. Mailboxes are unbounded
+//! in ractor, so what may be in them is bounded at the door:
+//!
+//! | mailbox | senders | at most |
+//! |---|---|---|
+//! | directory | Engine, campaign actor | permits + one look-up a running campaign |
+//! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one question a running campaign |
+//! | campaign actor | lists, directory, couriers, alarm | one answer a question, one verdict a courier, one alarm |
+//! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
+//! | log | all authors | what the above write: permits, plus one window of letters |
+
+pub mod campaign;
+pub mod checkpoint;
+pub mod context;
+pub mod delivery;
+pub mod directory;
+pub mod engine;
+pub mod error;
+pub mod list;
+pub mod receipt;
+pub mod recovery;
+pub mod rule;
+mod runner;
+mod slot;
+pub mod snapshotter;
+pub mod supervisor;
+pub mod verbs;
+
+pub use context::{RuleSettings, Settings};
+pub use engine::{Engine, MailRules, StartError, Started, start};
+pub use error::{EngineError, Refusal};

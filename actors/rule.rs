@@ -1,0 +1,37 @@
+//! The built-in rule: an accepted restock opens the campaign `restock-<sku>-<date>`.
+
+use serde_json::json;
+
+use super::context::Context;
+use crate::domain::campaign::{Header, OnDoubt};
+use crate::domain::{CampaignId, Day, ListId};
+
+/// The campaign key of a SKU list and a day.
+#[must_use]
+pub fn key(list: &ListId, day: Day) -> String {
+    // A SKU list's id is `restock-<sku>` already.
+    format!("{list}-{day}")
+}
+
+/// What the rule's campaign is.
+#[must_use]
+pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day, id: CampaignId) -> Header {
+    let rule = &context.settings.rule;
+    let sku = list.sku().unwrap_or(list.as_str());
+    let product = product.unwrap_or(sku);
+    Header {
+        id,
+        key: Some(key(list, day)),
+        name: context.catalog.name(list, Some(product)),
+        list: list.clone(),
+        rule: true,
+        day: Some(day),
+        template: rule.template.clone(),
+        props: json!({ "sku": sku, "product_name": product }).to_string(),
+        subject: Some(rule.subject.replace("{product}", product)),
+        from: None,
+        on_doubt: if rule.resend_doubt { OnDoubt::Resend } else { OnDoubt::Hold },
+        rate: rule.rate,
+        scheduled: None,
+    }
+}

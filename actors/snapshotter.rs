@@ -1,0 +1,240 @@
+//! Checkpoint rounds: the state of all actors into one verified generation, then the log forgets.
+//!
+//! ```text
+//! S = log's next number ▶ seal ▶ directory ▶ campaigns ▶ lists, slice by slice ▶ barrier durable
+//!   ▶ verify ▶ CURRENT ▶ trim the log below what the older generation needs
+//! ```
+//!
+//! Who writes to me: the alarm and the Engine. One round at a time, in a task of its own: this
+//! actor never waits. A round that fails is reported and tried again at the next alarm; the log
+//! keeps everything until one succeeds.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::{mpsc, oneshot};
+
+use super::campaign::CampaignMessage;
+use super::checkpoint::{PageWriter, Portion, Written};
+use super::context::Context;
+use super::directory::DirectoryMessage;
+use super::receipt::Part;
+use super::supervisor::SupervisorMessage;
+use super::verbs::SnapshotAnswer;
+use crate::store::{Generations, Meta, StoreError};
+
+/// Lists in one slice of the walk.
+const SLICE: usize = 512;
+
+/// Who waits for a round.
+pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, String>>;
+
+/// What may be asked of the snapshotter.
+pub enum SnapshotterMessage {
+    /// Run a round, or join the next one if one is under way.
+    Round(Option<RoundReply>),
+    /// Has enough time passed, or enough log been written?
+    Tick,
+    /// The round is over.
+    Over(Result<SnapshotAnswer, String>),
+}
+
+/// The actor.
+pub struct Snapshotter(pub Arc<Context>);
+
+/// Its state.
+pub struct SnapshotterState {
+    generations: Arc<Generations>,
+    running: Vec<RoundReply>,
+    waiting: Vec<RoundReply>,
+    busy: bool,
+    last_ms: u64,
+    last_bytes: u64,
+    last_lsn: u64,
+}
+
+/// Why a round failed.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An actor or the log is gone.
+    #[error("the engine is ending")]
+    Ending,
+}
+
+impl SnapshotterState {
+    /// Starts a round, if none is under way.
+    fn begin(&mut self, context: &Arc<Context>, myself: &ActorRef<SnapshotterMessage>) {
+        if self.busy {
+            return;
+        }
+        self.busy = true;
+        self.running = std::mem::take(&mut self.waiting);
+        self.last_ms = context.clock.now().0;
+        self.last_bytes = context.log.stats().bytes;
+        self.last_lsn = context.log.next_lsn();
+        let (context, generations, myself) = (Arc::clone(context), Arc::clone(&self.generations), myself.clone());
+        tokio::spawn(async move {
+            let result = round(&context, generations).await.map_err(|error| error.to_string());
+            // Gone only when the engine is.
+            let _ = myself.cast(SnapshotterMessage::Over(result));
+        });
+    }
+}
+
+/// One round.
+async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<SnapshotAnswer, RoundError> {
+    let refs = context.refs();
+    let began = context.clock.now();
+    let replay_from = context.log.next_lsn();
+    let (sealed, seal) = oneshot::channel();
+    context.log.seal(Box::new(move |result| {
+        let _ = sealed.send(result.is_ok());
+    }));
+    // Few portions on the way at once: a round never holds more than a few slices in memory.
+    let (portions, mut inbox) = mpsc::channel::<Portion>(4);
+    let building = Arc::clone(&generations);
+    let writer = tokio::task::spawn_blocking(move || {
+        let mut building = building.begin()?;
+        let mut pages = PageWriter::new(|key: &[u8], value: &[u8]| building.put(key, value));
+        while let Some(portion) = inbox.blocking_recv() {
+            pages.write(portion)?;
+        }
+        let written = pages.finish()?;
+        Ok::<_, StoreError>((building, written))
+    });
+    let (reply, image) = oneshot::channel();
+    context.cast(&refs.directory, DirectoryMessage::Image(reply));
+    give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
+    let (reply, image) = oneshot::channel();
+    context.cast(&refs.campaign, CampaignMessage::Image(reply));
+    give(&portions, Portion::Campaigns(image.await.map_err(|_| RoundError::Ending)?)).await;
+    let mut after = None;
+    loop {
+        let (reply, slice) = oneshot::channel();
+        context.cast(&refs.supervisor, SupervisorMessage::Walk(after, SLICE, reply));
+        let slice = slice.await.map_err(|_| RoundError::Ending)?;
+        give(&portions, Portion::Resting(slice.resting)).await;
+        for awake in slice.awake {
+            let (id, list) = awake.await.map_err(|_| RoundError::Ending)?;
+            give(&portions, Portion::Awake(id, Box::new(list))).await;
+        }
+        after = slice.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    drop(portions);
+    let (building, written) = writer.await.map_err(|_| RoundError::Ending)??;
+    // Every record that any of these states holds must be durable before the generation counts.
+    let (durable, fence) = oneshot::channel();
+    context.barrier(Part::new(move |all| {
+        let _ = durable.send(all);
+    }));
+    let all = fence.await.unwrap_or(false) && seal.await.unwrap_or(false);
+    if !all {
+        return Err(RoundError::Ending);
+    }
+    let durable = context.log.durable_lsn();
+    let meta = meta(context, replay_from, durable, written);
+    let number = tokio::task::spawn_blocking(move || {
+        let sealed = building.seal(meta)?;
+        let number = sealed.number();
+        sealed.commit()?;
+        Ok::<_, StoreError>((number, generations.replay_floor()))
+    });
+    let (generation, floor) = number.await.map_err(|_| RoundError::Ending)??;
+    if let Some(floor) = floor {
+        context.log.trim(floor);
+    }
+    let Written { lists, people, campaigns } = written;
+    let took_ms = context.clock.now().since(began);
+    Ok(SnapshotAnswer { generation, lists, people, campaigns, took_ms })
+}
+
+/// What a generation says of itself.
+fn meta(context: &Context, replay_from: u64, durable: u64, written: Written) -> Meta {
+    Meta {
+        engine: context.secrets.engine,
+        replay_from,
+        durable,
+        made_ms: context.clock.now().0,
+        counts: vec![
+            ("lists".to_owned(), written.lists),
+            ("people".to_owned(), written.people),
+            ("campaigns".to_owned(), written.campaigns),
+        ],
+    }
+}
+
+/// Hands a portion to the writer; one that has failed says so when it is joined.
+async fn give(portions: &mpsc::Sender<Portion>, portion: Portion) {
+    let _ = portions.send(portion).await;
+}
+
+impl Actor for Snapshotter {
+    type Msg = SnapshotterMessage;
+    type State = SnapshotterState;
+    type Arguments = Arc<Generations>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<SnapshotterMessage>,
+        generations: Arc<Generations>,
+    ) -> Result<SnapshotterState, ActorProcessingErr> {
+        Ok(SnapshotterState {
+            generations,
+            running: Vec::new(),
+            waiting: Vec::new(),
+            busy: false,
+            last_ms: self.0.clock.now().0,
+            last_bytes: 0,
+            last_lsn: self.0.log.next_lsn(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SnapshotterMessage>,
+        message: SnapshotterMessage,
+        state: &mut SnapshotterState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SnapshotterMessage::Round(reply) => {
+                state.waiting.extend(reply);
+                state.begin(&self.0, &myself);
+            }
+            SnapshotterMessage::Tick => {
+                let settings = &self.0.settings;
+                let age = self.0.clock.now().0.saturating_sub(state.last_ms);
+                let written = self.0.log.stats().bytes.saturating_sub(state.last_bytes);
+                let news = self.0.log.next_lsn() > state.last_lsn;
+                if news && (age >= settings.snapshot_every_ms || written >= settings.snapshot_every_bytes) {
+                    state.begin(&self.0, &myself);
+                }
+            }
+            SnapshotterMessage::Over(result) => {
+                state.busy = false;
+                match &result {
+                    Ok(done) => tracing::info!(
+                        snapshot.generation = done.generation,
+                        snapshot.lists = done.lists,
+                        snapshot.people = done.people,
+                        duration_ms = done.took_ms,
+                        "checkpoint round done"
+                    ),
+                    Err(why) => tracing::error!(reason = why, "checkpoint round failed; the log keeps everything"),
+                }
+                for reply in state.running.drain(..) {
+                    let _ = reply.send(result.clone());
+                }
+                if !state.waiting.is_empty() {
+                    state.begin(&self.0, &myself);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,315 @@
+//! The supervisor: which list is where, and the only way to it.
+//!
+//! ```text
+//! absent ──first message──▶ awake ──idle──▶ leaving ──terminated──▶ resting (packed bytes)
+//!                             ▲               │ messages wait here, in order      │
+//!                             └───────────────┴──────────◀── next message ────────┘
+//! ```
+//!
+//! Invariants: never two incarnations of one list; messages to a list keep their order, also
+//! across its sleep; at most `lists_awake` are awake (the least recently used rest first). A list
+//! that dies any other way ends the process: nothing goes on from nothing.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::oneshot;
+
+use super::context::Context;
+use super::list::{ListActor, ListMessage, ListState};
+use super::slot::Slot;
+use crate::domain::ListId;
+use crate::domain::list::{List, PackedList, Summary};
+
+/// A slice of the table, for a snapshot: states at rest, and answers to come from those awake.
+pub struct Slice {
+    /// Lists at rest.
+    pub resting: Vec<(ListId, PackedList)>,
+    /// Lists awake hand theirs over themselves.
+    pub awake: Vec<oneshot::Receiver<(ListId, List)>>,
+    /// Where the next slice starts; `None` at the end.
+    pub next: Option<ListId>,
+}
+
+/// What may be asked of the supervisor.
+pub enum SupervisorMessage {
+    /// A message for a list, which wakes for it.
+    ToList(ListId, ListMessage),
+    /// What can be told of lists without waking them: those asked for, `None` for the unknown.
+    Summaries(Vec<ListId>, oneshot::Sender<Vec<SummaryOrRead>>),
+    /// The ids after the given one, in order.
+    Names(Option<ListId>, usize, oneshot::Sender<Vec<ListId>>),
+    /// A slice of the table after the given id, for a snapshot.
+    Walk(Option<ListId>, usize, oneshot::Sender<Slice>),
+    /// Puts idle lists to rest.
+    Sweep,
+    /// A list could not rest: it has records out.
+    StillBusy(ListId),
+    /// How many lists are awake, resting and leaving.
+    Census(oneshot::Sender<(usize, usize, usize)>),
+}
+
+/// A list's summary, at once or when the list answers.
+pub enum SummaryOrRead {
+    /// At rest (or unknown).
+    Now(Option<Summary>),
+    /// Awake: it answers itself.
+    Soon(oneshot::Receiver<Summary>),
+}
+
+/// Awake lists looked at in one sweep.
+const SWEEP_MOST: usize = 4096;
+
+/// The actor.
+pub struct Supervisor(pub Arc<Context>);
+
+/// Its state.
+pub struct SupervisorState {
+    table: HashMap<ListId, Slot>,
+    names: BTreeSet<ListId>,
+    /// Actor to list, for terminations.
+    ids: HashMap<ActorId, ListId>,
+    /// Awake lists, roughly least recently used first.
+    order: VecDeque<ListId>,
+}
+
+impl Supervisor {
+    /// Sends a message to a list, waking it if need be.
+    async fn forward(
+        &self,
+        myself: &ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+        list: ListId,
+        message: ListMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        let now = self.0.clock.now();
+        let resting = match state.table.get_mut(&list) {
+            Some(Slot::Awake { actor, used }) => {
+                *used = now;
+                self.0.cast(actor, message);
+                return Ok(());
+            }
+            Some(Slot::Leaving { stash, .. }) => {
+                stash.push_back(message);
+                return Ok(());
+            }
+            Some(Slot::Resting(packed)) => packed.unpack().map_err(|error| {
+                format!("the list {:?} at rest does not unpack: {error}", list.as_str())
+            })?,
+            None => {
+                state.names.insert(list.clone());
+                List::default()
+            }
+        };
+        self.wake(myself, state, ListState::new(list, resting), [message]).await
+    }
+
+    /// Spawns a list and gives it what waited for it.
+    async fn wake(
+        &self,
+        myself: &ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+        list: ListState,
+        messages: impl IntoIterator<Item = ListMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let id = list.id.clone();
+        let handler = ListActor(Arc::clone(&self.0));
+        let (actor, _) = Actor::spawn_linked(None, handler, list, myself.get_cell()).await?;
+        for message in messages {
+            self.0.cast(&actor, message);
+        }
+        state.ids.insert(actor.get_id(), id.clone());
+        state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
+        state.order.push_back(id);
+        self.crowd_out(state);
+        Ok(())
+    }
+
+    /// Above the limit, the least recently used go to rest.
+    fn crowd_out(&self, state: &mut SupervisorState) {
+        let looks = state.order.len().min(8);
+        for _ in 0..looks {
+            if state.ids.len() <= self.0.settings.lists_awake {
+                return;
+            }
+            if let Some(id) = state.order.pop_front() {
+                self.rest(state, id);
+            }
+        }
+    }
+
+    /// Tells a list to rest; its messages wait from now on.
+    fn rest(&self, state: &mut SupervisorState, id: ListId) {
+        if let Some(slot) = state.table.get_mut(&id)
+            && let Slot::Awake { actor, .. } = slot
+        {
+            self.0.cast(actor, ListMessage::Rest);
+            *slot = Slot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
+        }
+    }
+
+    /// Idle lists rest; those used since go to the end of the line.
+    fn sweep(&self, state: &mut SupervisorState) {
+        let now = self.0.clock.now();
+        for _ in 0..state.order.len().min(SWEEP_MOST) {
+            let Some(id) = state.order.pop_front() else { return };
+            let idle = match state.table.get(&id) {
+                Some(Slot::Awake { used, .. }) => now.since(*used) >= self.0.settings.rest_after_ms,
+                _ => continue,
+            };
+            if idle {
+                self.rest(state, id);
+            } else {
+                state.order.push_back(id);
+            }
+        }
+    }
+
+    /// A list has ended, with its state.
+    async fn ended(
+        &self,
+        myself: &ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+        actor: ActorId,
+        list: ListState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.ids.remove(&actor);
+        match state.table.remove(&list.id) {
+            Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
+                let list = ListState::new(list.id, list.list);
+                self.wake(myself, state, list, stash).await
+            }
+            Some(Slot::Leaving { .. }) => {
+                state.table.insert(list.id, Slot::Resting(list.list.pack()));
+                Ok(())
+            }
+            _ => Err("a list ended without being told to rest".into()),
+        }
+    }
+
+    /// A list had records out when told to rest: it is awake again, with what waited for it.
+    fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
+        if let Some(Slot::Leaving { actor, stash }) = state.table.remove(&id) {
+            for message in stash {
+                self.0.cast(&actor, message);
+            }
+            state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
+            state.order.push_back(id);
+        }
+    }
+}
+
+impl SupervisorState {
+    /// What can be told of lists without waking them.
+    fn summaries(&self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
+        let one = |id: ListId| match self.table.get(&id) {
+            None => SummaryOrRead::Now(None),
+            Some(Slot::Resting(packed)) => SummaryOrRead::Now(packed.summary().ok()),
+            Some(Slot::Awake { actor, .. } | Slot::Leaving { actor, .. }) => {
+                let (reply, answer) = oneshot::channel();
+                let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));
+                context.cast(actor, ListMessage::Read(read));
+                SummaryOrRead::Soon(answer)
+            }
+        };
+        lists.into_iter().map(one).collect()
+    }
+
+    /// The ids after `after`.
+    fn after(&self, after: Option<ListId>, most: usize) -> Vec<ListId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.names.range((from, Bound::Unbounded)).take(most).cloned().collect()
+    }
+
+    /// A slice of the table: whatever state each list is in, it is taken from where it is.
+    fn slice(&mut self, context: &Context, after: Option<ListId>, most: usize) -> Slice {
+        let names = self.after(after, most);
+        let next = if names.len() < most { None } else { names.last().cloned() };
+        let mut slice = Slice { resting: Vec::new(), awake: Vec::new(), next };
+        for id in names {
+            match self.table.get_mut(&id) {
+                Some(Slot::Resting(packed)) => slice.resting.push((id, packed.clone())),
+                Some(Slot::Awake { actor, .. }) => {
+                    let (reply, answer) = oneshot::channel();
+                    context.cast(actor, ListMessage::Image(reply));
+                    slice.awake.push(answer);
+                }
+                Some(Slot::Leaving { stash, .. }) => {
+                    let (reply, answer) = oneshot::channel();
+                    stash.push_back(ListMessage::Image(reply));
+                    slice.awake.push(answer);
+                }
+                None => {}
+            }
+        }
+        slice
+    }
+
+    /// Awake, resting, leaving.
+    fn census(&self) -> (usize, usize, usize) {
+        let leaving = self.table.values().filter(|slot| matches!(slot, Slot::Leaving { .. })).count();
+        let awake = self.table.values().filter(|slot| matches!(slot, Slot::Awake { .. })).count();
+        (awake, self.table.len() - awake - leaving, leaving)
+    }
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMessage;
+    type State = SupervisorState;
+    type Arguments = Vec<(ListId, PackedList)>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<SupervisorMessage>,
+        resting: Vec<(ListId, PackedList)>,
+    ) -> Result<SupervisorState, ActorProcessingErr> {
+        Ok(SupervisorState {
+            names: resting.iter().map(|(id, _)| id.clone()).collect(),
+            table: resting.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
+            ids: HashMap::new(),
+            order: VecDeque::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SupervisorMessage::ToList(list, message) => {
+                self.forward(&myself, state, list, message).await?;
+            }
+            SupervisorMessage::Summaries(lists, reply) => drop(reply.send(state.summaries(&self.0, lists))),
+            SupervisorMessage::Names(after, most, reply) => drop(reply.send(state.after(after, most))),
+            SupervisorMessage::Walk(after, most, reply) => {
+                drop(reply.send(state.slice(&self.0, after, most)));
+            }
+            SupervisorMessage::Sweep => self.sweep(state),
+            SupervisorMessage::StillBusy(list) => self.still_busy(state, list),
+            SupervisorMessage::Census(reply) => drop(reply.send(state.census())),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(actor, Some(mut list), _) => match list.take::<ListState>() {
+                Ok(list) => self.ended(&myself, state, actor.get_id(), list).await?,
+                Err(_) => self.0.fatal.end("a list ended without its state"),
+            },
+            SupervisionEvent::ActorTerminated(_, None, _) => self.0.fatal.end("a list was killed"),
+            SupervisionEvent::ActorFailed(..) => self.0.fatal.end("a list actor died"),
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,432 @@
+//! The words of the Engine's door: what may be asked and what is answered.
+//!
+//! Plain data, already parsed and bounded by the caller (`http/` checks sizes and characters),
+//! with no trace of actors in it. Reads may run one sync ahead of the disk; every answer that
+//! acknowledges a change is given only when the change is durable.
+
+use serde_json::{Map, Value};
+
+use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
+
+/// Who an event, a membership or a contact is about; all three may be absent (a system event).
+#[derive(Debug, Clone, Default)]
+pub struct Who {
+    /// The address, an identity beside the user id.
+    pub email: Option<Email>,
+    /// The shop's own id of the person: the stronger name.
+    pub user_id: Option<String>,
+    /// A browser's id, the weakest name.
+    pub anonymous_id: Option<String>,
+}
+
+impl Who {
+    /// True when nobody is named.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.email.is_none() && self.user_id.is_none() && self.anonymous_id.is_none()
+    }
+}
+
+/// `POST /v1/events`, parsed.
+#[derive(Debug, Clone, Default)]
+pub struct EventInput {
+    /// The event's name, such as `product.waitlisted`; never empty.
+    pub name: String,
+    /// Whom it is about.
+    pub who: Who,
+    /// `eventProperties`: read for `sku`, `product_name`, `quantity`.
+    pub event_properties: Map<String, Value>,
+    /// `contactProperties`: merged into the contact, key by key.
+    pub contact_properties: Map<String, Value>,
+    /// The bag: list id to join (`true`) or leave (`false`), in the order sent. Ids are unchecked
+    /// text: one that is unknown or too long changes nothing and is named in `lists_error`.
+    pub lists: Vec<(String, bool)>,
+    /// The idempotency key (header over body; empty is none), at most 255 bytes.
+    pub key: Option<String>,
+    /// When it happened, by the sender's clock, if it said so.
+    pub timestamp: Option<Millis>,
+}
+
+/// The 202 of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventAnswer {
+    /// False for a repeat of the key.
+    pub stored: bool,
+    /// `userId`, else `anonymousId`, else the contact's id; `None` for a system event.
+    pub contact_key: Option<String>,
+    /// Why a membership could not be changed, in a short text.
+    pub lists_error: Option<String>,
+}
+
+/// A restock delivery whose signature, schema and sizes were checked by the caller.
+#[derive(Debug, Clone)]
+pub struct RestockInput {
+    /// The webhook source's id, such as `inventory`; delivery ids are scoped by it and the SKU.
+    pub source: String,
+    /// The sender's delivery id, 1 to 255 bytes.
+    pub delivery: String,
+    /// What came back.
+    pub sku: Sku,
+    /// Its name, if the payload had one (checked by [`crate::domain::text::name_fits`]).
+    pub product: Option<String>,
+    /// Units on hand, if the payload said so; 0 and below is recorded as stock and skipped.
+    pub quantity: Option<i64>,
+}
+
+/// What became of a restock delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestockAnswer {
+    /// Counted: signal, dedupe and the campaign it led to (if anybody waits) are durable.
+    Accepted {
+        /// The campaign that is now open for it, if any.
+        campaign: Option<CampaignId>,
+    },
+    /// The same delivery again: a no-op, as durable as the first.
+    Duplicate {
+        /// The campaign the first one led to, if any.
+        campaign: Option<CampaignId>,
+    },
+    /// Quantity 0 or below: the stock was noted, the delivery id not used up.
+    SoldOut,
+}
+
+/// The 200 of subscribe and unsubscribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipAnswer {
+    /// The list.
+    pub list: ListId,
+    /// What holds now.
+    pub subscribed: bool,
+}
+
+/// `PUT /v1/contacts`, parsed.
+#[derive(Debug, Clone, Default)]
+pub struct ContactInput {
+    /// Whom it is about; at least one name.
+    pub who: Who,
+    /// Merged into the contact, key by key.
+    pub properties: Map<String, Value>,
+    /// As in [`EventInput::lists`].
+    pub lists: Vec<(String, bool)>,
+}
+
+/// The 200 of `PUT /v1/contacts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactAnswer {
+    /// The contact.
+    pub id: PersonId,
+    /// True when it did not exist before.
+    pub created: bool,
+    /// True when two contacts, or a contact and a new name, were joined by this call.
+    pub linked: bool,
+    /// As in [`EventAnswer::lists_error`].
+    pub lists_error: Option<String>,
+}
+
+/// One row of `GET /v1/contacts/find`.
+#[derive(Debug, Clone)]
+pub struct ContactView {
+    /// The contact's id.
+    pub id: PersonId,
+    /// The shop's own id (`externalId` on the wire): `userId`, else `anonymousId`.
+    pub external_id: Option<String>,
+    /// The address.
+    pub email: Option<Email>,
+    /// All properties.
+    pub properties: Map<String, Value>,
+    /// When the person was first seen.
+    pub first_seen: Millis,
+    /// When the person was last heard of.
+    pub last_seen: Millis,
+    /// When the record was made.
+    pub created: Millis,
+    /// When the record last changed.
+    pub updated: Millis,
+}
+
+/// `GET /v1/lists`.
+#[derive(Debug, Clone, Default)]
+pub struct ListsQuery {
+    /// Rows at most, 1 to 1,000.
+    pub limit: usize,
+    /// The `cursor` of the page before (the last id it showed).
+    pub cursor: Option<String>,
+    /// With a person: each row carries `subscribed`, the person's own lists come first.
+    pub who: Option<Who>,
+}
+
+/// One list.
+#[derive(Debug, Clone)]
+pub struct ListView {
+    /// Its id.
+    pub id: ListId,
+    /// Its name ("Back in stock — Studio chair").
+    pub name: String,
+    /// Its description, when declared.
+    pub description: Option<String>,
+    /// True when everybody with an address is on it unless they said no.
+    pub default_opt_in: bool,
+    /// How many are on it (for a `default_opt_in` list: how many said yes in so many words).
+    pub members: u64,
+    /// With a person: whether that person is on it.
+    pub subscribed: Option<bool>,
+}
+
+/// A page of lists.
+#[derive(Debug, Clone, Default)]
+pub struct ListsPage {
+    /// The rows.
+    pub lists: Vec<ListView>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+}
+
+/// `GET /v1/lists/{id}`.
+#[derive(Debug, Clone)]
+pub struct ListDetail {
+    /// The row as in the page.
+    pub view: ListView,
+    /// How many left and are still remembered.
+    pub left: u64,
+    /// Units on hand, as last reported.
+    pub stock: Option<i64>,
+    /// The product's name, as last given.
+    pub product: Option<String>,
+    /// Campaigns running on it now.
+    pub running: Vec<CampaignId>,
+}
+
+/// One row of `GET /v1/lists/{id}/members`, in join order.
+#[derive(Debug, Clone)]
+pub struct MemberView {
+    /// The contact.
+    pub id: PersonId,
+    /// The shop's own id.
+    pub external_id: Option<String>,
+    /// The address.
+    pub email: Option<Email>,
+    /// 1-based place in line at the moment.
+    pub position: u64,
+    /// When the person joined.
+    pub joined: Millis,
+}
+
+/// A page of members.
+#[derive(Debug, Clone, Default)]
+pub struct MembersPage {
+    /// The rows.
+    pub members: Vec<MemberView>,
+    /// Where the next page starts; `None` at the end.
+    pub cursor: Option<String>,
+    /// How many are on the list.
+    pub total: u64,
+}
+
+/// `GET /v1/lists/{id}/position`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// 1-based place in line.
+    pub position: u64,
+    /// How many are on the list.
+    pub total: u64,
+    /// When the person joined.
+    pub joined: Millis,
+}
+
+/// What becomes of letters in doubt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnDoubt {
+    /// Hold and report them (the default).
+    #[default]
+    Hold,
+    /// Send them again, with the same Message-ID.
+    Resend,
+}
+
+/// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
+#[derive(Debug, Clone, Default)]
+pub struct CampaignInput {
+    /// Its name; else made from the list.
+    pub name: Option<String>,
+    /// The list, unchecked text.
+    pub list: String,
+    /// The template's key.
+    pub template: String,
+    /// For the template.
+    pub props: Map<String, Value>,
+    /// The sender, else the configured one; checked by the caller.
+    pub from: Option<String>,
+    /// The subject, else the template's.
+    pub subject: Option<String>,
+    /// When to start; at once when absent.
+    pub send_at: Option<Millis>,
+    /// The user's key.
+    pub key: Option<String>,
+    /// What becomes of letters in doubt.
+    pub on_doubt: OnDoubt,
+}
+
+/// The 202 of `POST /v1/campaigns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignCreated {
+    /// The campaign, new or as it was.
+    pub id: CampaignId,
+    /// Its present status, as on the wire.
+    pub status: String,
+    /// When it starts, if scheduled.
+    pub scheduled_at: Option<Millis>,
+    /// Fields in which a repeat differs from the first.
+    pub mismatch: Vec<&'static str>,
+}
+
+/// A campaign as it is now.
+#[derive(Debug, Clone)]
+pub struct CampaignView {
+    /// Its id.
+    pub id: CampaignId,
+    /// Its name.
+    pub name: String,
+    /// As on the wire: scheduled, queued, sending, paused, sent, failed, canceled, expired.
+    pub status: String,
+    /// The list it reaches.
+    pub list: ListId,
+    /// The template's key.
+    pub template: String,
+    /// The subject, where one was given or made by the rule.
+    pub subject: Option<String>,
+    /// The sender.
+    pub from: Option<String>,
+    /// Everybody it is for.
+    pub total: u64,
+    /// Accepted by a mail server.
+    pub sent: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Put off for a later try.
+    pub deferred: u64,
+    /// Sent off, outcome unknown.
+    pub in_doubt: u64,
+    /// On the wire.
+    pub started: u64,
+    /// Not yet begun.
+    pub pending: u64,
+    /// Not mailed, by reason.
+    pub skipped: Vec<(&'static str, u64)>,
+    /// The campaign's own pace as text, if it has one (`100/s`).
+    pub rate: Option<String>,
+    /// When it was to start.
+    pub scheduled_at: Option<Millis>,
+    /// When it was canceled.
+    pub canceled_at: Option<Millis>,
+    /// When it started.
+    pub started_at: Option<Millis>,
+    /// When it was done.
+    pub completed_at: Option<Millis>,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
+/// `GET /v1/campaigns`.
+#[derive(Debug, Clone, Default)]
+pub struct CampaignsQuery {
+    /// Wire names of statuses; empty means all.
+    pub status: Vec<String>,
+    /// Rows at most, 1 to 200.
+    pub limit: usize,
+    /// Rows to pass over.
+    pub offset: usize,
+}
+
+/// A verb on one campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CampaignVerb {
+    /// Pending and deferred letters become skipped.
+    Cancel,
+    /// Nothing more starts until resumed.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Failed letters become pending again.
+    RetryFailed,
+    /// Letters in doubt become pending again.
+    ResendDoubt,
+    /// Letters in doubt are given up (counted as failed).
+    DropDoubt,
+}
+
+/// What an unsubscribe link is about.
+#[derive(Debug, Clone)]
+pub struct LinkView {
+    /// The list it leaves, with its name; `None` when it is for all mail.
+    pub list: Option<(ListId, String)>,
+    /// Whether the person is still on it.
+    pub subscribed: bool,
+}
+
+/// The preference page's facts.
+#[derive(Debug, Clone, Default)]
+pub struct PreferencesView {
+    /// Each list the person is or was on: id, name, subscribed.
+    pub rows: Vec<(ListId, String, bool)>,
+    /// True when the person wants no mail at all.
+    pub unsubscribed_all: bool,
+}
+
+/// What the preference page's form says.
+#[derive(Debug, Clone, Default)]
+pub struct PreferencesInput {
+    /// Lists the page showed.
+    pub shown: Vec<String>,
+    /// Those left ticked.
+    pub kept: Vec<String>,
+    /// `Some(true)`: no mail at all; `Some(false)`: mail again; `None`: unchanged.
+    pub unsubscribe_all: Option<bool>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Events, lists, contacts, campaigns.
+    Ingest,
+    /// Everything.
+    Admin,
+}
+
+/// A key as it may be shown.
+#[derive(Debug, Clone)]
+pub struct KeyView {
+    /// Its public id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it was minted.
+    pub created: Millis,
+    /// When it was revoked.
+    pub revoked: Option<Millis>,
+}
+
+/// What a checkpoint round did.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotAnswer {
+    /// The generation's number.
+    pub generation: u64,
+    /// Lists in it.
+    pub lists: u64,
+    /// People in it.
+    pub people: u64,
+    /// Campaigns in it.
+    pub campaigns: u64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What a load balancer asks.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    /// True when new work is taken.
+    pub ready: bool,
+    /// Why not: `stopping`, `log poisoned`, `disk full`.
+    pub reason: Option<&'static str>,
+}

@@ -1,0 +1,264 @@
+//! What the campaigns' records do: total, and the same function live and at replay.
+
+use std::ops::Bound;
+
+use super::super::ids::{CampaignId, PersonId};
+use super::super::time::Millis;
+use super::ledger::{Deferral, Ledger, LetterState};
+use super::{Again, Campaign, CampaignEvent, Campaigns, Header, Pace, Settlement, Skip, Status};
+
+/// Campaigns looked at by housekeeping with each new one.
+const SWEEP_STEPS: usize = 4;
+/// A closed ledger keeps its index this long (the re-notify guard looks into it): 2 days.
+const INDEX_MS: u64 = 2 * 86_400_000;
+/// A closed ledger keeps its rows this long: 30 days.
+const LEDGER_MS: u64 = 30 * 86_400_000;
+/// A closed campaign is remembered this long: 400 days.
+const HEADER_MS: u64 = 400 * 86_400_000;
+
+impl Campaigns {
+    /// Applies a record made at `at`.
+    pub fn apply(&mut self, event: &CampaignEvent, at: Millis) {
+        self.seq += 1;
+        match event {
+            CampaignEvent::Scheduled(header) => {
+                let status = if header.scheduled.is_some() { Status::Scheduled } else { Status::Queued };
+                self.add(header, status, at);
+            }
+            CampaignEvent::Opened { header, id, upto, added } => {
+                if let Some(header) = header {
+                    self.add(header, Status::Queued, at);
+                }
+                if let Some(campaign) = self.all.get_mut(id) {
+                    campaign.upto = *upto;
+                    campaign.uninvited = *added;
+                    campaign.started = Some(at);
+                    if campaign.status != Status::Paused {
+                        campaign.status = Status::Sending;
+                    }
+                }
+            }
+            CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
+            CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = Status::Paused),
+            CampaignEvent::Resumed(id) => self.with(*id, at, |c, _| {
+                c.status = if c.started.is_some() { Status::Sending } else { Status::Queued };
+            }),
+            CampaignEvent::Canceled(id) => self.with(*id, at, |c, at_s| {
+                c.canceled = Some(at);
+                c.end(Status::Canceled, at, at_s);
+            }),
+            CampaignEvent::Expired(id) => self.with(*id, at, |c, at_s| c.end(Status::Expired, at, at_s)),
+            CampaignEvent::Failed { id, why } => self.with(*id, at, |c, at_s| {
+                c.why = Some(why.clone());
+                c.end(Status::Failed, at, at_s);
+            }),
+            CampaignEvent::Started { id, person, ordinal, address } => {
+                let rate = self.rate;
+                self.pace.take(rate, at);
+                self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
+                    c.pace.take(c.header.rate, at);
+                    c.ledger.addresses.insert(*address);
+                    let first = c.ledger.first_attempt(row).unwrap_or(at);
+                    c.ledger.set(row, LetterState::Started, at_s);
+                    c.ledger.deferrals.insert(row, Deferral { first, until: at });
+                });
+            }
+            CampaignEvent::Settled { id, person, ordinal, settlement } => {
+                self.letter(*id, *person, *ordinal, at, |c, row, at_s| c.settle(row, settlement, at_s));
+            }
+            CampaignEvent::Deferred { id, person, ordinal, until, reply } => {
+                self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
+                    let first = c.ledger.first_attempt(row).unwrap_or(at);
+                    if c.status.is_closed() {
+                        // Canceled while it was on the wire: it is not tried again.
+                        return c.settle(row, &Settlement::Skipped(Skip::Canceled), at_s);
+                    }
+                    c.ledger.set(row, LetterState::Deferred, at_s);
+                    c.ledger.deferrals.insert(row, Deferral { first, until: *until });
+                    c.ledger.due.insert((*until, row));
+                    c.ledger.remark(row, reply);
+                });
+            }
+            CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
+                c.ledger.turn(&[LetterState::Doubt], LetterState::Failed, at_s);
+            }),
+            CampaignEvent::Closed { id } => self.with(*id, at, |c, _| {
+                c.uninvited = 0;
+                c.status = Status::Sent;
+                c.completed = Some(at);
+                if c.header.day.is_none() {
+                    c.ledger.addresses.clear();
+                }
+            }),
+        }
+    }
+
+    /// Adds a campaign.
+    fn add(&mut self, header: &Header, status: Status, at: Millis) {
+        let campaign = Campaign {
+            header: header.clone(),
+            status,
+            upto: 0,
+            uninvited: 0,
+            unreached: 0,
+            ledger: Ledger::default(),
+            pace: Pace::default(),
+            created: at,
+            started: None,
+            completed: None,
+            canceled: None,
+            why: None,
+        };
+        self.file(campaign);
+        self.sweep(at);
+    }
+
+    /// Housekeeping, a few steps with each new campaign: an old ledger first loses its index, then
+    /// its rows; after 400 days the campaign is forgotten. Counters stay as long as the header.
+    fn sweep(&mut self, at: Millis) {
+        for _ in 0..SWEEP_STEPS {
+            let next = match self.swept {
+                Some(swept) => self.by_age.range((Bound::Excluded(swept), Bound::Unbounded)).next(),
+                None => self.by_age.first(),
+            };
+            let Some((made, id)) = next.copied().filter(|(made, _)| at.since(*made) > INDEX_MS) else { break };
+            if let Some(campaign) = self.all.get_mut(&id)
+                && campaign.status.is_closed()
+            {
+                campaign.ledger.fold();
+            }
+            self.swept = Some((made, id));
+        }
+        let old: Vec<_> = self.by_age.iter().take(SWEEP_STEPS).copied().collect();
+        for (made, id) in old {
+            let Some(campaign) = self.all.get_mut(&id).filter(|c| c.status.is_closed()) else { continue };
+            if at.since(made) > LEDGER_MS {
+                campaign.ledger.forget();
+            }
+            if at.since(made) > HEADER_MS {
+                let list = campaign.header.list.clone();
+                self.all.remove(&id);
+                self.by_age.remove(&(made, id));
+                if let Some(of_list) = self.by_list.get_mut(&list) {
+                    of_list.retain(|other| *other != id);
+                }
+            }
+        }
+    }
+
+    /// Files a campaign under its id, age and list.
+    pub(super) fn file(&mut self, campaign: Campaign) {
+        let id = campaign.header.id;
+        self.by_age.insert((campaign.created, id));
+        let of_list = self.by_list.entry(campaign.header.list.clone()).or_default();
+        if !of_list.contains(&id) {
+            of_list.push(id);
+        }
+        self.all.insert(id, campaign);
+    }
+
+    /// Changes a campaign, with the seconds since it was made.
+    fn with(&mut self, id: CampaignId, at: Millis, change: impl FnOnce(&mut Campaign, u32)) {
+        if let Some(campaign) = self.all.get_mut(&id) {
+            let at_s = campaign.seconds(at);
+            change(campaign, at_s);
+        }
+    }
+
+    /// Changes a letter; one that the ledger does not hold was invited and is taken up by this.
+    fn letter(
+        &mut self,
+        id: CampaignId,
+        person: PersonId,
+        ordinal: u32,
+        at: Millis,
+        change: impl FnOnce(&mut Campaign, u32, u32),
+    ) {
+        self.with(id, at, |campaign, at_s| {
+            let row = match campaign.ledger.find(person) {
+                Some((row, held)) => {
+                    if ordinal > held.ordinal
+                        && let Some(held) = campaign.ledger.rows.get_mut(row as usize)
+                    {
+                        held.ordinal = ordinal;
+                    }
+                    row
+                }
+                None => {
+                    campaign.uninvited = campaign.uninvited.saturating_sub(1);
+                    campaign.ledger.add(person, ordinal, at_s)
+                }
+            };
+            change(campaign, row, at_s);
+        });
+    }
+}
+
+impl Campaign {
+    /// Seconds since it was made.
+    #[must_use]
+    pub fn seconds(&self, at: Millis) -> u32 {
+        u32::try_from(at.since(self.created) / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// Takes up people a list handed over; they are not records, the list's are.
+    pub fn take_up(&mut self, people: impl IntoIterator<Item = (PersonId, u32)>, at: Millis) {
+        let at_s = self.seconds(at);
+        for (person, ordinal) in people {
+            if self.ledger.take_up(person, ordinal, at_s) {
+                self.uninvited = self.uninvited.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Nobody of the audience is left to hand over.
+    pub fn all_invited(&mut self) {
+        self.uninvited = 0;
+    }
+
+    /// A letter's end.
+    fn settle(&mut self, row: u32, settlement: &Settlement, at_s: u32) {
+        match settlement {
+            Settlement::Sent => self.ledger.set(row, LetterState::Sent, at_s),
+            Settlement::Skipped(reason) => self.ledger.set(row, LetterState::Skipped(*reason), at_s),
+            Settlement::Failed { reply } => {
+                self.ledger.set(row, LetterState::Failed, at_s);
+                self.ledger.remark(row, reply);
+            }
+            Settlement::Doubt { reply } => {
+                self.ledger.set(row, LetterState::Doubt, at_s);
+                self.ledger.remark(row, reply);
+            }
+        }
+    }
+
+    /// Letters become pending again, and the campaign with them (a paused one stays paused).
+    fn reopen(&mut self, again: Again, at_s: u32) {
+        match again {
+            Again::Restock { upto, added } => {
+                self.upto = self.upto.max(upto);
+                self.uninvited += added;
+                let looks_again = |state| matches!(state, LetterState::Skipped(reason) if reason.may_change());
+                self.ledger.reopen(looks_again, at_s);
+            }
+            Again::Failed => self.ledger.reopen(|state| state == LetterState::Failed, at_s),
+            Again::Doubt => self.ledger.reopen(|state| state == LetterState::Doubt, at_s),
+        }
+        if self.status.is_closed() {
+            self.status = Status::Sending;
+            self.completed = None;
+        }
+    }
+
+    /// The campaign ends by decision: whoever was not started is skipped.
+    fn end(&mut self, status: Status, at: Millis, at_s: u32) {
+        let reason = if status == Status::Expired { Skip::Expired } else { Skip::Canceled };
+        let open = [LetterState::Pending, LetterState::Deferred];
+        self.ledger.turn(&open, LetterState::Skipped(reason), at_s);
+        self.ledger.due.clear();
+        self.unreached += self.uninvited;
+        self.uninvited = 0;
+        self.status = status;
+        self.completed = Some(at);
+    }
+}

@@ -1,0 +1,212 @@
+//! What the campaigns answer; reads only.
+
+use super::super::ids::{CampaignId, PersonId};
+use super::super::time::Millis;
+use super::ledger::{LetterRow, LetterState};
+use super::{Again, Campaign, CampaignEvent, Campaigns, Header, OnDoubt, Settlement, Skip, Status};
+
+/// A verb on one campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Pending and deferred become skipped.
+    Cancel,
+    /// Nothing more starts.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Failed letters again.
+    RetryFailed,
+    /// Letters in doubt again.
+    ResendDoubt,
+    /// Letters in doubt are given up.
+    DropDoubt,
+}
+
+/// Why a verb is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CampaignRefusal {
+    /// No such campaign.
+    Unknown,
+    /// Its status does not allow it; the participle for the sentence.
+    WrongStatus(Status, &'static str),
+}
+
+/// What to do with a letter whose address and consent have just been fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextLetter {
+    /// Start it: record this first.
+    Start(CampaignEvent),
+    /// Do not mail: record this.
+    Skip(CampaignEvent),
+    /// It is no longer to be mailed (settled or noted meanwhile).
+    Gone,
+}
+
+impl Campaigns {
+    /// A rule campaign is told of a restock: opened, opened again, or nothing to do. `None` also
+    /// where its key is held by a campaign of another list ([`Campaigns::collides`] says so).
+    #[must_use]
+    pub fn decide_restock(&self, header: &Header, upto: u32, added: u32) -> Option<CampaignEvent> {
+        let id = header.id;
+        let Some(held) = self.get(id) else {
+            return Some(CampaignEvent::Opened { header: Some(header.clone()), id, upto, added });
+        };
+        let looks_again = held.ledger.rows().any(|row| {
+            matches!(row.state, LetterState::Skipped(reason) if reason.may_change())
+        });
+        let closed_for_good = matches!(held.status, Status::Canceled | Status::Failed | Status::Expired);
+        if held.header.list != header.list || closed_for_good || (added == 0 && !looks_again && held.upto >= upto)
+        {
+            return None;
+        }
+        Some(CampaignEvent::Reopened { id, again: Again::Restock { upto, added } })
+    }
+
+    /// True when the key is held by a campaign of another list.
+    #[must_use]
+    pub fn collides(&self, header: &Header) -> bool {
+        self.get(header.id).is_some_and(|held| held.header.list != header.list)
+    }
+
+    /// Decides a verb; `Ok(None)` when it holds already.
+    ///
+    /// # Errors
+    /// When there is no such campaign, or its status does not allow the verb.
+    pub fn decide_verb(&self, id: CampaignId, verb: Verb) -> Result<Option<CampaignEvent>, CampaignRefusal> {
+        let campaign = self.get(id).ok_or(CampaignRefusal::Unknown)?;
+        let status = campaign.status;
+        let counts = campaign.ledger.counts();
+        let wrong = |participle| Err(CampaignRefusal::WrongStatus(status, participle));
+        let final_status = matches!(status, Status::Canceled | Status::Failed | Status::Expired);
+        match verb {
+            Verb::Cancel if status == Status::Canceled => Ok(None),
+            Verb::Cancel if status.is_closed() => wrong("canceled"),
+            Verb::Cancel => Ok(Some(CampaignEvent::Canceled(id))),
+            Verb::Pause if status == Status::Paused => Ok(None),
+            Verb::Pause if status.is_closed() || status == Status::Scheduled => wrong("paused"),
+            Verb::Pause => Ok(Some(CampaignEvent::Paused(id))),
+            Verb::Resume if status == Status::Sending => Ok(None),
+            Verb::Resume if status != Status::Paused => wrong("resumed"),
+            Verb::Resume => Ok(Some(CampaignEvent::Resumed(id))),
+            Verb::RetryFailed if final_status => wrong("retried"),
+            Verb::RetryFailed if counts.failed == 0 => Ok(None),
+            Verb::RetryFailed => Ok(Some(CampaignEvent::Reopened { id, again: Again::Failed })),
+            Verb::ResendDoubt if final_status => wrong("sent again"),
+            Verb::ResendDoubt if counts.doubt == 0 => Ok(None),
+            Verb::ResendDoubt => Ok(Some(CampaignEvent::Reopened { id, again: Again::Doubt })),
+            Verb::DropDoubt if counts.doubt == 0 => Ok(None),
+            Verb::DropDoubt => Ok(Some(CampaignEvent::Dropped(id))),
+        }
+    }
+
+    /// Decides a letter at the moment it could start: `away` is what the directory said of the
+    /// person, `address` the hash of theirs.
+    #[must_use]
+    pub fn decide_letter(
+        &self,
+        id: CampaignId,
+        at_row: u32,
+        away: Option<Skip>,
+        address: u64,
+        renotify_ms: u64,
+        at: Millis,
+    ) -> NextLetter {
+        let Some(campaign) = self.get(id).filter(|campaign| campaign.is_sending()) else {
+            return NextLetter::Gone;
+        };
+        let Some(row) = campaign.ledger.row(at_row) else { return NextLetter::Gone };
+        if !matches!(row.state, LetterState::Pending | LetterState::Deferred) {
+            return NextLetter::Gone;
+        }
+        let skip = away.or_else(|| {
+            let other_row = row.attempts == 0 && campaign.ledger.address_started(address);
+            let again = row.attempts == 0 && self.recently_notified(campaign, row.person, renotify_ms, at);
+            (other_row || again).then_some(Skip::RecentlyNotified)
+        });
+        let LetterRow { person, ordinal, .. } = row;
+        match skip {
+            Some(reason) => {
+                let settlement = Settlement::Skipped(reason);
+                NextLetter::Skip(CampaignEvent::Settled { id, person, ordinal, settlement })
+            }
+            None => NextLetter::Start(CampaignEvent::Started { id, person, ordinal, address }),
+        }
+    }
+
+    /// A letter came back for a later try: when, or that it is too old.
+    #[must_use]
+    pub fn decide_deferral(&self, id: CampaignId, person: PersonId, reply: String, at: Millis) -> CampaignEvent {
+        let campaign = self.get(id);
+        let held = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
+        let ordinal = held.map_or(0, |(_, (_, row))| row.ordinal);
+        let until = held.and_then(|(campaign, (at_row, row))| {
+            let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
+            self.retry.next(row.attempts, first, at, person.0)
+        });
+        match until {
+            Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, reply },
+            None => {
+                let settlement = Settlement::Skipped(Skip::Expired);
+                CampaignEvent::Settled { id, person, ordinal, settlement }
+            }
+        }
+    }
+
+    /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun.
+    #[must_use]
+    pub fn decide_note(&self, id: CampaignId, person: PersonId, reason: Skip) -> Option<CampaignEvent> {
+        let campaign = self.get(id).filter(|campaign| !campaign.status.is_closed())?;
+        let (_, row) = campaign.ledger.find(person)?;
+        let open = matches!(row.state, LetterState::Pending | LetterState::Deferred);
+        let (ordinal, settlement) = (row.ordinal, Settlement::Skipped(reason));
+        open.then_some(CampaignEvent::Settled { id, person, ordinal, settlement })
+    }
+
+    /// Letters found *started* after a restart: held in doubt, or made ready to go again.
+    #[must_use]
+    pub fn decide_doubt(&self, at: Millis) -> Vec<CampaignEvent> {
+        let mut events = Vec::new();
+        for campaign in self.all.values().filter(|c| c.ledger.counts().started > 0) {
+            let (id, on_doubt) = (campaign.header.id, campaign.header.on_doubt);
+            let reply = "the engine stopped before the mail server answered".to_owned();
+            for row in campaign.ledger.rows().filter(|row| row.state == LetterState::Started) {
+                let LetterRow { person, ordinal, .. } = *row;
+                events.push(match on_doubt {
+                    OnDoubt::Resend if !campaign.status.is_closed() => {
+                        CampaignEvent::Deferred { id, person, ordinal, until: at, reply: reply.clone() }
+                    }
+                    _ => {
+                        let settlement = Settlement::Doubt { reply: reply.clone() };
+                        CampaignEvent::Settled { id, person, ordinal, settlement }
+                    }
+                });
+            }
+        }
+        events
+    }
+
+    /// True when another rule campaign of the same list mailed the person (or is about to) within
+    /// the span before `at`: the guard against a flap across midnight. Skipped and failed letters
+    /// are no mail.
+    fn recently_notified(&self, campaign: &Campaign, person: PersonId, span_ms: u64, at: Millis) -> bool {
+        if !campaign.header.rule || span_ms == 0 {
+            return false;
+        }
+        let of_list = self.by_list.get(&campaign.header.list).map(Vec::as_slice).unwrap_or_default();
+        let others = of_list.iter().rev().filter(|other| **other != campaign.header.id);
+        let others = others.filter_map(|other| self.get(*other)).filter(|other| other.header.rule);
+        others.take(GUARD_LOOKS_BACK).any(|other| {
+            let Some((_, row)) = other.ledger.find(person) else { return false };
+            let when = Millis(other.created.0 + u64::from(row.at_s) * 1000);
+            match row.state {
+                LetterState::Sent | LetterState::Doubt => at.since(when) < span_ms,
+                LetterState::Started | LetterState::Deferred => true,
+                LetterState::Pending => !other.status.is_closed() && other.created < campaign.created,
+                LetterState::Failed | LetterState::Skipped(_) => false,
+            }
+        })
+    }
+}
+
+/// Earlier campaigns of a list that the re-notify guard looks into.
+const GUARD_LOOKS_BACK: usize = 32;

@@ -1,0 +1,201 @@
+//! The campaigns as a snapshot takes them: ledgers share their pages, nothing is copied.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::pages::Pages;
+use super::super::time::Millis;
+use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
+use super::{Campaign, Campaigns, Header, Pace, Status};
+
+/// Rows in a page of a snapshot.
+const ROWS: usize = 2048;
+
+/// All campaigns held still.
+#[derive(Debug, Clone)]
+pub struct CampaignsImage {
+    seq: u64,
+    pace: Pace,
+    all: Vec<CampaignImage>,
+}
+
+/// One campaign held still.
+#[derive(Debug, Clone)]
+pub struct CampaignImage {
+    head: CampaignHead,
+    rows: Pages<LetterRow>,
+}
+
+/// A campaign without its rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CampaignHead {
+    header: Header,
+    status: Status,
+    upto: u32,
+    uninvited: u32,
+    unreached: u32,
+    pace: Pace,
+    created: Millis,
+    started: Option<Millis>,
+    completed: Option<Millis>,
+    canceled: Option<Millis>,
+    why: Option<String>,
+    deferrals: Vec<(u32, Deferral)>,
+    addresses: Vec<u64>,
+    replies: Vec<(u32, String)>,
+    /// Counters of a ledger whose rows are gone, by state.
+    counts: Option<Vec<(LetterState, u64)>>,
+}
+
+/// One page of a snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum CampaignPage {
+    /// Counter and pace.
+    Desk {
+        /// Records written.
+        seq: u64,
+        /// The overall pace.
+        pace: Pace,
+    },
+    /// A campaign without its rows.
+    Head(Box<CampaignHead>),
+    /// Rows of the campaign whose head came last.
+    Rows(Vec<LetterRow>),
+}
+
+impl CampaignsImage {
+    /// How many campaigns are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// True when there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// All pages, in an order that [`Campaigns::restore`] takes.
+    pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
+        let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace });
+        desk.chain(self.all.iter().flat_map(|campaign| {
+            let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
+            let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
+                CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
+            });
+            head.chain(rows)
+        }))
+    }
+}
+
+impl Campaigns {
+    /// Holds all campaigns still for a snapshot.
+    #[must_use]
+    pub fn image(&self) -> CampaignsImage {
+        let all = self.by_age.iter().filter_map(|(_, id)| self.all.get(id));
+        CampaignsImage { seq: self.seq, pace: self.pace, all: all.map(Campaign::image).collect() }
+    }
+
+    /// Takes one page back, in order.
+    ///
+    /// # Errors
+    /// When rows come without their campaign.
+    pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
+        match page {
+            CampaignPage::Desk { seq, pace } => (self.seq, self.pace) = (seq, pace),
+            CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
+            CampaignPage::Rows(rows) => {
+                let last = self.by_age.last().map(|(_, id)| *id);
+                let campaign = last.and_then(|id| self.all.get_mut(&id)).ok_or("rows without a campaign")?;
+                for row in rows {
+                    campaign.ledger.rows.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Derives counters and indexes once all pages are back.
+    pub fn restored(&mut self) {
+        for campaign in self.all.values_mut() {
+            campaign.ledger.derive(!campaign.status.is_closed());
+        }
+    }
+}
+
+impl Campaign {
+    /// Holds the campaign still.
+    fn image(&self) -> CampaignImage {
+        let ledger = &self.ledger;
+        let forgotten = ledger.rows.is_empty() && ledger.counts.total() > 0;
+        CampaignImage {
+            rows: ledger.rows.clone(),
+            head: CampaignHead {
+                header: self.header.clone(),
+                status: self.status,
+                upto: self.upto,
+                uninvited: self.uninvited,
+                unreached: self.unreached,
+                pace: self.pace,
+                created: self.created,
+                started: self.started,
+                completed: self.completed,
+                canceled: self.canceled,
+                why: self.why.clone(),
+                deferrals: ledger.deferrals.iter().map(|(row, deferral)| (*row, *deferral)).collect(),
+                addresses: ledger.addresses.iter().copied().collect(),
+                replies: ledger.replies.iter().map(|(row, reply)| (*row, reply.to_string())).collect(),
+                counts: forgotten.then(|| ledger.counts.by_state()),
+            },
+        }
+    }
+
+    /// A campaign from its head; rows follow.
+    fn from_head(head: CampaignHead) -> Self {
+        let mut ledger = Ledger {
+            deferrals: head.deferrals.into_iter().collect(),
+            addresses: head.addresses.into_iter().collect(),
+            replies: head.replies.into_iter().map(|(row, reply)| (row, reply.into())).collect(),
+            ..Ledger::default()
+        };
+        for (state, count) in head.counts.into_iter().flatten() {
+            *ledger.counts.of(state) = count;
+        }
+        Self {
+            header: head.header,
+            status: head.status,
+            upto: head.upto,
+            uninvited: head.uninvited,
+            unreached: head.unreached,
+            ledger,
+            pace: head.pace,
+            created: head.created,
+            started: head.started,
+            completed: head.completed,
+            canceled: head.canceled,
+            why: head.why,
+        }
+    }
+}
+
+impl Ledger {
+    /// Derives counters, due times and (where letters may still start) the index from the rows.
+    fn derive(&mut self, live: bool) {
+        let mut due = BTreeMap::new();
+        for (at, row) in (0u32..).zip(self.rows.iter()) {
+            *self.counts.of(row.state) += 1;
+            if row.state == LetterState::Deferred
+                && let Some(deferral) = self.deferrals.get(&at)
+            {
+                due.insert((deferral.until, at), ());
+            }
+        }
+        self.due = due.into_keys().collect();
+        self.cursor = 0;
+        if live {
+            self.index();
+        }
+    }
+}

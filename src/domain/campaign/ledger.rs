@@ -1,0 +1,361 @@
+//! Who was invited in a campaign and what came of each letter: 16 bytes a row.
+//!
+//! ```text
+//! [person 4 | ordinal 4 | state 1 | reason 1 | attempts 2 | seconds since the campaign began 4]
+//! ```
+//!
+//! Deferred letters have a second entry with their times; addresses started (hashed) are kept
+//! while the campaign may still start one. Counters follow every change of a row, in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ids::PersonId;
+use super::super::pages::Pages;
+use super::super::time::Millis;
+use super::Skip;
+
+/// Where a letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LetterState {
+    /// Not begun.
+    Pending,
+    /// On a connection.
+    Started,
+    /// Tried again later.
+    Deferred,
+    /// Accepted.
+    Sent,
+    /// Refused for good.
+    Failed,
+    /// Not mailed.
+    Skipped(Skip),
+    /// Outcome unknown.
+    Doubt,
+}
+
+/// A row of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRow {
+    /// Whose letter.
+    pub person: PersonId,
+    /// The place by which they were last invited.
+    pub ordinal: u32,
+    /// Where it is.
+    pub state: LetterState,
+    /// How often it was started.
+    pub attempts: u16,
+    /// Seconds from the campaign's creation to the last change.
+    pub at_s: u32,
+}
+
+/// How many letters are where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not begun (of those handed over).
+    pub pending: u64,
+    /// On a connection.
+    pub started: u64,
+    /// Tried again later.
+    pub deferred: u64,
+    /// Accepted.
+    pub sent: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Outcome unknown.
+    pub doubt: u64,
+    /// Not mailed, by reason, in the order of [`Skip::ALL`].
+    pub skipped: [u64; 9],
+}
+
+impl Counts {
+    /// The counter of a state.
+    pub(super) fn of(&mut self, state: LetterState) -> &mut u64 {
+        match state {
+            LetterState::Pending => &mut self.pending,
+            LetterState::Started => &mut self.started,
+            LetterState::Deferred => &mut self.deferred,
+            LetterState::Sent => &mut self.sent,
+            LetterState::Failed => &mut self.failed,
+            LetterState::Doubt => &mut self.doubt,
+            LetterState::Skipped(reason) => {
+                let [a, b, c, d, e, f, g, h, i] = &mut self.skipped;
+                match reason {
+                    Skip::Left => a,
+                    Skip::Unsubscribed => b,
+                    Skip::Suppressed => c,
+                    Skip::Erased => d,
+                    Skip::NoEmail => e,
+                    Skip::RecentlyNotified => f,
+                    Skip::Canceled => g,
+                    Skip::Expired => h,
+                    Skip::Invalid => i,
+                }
+            }
+        }
+    }
+
+    /// All letters.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let open = self.pending + self.started + self.deferred;
+        open + self.sent + self.failed + self.doubt + self.skipped_total()
+    }
+
+    /// Every counter that is not zero, by its state.
+    pub(super) fn by_state(mut self) -> Vec<(LetterState, u64)> {
+        use LetterState::{Deferred, Doubt, Failed, Pending, Sent, Started};
+        let skipped = Skip::ALL.map(LetterState::Skipped);
+        let states = [Pending, Started, Deferred, Sent, Failed, Doubt].into_iter().chain(skipped);
+        states.map(|state| (state, *self.of(state))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// All letters skipped.
+    #[must_use]
+    pub fn skipped_total(&self) -> u64 {
+        self.skipped.iter().sum()
+    }
+}
+
+/// When a deferred letter was first tried and may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferral {
+    /// The first attempt.
+    pub first: Millis,
+    /// Not before this.
+    pub until: Millis,
+}
+
+/// The ledger of one campaign.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub(super) rows: Pages<LetterRow>,
+    pub(super) places: Option<BTreeMap<PersonId, u32>>,
+    pub(super) counts: Counts,
+    /// First attempts and next times of letters that were deferred and not yet settled.
+    pub(super) deferrals: BTreeMap<u32, Deferral>,
+    /// Deferred rows by the time they fall due.
+    pub(super) due: BTreeSet<(Millis, u32)>,
+    /// Addresses started, hashed; let go once nothing more can be invited.
+    pub(super) addresses: BTreeSet<u64>,
+    /// Last words of servers on letters that were not accepted.
+    pub(super) replies: BTreeMap<u32, Box<str>>,
+    /// Rows before this one are not pending.
+    pub(super) cursor: u32,
+}
+
+/// Replies kept in one campaign at most.
+const REPLIES_MAX: usize = 10_000;
+
+impl Ledger {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True when there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many letters are where.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// A person's row and its position.
+    #[must_use]
+    pub fn find(&self, person: PersonId) -> Option<(u32, LetterRow)> {
+        let at = match &self.places {
+            Some(places) => *places.get(&person)?,
+            None => self.rows.iter().position(|row| row.person == person)? as u32,
+        };
+        Some((at, *self.rows.get(at as usize)?))
+    }
+
+    /// The row at a position.
+    #[must_use]
+    pub fn row(&self, at: u32) -> Option<LetterRow> {
+        self.rows.get(at as usize).copied()
+    }
+
+    /// All rows in the order of invitation.
+    pub fn rows(&self) -> impl Iterator<Item = &LetterRow> {
+        self.rows.iter()
+    }
+
+    /// The last words of a server on a letter.
+    #[must_use]
+    pub fn reply(&self, at: u32) -> Option<&str> {
+        self.replies.get(&at).map(AsRef::as_ref)
+    }
+
+    /// True when a letter to this address was started before, by another row.
+    #[must_use]
+    pub fn address_started(&self, address: u64) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    /// When a letter that is or was deferred was first tried.
+    #[must_use]
+    pub fn first_attempt(&self, at: u32) -> Option<Millis> {
+        self.deferrals.get(&at).map(|deferral| deferral.first)
+    }
+
+    /// When the next deferred letter falls due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        self.due.first().map(|(until, _)| *until)
+    }
+
+    /// The rows to fetch next, at most `most`: deferred ones that are due, then pending ones in
+    /// order. Moves the cursor, so each is given out once; a restart begins anew.
+    pub fn take(&mut self, now: Millis, most: usize) -> Vec<u32> {
+        let mut rows = Vec::new();
+        while rows.len() < most {
+            match self.due.first().copied() {
+                Some((until, row)) if until <= now => {
+                    self.due.remove(&(until, row));
+                    rows.push(row);
+                }
+                _ => break,
+            }
+        }
+        while rows.len() < most && (self.cursor as usize) < self.rows.len() {
+            let at = self.cursor;
+            self.cursor += 1;
+            if self.row(at).is_some_and(|row| row.state == LetterState::Pending) {
+                rows.push(at);
+            }
+        }
+        rows
+    }
+
+    /// Puts back what was taken and not started (the campaign was paused, say).
+    pub fn put_back(&mut self, at: u32) {
+        match self.row(at).map(|row| row.state) {
+            Some(LetterState::Pending) => self.cursor = self.cursor.min(at),
+            Some(LetterState::Deferred) => {
+                if let Some(deferral) = self.deferrals.get(&at) {
+                    self.due.insert((deferral.until, at));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// True when rows before the cursor are all there is to take.
+    #[must_use]
+    pub fn all_taken(&self) -> bool {
+        self.cursor as usize >= self.rows.len()
+    }
+
+    /// Takes up somebody a list handed over: a new row, or a skipped one that came back by a new
+    /// place. Answers whether a row was added.
+    pub fn take_up(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
+        match self.find(person) {
+            None => {
+                self.add(person, ordinal, at_s);
+                true
+            }
+            Some((at, row)) => {
+                if ordinal > row.ordinal {
+                    if let Some(row) = self.rows.get_mut(at as usize) {
+                        row.ordinal = ordinal;
+                    }
+                    let back = matches!(row.state, LetterState::Skipped(reason) if reason != Skip::Canceled);
+                    if back {
+                        self.set(at, LetterState::Pending, at_s);
+                        self.cursor = self.cursor.min(at);
+                    }
+                }
+                false
+            }
+        }
+    }
+
+    /// Adds a pending row.
+    pub(super) fn add(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> u32 {
+        let state = LetterState::Pending;
+        let at = self.rows.push(LetterRow { person, ordinal, state, attempts: 0, at_s }) as u32;
+        if self.places.is_none() {
+            self.index();
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(person, at);
+        }
+        self.counts.pending += 1;
+        at
+    }
+
+    /// Changes a row's state, with its counters.
+    pub(super) fn set(&mut self, at: u32, state: LetterState, at_s: u32) {
+        let Some(row) = self.rows.get_mut(at as usize) else { return };
+        let old = row.state;
+        row.state = state;
+        row.at_s = at_s;
+        if state == LetterState::Started {
+            row.attempts = row.attempts.saturating_add(1);
+        }
+        *self.counts.of(old) -= 1;
+        *self.counts.of(state) += 1;
+        if old == LetterState::Deferred
+            && let Some(deferral) = self.deferrals.get(&at)
+        {
+            self.due.remove(&(deferral.until, at));
+        }
+        if !matches!(state, LetterState::Started | LetterState::Deferred) {
+            self.deferrals.remove(&at);
+        }
+        if matches!(state, LetterState::Sent | LetterState::Pending) {
+            self.replies.remove(&at);
+        }
+    }
+
+    /// Makes the index of rows by person.
+    pub(super) fn index(&mut self) {
+        self.places = Some(self.rows.iter().zip(0u32..).map(|(row, at)| (row.person, at)).collect());
+    }
+
+    /// Lets go of what only a campaign that runs (or ran lately) needs: 16 bytes a row stay.
+    pub(super) fn fold(&mut self) {
+        self.places = None;
+        self.addresses.clear();
+    }
+
+    /// Lets go of the rows; the counters stay.
+    pub(super) fn forget(&mut self) {
+        *self = Self { counts: self.counts, ..Self::default() };
+    }
+
+    /// Remembers a server's words on a row.
+    pub(super) fn remark(&mut self, at: u32, reply: &str) {
+        if !reply.is_empty() && (self.replies.len() < REPLIES_MAX || self.replies.contains_key(&at)) {
+            self.replies.insert(at, reply.into());
+        }
+    }
+
+    /// Makes every row that `which` likes pending again.
+    pub(super) fn reopen(&mut self, which: impl Fn(LetterState) -> bool, at_s: u32) {
+        let rows: Vec<u32> =
+            (0u32..).zip(self.rows.iter()).filter(|(_, row)| which(row.state)).map(|(at, _)| at).collect();
+        for at in rows {
+            self.set(at, LetterState::Pending, at_s);
+            self.cursor = self.cursor.min(at);
+        }
+    }
+
+    /// Turns every row in one of the given states into another state.
+    pub(super) fn turn(&mut self, from: &[LetterState], to: LetterState, at_s: u32) {
+        let rows: Vec<u32> = (0u32..)
+            .zip(self.rows.iter())
+            .filter(|(_, row)| from.contains(&row.state))
+            .map(|(at, _)| at)
+            .collect();
+        rows.into_iter().for_each(|at| self.set(at, to, at_s));
+    }
+}

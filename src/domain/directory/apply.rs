@@ -1,0 +1,239 @@
+//! What the directory's records do to it: total, and the same function live and at replay.
+
+use super::super::ids::{ListId, PersonId};
+use super::super::time::Millis;
+use super::person::{Fate, Person};
+use super::{Accepted, Directory, DirectoryEvent, How, Open, PersonFact, Task};
+
+impl Directory {
+    /// Applies a record made at `at`.
+    pub fn apply(&mut self, event: &DirectoryEvent, at: Millis) {
+        self.seq += 1;
+        match event {
+            DirectoryEvent::Event(accepted) => self.accept(accepted, at),
+            DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
+            DirectoryEvent::Erased { person, keep } => {
+                if let Some((address, block)) = keep {
+                    self.blocks.insert(*address, *block);
+                }
+                self.erase(*person, at);
+            }
+            DirectoryEvent::Unsubscribed { person, address, on } => {
+                if let Some(held) = self.row_mut(*person) {
+                    (held.unsubscribed, held.updated) = (*on, at);
+                }
+                // Mail again: the person's own word lifts a block that came from them, and no other.
+                if let Some(address) = address
+                    && !*on
+                    && self.blocks.get(address) == Some(&super::Block::Unsubscribed)
+                {
+                    self.blocks.remove(address);
+                }
+            }
+            DirectoryEvent::Suppression { address, block: Some(block) } => {
+                self.blocks.insert(*address, *block);
+            }
+            DirectoryEvent::Suppression { address, block: None } => {
+                self.blocks.remove(address);
+            }
+            DirectoryEvent::KeyMinted(key) => {
+                self.api_keys.insert(key.id.clone(), key.clone());
+            }
+            DirectoryEvent::KeyRevoked { id } => {
+                if let Some(key) = self.api_keys.get_mut(id) {
+                    key.revoked = Some(at);
+                }
+            }
+        }
+    }
+
+    /// An accepted event: the person, the key, the open bag.
+    fn accept(&mut self, accepted: &Accepted, at: Millis) {
+        if let Some(key) = accepted.key {
+            self.keys.insert(key, at);
+        }
+        let person = accepted.person.as_ref().map(|fact| fact.id);
+        if let Some(fact) = &accepted.person {
+            self.learn(fact, at);
+        }
+        let told = accepted.timestamp.is_none();
+        let mut tasks = Vec::new();
+        for (list, join) in &accepted.bag {
+            let number = self.number(list);
+            if let Some(held) = person.and_then(|id| self.row_mut(id)) {
+                held.link(number, told.then_some(*join));
+            }
+            let named = accepted.product.as_ref().filter(|(of, _)| of == list);
+            let product = named.map(|(_, name)| name.clone());
+            tasks.push(Task::Change { list: list.clone(), join: *join, product });
+        }
+        tasks.extend(accepted.restock.clone().map(Task::Restock));
+        self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
+    }
+
+    /// Sets what a fact says of a person, new or known.
+    fn learn(&mut self, fact: &PersonFact, at: Millis) {
+        let row = fact.id.0.saturating_sub(1);
+        if row as usize >= self.people.len() {
+            self.people.push(Person::new(at));
+        }
+        let changed = fact.email.is_some()
+            || fact.user_id.is_some()
+            || fact.anonymous_id.is_some()
+            || !fact.props.is_empty();
+        if let Some(email) = &fact.email {
+            self.set_email(row, Some(email.clone()));
+        }
+        if let Some(user) = &fact.user_id {
+            if let Some(person) = self.people.get_mut(row as usize) {
+                person.user_id = Some(user.as_str().into());
+            }
+            let people = &self.people;
+            self.by_user.insert(user.as_str(), row, |r, h| {
+                h.of(people.get(r as usize).and_then(|p| p.user_id.as_deref()).unwrap_or(""))
+            });
+        }
+        if let Some(anonymous) = &fact.anonymous_id {
+            if let Some(person) = self.people.get_mut(row as usize) {
+                person.extras.get_or_insert_default().anonymous_id = Some(anonymous.as_str().into());
+            }
+            let people = &self.people;
+            self.by_anonymous.insert(anonymous.as_str(), row, |r, h| {
+                h.of(people.get(r as usize).and_then(Person::anonymous_id).unwrap_or(""))
+            });
+        }
+        if let Some(person) = self.people.get_mut(row as usize) {
+            person.set_props(&fact.props);
+            person.seen = at;
+            if changed {
+                person.updated = at;
+            }
+        }
+    }
+
+    /// Two people become one: names, lists, properties and refusals of either hold.
+    fn merge(&mut self, from: PersonId, to: PersonId, at: Millis) {
+        let from_row = from.0.saturating_sub(1);
+        let Some(old) = self.people.get(from_row as usize).cloned() else { return };
+        self.unname(from_row);
+        if let Some(person) = self.people.get_mut(from_row as usize) {
+            *person = Person { fate: Fate::Merged(to), ..Person::new(at) };
+        }
+        let mut tasks = Vec::new();
+        for link in &old.links {
+            if let Some(list) = self.lists.get(link.list() as usize) {
+                tasks.push(Task::Move { list: list.clone(), from });
+            }
+        }
+        let to_row = to.0.saturating_sub(1);
+        if to_row as usize >= self.people.len() {
+            self.people.push(Person::new(at));
+        }
+        if let Some(email) = &old.email {
+            self.set_email(to_row, Some(email.clone()));
+        }
+        if let Some(person) = self.people.get_mut(to_row as usize) {
+            let known: Vec<(String, String)> =
+                old.props().iter().filter(|(name, _)| person.prop(name).is_none()).cloned().collect();
+            person.set_props(&known);
+            person.unsubscribed |= old.unsubscribed;
+            person.created = person.created.min(old.created);
+            person.updated = at;
+            old.links.iter().for_each(|link| person.link(link.list(), None));
+        }
+        self.open_up(Some(to), How::Merge, None, tasks, at);
+    }
+
+    /// Everything about a person ends: lists are left, names are freed, open bags are moot.
+    fn erase(&mut self, person: PersonId, at: Millis) {
+        let row = person.0.saturating_sub(1);
+        let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
+        self.unname(row);
+        if let Some(held) = self.people.get_mut(row as usize) {
+            *held = Person { fate: Fate::Erased, ..Person::new(at) };
+        }
+        let moot: Vec<u64> =
+            self.open.iter().filter(|(_, open)| open.person == Some(person)).map(|(event, _)| *event).collect();
+        for event in moot {
+            let restock = self.open.get(&event).is_some_and(|open| {
+                open.tasks.iter().any(|task| matches!(task, Task::Restock(_)))
+            });
+            if restock {
+                if let Some(open) = self.open.get_mut(&event) {
+                    open.tasks.retain(|task| matches!(task, Task::Restock(_)));
+                }
+            } else {
+                self.close(event);
+            }
+        }
+        let lists = links.iter().filter_map(|link| self.lists.get(link.list() as usize));
+        let tasks = lists.map(|list| Task::Change { list: list.clone(), join: false, product: None }).collect();
+        self.open_up(Some(person), How::Erasure, None, tasks, at);
+    }
+
+    /// Keeps an event open for its lists.
+    fn open_up(
+        &mut self,
+        person: Option<PersonId>,
+        how: How,
+        timestamp: Option<Millis>,
+        tasks: Vec<Task>,
+        at: Millis,
+    ) {
+        if tasks.is_empty() {
+            return;
+        }
+        if let Some(person) = person {
+            *self.busy.entry(person).or_default() += 1;
+        }
+        self.open.insert(self.seq, Open { person, how, timestamp, at, tasks });
+    }
+
+    /// Gives a row an address (or none), with its index.
+    fn set_email(&mut self, row: u32, email: Option<super::Email>) {
+        let old = self.people.get_mut(row as usize).and_then(|person| person.email.take());
+        if let Some(old) = old {
+            self.by_email.remove(old.as_str(), row);
+            self.mailable -= 1;
+        }
+        if let Some(email) = email {
+            if let Some(person) = self.people.get_mut(row as usize) {
+                person.email = Some(email.clone());
+            }
+            let people = &self.people;
+            self.by_email.insert(email.as_str(), row, |r, h| {
+                let email = people.get(r as usize).and_then(|p| p.email.as_ref());
+                h.of(email.map_or("", |email| email.as_str()))
+            });
+            self.mailable += 1;
+        }
+    }
+
+    /// Takes a row out of every index.
+    fn unname(&mut self, row: u32) {
+        self.set_email(row, None);
+        let Some(person) = self.people.get(row as usize) else { return };
+        if let Some(user) = &person.user_id {
+            self.by_user.remove(&**user, row);
+        }
+        if let Some(anonymous) = person.anonymous_id() {
+            self.by_anonymous.remove(anonymous, row);
+        }
+    }
+
+    /// The number of a list, given out at first mention.
+    fn number(&mut self, list: &ListId) -> u32 {
+        if let Some(number) = self.list_numbers.get(list) {
+            return *number;
+        }
+        let number = self.lists.len() as u32;
+        self.lists.push(list.clone());
+        self.list_numbers.insert(list.clone(), number);
+        number
+    }
+
+    /// A person's row, to be changed.
+    fn row_mut(&mut self, person: PersonId) -> Option<&mut Person> {
+        self.people.get_mut((person.0 as usize).checked_sub(1)?)
+    }
+}

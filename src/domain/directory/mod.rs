@@ -1,0 +1,358 @@
+//! The machine of the directory: who a person is, what they consent to, which keys were seen.
+//!
+//! ```text
+//! people   [row 0: ct 1 | row 1: ct 2 | …]   copy-on-write pages; a number is never reused
+//!             ▲            ▲
+//! by_email, by_user, by_anonymous            row numbers only; rebuilt at start
+//! blocks   address hash ──▶ why it takes no mail; outlives erasure
+//! open     event counter ──▶ what its lists have still to do
+//! ```
+//!
+//! Invariants: a live email and a live user id belong to one person each; a person who was merged
+//! or erased keeps an empty row that says so; an event stays open until each of its lists has
+//! answered, and open events are sent again at start.
+
+mod apply;
+mod decide;
+mod image;
+mod person;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Ask, DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
+pub use image::{DirectoryImage, DirectoryPage};
+pub use person::{Away, Fate, Link, Person, Props};
+
+use super::email::Email;
+use super::ids::{ListId, PersonId};
+use super::index::Index;
+use super::keys::KeyWindow;
+use super::list::How;
+use super::pages::Pages;
+use super::time::Millis;
+
+/// Why an address takes no mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Block {
+    /// The person wants no mail at all.
+    Unsubscribed,
+    /// The address does not exist.
+    Bounced,
+    /// The person complained.
+    Complained,
+    /// By the shop's hand.
+    Manual,
+}
+
+/// A restock that came as an event: part of the event's open bag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestockFact {
+    /// The SKU list.
+    pub list: ListId,
+    /// The delivery id, hashed with source and SKU.
+    pub key: u128,
+    /// The product's name, if given.
+    pub product: Option<String>,
+    /// Units, if given.
+    pub quantity: Option<i64>,
+}
+
+/// What an event does to a person's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonFact {
+    /// Who; a new number creates the person.
+    pub id: PersonId,
+    /// The address the person has from now on, if it changes.
+    pub email: Option<Email>,
+    /// The user id the person has from now on, if it changes.
+    pub user_id: Option<String>,
+    /// The anonymous id the person has from now on, if it changes.
+    pub anonymous_id: Option<String>,
+    /// Properties that change, each as JSON text.
+    pub props: Props,
+}
+
+/// One accepted event (or a call that changes a person and lists in the same way).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The event's name; empty for calls that are not events.
+    pub name: String,
+    /// Its idempotency key, hashed with its scope, when seen for the first time.
+    pub key: Option<u128>,
+    /// How it came.
+    pub how: How,
+    /// Whom it is about.
+    pub person: Option<PersonFact>,
+    /// The bag: what each list has to do.
+    pub bag: Vec<(ListId, bool)>,
+    /// When, by the sender's clock.
+    pub timestamp: Option<Millis>,
+    /// The product's name for a SKU list of the bag.
+    pub product: Option<(ListId, String)>,
+    /// The restock it carries.
+    pub restock: Option<RestockFact>,
+}
+
+/// All that can have happened to the directory: its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DirectoryEvent {
+    /// An event with its whole bag.
+    Event(Accepted),
+    /// Two people became one.
+    Merged {
+        /// Who is no more.
+        from: PersonId,
+        /// Who remains.
+        to: PersonId,
+    },
+    /// A person and what is held on them are no more; holds a hash, no address.
+    Erased {
+        /// Who.
+        person: PersonId,
+        /// The address, hashed, with why it must stay unmailed.
+        keep: Option<(u128, Block)>,
+    },
+    /// No mail at all, or mail again.
+    Unsubscribed {
+        /// Who.
+        person: PersonId,
+        /// The address, hashed.
+        address: Option<u128>,
+        /// True for no mail at all.
+        on: bool,
+    },
+    /// An address takes no mail, or does again.
+    Suppression {
+        /// The address, hashed.
+        address: u128,
+        /// Why; `None` lifts it.
+        block: Option<Block>,
+    },
+    /// An API key was made.
+    KeyMinted(ApiKey),
+    /// An API key stops at once.
+    KeyRevoked {
+        /// Its public id.
+        id: String,
+    },
+}
+
+/// An API key, as held: never the secret, only its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its public id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// True for everything; else events, lists, contacts and campaigns.
+    pub admin: bool,
+    /// SHA-256 of the secret part.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created: Millis,
+    /// When it was revoked.
+    pub revoked: Option<Millis>,
+}
+
+/// What one list has to do for an open event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Join or leave.
+    Change {
+        /// The list.
+        list: ListId,
+        /// On or off.
+        join: bool,
+        /// The product's name, if the event gave it.
+        product: Option<String>,
+    },
+    /// Put one person in the place of another.
+    Move {
+        /// The list.
+        list: ListId,
+        /// Who is no more.
+        from: PersonId,
+    },
+    /// Count a restock.
+    Restock(RestockFact),
+}
+
+/// An event whose lists have not all answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Whom it is about.
+    pub person: Option<PersonId>,
+    /// How it came.
+    pub how: How,
+    /// When, by the sender's clock.
+    pub timestamp: Option<Millis>,
+    /// When it was accepted.
+    pub at: Millis,
+    /// What its lists have to do.
+    pub tasks: Vec<Task>,
+}
+
+/// The state of the directory.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    pub(super) seq: u64,
+    pub(super) people: Pages<Person>,
+    pub(super) by_email: Index,
+    pub(super) by_user: Index,
+    pub(super) by_anonymous: Index,
+    pub(super) lists: Pages<ListId>,
+    pub(super) list_numbers: BTreeMap<ListId, u32>,
+    pub(super) keys: KeyWindow,
+    pub(super) blocks: BTreeMap<u128, Block>,
+    pub(super) api_keys: BTreeMap<String, ApiKey>,
+    pub(super) open: BTreeMap<u64, Open>,
+    /// How many open events each person has; derived.
+    pub(super) busy: BTreeMap<PersonId, u32>,
+    /// How many live people have an address; derived.
+    pub(super) mailable: u32,
+}
+
+impl Directory {
+    /// An empty directory; `seed` keys its indexes, `keys_max` bounds its key window.
+    #[must_use]
+    pub fn new(seed: u64, keys_max: usize) -> Self {
+        Self {
+            seq: 0,
+            people: Pages::default(),
+            by_email: Index::new(seed),
+            by_user: Index::new(seed ^ 1),
+            by_anonymous: Index::new(seed ^ 2),
+            lists: Pages::default(),
+            list_numbers: BTreeMap::new(),
+            keys: KeyWindow::new(keys_max),
+            blocks: BTreeMap::new(),
+            api_keys: BTreeMap::new(),
+            open: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            mailable: 0,
+        }
+    }
+
+    /// The counter of its last record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The highest contact number given out.
+    #[must_use]
+    pub fn last_person(&self) -> u32 {
+        self.people.len() as u32
+    }
+
+    /// How many live people have an address.
+    #[must_use]
+    pub fn mailable(&self) -> u32 {
+        self.mailable
+    }
+
+    /// A live person by number, following merges (each leads to an older or newer live row; at
+    /// most as many steps as there are people).
+    #[must_use]
+    pub fn person(&self, id: PersonId) -> Option<(PersonId, &Person)> {
+        let mut id = id;
+        for _ in 0..=self.people.len() {
+            let person = self.people.get((id.0 as usize).checked_sub(1)?)?;
+            match person.fate {
+                Fate::Live => return Some((id, person)),
+                Fate::Merged(into) => id = into,
+                Fate::Erased => return None,
+            }
+        }
+        None
+    }
+
+    /// What became of a person's number: live, merged or erased; `None` when never given out.
+    #[must_use]
+    pub fn fate(&self, id: PersonId) -> Option<Fate> {
+        Some(self.people.get((id.0 as usize).checked_sub(1)?)?.fate)
+    }
+
+    /// The live person with this address.
+    #[must_use]
+    pub fn by_email(&self, email: &Email) -> Option<PersonId> {
+        let is = |row| self.row(row).and_then(|p| p.email.as_ref()).is_some_and(|e| e == email);
+        self.by_email.find(email.as_str(), is).map(|row| PersonId(row + 1))
+    }
+
+    /// The live person with this user id.
+    #[must_use]
+    pub fn by_user(&self, user: &str) -> Option<PersonId> {
+        let is = |row| self.row(row).and_then(|p| p.user_id.as_deref()).is_some_and(|u| u == user);
+        self.by_user.find(user, is).map(|row| PersonId(row + 1))
+    }
+
+    /// The live person with this anonymous id.
+    #[must_use]
+    pub fn by_anonymous(&self, id: &str) -> Option<PersonId> {
+        let is = |row| self.row(row).and_then(|p| p.anonymous_id()).is_some_and(|a| a == id);
+        self.by_anonymous.find(id, is).map(|row| PersonId(row + 1))
+    }
+
+    /// Why an address takes no mail, by its hash.
+    #[must_use]
+    pub fn block(&self, address: u128) -> Option<Block> {
+        self.blocks.get(&address).copied()
+    }
+
+    /// True when nothing at all is blocked (then no address needs hashing to be looked up).
+    #[must_use]
+    pub fn nothing_blocked(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The lists a person is or was on, in the order they came to them.
+    pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
+        let links = self.person(person).map(|(_, p)| p.links.as_slice()).unwrap_or_default();
+        links.iter().filter_map(|link| self.lists.get(link.list() as usize))
+    }
+
+    /// All API keys.
+    pub fn api_keys(&self) -> impl Iterator<Item = &ApiKey> {
+        self.api_keys.values()
+    }
+
+    /// Events whose lists have not all answered.
+    pub fn open(&self) -> impl Iterator<Item = (u64, &Open)> {
+        self.open.iter().map(|(event, open)| (*event, open))
+    }
+
+    /// One event whose lists have not all answered.
+    #[must_use]
+    pub fn open_event(&self, event: u64) -> Option<(u64, &Open)> {
+        self.open.get(&event).map(|open| (event, open))
+    }
+
+    /// An event's lists have all answered; derived state, so no record.
+    pub fn close(&mut self, event: u64) {
+        if let Some(open) = self.open.remove(&event)
+            && let Some(person) = open.person
+            && let Some(count) = self.busy.get_mut(&person)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&person);
+            }
+        }
+    }
+
+    /// How many keys the window holds.
+    #[must_use]
+    pub fn keys_held(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// A person's row by its position.
+    fn row(&self, row: u32) -> Option<&Person> {
+        self.people.get(row as usize)
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a row stands, by a name that stands in the row itself.
+//!
+//! The table holds 4-byte row numbers only; the names stay where they are. It is rebuilt at
+//! start, never iterated (so its order is nobody's business), and keyed by a seed from outside,
+//! so that nobody can craft colliding addresses.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use hashbrown::HashTable;
+
+/// An index from names to row numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    table: HashTable<u32>,
+    seed: u64,
+}
+
+impl Index {
+    /// An empty index hashed under `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { table: HashTable::new(), seed }
+    }
+
+    /// The row called `name`; `is` says whether a row has that name.
+    pub fn find<N: Hash + ?Sized>(&self, name: &N, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.table.find(hash(self.seed, name), |row| is(*row)).copied()
+    }
+
+    /// Adds a row under `name`; `name_of` gives the hash input of rows already in (for growth).
+    pub fn insert<N: Hash + ?Sized>(&mut self, name: &N, row: u32, rehash: impl Fn(u32, &Hashed) -> u64) {
+        let seed = self.seed;
+        self.table.insert_unique(hash(seed, name), row, |row| rehash(*row, &Hashed { seed }));
+    }
+
+    /// Takes a row out from under `name`.
+    pub fn remove<N: Hash + ?Sized>(&mut self, name: &N, row: u32) {
+        if let Ok(entry) = self.table.find_entry(hash(self.seed, name), |at| *at == row) {
+            entry.remove();
+        }
+    }
+}
+
+/// Hashes a name as its index does.
+pub struct Hashed {
+    seed: u64,
+}
+
+impl Hashed {
+    /// The hash of `name`.
+    pub fn of<N: Hash + ?Sized>(&self, name: &N) -> u64 {
+        hash(self.seed, name)
+    }
+}
+
+/// SipHash of the seed and the name.
+fn hash<N: Hash + ?Sized>(seed: u64, name: &N) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_name_and_forgotten_when_removed() {
+        let names: Vec<String> = (0..500).map(|n| format!("name {n}")).collect();
+        let name = |row: u32| names[row as usize].as_str();
+        let mut index = Index::new(7);
+        for row in 0..500 {
+            index.insert(name(row), row, |r, h| h.of(name(r)));
+        }
+        assert_eq!(index.find("name 321", |r| name(r) == "name 321"), Some(321));
+        index.remove("name 321", 321);
+        assert_eq!(index.find("name 321", |r| name(r) == "name 321"), None);
+        assert_eq!(index.find("name 322", |r| name(r) == "name 322"), Some(322));
+    }
+}

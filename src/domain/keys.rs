@@ -1,0 +1,217 @@
+//! Which idempotency keys were seen: exactly, for seven days, within a bound.
+//!
+//! Keys are 128-bit keyed hashes (made outside, so nobody can craft collisions); a filter that
+//! guesses would silently drop a real request now and then, so there is none.
+//!
+//! ```text
+//! 4,096 shards by the top bits ──▶ Arc<sorted [key 16 B | accepted, minutes 4 B]>
+//! ```
+//!
+//! Invariants: a key accepted less than seven days ago is found; the count never passes the
+//! limit; when full, keys older than 76 hours (the longest that senders retry) go first, and only
+//! if none is that old does keyed work have to wait.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Millis;
+
+/// How long a key is remembered: 7 days.
+pub const KEEP_MS: u64 = 7 * 86_400_000;
+/// How long senders retry (75 h 35 min is the longest schedule in the field).
+const RETRY_MS: u64 = 76 * 3_600_000;
+/// Shards; one is copied when it is written while a snapshot holds it.
+const SHARDS: usize = 4096;
+/// Minutes are the grain of remembered times.
+const MINUTE_MS: u64 = 60_000;
+
+/// A key and when it was accepted, without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Seen {
+    key: [u32; 4],
+    minutes: u32,
+}
+
+impl Seen {
+    /// True when accepted at or before `since`, in whole minutes and never too early.
+    fn expired(self, now: Millis, keep_ms: u64) -> bool {
+        u64::from(self.minutes) * MINUTE_MS + MINUTE_MS + keep_ms <= now.0
+    }
+}
+
+/// The window of keys seen.
+#[derive(Debug, Clone)]
+pub struct KeyWindow {
+    shards: Vec<Arc<Vec<Seen>>>,
+    count: usize,
+    limit: usize,
+    hand: usize,
+    /// No key is older than this (in minutes); exact after each full turn of the hand.
+    oldest: u32,
+    turn_oldest: u32,
+}
+
+impl KeyWindow {
+    /// An empty window of at most `limit` keys.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { shards: vec![Arc::default(); SHARDS], count: 0, limit, hand: 0, oldest: u32::MAX, turn_oldest: u32::MAX }
+    }
+
+    /// True when `key` was accepted within the last seven days.
+    #[must_use]
+    pub fn holds(&self, key: u128, now: Millis) -> bool {
+        let words = words(key);
+        let shard = self.shards.get(shard_of(key)).map(|s| s.as_slice()).unwrap_or_default();
+        shard
+            .binary_search_by(|seen| seen.key.cmp(&words))
+            .ok()
+            .and_then(|at| shard.get(at))
+            .is_some_and(|seen| !seen.expired(now, KEEP_MS))
+    }
+
+    /// True when one more key may be taken in at `now` (if need be by letting very old ones go).
+    #[must_use]
+    pub fn has_room(&self, now: Millis) -> bool {
+        let oldest = Seen { key: [0; 4], minutes: self.oldest };
+        self.count < self.limit || oldest.expired(now, RETRY_MS)
+    }
+
+    /// Remembers `key` as accepted at `now`. Total: replay may pass the limit, live never does
+    /// (it asks [`KeyWindow::has_room`] first).
+    pub fn insert(&mut self, key: u128, now: Millis) {
+        self.sweep(now, KEEP_MS);
+        if self.count >= self.limit {
+            // Two turns: the first may start in the middle, the second leaves `oldest` exact.
+            for _ in 0..2 * SHARDS {
+                self.sweep(now, RETRY_MS);
+            }
+        }
+        let seen = Seen { key: words(key), minutes: (now.0 / MINUTE_MS) as u32 };
+        self.oldest = self.oldest.min(seen.minutes);
+        self.turn_oldest = self.turn_oldest.min(seen.minutes);
+        if let Some(shard) = self.shards.get_mut(shard_of(key)) {
+            let shard = Arc::make_mut(shard);
+            match shard.binary_search_by(|other| other.key.cmp(&seen.key)) {
+                Ok(at) => {
+                    if let Some(old) = shard.get_mut(at) {
+                        *old = seen;
+                    }
+                }
+                Err(at) => {
+                    shard.insert(at, seen);
+                    self.count += 1;
+                }
+            }
+        }
+    }
+
+    /// How many keys are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True when none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The shards as they stand, for a snapshot.
+    #[must_use]
+    pub fn shards(&self) -> &[Arc<Vec<Seen>>] {
+        &self.shards
+    }
+
+    /// Takes back one shard's keys from a snapshot.
+    pub fn restore(&mut self, seen: Vec<Seen>) {
+        for one in seen {
+            let [a, b, c, d] = one.key.map(u128::from);
+            let key = a << 96 | b << 64 | c << 32 | d;
+            self.oldest = self.oldest.min(one.minutes);
+            self.turn_oldest = self.turn_oldest.min(one.minutes);
+            if let Some(shard) = self.shards.get_mut(shard_of(key)) {
+                let shard = Arc::make_mut(shard);
+                if let Err(at) = shard.binary_search_by(|other| other.key.cmp(&one.key)) {
+                    shard.insert(at, one);
+                    self.count += 1;
+                }
+            }
+        }
+    }
+
+    /// Clears one shard of what is older than `keep_ms`, taking them in turn.
+    fn sweep(&mut self, now: Millis, keep_ms: u64) {
+        self.hand = (self.hand + 1) % SHARDS;
+        if self.hand == 0 {
+            self.oldest = self.turn_oldest;
+            self.turn_oldest = u32::MAX;
+        }
+        if let Some(shard) = self.shards.get_mut(self.hand)
+            && shard.iter().any(|seen| seen.expired(now, keep_ms))
+        {
+            let shard = Arc::make_mut(shard);
+            let before = shard.len();
+            shard.retain(|seen| !seen.expired(now, keep_ms));
+            self.count -= before - shard.len();
+        }
+        let left = self.shards.get(self.hand).and_then(|shard| shard.iter().map(|seen| seen.minutes).min());
+        self.turn_oldest = self.turn_oldest.min(left.unwrap_or(u32::MAX));
+    }
+}
+
+/// The key in words, most significant first (so that order agrees with the number's).
+fn words(key: u128) -> [u32; 4] {
+    [(key >> 96) as u32, (key >> 64) as u32, (key >> 32) as u32, key as u32]
+}
+
+/// The shard of a key: its top twelve bits.
+fn shard_of(key: u128) -> usize {
+    (key >> 116) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key that spreads over the shards.
+    fn key(n: u64) -> u128 {
+        u128::from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(n)
+    }
+
+    #[test]
+    fn a_key_is_held_for_seven_days_and_then_let_go() {
+        let mut window = KeyWindow::new(100);
+        let start = Millis(1_000_000_000_000);
+        window.insert(key(1), start);
+        assert!(window.holds(key(1), start.plus(KEEP_MS - 1)));
+        assert!(!window.holds(key(1), start.plus(KEEP_MS + 2 * MINUTE_MS)));
+        assert!(!window.holds(key(2), start));
+    }
+
+    #[test]
+    fn a_full_window_lets_go_of_what_no_sender_retries_and_else_refuses() {
+        let mut window = KeyWindow::new(50);
+        let start = Millis(1_000_000_000_000);
+        (0..50).for_each(|n| window.insert(key(n), start));
+        assert!(!window.has_room(start.plus(75 * 3_600_000)));
+        let later = start.plus(77 * 3_600_000);
+        assert!(window.has_room(later));
+        window.insert(key(99), later);
+        assert_eq!(window.len(), 1);
+        assert!(window.holds(key(99), later));
+    }
+
+    #[test]
+    fn a_restored_window_holds_the_same_keys() {
+        let mut window = KeyWindow::new(10_000);
+        let start = Millis(1_000_000_000_000);
+        (0..5000).for_each(|n| window.insert(key(n), start));
+        let mut again = KeyWindow::new(10_000);
+        window.shards().iter().for_each(|shard| again.restore(shard.to_vec()));
+        assert_eq!(again.len(), 5000);
+        assert!((0..5000).all(|n| again.holds(key(n), start)));
+    }
+}

@@ -1,0 +1,208 @@
+//! What a list's records do to it: total, and the same function live and at replay.
+
+use super::super::ids::{CampaignId, PersonId};
+use super::super::keys;
+use super::super::time::Millis;
+use super::{How, Invite, List, ListEvent, Row, Signal, Standing};
+
+/// From this many rows on a list keeps an index of who stands where.
+pub(super) const INDEX_FROM: usize = 48;
+/// Rows of those who left are kept this long: 400 days.
+const REMEMBER_MS: u64 = 400 * 86_400_000;
+
+impl List {
+    /// Applies a record made at `at`.
+    pub fn apply(&mut self, event: &ListEvent, at: Millis) {
+        self.seq += 1;
+        match event {
+            ListEvent::Joined { event, person, ordinal, changed, how } => {
+                self.give_up(*person);
+                self.push(Row {
+                    person: *person,
+                    ordinal: *ordinal,
+                    standing: Standing::Joined,
+                    how: *how,
+                    event: *event,
+                    joined: *changed,
+                    changed: *changed,
+                });
+                self.compact(at);
+            }
+            ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
+            ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
+            ListEvent::Named { product } => self.product = Some(product.clone()),
+            ListEvent::Restocked { key, stock, day, campaign, upto, .. } => {
+                self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
+                self.signals.insert(*key, Signal { at, campaign: *campaign });
+                self.stock = stock.or(self.stock);
+                self.invites.retain(|invite| !invite.closed || invite.day == Some(*day));
+                if let Some(campaign) = campaign {
+                    self.claim(*campaign, *upto, Some(*day));
+                }
+            }
+            ListEvent::Stock { quantity } => self.stock = Some(*quantity),
+            ListEvent::Begun { campaign, upto, .. } => self.claim(*campaign, *upto, None),
+            ListEvent::Invited { campaign, to, .. } => {
+                if let Some(invite) = self.invite_mut(*campaign) {
+                    invite.invited = invite.invited.max(*to);
+                }
+            }
+            ListEvent::Closed { campaign } => {
+                if let Some(invite) = self.invite_mut(*campaign) {
+                    invite.closed = true;
+                }
+                // A campaign made by hand is never opened again.
+                self.invites.retain(|invite| !invite.closed || invite.day.is_some());
+            }
+        }
+    }
+
+    /// A campaign claims everybody up to `upto`, for the first time or once more.
+    fn claim(&mut self, campaign: CampaignId, upto: u32, day: Option<super::Day>) {
+        match self.invite_mut(campaign) {
+            Some(invite) => {
+                invite.upto = invite.upto.max(upto);
+                invite.closed = false;
+                invite.day = invite.day.or(day);
+            }
+            None => self.invites.push(Invite {
+                campaign,
+                upto,
+                invited: 0,
+                closed: false,
+                day,
+                moved: Vec::new(),
+            }),
+        }
+    }
+
+    /// Somebody leaves (or says no in advance); by erasure the row is forgotten.
+    fn leave(&mut self, event: u64, person: PersonId, changed: Millis, how: How) {
+        self.note_moved(person);
+        let Some(at) = self.place(person) else {
+            let ordinal = self.last_ordinal + 1;
+            let standing = Standing::Left;
+            self.left += 1;
+            return self.push(Row { person, ordinal, standing, how, event, joined: changed, changed });
+        };
+        if how == How::Erasure {
+            return self.give_up(person);
+        }
+        let (mut joined, mut left) = (self.joined, self.left);
+        if let Some(row) = self.rows.get_mut(at) {
+            if row.standing == Standing::Joined {
+                joined -= 1;
+                left += 1;
+            }
+            (row.standing, row.how, row.event, row.changed) = (Standing::Left, how, event, changed);
+        }
+        (self.joined, self.left) = (joined, left);
+    }
+
+    /// Two people become one: a place among the members wins over none, the earlier over the later.
+    fn unite(&mut self, event: u64, from: PersonId, to: PersonId) {
+        let Some(theirs) = self.row(from).cloned() else { return };
+        let ours = self.row(to).cloned();
+        self.note_moved(from);
+        self.give_up(from);
+        let Some(ours) = ours else {
+            return self.restand(Row { person: to, event, how: How::Merge, ..theirs });
+        };
+        // `false` wins: who said no under one name is off under both.
+        if ours.standing == Standing::Left || theirs.standing == Standing::Left {
+            let changed = ours.changed.max(theirs.changed);
+            return self.leave(event, to, changed, How::Merge);
+        }
+        if theirs.ordinal < ours.ordinal {
+            self.note_moved(to);
+            self.give_up(to);
+            self.restand(Row { person: to, event, how: How::Merge, ..theirs });
+        }
+    }
+
+    /// Puts a row back at the place of a hole with the same ordinal.
+    fn restand(&mut self, row: Row) {
+        let at = self.rows.partition_point(|other| other.ordinal < row.ordinal);
+        match row.standing {
+            Standing::Joined => self.joined += 1,
+            Standing::Left => self.left += 1,
+            Standing::Gone => {}
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(row.person, at as u32);
+        }
+        // The campaigns that hold this place go on with the person who has it now.
+        for invite in &mut self.invites {
+            invite.moved.retain(|(ordinal, _)| *ordinal != row.ordinal);
+        }
+        if let Some(hole) = self.rows.get_mut(at) {
+            *hole = row;
+        }
+    }
+
+    /// Turns a person's row into a hole.
+    fn give_up(&mut self, person: PersonId) {
+        if let Some(at) = self.place(person)
+            && let Some(row) = self.rows.get_mut(at)
+        {
+            match row.standing {
+                Standing::Joined => self.joined -= 1,
+                Standing::Left => self.left -= 1,
+                Standing::Gone => {}
+            }
+            row.standing = Standing::Gone;
+            if let Some(places) = &mut self.places {
+                places.remove(&person);
+            }
+        }
+    }
+
+    /// Remembers, for each campaign that covers it, that a member's place is given up.
+    fn note_moved(&mut self, person: PersonId) {
+        let Some(row) = self.row(person).filter(|row| row.standing == Standing::Joined) else { return };
+        let place = (row.ordinal, row.person);
+        for invite in self.invites.iter_mut().filter(|invite| place.0 <= invite.upto) {
+            invite.moved.push(place);
+        }
+    }
+
+    /// Adds a row at the end.
+    fn push(&mut self, row: Row) {
+        self.last_ordinal = row.ordinal;
+        if row.standing == Standing::Joined {
+            self.joined += 1;
+        }
+        let person = row.person;
+        let at = self.rows.push(row);
+        if let Some(places) = &mut self.places {
+            places.insert(person, at as u32);
+        } else if self.rows.len() >= INDEX_FROM {
+            self.index();
+        }
+    }
+
+    /// Makes the index of who stands where.
+    pub(super) fn index(&mut self) {
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.standing != Standing::Gone);
+        self.places = Some(rows.map(|(at, row)| (row.person, at as u32)).collect());
+    }
+
+    /// Drops holes and long-gone leavers once they are half of a list; places stay as they are.
+    fn compact(&mut self, at: Millis) {
+        let holes = self.rows.len() - (self.joined + self.left) as usize;
+        if self.rows.len() >= INDEX_FROM && holes * 2 > self.rows.len() {
+            self.rows.retain(|row| match row.standing {
+                Standing::Joined => true,
+                Standing::Left => at.since(row.changed) < REMEMBER_MS,
+                Standing::Gone => false,
+            });
+            self.left = self.rows.iter().filter(|row| row.standing == Standing::Left).count() as u32;
+            self.index();
+        }
+    }
+
+    /// The claim of a campaign, to be changed.
+    fn invite_mut(&mut self, campaign: CampaignId) -> Option<&mut Invite> {
+        self.invites.iter_mut().find(|invite| invite.campaign == campaign)
+    }
+}

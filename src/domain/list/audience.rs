@@ -1,0 +1,130 @@
+//! Who a campaign reaches, in join order: one function for counting, inviting and asking again.
+
+use std::collections::BTreeSet;
+
+use super::super::ids::{CampaignId, PersonId};
+use super::{Invite, List, Standing};
+
+/// Somebody handed to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invitee {
+    /// Who.
+    pub person: PersonId,
+    /// The place by which they were invited.
+    pub ordinal: u32,
+    /// False when they have left that place since the audience was fixed.
+    pub here: bool,
+}
+
+/// A stretch of an audience.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invitation {
+    /// First ordinal of the stretch.
+    pub from: u32,
+    /// Last ordinal of the stretch.
+    pub to: u32,
+    /// Who stands in it, in join order.
+    pub people: Vec<Invitee>,
+    /// True when nobody of the audience is left after it.
+    pub last: bool,
+}
+
+impl List {
+    /// The next stretch for a campaign, at most `most` people; `None` for a campaign unknown here.
+    #[must_use]
+    pub fn invitation(&self, campaign: CampaignId, most: usize) -> Option<Invitation> {
+        let invite = self.invite(campaign)?;
+        let from = invite.invited + 1;
+        let (people, more) = self.stretch(invite, from, invite.upto, most);
+        let to = match people.last() {
+            Some(invitee) if more => invitee.ordinal,
+            _ => invite.upto,
+        };
+        Some(Invitation { from, to, people, last: !more })
+    }
+
+    /// Everybody a campaign has been handed so far, for a campaign that starts again.
+    #[must_use]
+    pub fn invited(&self, campaign: CampaignId) -> Option<Invitation> {
+        let invite = self.invite(campaign)?;
+        let (people, _) = self.stretch(invite, 0, invite.invited, usize::MAX);
+        Some(Invitation { from: 0, to: invite.invited, people, last: invite.invited >= invite.upto })
+    }
+
+    /// The campaigns that must hear that the holder of a place leaves. On a list that everybody is
+    /// on, the contact number is the place.
+    pub fn concerned(&self, person: PersonId, default_opt_in: bool) -> impl Iterator<Item = CampaignId> {
+        let place = self.row(person).map_or(u32::MAX, |row| row.ordinal);
+        let ordinal = if default_opt_in { person.0 } else { place };
+        self.invites
+            .iter()
+            .filter(move |invite| !invite.closed && ordinal <= invite.upto)
+            .map(|invite| invite.campaign)
+    }
+
+    /// How many a later restock of the day adds: members beyond the audience so far who were not
+    /// in it under an earlier place.
+    pub(super) fn fresh(&self, invite: &Invite) -> u32 {
+        let moved: BTreeSet<PersonId> = invite.moved.iter().map(|(_, person)| *person).collect();
+        self.members(invite.upto).filter(|row| !moved.contains(&row.person)).count() as u32
+    }
+
+    /// Members and given-up places with `from <= ordinal <= to`, in order, at most `most`; and
+    /// whether there are more.
+    fn stretch(&self, invite: &Invite, from: u32, to: u32, most: usize) -> (Vec<Invitee>, bool) {
+        let here = self.members(from.saturating_sub(1)).take_while(|row| row.ordinal <= to);
+        let mut here = here.map(|row| Invitee { person: row.person, ordinal: row.ordinal, here: true }).peekable();
+        let mut moved: Vec<Invitee> = invite
+            .moved
+            .iter()
+            .filter(|(ordinal, _)| (from..=to).contains(ordinal))
+            .map(|(ordinal, person)| Invitee { person: *person, ordinal: *ordinal, here: false })
+            .collect();
+        moved.sort_unstable_by_key(|invitee| invitee.ordinal);
+        let mut moved = moved.into_iter().peekable();
+        let mut people = Vec::new();
+        while people.len() < most {
+            let next = match (here.peek(), moved.peek()) {
+                (Some(a), Some(b)) if a.ordinal < b.ordinal => here.next(),
+                (_, Some(_)) => moved.next(),
+                (Some(_), None) => here.next(),
+                (None, None) => None,
+            };
+            match next {
+                Some(invitee) => people.push(invitee),
+                None => break,
+            }
+        }
+        (people, here.peek().is_some() || moved.peek().is_some())
+    }
+
+    /// Of a page of contact numbers, those a campaign on a list that everybody is on may reach:
+    /// all but those who said no.
+    #[must_use]
+    pub fn unless_left(&self, people: &[PersonId]) -> Vec<Invitee> {
+        let here = |person| self.row(person).is_none_or(|row| row.standing != Standing::Left);
+        people.iter().map(|p| Invitee { person: *p, ordinal: p.0, here: here(*p) }).collect()
+    }
+}
+
+impl List {
+    /// A campaign's claim: the last ordinal of its audience and how many that is.
+    #[must_use]
+    pub fn audience(&self, campaign: CampaignId) -> Option<(u32, u32)> {
+        let invite = self.invite(campaign)?;
+        let (people, _) = self.stretch(invite, 0, invite.upto, usize::MAX);
+        Some((invite.upto, people.len() as u32))
+    }
+
+    /// The claims that no campaign has said it is done with, with how many of each audience stand
+    /// beyond `known` (what the campaign knows of it): what must be told again after a crash.
+    pub fn claims(&self, known: impl Fn(CampaignId) -> u32) -> Vec<(Invite, u32)> {
+        let open = self.invites.iter().filter(|invite| !invite.closed);
+        open.map(|invite| {
+            let beyond = known(invite.campaign) + 1;
+            let (people, _) = self.stretch(invite, beyond, invite.upto, usize::MAX);
+            (invite.clone(), people.len() as u32)
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! What a list answers to a command; reads only.
+
+use super::super::ids::{CampaignId, PersonId};
+use super::super::time::{Day, Millis};
+use super::audience::Invitation;
+use super::{How, Invite, List, ListEvent, Standing};
+
+/// All that may be asked of a list.
+#[derive(Debug, Clone)]
+pub enum ListCommand {
+    /// One entry of an event's bag.
+    Change {
+        /// The directory's counter of the event.
+        event: u64,
+        /// Who.
+        person: PersonId,
+        /// On or off.
+        join: bool,
+        /// When, by the sender's clock, if it said so.
+        timestamp: Option<Millis>,
+        /// How.
+        how: How,
+        /// Everybody is on the list unless they left: a no is kept, also of a stranger.
+        default_opt_in: bool,
+    },
+    /// Two people became one.
+    Move {
+        /// The directory's counter of the event.
+        event: u64,
+        /// Who is no more.
+        from: PersonId,
+        /// Who remains.
+        to: PersonId,
+    },
+    /// The latest event that named the product.
+    Name {
+        /// The name.
+        product: String,
+    },
+    /// A restock signal.
+    Restock {
+        /// The delivery id, hashed with source and SKU.
+        key: u128,
+        /// Units, if said.
+        quantity: Option<i64>,
+        /// The day it counts for.
+        day: Day,
+        /// The campaign of that day; `None` when the rule is switched off.
+        campaign: Option<CampaignId>,
+    },
+    /// A campaign made by hand starts.
+    Begin {
+        /// The campaign.
+        campaign: CampaignId,
+        /// For a list that everybody is on: the last contact number and how many have an address.
+        everybody: Option<(u32, u32)>,
+    },
+    /// A campaign has room for more.
+    Invite {
+        /// The campaign.
+        campaign: CampaignId,
+        /// How many at most.
+        most: usize,
+    },
+    /// A page of a list that everybody is on, by contact number.
+    InvitePage {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The last contact number of the page.
+        to: u32,
+    },
+    /// A campaign is done.
+    Close {
+        /// The campaign.
+        campaign: CampaignId,
+    },
+}
+
+/// What a list decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListDecision {
+    /// It happens: record and apply this.
+    New(ListEvent),
+    /// Nothing changes; whoever asks may be told so once all that was said before is durable.
+    Nothing,
+    /// The restock delivery was counted before.
+    Duplicate(Option<CampaignId>),
+}
+
+impl List {
+    /// Decides a command at `at`.
+    #[must_use]
+    pub fn decide(&self, command: &ListCommand, at: Millis) -> ListDecision {
+        use ListDecision::{New, Nothing};
+        match command {
+            ListCommand::Change { event, person, join, timestamp, how, default_opt_in } => {
+                self.change(*event, *person, *join, *timestamp, *how, *default_opt_in, at)
+            }
+            ListCommand::Move { event, from, to } => match self.row(*from) {
+                Some(_) if from != to => New(ListEvent::Moved { event: *event, from: *from, to: *to }),
+                _ => Nothing,
+            },
+            ListCommand::Name { product } => match &self.product {
+                Some(known) if known == product => Nothing,
+                _ => New(ListEvent::Named { product: product.clone() }),
+            },
+            ListCommand::Restock { key, quantity, day, campaign } => {
+                self.restock(*key, *quantity, *day, *campaign)
+            }
+            ListCommand::Begin { campaign, everybody } => match self.invite(*campaign) {
+                Some(_) => Nothing,
+                None => {
+                    let here = (self.last_ordinal, self.joined);
+                    let (upto, added) = everybody.map_or(here, |(upto, n)| (upto, n.saturating_sub(self.left)));
+                    New(ListEvent::Begun { campaign: *campaign, upto, added })
+                }
+            },
+            ListCommand::Invite { campaign, most } => match self.invitation(*campaign, *most) {
+                Some(Invitation { from, to, .. }) if from <= to => {
+                    New(ListEvent::Invited { campaign: *campaign, from, to })
+                }
+                _ => Nothing,
+            },
+            ListCommand::InvitePage { campaign, to } => match self.invite(*campaign) {
+                Some(invite) if invite.invited < *to => {
+                    New(ListEvent::Invited { campaign: *campaign, from: invite.invited + 1, to: *to })
+                }
+                _ => Nothing,
+            },
+            ListCommand::Close { campaign } => match self.invite(*campaign) {
+                Some(invite) if !invite.closed => New(ListEvent::Closed { campaign: *campaign }),
+                _ => Nothing,
+            },
+        }
+    }
+
+    /// One entry of a bag.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one command, named where it is built")]
+    fn change(
+        &self,
+        event: u64,
+        person: PersonId,
+        join: bool,
+        timestamp: Option<Millis>,
+        how: How,
+        default_opt_in: bool,
+        at: Millis,
+    ) -> ListDecision {
+        let changed = timestamp.unwrap_or(at).min(at);
+        let row = self.row(person);
+        if let Some(row) = row {
+            let stale = row.event >= event || timestamp.is_some_and(|sent| sent < row.changed);
+            let same = (row.standing == Standing::Joined) == join;
+            let forgets = how == How::Erasure;
+            if stale || (same && !forgets) {
+                return ListDecision::Nothing;
+            }
+        }
+        if join {
+            let ordinal = self.last_ordinal + 1;
+            return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, how });
+        }
+        if row.is_some() || (default_opt_in && how != How::Erasure) {
+            return ListDecision::New(ListEvent::Left { event, person, changed, how });
+        }
+        ListDecision::Nothing
+    }
+
+    /// A restock signal: counted once; a campaign only where somebody waits.
+    fn restock(&self, key: u128, stock: Option<i64>, day: Day, campaign: Option<CampaignId>) -> ListDecision {
+        if let Some(quantity) = stock.filter(|quantity| *quantity <= 0) {
+            let known = self.seq > 0 && self.stock != Some(quantity);
+            return if known {
+                ListDecision::New(ListEvent::Stock { quantity })
+            } else {
+                ListDecision::Nothing
+            };
+        }
+        if let Some(signal) = self.signals.get(&key) {
+            return ListDecision::Duplicate(signal.campaign);
+        }
+        let invite = campaign.and_then(|campaign| self.invite(campaign));
+        let added = match invite {
+            Some(invite) => self.fresh(invite),
+            None => self.joined,
+        };
+        // A campaign of the day is told of every later restock: it may have skipped somebody who
+        // is eligible again, which only its ledger knows.
+        let campaign = campaign.filter(|_| added > 0 || invite.is_some());
+        ListDecision::New(ListEvent::Restocked { key, stock, day, campaign, upto: self.last_ordinal, added })
+    }
+
+    /// The claim of a campaign.
+    pub(super) fn invite(&self, campaign: CampaignId) -> Option<&Invite> {
+        self.invites.iter().find(|invite| invite.campaign == campaign)
+    }
+}

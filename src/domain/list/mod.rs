@@ -1,0 +1,302 @@
+//! The machine of one list: who is on it in join order, which restocks it saw, who was invited.
+//!
+//! ```text
+//! rows      [ordinal 1 | 2 | 3 | … | next-1]   append only; a place is never reused
+//!              joined / left; a re-join is a new row at the end, the old one becomes a hole
+//! invite    campaign c: everybody up to `upto` who is here; all up to `invited` have been handed
+//!              over; `moved` = those of the audience who left (or left and came back further down)
+//! signals   restock deliveries seen, with the campaign each led to (7 days)
+//! ```
+//!
+//! Invariants: ordinals rise along the rows; a person has at most one row that counts; an
+//! invitation covers a prefix of the audience in join order; a change that names an older event
+//! of the directory than the row has seen is ignored, so events may be sent again.
+
+mod apply;
+mod audience;
+mod decide;
+mod packed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use audience::{Invitation, Invitee};
+pub use decide::{ListCommand, ListDecision};
+pub use packed::{PackedList, Summary};
+
+use super::ids::{CampaignId, PersonId};
+use super::pages::Pages;
+use super::time::{Day, Millis};
+
+/// How a membership changed: the evidence of consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum How {
+    /// The bag of an event.
+    Event,
+    /// The subscribe or unsubscribe call.
+    Api,
+    /// `PUT /v1/contacts`.
+    Contact,
+    /// A link in a mail (one click or the page it opens).
+    Link,
+    /// The preference page.
+    Page,
+    /// Two contacts became one.
+    Merge,
+    /// Erasure.
+    Erasure,
+}
+
+/// Whether a row's person is on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// On it.
+    Joined,
+    /// Was on it, or said no to a list that everybody is on.
+    Left,
+    /// A hole: the person has a newer row, or is erased.
+    Gone,
+}
+
+/// One place in line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Whose place it is.
+    pub person: PersonId,
+    /// The place: rises with each join, never reused.
+    pub ordinal: u32,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// How it last changed.
+    pub how: How,
+    /// The directory's counter of the event that last changed it.
+    pub event: u64,
+    /// When the person took the place.
+    pub joined: Millis,
+    /// When it last changed.
+    pub changed: Millis,
+}
+
+/// A campaign's claim on this list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The audience is everybody up to this ordinal.
+    pub upto: u32,
+    /// Everybody up to this ordinal has been handed over.
+    pub invited: u32,
+    /// The campaign is done (a restock of the same day may open it again).
+    pub closed: bool,
+    /// The day of a rule campaign.
+    pub day: Option<Day>,
+    /// Places of the audience that were given up meanwhile, in no order.
+    pub moved: Vec<(u32, PersonId)>,
+}
+
+/// A restock signal that was counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// When.
+    pub at: Millis,
+    /// The campaign it led to, if anybody waited.
+    pub campaign: Option<CampaignId>,
+}
+
+/// All that can have happened to a list: its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ListEvent {
+    /// Somebody took the next place.
+    Joined {
+        /// The directory's event.
+        event: u64,
+        /// Who.
+        person: PersonId,
+        /// The place.
+        ordinal: u32,
+        /// When, by the sender's clock if it said so.
+        changed: Millis,
+        /// How.
+        how: How,
+    },
+    /// Somebody left, or said no in advance.
+    Left {
+        /// The directory's event.
+        event: u64,
+        /// Who.
+        person: PersonId,
+        /// When.
+        changed: Millis,
+        /// How; by erasure the row is forgotten.
+        how: How,
+    },
+    /// Two people became one: the earlier place stays.
+    Moved {
+        /// The directory's event.
+        event: u64,
+        /// Who is no more.
+        from: PersonId,
+        /// Who remains.
+        to: PersonId,
+    },
+    /// The product has a new name.
+    Named {
+        /// The name.
+        product: String,
+    },
+    /// A restock signal was counted.
+    Restocked {
+        /// Its delivery id, hashed with source and SKU.
+        key: u128,
+        /// Units, if said.
+        stock: Option<i64>,
+        /// The day it counts for.
+        day: Day,
+        /// The campaign it leads to, if anybody waits.
+        campaign: Option<CampaignId>,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that adds to the campaign.
+        added: u32,
+    },
+    /// The stock is known to be this.
+    Stock {
+        /// Units.
+        quantity: i64,
+    },
+    /// A campaign made by hand starts on this list.
+    Begun {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that is.
+        added: u32,
+    },
+    /// A stretch of the audience was handed to the campaign.
+    Invited {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The first ordinal of the stretch.
+        from: u32,
+        /// The last ordinal of the stretch.
+        to: u32,
+    },
+    /// A campaign is done with this list.
+    Closed {
+        /// The campaign.
+        campaign: CampaignId,
+    },
+}
+
+/// The state of one list.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    /// The list's own counter: how many records it has written.
+    pub(super) seq: u64,
+    pub(super) product: Option<String>,
+    pub(super) stock: Option<i64>,
+    pub(super) last_ordinal: u32,
+    pub(super) rows: Pages<Row>,
+    pub(super) joined: u32,
+    pub(super) left: u32,
+    pub(super) invites: Vec<Invite>,
+    pub(super) signals: BTreeMap<u128, Signal>,
+    /// Person to row position; derived, made once a list is long.
+    pub(super) places: Option<BTreeMap<PersonId, u32>>,
+}
+
+impl List {
+    /// The counter of its last record.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The product's name, as last given.
+    #[must_use]
+    pub fn product(&self) -> Option<&str> {
+        self.product.as_deref()
+    }
+
+    /// Units on hand, as last reported.
+    #[must_use]
+    pub fn stock(&self) -> Option<i64> {
+        self.stock
+    }
+
+    /// How many are on it.
+    #[must_use]
+    pub fn joined(&self) -> u32 {
+        self.joined
+    }
+
+    /// How many left and are remembered.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.left
+    }
+
+    /// The campaigns that run on it.
+    pub fn running(&self) -> impl Iterator<Item = CampaignId> {
+        self.invites.iter().filter(|invite| !invite.closed).map(|invite| invite.campaign)
+    }
+
+    /// The row that counts for a person, if any.
+    #[must_use]
+    pub fn row(&self, person: PersonId) -> Option<&Row> {
+        self.place(person).and_then(|at| self.rows.get(at))
+    }
+
+    /// Whether a person is on the list; `None` where the list never heard of them. Preference
+    /// page, broadcast and wire all answer from here.
+    #[must_use]
+    pub fn subscribed(&self, person: PersonId) -> Option<bool> {
+        self.row(person).map(|row| row.standing == Standing::Joined)
+    }
+
+    /// A member's place in line (1-based) and when it was taken.
+    #[must_use]
+    pub fn position(&self, person: PersonId) -> Option<(u64, Millis)> {
+        let row = self.row(person).filter(|row| row.standing == Standing::Joined)?;
+        let ahead = self.rows.iter().take_while(|other| other.ordinal < row.ordinal);
+        let ahead = ahead.filter(|other| other.standing == Standing::Joined).count();
+        Some((ahead as u64 + 1, row.joined))
+    }
+
+    /// Members in join order after place `after`: ordinal, person, when joined.
+    pub fn members(&self, after: u32) -> impl Iterator<Item = &Row> {
+        let from = self.rows.partition_point(|row| row.ordinal <= after);
+        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == Standing::Joined)
+    }
+
+    /// True when a membership change of `event` is already in the state, or changes nothing: then
+    /// it need not be sent again at start.
+    #[must_use]
+    pub fn passed(&self, event: u64, person: PersonId, join: bool) -> bool {
+        match self.row(person) {
+            Some(row) => row.event >= event || (row.standing == Standing::Joined) == join,
+            None => !join,
+        }
+    }
+
+    /// True when the restock signal was counted.
+    #[must_use]
+    pub fn has_signal(&self, key: u128) -> bool {
+        self.signals.contains_key(&key)
+    }
+
+    /// Where a person's row that counts stands.
+    fn place(&self, person: PersonId) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&person).map(|at| *at as usize),
+            None => self
+                .rows
+                .iter()
+                .position(|row| row.person == person && row.standing != Standing::Gone),
+        }
+    }
+}

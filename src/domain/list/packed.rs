@@ -1,0 +1,199 @@
+//! A list at rest: a few bytes a member, and what the door needs to know without waking it.
+//!
+//! ```text
+//! [seq | joined | left | stock | product | last ordinal | base times | invites | signals | rows]
+//! row: person, ordinal - last ordinal, standing and how, event - base, joined - base, changed - joined
+//! ```
+//!
+//! Bases make the rows small: about a dozen bytes each, by variable-length integers. The same
+//! bytes are a list's page in a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ids::{CampaignId, PersonId};
+use super::super::pages::Pages;
+use super::super::time::Millis;
+use super::{How, Invite, List, Row, Signal, Standing};
+use crate::codec::{self, CodecError};
+
+/// A list as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedList(Box<[u8]>);
+
+/// What can be told of a list without waking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The list's own counter.
+    pub seq: u64,
+    /// How many are on it.
+    pub joined: u32,
+    /// How many left and are remembered.
+    pub left: u32,
+    /// Units on hand, as last reported.
+    pub stock: Option<i64>,
+    /// The product's name, as last given.
+    pub product: Option<String>,
+    /// The campaigns running on it.
+    pub running: Vec<CampaignId>,
+}
+
+/// The part before the rows.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    seq: u64,
+    joined: u32,
+    left: u32,
+    stock: Option<i64>,
+    product: Option<String>,
+    last_ordinal: u32,
+    base_event: u64,
+    base_joined: u64,
+    invites: Vec<Invite>,
+    signals: Vec<(u128, Signal)>,
+    rows: u32,
+}
+
+/// One row, small.
+#[derive(Serialize, Deserialize)]
+struct PackedRow(u32, u32, Standing, How, u64, u64, i64);
+
+impl PackedList {
+    /// The bytes, for a snapshot.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Takes bytes from a snapshot; they are checked when they are unpacked.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// What the door needs, without the rows.
+    ///
+    /// # Errors
+    /// When the bytes are not a packed list.
+    pub fn summary(&self) -> Result<Summary, CodecError> {
+        let (head, _): (Head, _) = codec::decode_prefix(&self.0)?;
+        let running = head.invites.iter().filter(|invite| !invite.closed).map(|invite| invite.campaign);
+        Ok(Summary {
+            seq: head.seq,
+            joined: head.joined,
+            left: head.left,
+            stock: head.stock,
+            running: running.collect(),
+            product: head.product,
+        })
+    }
+
+    /// The list, awake again.
+    ///
+    /// # Errors
+    /// When the bytes are not a packed list.
+    pub fn unpack(&self) -> Result<List, CodecError> {
+        let (head, mut rest): (Head, _) = codec::decode_prefix(&self.0)?;
+        let mut rows = Pages::default();
+        let mut ordinal = 0;
+        for _ in 0..head.rows {
+            let (row, after): (PackedRow, _) = codec::decode_prefix(rest)?;
+            rest = after;
+            let PackedRow(person, step, standing, how, event, joined, changed) = row;
+            ordinal += step;
+            let joined = head.base_joined.wrapping_add(joined);
+            rows.push(Row {
+                person: PersonId(person),
+                ordinal,
+                standing,
+                how,
+                event: head.base_event.wrapping_add(event),
+                joined: Millis(joined),
+                changed: Millis(joined.wrapping_add_signed(changed)),
+            });
+        }
+        if !rest.is_empty() {
+            return Err(CodecError::Trailing(rest.len()));
+        }
+        let mut list = List {
+            seq: head.seq,
+            product: head.product,
+            stock: head.stock,
+            last_ordinal: head.last_ordinal,
+            joined: head.joined,
+            left: head.left,
+            invites: head.invites,
+            signals: head.signals.into_iter().collect(),
+            rows,
+            places: None,
+        };
+        if list.rows.len() >= super::apply::INDEX_FROM {
+            list.index();
+        }
+        Ok(list)
+    }
+}
+
+impl List {
+    /// What can be told of it, as when at rest.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            seq: self.seq,
+            joined: self.joined,
+            left: self.left,
+            stock: self.stock,
+            product: self.product.clone(),
+            running: self.running().collect(),
+        }
+    }
+
+    /// The list as bytes; holes are left out.
+    #[must_use]
+    pub fn pack(&self) -> PackedList {
+        let kept = || self.rows.iter().filter(|row| row.standing != Standing::Gone);
+        let base_event = kept().map(|row| row.event).min().unwrap_or(0);
+        let base_joined = kept().map(|row| row.joined.0).min().unwrap_or(0);
+        let head = Head {
+            seq: self.seq,
+            joined: self.joined,
+            left: self.left,
+            stock: self.stock,
+            product: self.product.clone(),
+            last_ordinal: self.last_ordinal,
+            base_event,
+            base_joined,
+            invites: self.invites.clone(),
+            signals: self.signals.iter().map(|(key, signal)| (*key, signal.clone())).collect(),
+            rows: self.joined + self.left,
+        };
+        let mut bytes = Vec::with_capacity(64 + kept().count() * 16);
+        codec::encode_into(&head, &mut bytes);
+        let mut ordinal = 0;
+        for row in kept() {
+            let changed = row.changed.0.wrapping_sub(row.joined.0) as i64;
+            let (event, joined) = (row.event - base_event, row.joined.0 - base_joined);
+            let small =
+                PackedRow(row.person.0, row.ordinal - ordinal, row.standing, row.how, event, joined, changed);
+            ordinal = row.ordinal;
+            codec::encode_into(&small, &mut bytes);
+        }
+        PackedList(bytes.into_boxed_slice())
+    }
+
+    /// A copy for a snapshot that shares all pages: no row is copied, the index is left behind.
+    #[must_use]
+    pub fn image(&self) -> List {
+        List {
+            seq: self.seq,
+            product: self.product.clone(),
+            stock: self.stock,
+            last_ordinal: self.last_ordinal,
+            rows: self.rows.clone(),
+            joined: self.joined,
+            left: self.left,
+            invites: self.invites.clone(),
+            signals: self.signals.clone(),
+            places: None,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The ground floor: the words and the machines of the engine.
+//!
+//! Every machine has `decide` (reads a command, answers with a record, a duplicate or a refusal)
+//! and `apply` (total; the same function live and at replay). Nothing here knows a clock, dice,
+//! threads or files: time, ids and limits come in with the command and stand in the record.
+//!
+//! ```text
+//! list        one SKU list: members in join order, restocks seen, who was invited
+//! directory   people, consent, keys seen, open events
+//! campaign    status, ledger, counters, pace
+//! ```
+
+pub mod campaign;
+pub mod catalog;
+pub mod directory;
+pub mod email;
+pub mod ids;
+pub mod index;
+pub mod keys;
+pub mod list;
+pub mod pace;
+pub mod pages;
+pub mod record;
+pub mod retry;
+pub mod text;
+pub mod time;
+
+pub use catalog::{Catalog, Declared};
+pub use email::Email;
+pub use ids::{CampaignId, ListId, PersonId, Sku};
+pub use pace::{Go, Pace, Rate};
+pub use retry::Retry;
+pub use time::{Day, Millis};

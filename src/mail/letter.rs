@@ -1,0 +1,174 @@
+//! One letter, and its form on the wire.
+//!
+//! lettre builds the MIME; this file owns what may enter it. Every value is checked or cleaned *before* it becomes a
+//! header, so a line break in product data cannot become a header of its own.
+//!
+//! Invariants:
+//!
+//! * the same letter makes the same bytes, boundary included: an attempt repeated is the same message;
+//! * the bytes are CRLF-only and dot-stuffed, and end in CRLF: `.` CRLF after them, and nothing in them, ends the mail;
+//! * `List-Unsubscribe` and `List-Unsubscribe-Post` go together (RFC 8058).
+//!
+//! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (responders already honour `List-Id`, and some
+//! filters count it against a mail). DKIM is the relay's work.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::Message;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{MultiPart, SinglePart};
+
+use super::{Address, MailError, address::unprintable};
+
+const URL_BYTES_MAX: usize = 900;
+const LIST_ID_BYTES_MAX: usize = 200;
+const MESSAGE_ID_BYTES_MAX: usize = 240;
+
+/// A letter to one person, rendered and ready to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The same on every attempt; without the angle brackets.
+    pub message_id: String,
+    /// The recipient's bare email.
+    pub to: String,
+    /// Who writes.
+    pub from: Address,
+    /// Where answers go, when not to `from`.
+    pub reply_to: Option<Address>,
+    /// One line; control characters are dropped.
+    pub subject: String,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// What stands between the angle brackets of `List-Id`; characters that may not stand there are encoded.
+    pub list_id: Option<String>,
+    /// The one-click URL.
+    pub unsubscribe_url: Option<String>,
+    /// The date of the letter, in milliseconds since 1970.
+    pub date_ms: u64,
+    /// The envelope's sender, where bounces go; `from` when not given.
+    pub envelope_from: Option<String>,
+}
+
+/// A letter as the server wants it.
+pub(super) struct Packed {
+    pub(super) sender: String,
+    pub(super) recipient: String,
+    /// Headers and body with plain CRLF line ends, as a file would hold them.
+    pub(super) message: Vec<u8>,
+}
+
+impl Packed {
+    /// Whether the envelope needs a server that speaks SMTPUTF8.
+    pub(super) fn needs_utf8(&self) -> bool {
+        !self.sender.is_ascii() || !self.recipient.is_ascii()
+    }
+}
+
+impl Letter {
+    /// Checks every part and builds the message.
+    pub(super) fn pack(&self) -> Result<Packed, MailError> {
+        let to = Address::bare(&self.to)?;
+        let sender = match &self.envelope_from {
+            Some(sender) => Address::bare(sender)?.email().to_owned(),
+            None => self.from.email().to_owned(),
+        };
+        check_message_id(&self.message_id)?;
+        let subject: String = self.subject.chars().filter(|c| !unprintable(*c)).collect();
+        let date = UNIX_EPOCH + Duration::from_millis(self.date_ms.min(253_402_300_799_000));
+        let mut builder = Message::builder()
+            .from(self.from.mailbox())
+            .to(to.mailbox())
+            .subject(subject)
+            .date(date)
+            .message_id(Some(format!("<{}>", self.message_id)));
+        if let Some(reply_to) = &self.reply_to {
+            builder = builder.reply_to(reply_to.mailbox());
+        }
+        if let Some(list_id) = &self.list_id {
+            builder = builder.raw_header(raw("List-Id", format!("<{}>", header_safe(list_id)))?);
+        }
+        if let Some(url) = &self.unsubscribe_url {
+            check_url(url)?;
+            builder = builder
+                .raw_header(raw("List-Unsubscribe", format!("<{url}>"))?)
+                .raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned())?);
+        }
+        // Nobody but us knows the id before the letter is read, so no text can hold the boundary.
+        let boundary: String = self
+            .message_id
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .take(60)
+            .collect();
+        let parts = MultiPart::alternative()
+            .boundary(format!("=_{boundary}"))
+            .singlepart(SinglePart::plain(visible(&self.text).into_owned()))
+            .singlepart(SinglePart::html(visible(&self.html).into_owned()));
+        let message =
+            builder.multipart(parts).map_err(|_| MailError::Letter("its headers are not complete"))?;
+        Ok(Packed { sender, recipient: to.email().to_owned(), message: message.formatted() })
+    }
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Letter")
+            .field("message_id", &self.message_id)
+            .field("to", &"<address>")
+            .field("text_bytes", &self.text.len())
+            .field("html_bytes", &self.html.len())
+            .field("date_ms", &self.date_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+fn raw(name: &'static str, value: String) -> Result<HeaderValue, MailError> {
+    let name = HeaderName::new_from_ascii(name.to_owned())
+        .map_err(|_| MailError::Letter("a header name is not valid"))?;
+    Ok(HeaderValue::dangerous_new_pre_encoded(name, value.clone(), value))
+}
+
+fn check_message_id(id: &str) -> Result<(), MailError> {
+    let good = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+    };
+    match id.split_once('@') {
+        Some((left, right)) if id.len() <= MESSAGE_ID_BYTES_MAX && good(left) && good(right) => Ok(()),
+        _ => Err(MailError::Letter("its Message-ID is not of the form id@domain")),
+    }
+}
+
+fn check_url(url: &str) -> Result<(), MailError> {
+    let plain = url.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"\\,".contains(&b));
+    if (url.starts_with("https://") || url.starts_with("http://")) && plain && url.len() <= URL_BYTES_MAX {
+        return Ok(());
+    }
+    Err(MailError::Letter("its unsubscribe link is not a plain http or https URL of at most 900 characters"))
+}
+
+/// Letters, digits, `.`, `-` and `_` stay; any other byte becomes `=XX`, so two lists never share an id.
+fn header_safe(id: &str) -> String {
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if out.len() + 3 > LIST_ID_BYTES_MAX {
+            break;
+        }
+        if byte.is_ascii_alphanumeric() || b".-_".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("={byte:02X}"));
+        }
+    }
+    out
+}
+
+/// A body without control characters other than line ends and tabs.
+fn visible(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if text.contains(bad) { Cow::Owned(text.replace(bad, "")) } else { Cow::Borrowed(text) }
+}

@@ -1,0 +1,132 @@
+//! The door to the mail floor: a [`Mailer`] made from one setting, and the [`Courier`]s that carry letters for it.
+//!
+//! One courier per connection: a courier owns its connection, so letters of one courier never overtake each other
+//! and no lock is held while a server thinks. How many couriers work at a time is the caller's business;
+//! [`Mailer::connections`] says how many are meant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::folder::Folder;
+use super::setting::{self, Target};
+use super::smtp::{Post, SmtpCourier};
+use super::{Gate, Letter, MailError, MailOptions, Outbox, Verdict};
+
+const SMTP_CONNECTIONS: usize = 10;
+const LOCAL_CONNECTIONS: usize = 4;
+const CONNECTIONS_MAX: usize = 1_000;
+
+/// Where letters go. Cheap to share; `Debug` and [`Mailer::describe`] show no password.
+#[derive(Debug)]
+pub struct Mailer {
+    connections: usize,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Smtp(Arc<Post>),
+    Folder(Arc<Folder>),
+    Memory(Arc<Outbox>),
+}
+
+impl Mailer {
+    /// Reads the mail setting (`folder:DIR`, `smtp://…`, `smtps://…`, `smtp+insecure://…`, `memory:`). Makes the
+    /// folder; opens no connection.
+    pub fn from_url(setting: &str, options: MailOptions) -> Result<Mailer, MailError> {
+        if options.connections.is_some_and(|n| n == 0 || n > CONNECTIONS_MAX) {
+            return Err(MailError::Option { name: "connections", reason: "it is not between 1 and 1000" });
+        }
+        if options.letters_per_connection == 0 {
+            return Err(MailError::Option { name: "letters_per_connection", reason: "it is 0" });
+        }
+        let connections = options.connections;
+        let kind = match setting::parse(setting)? {
+            Target::Folder(dir) => Kind::Folder(Arc::new(Folder::new(dir, options.sync_folder)?)),
+            Target::Memory => Kind::Memory(Outbox::new()),
+            Target::Smtp(relay) => Kind::Smtp(Arc::new(Post::new(relay, options)?)),
+        };
+        let usual = if matches!(kind, Kind::Smtp(_)) { SMTP_CONNECTIONS } else { LOCAL_CONNECTIONS };
+        Ok(Mailer { connections: connections.unwrap_or(usual), kind })
+    }
+
+    /// How many couriers are meant to work at the same time.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Whether letters stay on this machine: the folder and memory mailers, which production refuses.
+    pub fn is_development(&self) -> bool {
+        !matches!(self.kind, Kind::Smtp(_))
+    }
+
+    /// Says for a person where letters go, without credentials.
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Smtp(post) => post.relay().to_string(),
+            Kind::Folder(folder) => format!("folder {}", folder.dir().display()),
+            Kind::Memory(_) => "memory".to_owned(),
+        }
+    }
+
+    /// A new courier. It connects with its first letter.
+    pub fn courier(&self) -> Courier {
+        Courier(match &self.kind {
+            Kind::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
+            Kind::Folder(folder) => Carrier::Folder(Arc::clone(folder)),
+            Kind::Memory(outbox) => Carrier::Memory(Arc::clone(outbox)),
+        })
+    }
+
+    /// The letters of a memory mailer; `None` for the others.
+    pub fn outbox(&self) -> Option<Arc<Outbox>> {
+        match &self.kind {
+            Kind::Memory(outbox) => Some(Arc::clone(outbox)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// Carries one letter at a time.
+#[derive(Debug)]
+pub struct Courier(Carrier);
+
+#[derive(Debug)]
+enum Carrier {
+    Smtp(Box<SmtpCourier>),
+    Folder(Arc<Folder>),
+    Memory(Arc<Outbox>),
+}
+
+impl Courier {
+    /// Delivers a letter, or says what else became of it. Nothing that could make a server keep the letter leaves
+    /// before `gate` resolves to `true`.
+    ///
+    /// Dropping the future ends the connection; whether the letter went out is then as unknown as after a crash.
+    pub async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Verdict {
+        match &mut self.0 {
+            Carrier::Smtp(courier) => courier.deliver(letter, gate).await,
+            Carrier::Folder(folder) => folder.deliver(letter, gate).await,
+            Carrier::Memory(outbox) => outbox.deliver(letter, gate).await,
+        }
+    }
+
+    /// Says goodbye to the server, if there is a connection. The courier may be used again.
+    pub async fn close(&mut self) {
+        if let Carrier::Smtp(courier) = &mut self.0 {
+            courier.close().await;
+        }
+    }
+}
+
+/// The verdict for a gate that stayed shut.
+pub(super) fn log_lost(reached: bool) -> Verdict {
+    let reply = "the letter was held back: its start could not be written to the log".to_owned();
+    Verdict::Deferred { reply, throttled: false, reached }
+}

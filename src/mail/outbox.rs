@@ -1,0 +1,178 @@
+//! The mailer's twin in memory: it keeps what was delivered and answers as a test tells it to.
+//!
+//! ```text
+//!  deliver ──▶ pack ──▶ answer chosen ──▶ gate ──▶ [held?] ──▶ kept ──▶ Verdict
+//!                          │ Answer::Give(Deferred | Failed): nothing is kept
+//!                          └ refused before the gate is asked: Answer::Refuse
+//! ```
+//!
+//! Answers come from a queue first, then from a rule, else every letter is accepted. It stays in the crate, not in
+//! the tests, because the demo and every test of a floor above need it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::{Gate, Letter, Verdict};
+
+/// A letter that was delivered.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// Its parts.
+    pub letter: Letter,
+    /// The message, headers and body, as it would have gone over the wire before dot-stuffing.
+    pub raw: Vec<u8>,
+}
+
+/// What the outbox does with a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Keeps it and says *sent*.
+    Accept,
+    /// Keeps it and gives this verdict, as a server that took the letter and was not heard.
+    Keep(Verdict),
+    /// Asks the gate, drops the letter and gives this verdict.
+    Give(Verdict),
+    /// Gives this verdict without asking the gate, as a server that refuses the recipient.
+    Refuse(Verdict),
+}
+
+type Rule = Box<dyn Fn(&Letter) -> Answer + Send + Sync>;
+
+/// Letters in memory; made with a `memory:` mailer and reached through
+/// [`Mailer::outbox`](super::Mailer::outbox).
+pub struct Outbox {
+    inner: Mutex<Inner>,
+    /// How many letters are kept.
+    count: watch::Sender<usize>,
+    /// How many letters wait behind a held outbox, gate passed.
+    waiting: watch::Sender<usize>,
+    held: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Inner {
+    mails: Vec<Mail>,
+    queue: VecDeque<Answer>,
+    rule: Option<Rule>,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Arc<Outbox> {
+        Arc::new(Outbox {
+            inner: Mutex::default(),
+            count: watch::Sender::new(0),
+            waiting: watch::Sender::new(0),
+            held: watch::Sender::new(false),
+        })
+    }
+
+    /// A copy of every letter kept, in the order of arrival.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.lock().mails.clone()
+    }
+
+    /// Takes the letters out; the count goes on.
+    pub fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.lock().mails)
+    }
+
+    /// How many letters were ever kept.
+    pub fn count(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    /// Waits until at least `count` letters were kept.
+    pub async fn wait_for(&self, count: usize) {
+        // An error would mean that the sender, which `self` owns, is gone.
+        let _ = self.count.subscribe().wait_for(|n| *n >= count).await;
+    }
+
+    /// Adds an answer for the next letter that has none yet.
+    pub fn push(&self, answer: Answer) {
+        self.lock().queue.push_back(answer);
+    }
+
+    /// Answers every letter for which no answer was pushed; the closure may tell letters apart.
+    pub fn answer_with(&self, rule: impl Fn(&Letter) -> Answer + Send + Sync + 'static) {
+        self.lock().rule = Some(Box::new(rule));
+    }
+
+    /// Stops every letter between its gate and its verdict, as a server that takes its time.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Lets held letters go on.
+    pub fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Waits until at least `count` letters stand still behind [`Outbox::hold`], each with its gate open.
+    pub async fn wait_held(&self, count: usize) {
+        let _ = self.waiting.subscribe().wait_for(|n| *n >= count).await;
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter, gate: Gate) -> Verdict {
+        let raw = match letter.pack() {
+            Ok(packed) => packed.message,
+            Err(error) => return Verdict::Failed { reply: error.to_string() },
+        };
+        let answer = self.choose(letter);
+        if let Answer::Refuse(verdict) = answer {
+            return verdict;
+        }
+        if !gate.await {
+            return super::mailer::log_lost(true);
+        }
+        if *self.held.borrow() {
+            let _counted = Counted::new(&self.waiting);
+            let _ = self.held.subscribe().wait_for(|held| !held).await;
+        }
+        let verdict = match answer {
+            Answer::Give(verdict) | Answer::Refuse(verdict) => return verdict,
+            Answer::Keep(verdict) => verdict,
+            Answer::Accept => Verdict::Sent { reply: "250 2.0.0 kept in memory".to_owned() },
+        };
+        self.lock().mails.push(Mail { letter: letter.clone(), raw });
+        self.count.send_modify(|n| *n += 1);
+        verdict
+    }
+
+    fn choose(&self, letter: &Letter) -> Answer {
+        let mut inner = self.lock();
+        match inner.queue.pop_front() {
+            Some(answer) => answer,
+            None => inner.rule.as_ref().map_or(Answer::Accept, |rule| rule(letter)),
+        }
+    }
+
+    /// A panic in a test's rule must not take the other letters along.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("count", &self.count()).finish_non_exhaustive()
+    }
+}
+
+/// One letter in a count, also when its future is dropped.
+struct Counted<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> Counted<'a> {
+        count.send_modify(|n| *n += 1);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n = n.saturating_sub(1));
+    }
+}

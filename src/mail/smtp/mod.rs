@@ -1,0 +1,120 @@
+//! The SMTP courier: one kept connection, one letter at a time.
+//!
+//! ```text
+//!   we                              server            loss here means
+//!   ── connect, TLS, EHLO, AUTH ──▶                   Deferred, not reached
+//!   ◀────────────────────────── 250 ┐
+//!   ── MAIL FROM, RCPT TO, DATA ──▶ │ (one write      Deferred; on a kept connection that had
+//!   ◀──────────────── 250 250 354 ──┘  if PIPELINING) gone stale: once more, at once
+//!        gate: is *started* durable?                  Deferred
+//!   ── headers and body ──────────▶                   Deferred
+//!   ── . CRLF ────────────────────▶                   Doubt
+//!   ◀────────────────────────── 250                   Sent
+//!   ── next MAIL FROM, or QUIT ───▶
+//! ```
+//!
+//! Why the command phase is our own and only the MIME is lettre's: lettre writes body and dot in one call, so a
+//! caller cannot know on which side of the dot a connection was lost, and P6 hangs on that. It also never pipelines,
+//! and its pool speaks without TCP_NODELAY (44 ms a letter).
+//!
+//! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way it is a
+//! local value, so a future that is dropped, or any return that does not put it back, ends it.
+
+mod body;
+mod connect;
+mod reply;
+mod transaction;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(super) use connect::Post;
+
+use self::connect::Connection;
+use self::transaction::{Open, Refusal};
+use super::letter::Packed;
+use super::{Gate, Letter, Verdict};
+
+/// Carries letters over one connection, which it opens when needed and replaces by count and age.
+pub(super) struct SmtpCourier {
+    post: Arc<Post>,
+    kept: Option<Connection>,
+}
+
+impl SmtpCourier {
+    pub(super) fn new(post: Arc<Post>) -> SmtpCourier {
+        SmtpCourier { post, kept: None }
+    }
+
+    pub(super) async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Verdict {
+        let packed = match letter.pack() {
+            Ok(packed) => packed,
+            Err(error) => return Verdict::Failed { reply: error.to_string() },
+        };
+        let mut connection = match self.open_for(&packed).await {
+            Ok(connection) => connection,
+            Err(verdict) => return verdict,
+        };
+        if !gate.await {
+            // After 354 there is no way back but to hang up.
+            return super::mailer::log_lost(true);
+        }
+        let body = body::stuffed(&packed.message);
+        let (verdict, healthy) = transaction::finish(&mut connection, &body).await;
+        connection.letters += 1;
+        self.kept = healthy.then_some(connection);
+        verdict
+    }
+
+    pub(super) async fn close(&mut self) {
+        if let Some(connection) = self.kept.take() {
+            connection.quit().await;
+        }
+    }
+
+    /// Brings a connection to the point where the server waits for the body. A kept connection that turns out to
+    /// be dead before the server has said anything about this letter is replaced once: nothing was lost.
+    async fn open_for(&mut self, packed: &Packed) -> Result<Connection, Verdict> {
+        if let Some(connection) = self.take_kept().await {
+            match self.try_open(connection, packed).await {
+                Ok(connection) => return Ok(connection),
+                Err(Refusal { stale: false, verdict }) => return Err(verdict),
+                Err(_) => tracing::debug!("a kept mail connection had gone stale, connecting again"),
+            }
+        }
+        let connection = Connection::open(&self.post).await.map_err(|trouble| {
+            tracing::warn!(mail.server = %self.post.relay(), mail.reply = %trouble.reply, "no mail connection");
+            trouble.into_verdict()
+        })?;
+        self.try_open(connection, packed).await.map_err(|refusal| refusal.verdict)
+    }
+
+    async fn try_open(&mut self, mut connection: Connection, packed: &Packed) -> Result<Connection, Refusal> {
+        match transaction::open(&mut connection, packed).await {
+            Open::Ready => Ok(connection),
+            Open::Refused { refusal, healthy } => {
+                if healthy && connection.reset().await {
+                    self.kept = Some(connection);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn take_kept(&mut self) -> Option<Connection> {
+        let mut connection = self.kept.take()?;
+        if connection.is_spent(&self.post) {
+            connection.quit().await;
+            return None;
+        }
+        // A server that hung up, or spoke while nobody asked, is not asked again.
+        connection.wire.is_quiet().await.then_some(connection)
+    }
+}
+
+impl fmt::Debug for SmtpCourier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmtpCourier").field("connected", &self.kept.is_some()).finish_non_exhaustive()
+    }
+}

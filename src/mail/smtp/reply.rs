@@ -1,0 +1,152 @@
+//! A server's reply: what it says, what it means, and what of it a person may see.
+//!
+//! Invariants: the text shown has no address, no control character and at most 512 characters.
+
+use std::fmt;
+
+use super::super::Verdict;
+
+const SHOWN_CHARS_MAX: usize = 512;
+
+/// A complete reply.
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) lines: Vec<String>,
+}
+
+impl Reply {
+    pub(super) fn is_positive(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    pub(super) fn is_temporary(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+
+    pub(super) fn is_permanent(&self) -> bool {
+        (500..600).contains(&self.code)
+    }
+
+    /// Whether the server hangs up after this.
+    pub(super) fn is_farewell(&self) -> bool {
+        self.code == 421
+    }
+
+    /// Whether a temporary refusal is about how fast we send. A full or busy mailbox (x.2.x) and greylisting are
+    /// about one letter, whatever their words.
+    pub(super) fn is_throttle(&self) -> bool {
+        if !self.is_temporary() {
+            return false;
+        }
+        let text = self.text().to_ascii_lowercase();
+        if text.starts_with("4.2.") || text.contains("greylist") || text.contains("graylist") {
+            return false;
+        }
+        let words = || text.split(|c: char| !c.is_ascii_alphabetic());
+        matches!(self.code, 421 | 454)
+            || (self.code == 451 && text.starts_with("4.7."))
+            || text.contains("throttl")
+            || text.contains("too many")
+            || words().any(|word| matches!(word, "rate" | "ratelimit" | "ratelimited"))
+    }
+
+    /// The words without the code.
+    pub(super) fn text(&self) -> String {
+        self.lines.join(" ")
+    }
+
+    /// Code and words, for a person.
+    pub(super) fn shown(&self) -> String {
+        presentable(&format!("{} {}", self.code, self.text()))
+    }
+
+    /// The verdict for a refusal of this letter.
+    pub(super) fn refusal(&self) -> Verdict {
+        if self.is_permanent() {
+            return Verdict::Failed { reply: self.shown() };
+        }
+        Verdict::Deferred { reply: self.shown(), throttled: self.is_throttle(), reached: true }
+    }
+
+    /// The verdict for a refusal that is the shop's own fault.
+    pub(super) fn own_fault(&self) -> Verdict {
+        Verdict::Deferred { reply: self.shown(), throttled: self.is_throttle(), reached: false }
+    }
+}
+
+/// Replies name recipients; only [`Reply::shown`] may be seen.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+/// Cuts a text to size, drops control characters and replaces addresses.
+pub(super) fn presentable(text: &str) -> String {
+    let clean: String =
+        text.chars().map(|c| if super::super::address::unprintable(c) { ' ' } else { c }).collect();
+    without_addresses(clean.trim()).chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// Each run of characters around an `@` becomes `<address>`, with the brackets it may stand in.
+fn without_addresses(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || "<>()[]{},;:\"'`|".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let (before, from_at) = rest.split_at(at);
+        let start = before
+            .rfind(ends)
+            .map_or(0, |i| i + before.get(i..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8));
+        let end = from_at.find(ends).unwrap_or(from_at.len());
+        let kept = before.get(..start).unwrap_or_default();
+        out.push_str(kept.strip_suffix('<').unwrap_or(kept));
+        out.push_str("<address>");
+        let after = from_at.get(end..).unwrap_or_default();
+        rest = if kept.ends_with('<') { after.strip_prefix('>').unwrap_or(after) } else { after };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reply, presentable};
+
+    #[test]
+    fn no_address_and_no_control_character_is_shown() {
+        let cases = [
+            ("550 5.1.1 <ann@shop.example>: no such user", "550 5.1.1 <address>: no such user"),
+            ("550 ann+x=b@shop.example unknown", "550 <address> unknown"),
+            ("ann@a.example,bob@b.example", "<address>,<address>"),
+            ("RCPT TO:<änn@b.example> ann\u{7}@c", "RCPT TO:<address> ann <address>"),
+            ("„ann@b.example“ nobody", "<address> nobody"),
+            ("@", "<address>"),
+            ("250 2.0.0 Ok: queued as 4F2", "250 2.0.0 Ok: queued as 4F2"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(presentable(given), expected);
+        }
+        assert_eq!(presentable(&"ä".repeat(2_000)).chars().count(), 512);
+    }
+
+    #[test]
+    fn throttles_are_told_from_other_delays() {
+        let cases = [
+            (421, "try later", true),
+            (451, "4.7.1 slow down", true),
+            (451, "4.3.0 disk", false),
+            (451, "4.7.1 Greylisting in action", false),
+            (454, "Throttling failure: Maximum sending rate exceeded.", true),
+            (450, "4.2.1 The user is receiving mail at a rate that", false),
+            (452, "4.5.3 Too many messages", true),
+            (450, "your rate is over the limit", true),
+            (450, "an operator generated this at corporate", false),
+            (550, "rate limit", false),
+        ];
+        for (code, text, throttle) in cases {
+            let reply = Reply { code, lines: vec![text.to_owned()] };
+            assert_eq!(reply.is_throttle(), throttle, "{code} {text}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Words into mails and pages: the templates, compiled once, and the bounds within which they run.
+//!
+//! ```text
+//!  templates/mail/<key>/{subject.txt, body.txt, body.html}   one mail; <key> may hold slashes
+//!  templates/mail/base.{txt,html}                            the frame every built-in mail extends
+//!  templates/pages/<name>.html, base.html                    what opens behind a link in a mail
+//! ```
+//!
+//! Pure: no clock, no files, no network. The built-in templates are part of the program; a shop's own replace them
+//! path by path, and a folder of its own adds a mail.
+//!
+//! Invariants:
+//!
+//! * `.html` is escaped, `.txt` is not; data never becomes template source;
+//! * a subject is one line; only http and https URLs pass `safe_url`;
+//! * a missing value renders as nothing; a template that loops, recurses or writes without end is stopped, so it
+//!   fails alone (P11);
+//! * every text is compiled at start: a mistake in one stops the start and is named with file and line.
+
+mod error;
+mod filters;
+mod sources;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, Write};
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+
+pub use error::RenderError;
+
+/// What a template may take: one for each step and for every 64 bytes it makes. Dozens of times what a long
+/// preferences page needs; some milliseconds and 13 MB at the worst.
+const FUEL: u64 = 200_000;
+const RECURSION_MAX: usize = 60;
+const MAIL_BYTES_MAX: usize = 256 * 1024;
+/// A preferences page may list many rows.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+const SUBJECT_CHARS_MAX: usize = 250;
+const PARTS: [&str; 3] = ["subject.txt", "body.txt", "body.html"];
+
+/// A mail's three texts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line, without control characters.
+    pub subject: String,
+    /// The plain part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+/// A mail is written to a person; its words stay out of logs.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("text_bytes", &self.text.len())
+            .field("html_bytes", &self.html.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// All templates, compiled.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+    keys: BTreeSet<String>,
+}
+
+impl Templates {
+    /// The templates that come with the program.
+    ///
+    /// # Panics
+    ///
+    /// Never with the templates of this repository: a test compiles them all.
+    pub fn built_in() -> Templates {
+        Templates::with_overrides(Vec::new()).expect("the built-in templates compile, as a test makes sure")
+    }
+
+    /// The built-in templates with a shop's own over them. Each file comes with its path inside the templates
+    /// folder, as in `mail/spring-sale/body.html`. Files that are neither `.txt` nor `.html` are passed over.
+    pub fn with_overrides(files: Vec<(String, String)>) -> Result<Templates, RenderError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_recursion_limit(RECURSION_MAX);
+        environment.set_fuel(Some(FUEL));
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".txt") { AutoEscape::None } else { AutoEscape::Html }
+        });
+        environment.set_formatter(filters::written);
+        environment.add_filter("safe_url", filters::safe_url);
+        environment.add_filter("one_line", filters::one_line);
+        for (path, source) in sources::BUILT_IN {
+            environment.add_template(path, source).map_err(|error| RenderError::mistake(path, &error))?;
+        }
+        for (path, source) in files {
+            let path = path.replace('\\', "/");
+            if !sources::is_template(&path)? {
+                continue;
+            }
+            let source = source.strip_prefix('\u{feff}').unwrap_or(&source).to_owned();
+            environment
+                .add_template_owned(path.clone(), source)
+                .map_err(|error| RenderError::mistake(&path, &error))?;
+        }
+        let keys = complete_mails(&environment)?;
+        Ok(Templates { environment, keys })
+    }
+
+    /// Whether there is a mail of this key, such as `ecommerce/back-in-stock`.
+    pub fn has(&self, key: &str) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// The keys of all mails, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        self.keys.iter().cloned().collect()
+    }
+
+    /// Renders a mail. A `subject` in the context that is not empty stands in place of the template's own; it is
+    /// taken as it is, never as a template. The bodies see the final subject.
+    pub fn mail(&self, key: &str, context: &serde_json::Value) -> Result<Rendered, RenderError> {
+        if !self.has(key) {
+            return Err(RenderError::Unknown(key.to_owned()));
+        }
+        let values = Value::from(Serde(context));
+        let given = context.get("subject").and_then(serde_json::Value::as_str).map(subject_line);
+        let subject = match given.filter(|subject| !subject.is_empty()) {
+            Some(subject) => subject,
+            None => subject_line(&self.render(
+                &format!("mail/{key}/subject.txt"),
+                values.clone(),
+                MAIL_BYTES_MAX,
+            )?),
+        };
+        let values = context! { subject => subject.as_str(), ..values };
+        Ok(Rendered {
+            text: self.render(&format!("mail/{key}/body.txt"), values.clone(), MAIL_BYTES_MAX)?,
+            html: self.render(&format!("mail/{key}/body.html"), values, MAIL_BYTES_MAX)?,
+            subject,
+        })
+    }
+
+    /// Renders a page: `unsubscribe`, `unsubscribed`, `preferences`, `message` or one of the shop's own.
+    pub fn page(&self, name: &str, context: &serde_json::Value) -> Result<String, RenderError> {
+        self.render(&format!("pages/{name}.html"), Value::from(Serde(context)), PAGE_BYTES_MAX)
+    }
+
+    fn render(&self, path: &str, values: Value, limit: usize) -> Result<String, RenderError> {
+        let template =
+            self.environment.get_template(path).map_err(|_| RenderError::Unknown(path.to_owned()))?;
+        let mut out = Bounded { bytes: Vec::with_capacity(4_096), limit };
+        template
+            .render_captured_to(values, &mut out)
+            .map_err(|error| RenderError::failed(path, &error, limit))?;
+        // Templates only write whole strings.
+        String::from_utf8(out.bytes).map_err(|_| RenderError::Unknown(path.to_owned()))
+    }
+}
+
+/// The keys of all mails; a mail that lacks one of its parts is a mistake.
+fn complete_mails(environment: &Environment<'_>) -> Result<BTreeSet<String>, RenderError> {
+    let names: BTreeSet<&str> = environment.templates().map(|(name, _)| name).collect();
+    let mut keys = BTreeSet::new();
+    for name in &names {
+        let mail = name.strip_prefix("mail/").and_then(|rest| rest.rsplit_once('/'));
+        if let Some((key, part)) = mail
+            && PARTS.contains(&part)
+        {
+            keys.insert(key.to_owned());
+        }
+    }
+    for key in &keys {
+        for part in PARTS {
+            let path = format!("mail/{key}/{part}");
+            if !names.contains(path.as_str()) {
+                return Err(RenderError::Incomplete { key: key.clone(), path });
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn subject_line(text: &str) -> String {
+    filters::one_line(text).chars().take(SUBJECT_CHARS_MAX).collect()
+}
+
+/// Collects output and refuses to grow beyond its limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + part.len() > self.limit {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

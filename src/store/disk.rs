@@ -1,0 +1,200 @@
+//! Files and directories: durable, digested, copied, removed.
+//!
+//! A file is durable after its own fsync, its name after the fsync of the directory it stands in. A sync that
+//! failed is never tried again on the same file: the kernel has marked the pages clean by then. Before a file
+//! is digested the kernel is asked to forget its cached pages, so that what is hashed comes from the device.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::digest::Hash;
+use super::error::StoreError;
+
+const BUFFER_BYTES: usize = 256 << 10;
+/// Deeper than any backend nests; a loop of links is not followed at all.
+const DEPTH_MAX: usize = 8;
+
+/// A file of a generation: its name inside, its length and its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileEntry {
+    pub(super) name: String,
+    pub(super) length: u64,
+    pub(super) digest: Hash,
+}
+
+/// Space that a snapshot leaves free: one log segment (64 MiB) made at the same instant, and what a backend
+/// writes for one batch. For sled this is vital: a full disk inside it kills threads that every later use of
+/// it in this process would wait for, so it must never meet one.
+const HEADROOM_BYTES: u64 = 96 << 20;
+
+/// Refuses to go on when so many bytes would not leave the headroom free.
+pub(super) fn room(dir: &Path, bytes: u64) -> Result<(), StoreError> {
+    let free =
+        rustix::fs::statvfs(dir).map_err(|e| StoreError::io("ask for the free space of", dir, e.into()))?;
+    if free.f_bavail.saturating_mul(free.f_frsize) < bytes.saturating_add(HEADROOM_BYTES) {
+        return Err(StoreError::NoSpace { path: dir.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Makes a directory that only we can look into.
+pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().mode(0o700).create(dir).map_err(|e| StoreError::io("make the directory", dir, e))
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|file| file.sync_all()).map_err(|e| StoreError::io("sync the directory", dir, e))
+}
+
+/// Writes a new file whole and makes its bytes durable; its name is not yet.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|e| StoreError::io("create", path, e))?;
+    file.write_all(bytes).map_err(|e| StoreError::io("write", path, e))?;
+    file.sync_all().map_err(|e| StoreError::io("sync", path, e))
+}
+
+/// Syncs every file below a directory, then every directory, the deepest first, itself last.
+pub(super) fn sync_tree(dir: &Path) -> Result<(), StoreError> {
+    let (files, mut dirs) = walk(dir)?;
+    for path in &files {
+        File::open(path).and_then(|file| file.sync_all()).map_err(|e| StoreError::io("sync", path, e))?;
+    }
+    dirs.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    dirs.iter().try_for_each(|path| sync_dir(path))
+}
+
+/// The names of the files below a directory, sorted, and their bytes together.
+pub(super) fn names(dir: &Path) -> Result<(Vec<String>, u64), StoreError> {
+    let (files, _) = walk(dir)?;
+    let mut names = Vec::with_capacity(files.len());
+    let mut bytes = 0;
+    for path in files {
+        bytes += fs::metadata(&path).map_err(|e| StoreError::io("open", &path, e))?.len();
+        let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
+        names.push(name.ok_or_else(|| StoreError::damaged(&path, "its name is not text"))?.to_owned());
+    }
+    names.sort_unstable();
+    Ok((names, bytes))
+}
+
+/// Whether a name is a plain one below its directory: no `..`, no root, no line break.
+pub(super) fn plain_name(name: &str) -> bool {
+    let parts = || Path::new(name).components();
+    !name.is_empty()
+        && !name.contains(char::is_control)
+        && parts().all(|part| matches!(part, Component::Normal(_)))
+        && parts().collect::<PathBuf>().to_str() == Some(name)
+}
+
+/// Reads a file once: its length and digest, and where asked a copy of exactly the bytes that were digested.
+pub(super) fn digest_file(dir: &Path, name: &str, copy: Option<&Path>) -> Result<FileEntry, StoreError> {
+    let path = dir.join(name);
+    let kind = fs::symlink_metadata(&path).map_err(|e| StoreError::io("open", &path, e))?;
+    if !kind.is_file() {
+        return Err(StoreError::damaged(&path, "it is not a plain file"));
+    }
+    let mut file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    let mut target = copy.map(|copy| Target::create(copy, name)).transpose()?;
+    let (mut digest, mut length) = (Sha256::new(), 0);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) => return Err(StoreError::io("read", &path, e)),
+        };
+        let bytes = buffer.get(..count).unwrap_or_default();
+        digest.update(bytes);
+        length += count as u64;
+        if let Some(target) = &mut target {
+            target.write(bytes)?;
+        }
+    }
+    Ok(FileEntry { name: name.to_owned(), length, digest: digest.finalize().into() })
+}
+
+/// Removes a directory with all in it; one that is not there is fine.
+pub(super) fn remove_dir(dir: &Path) -> Result<(), StoreError> {
+    absent_is_fine(fs::remove_dir_all(dir)).map_err(|e| StoreError::io("remove the directory", dir, e))
+}
+
+/// Removes a file; one that is not there is fine.
+pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
+    absent_is_fine(fs::remove_file(path)).map_err(|e| StoreError::io("remove", path, e))
+}
+
+fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
+    result.or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+/// A copy being written. Its errors are told apart from those of its source: they are no damage.
+struct Target {
+    path: PathBuf,
+    file: File,
+}
+
+impl Target {
+    fn create(dir: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = dir.join(name);
+        let parent = path.parent().unwrap_or(dir);
+        fs::create_dir_all(parent).map_err(|e| copying(parent, e))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|e| copying(&path, e))?;
+        Ok(Self { path, file })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).map_err(|e| copying(&self.path, e))
+    }
+}
+
+/// The action that marks an error of the copy rather than of what is copied.
+pub(super) const COPYING: &str = "write the copy";
+
+fn copying(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::io(COPYING, path, error)
+}
+
+fn walk(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StoreError> {
+    let (mut files, mut dirs) = (Vec::new(), Vec::new());
+    let mut open = vec![(dir.to_path_buf(), 0)];
+    while let Some((dir, depth)) = open.pop() {
+        let entries = fs::read_dir(&dir).map_err(|e| StoreError::io("list", &dir, e))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| StoreError::io("list", &dir, e))?;
+            let kind = entry.file_type().map_err(|e| StoreError::io("list", &entry.path(), e))?;
+            if kind.is_file() {
+                files.push(entry.path());
+            } else if kind.is_dir() && depth < DEPTH_MAX {
+                open.push((entry.path(), depth + 1));
+            } else {
+                return Err(StoreError::damaged(&entry.path(), "it is neither a plain file nor a directory"));
+            }
+        }
+        dirs.push(dir);
+    }
+    Ok((files, dirs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_are_followed() {
+        assert!(["db", "blobs/12", "snap.00000000000000FF"].into_iter().all(plain_name));
+        assert!(
+            !["", "../db", "/db", "blobs/../db", "./db", "blobs//1", "db/", "a\nb"]
+                .into_iter()
+                .any(plain_name)
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! What lies in the store's directory, without touching it.
+//!
+//! ```text
+//! View     names only: CURRENT, the numbers of the generations, the debris      begin, commit, open
+//! glance   a generation's manifest, its chain to CURRENT, its files' lengths    replay_floor, commit, load
+//! list     glance, and the SHA-256 of every file                                `restockd check`
+//! ```
+//!
+//! A whole `CURRENT` is obeyed: what it does not name does not count. A damaged or missing one leaves the
+//! generations themselves, each of which was read back whole before it got its name, the newest first.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::current::{self, Current, Named};
+use super::digest::Hash;
+use super::disk;
+use super::error::StoreError;
+use super::generations::{Inner, Name};
+use super::manifest::{self, Manifest, Meta};
+
+/// What `CURRENT` says about a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The newest one.
+    Newest,
+    /// The one before it.
+    Previous,
+    /// Neither: left behind by a crash, or `CURRENT` is damaged.
+    Unnamed,
+}
+
+/// A generation as it lies on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerationInfo {
+    /// Its number.
+    pub number: u64,
+    /// What `CURRENT` says about it.
+    pub role: Role,
+    /// What the engine said about it, if its manifest is whole.
+    pub meta: Option<Meta>,
+    /// The pages it holds.
+    pub pages: u64,
+    /// The bytes of its files, without the manifest.
+    pub bytes: u64,
+    /// What is wrong with it, naming the file; `None` when every file is as it was written.
+    pub damage: Option<String>,
+}
+
+/// The names in the directory.
+pub(super) struct View {
+    pub(super) current: Result<Option<Current>, StoreError>,
+    pub(super) numbers: BTreeSet<u64>,
+    pub(super) debris: Vec<String>,
+    highest: u64,
+}
+
+impl View {
+    pub(super) fn read(dir: &Path) -> Result<Self, StoreError> {
+        let (mut numbers, mut debris, mut highest) = (BTreeSet::new(), Vec::new(), 0);
+        for entry in fs::read_dir(dir).map_err(|e| StoreError::io("list", dir, e))? {
+            let name = entry.map_err(|e| StoreError::io("list", dir, e))?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            match Name::parse(name) {
+                Some(Name::Generation(number)) => {
+                    numbers.insert(number);
+                    highest = highest.max(number);
+                }
+                Some(Name::Debris(number)) => {
+                    debris.push(name.to_owned());
+                    highest = highest.max(number);
+                }
+                None => {}
+            }
+        }
+        let current = Current::read(dir);
+        if let Ok(Some(current)) = &current {
+            highest = current.named().fold(highest, |highest, named| highest.max(named.number));
+        }
+        Ok(Self { current, numbers, debris, highest })
+    }
+
+    /// A number above every one in use.
+    pub(super) fn next_number(&self) -> Result<u64, StoreError> {
+        let next = self.highest.checked_add(1);
+        next.ok_or_else(|| StoreError::refused("a new snapshot", "the numbers have run out"))
+    }
+
+    /// The generations that count, the best first; the manifest's digest where `CURRENT` gives it.
+    pub(super) fn candidates(&self) -> Vec<(u64, Option<Hash>)> {
+        match &self.current {
+            Ok(Some(current)) => current.named().map(|it| (it.number, Some(it.manifest))).collect(),
+            _ => self.numbers.iter().rev().map(|number| (*number, None)).collect(),
+        }
+    }
+
+    /// The best generation that looks whole: the one to keep beside a new one.
+    pub(super) fn newest_good(&self, inner: &Inner) -> Option<Named> {
+        let good = |&(number, expected): &(u64, Option<Hash>)| {
+            if inner.is_bad(number) {
+                return None;
+            }
+            glance(inner, number, expected).ok()?;
+            let (_, manifest) = Manifest::read(&inner.generation(number)).ok()?;
+            Some(Named { number, manifest })
+        };
+        self.candidates().iter().find_map(good)
+    }
+
+    pub(super) fn current_problem(&self, dir: &Path) -> Option<String> {
+        match &self.current {
+            Ok(Some(_)) => None,
+            Ok(None) if self.numbers.is_empty() => None,
+            Ok(None) => Some(format!(
+                "{} is missing though there are snapshots; they are taken by their numbers",
+                dir.join(current::FILE).display()
+            )),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+/// Reads a generation's manifest and checks its place in the chain, its engine, and its files' lengths.
+pub(super) fn glance(inner: &Inner, number: u64, expected: Option<Hash>) -> Result<Manifest, StoreError> {
+    let dir = inner.generation(number);
+    let path = dir.join(manifest::FILE);
+    let (manifest, digest) = Manifest::read(&dir)?;
+    if expected.is_some_and(|expected| expected != digest) {
+        return Err(StoreError::damaged(&path, "it is whole, but not the manifest that CURRENT names"));
+    }
+    inner.refuse_foreign(manifest.meta.engine, &path)?;
+    for file in &manifest.files {
+        let path = dir.join(&file.name);
+        let found = fs::metadata(&path).map_err(|e| StoreError::io("open", &path, e))?.len();
+        if found != file.length {
+            let what = format!("it has {found} bytes, {} were written", file.length);
+            return Err(StoreError::damaged(&path, what));
+        }
+    }
+    Ok(manifest)
+}
+
+/// Digests every file of a generation, copying where asked, and compares with the manifest.
+pub(super) fn digest_files(dir: &Path, manifest: &Manifest, copy: Option<&Path>) -> Result<(), StoreError> {
+    for file in &manifest.files {
+        let found = disk::digest_file(dir, &file.name, copy)?;
+        if found != *file {
+            return Err(StoreError::damaged(
+                &dir.join(&file.name),
+                "its bytes are not those that were written",
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn list(inner: &Inner) -> Vec<GenerationInfo> {
+    let view = match View::read(&inner.dir) {
+        Ok(view) => view,
+        Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            let (role, damage) = (Role::Unnamed, Some(error.to_string()));
+            return vec![GenerationInfo { number: 0, role, meta: None, pages: 0, bytes: 0, damage }];
+        }
+    };
+    let current = view.current.as_ref().ok().and_then(Option::as_ref);
+    let named: Vec<Named> = current.map(|current| current.named().collect()).unwrap_or_default();
+    let mut numbers = view.numbers;
+    numbers.extend(named.iter().map(|named| named.number));
+    let numbers = numbers.into_iter().rev();
+    numbers
+        .map(|number| info(inner, number, named.iter().position(|it| it.number == number), &named))
+        .collect()
+}
+
+fn info(inner: &Inner, number: u64, place: Option<usize>, named: &[Named]) -> GenerationInfo {
+    let role = match place {
+        Some(0) => Role::Newest,
+        Some(_) => Role::Previous,
+        None => Role::Unnamed,
+    };
+    let dir = inner.generation(number);
+    let expected = place.and_then(|place| named.get(place)).map(|named| named.manifest);
+    let checked = glance(inner, number, expected).and_then(|manifest| digest_files(&dir, &manifest, None));
+    let damage = checked.err().map(|error| error.to_string());
+    let manifest = Manifest::read(&dir).ok().map(|(manifest, _)| manifest);
+    let (pages, bytes) = manifest.as_ref().map_or((0, 0), |it| (it.tally.pages, it.bytes()));
+    GenerationInfo { number, role, meta: manifest.map(|it| it.meta), pages, bytes, damage }
+}

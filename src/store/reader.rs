@@ -1,0 +1,148 @@
+//! A finished set of pages being read, on a thread of its own: once to verify, once to hand out.
+//!
+//! ```text
+//! caller                          thread
+//!   start     ───────────────────▶ open · first pass: count, sum, digest
+//!   verify    ◀────────────────── what it found
+//!   hand_out  ─── go ────────────▶ second pass, counted again
+//!             ◀────────────────── pages, in chunks, a few in flight
+//!             ◀────────────────── what the second pass found
+//! ```
+//!
+//! Dropping it stops the thread and waits until the backend is closed. The limit is on the thread's silence,
+//! so a slow sink is not mistaken for a hang.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+
+use super::backend::{Backend, Page, PageReader};
+use super::digest::{Hash, SortedTally, Tally};
+use super::error::StoreError;
+use super::watch;
+
+/// A chunk is sent on when it holds this much.
+const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_PAGES: usize = 1_024;
+const CHUNKS_IN_FLIGHT: usize = 2;
+
+enum Answer {
+    Pass(Tally, Hash),
+    Pages(Vec<Page>),
+}
+
+type Answers = SyncSender<Result<Answer, StoreError>>;
+
+/// The caller's end.
+pub(super) struct Reader {
+    answers: Option<Receiver<Result<Answer, StoreError>>>,
+    go: Option<Sender<()>>,
+    ended: Receiver<()>,
+    backend: Backend,
+    dir: PathBuf,
+    bytes: u64,
+}
+
+impl Reader {
+    /// Starts opening the pages in a directory of about so many bytes.
+    pub(super) fn start(backend: Backend, dir: &Path, bytes: u64) -> Result<Self, StoreError> {
+        let (answer, answers) = sync_channel(CHUNKS_IN_FLIGHT);
+        let (go, gone) = channel();
+        let (end, ended) = channel::<()>();
+        let place = dir.to_path_buf();
+        watch::spawn("snapshot-read", dir, move || {
+            work(backend, &place, &answer, &gone);
+            drop(end);
+        })?;
+        let (answers, go, dir) = (Some(answers), Some(go), dir.to_path_buf());
+        Ok(Self { answers, go, ended, backend, dir, bytes })
+    }
+
+    /// Waits for the first pass.
+    pub(super) fn verify(&self) -> Result<(Tally, Hash), StoreError> {
+        match self.next()? {
+            Answer::Pass(tally, digest) => Ok((tally, digest)),
+            Answer::Pages(_) => Err(self.confused()),
+        }
+    }
+
+    /// Hands every page to the sink; returns what the second pass found.
+    pub(super) fn hand_out(
+        mut self,
+        mut sink: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(Tally, Hash), StoreError> {
+        let going = self.go.take().is_some_and(|go| go.send(()).is_ok());
+        if !going {
+            return Err(self.confused());
+        }
+        loop {
+            match self.next()? {
+                Answer::Pages(pages) => pages.iter().try_for_each(|(key, value)| sink(key, value))?,
+                Answer::Pass(tally, digest) => return Ok((tally, digest)),
+            }
+        }
+    }
+
+    fn next(&self) -> Result<Answer, StoreError> {
+        let answers = self.answers.as_ref().ok_or_else(|| self.confused())?;
+        watch::wait(answers, self.backend.name(), &self.dir, watch::limit(self.bytes))
+    }
+
+    fn confused(&self) -> StoreError {
+        StoreError::backend(self.backend.name(), &self.dir, "its thread ended out of turn".to_owned())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.go = None;
+        self.answers = None;
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_timeout(watch::limit(0)) {
+            tracing::warn!(dir = %self.dir.display(), "a snapshot reader does not end and is left behind");
+        }
+    }
+}
+
+fn work(backend: Backend, dir: &Path, answers: &Answers, go: &Receiver<()>) {
+    let name = backend.name();
+    let reader = match watch::guard(name, dir, || backend.store().open(dir)) {
+        Ok(reader) => reader,
+        Err(error) => return drop(answers.send(Err(error))),
+    };
+    let first = watch::guard(name, dir, || pass(&*reader, dir, None));
+    let good = first.is_ok();
+    let told = answers.send(first).is_ok();
+    if told && good && go.recv().is_ok() {
+        let second = watch::guard(name, dir, || pass(&*reader, dir, Some(answers)));
+        drop(answers.send(second));
+    }
+    drop(watch::close(name, dir, reader));
+}
+
+fn pass(reader: &dyn PageReader, dir: &Path, answers: Option<&Answers>) -> Result<Answer, StoreError> {
+    let mut tally = SortedTally::default();
+    let mut chunk = Vec::new();
+    let mut bytes = 0;
+    let send = |chunk: Vec<Page>| match answers {
+        Some(answers) if !chunk.is_empty() => answers
+            .send(Ok(Answer::Pages(chunk)))
+            .map_err(|_| StoreError::backend("snapshot", dir, "nobody waits for its pages".to_owned())),
+        _ => Ok(()),
+    };
+    reader.scan(&mut |key, value| {
+        if !tally.add(key, value) {
+            return Err(StoreError::damaged(dir, "its keys are not in ascending order"));
+        }
+        if answers.is_some() {
+            bytes += key.len() + value.len();
+            chunk.push((key.to_vec(), value.to_vec()));
+            if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_PAGES {
+                bytes = 0;
+                send(std::mem::take(&mut chunk))?;
+            }
+        }
+        Ok(())
+    })?;
+    send(chunk)?;
+    let (tally, digest) = tally.finish();
+    Ok(Answer::Pass(tally, digest))
+}

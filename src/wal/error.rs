@@ -1,0 +1,188 @@
+//! What can go wrong with the log, in sentences for the person who has to act.
+//!
+//! [`WalError`] is for starting, checking and repairing. [`Lost`] is what a ticket hears; it is small and `Copy`
+//! because thousands of tickets may hear it at once. [`Damage`] is one finding of the scan: where, what, how much.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Lsn;
+
+/// Why a ticket failed. The record is not promised: it may or may not be found at the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// The log is poisoned or closed.
+    #[error("the log is poisoned or closed, so the record is not promised")]
+    Ended,
+    /// The record is longer than the log takes; nothing was written, and the log goes on.
+    #[error("the record is longer than the log takes, nothing was written")]
+    TooLarge,
+}
+
+/// What kind of harm was found at a place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Harm {
+    /// The header block of a segment does not verify.
+    Header(&'static str),
+    /// The segment belongs to another engine.
+    ForeignEngine,
+    /// The segment has a format version that this program does not know.
+    UnknownFormat(u32),
+    /// A segment between this one and the one before it is gone, or the two do not belong together.
+    Chain,
+    /// A frame does not verify, and it is not a torn tail.
+    Frame(&'static str),
+    /// A frame verifies but carries another number than the expected one.
+    Number(Lsn),
+    /// The log ends cleanly, but below a record that was acknowledged.
+    Missing,
+    /// The oldest segment starts above the record that the caller needs first.
+    Uncovered,
+    /// Stray bytes after the last frame of a closed segment; the next segment proves that no record is missing.
+    Stray,
+}
+
+impl fmt::Display for Harm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(why) => write!(f, "the segment header is bad ({why})"),
+            Self::ForeignEngine => write!(f, "the segment belongs to another engine"),
+            Self::UnknownFormat(version) => {
+                write!(f, "format version {version} is not known to this program")
+            }
+            Self::Chain => {
+                write!(f, "it does not follow the segment before it, a segment is missing or was replaced")
+            }
+            Self::Frame(why) => write!(f, "a frame is bad ({why}) and it is not a torn tail"),
+            Self::Number(found) => write!(f, "a frame is numbered {found}"),
+            Self::Missing => write!(f, "acknowledged records are missing at the end"),
+            Self::Uncovered => write!(f, "the oldest segment starts too late, older segments are missing"),
+            Self::Stray => {
+                write!(f, "stray bytes follow the last frame of a closed segment, no record is missing")
+            }
+        }
+    }
+}
+
+/// One place where the log is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The file.
+    pub file: PathBuf,
+    /// The byte offset in it.
+    pub offset: u64,
+    /// The record that should be there.
+    pub expected: Lsn,
+    /// How many records, from `expected` on, are known to have existed.
+    pub at_risk: u64,
+    /// What is wrong.
+    pub harm: Harm,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at offset {}, where record {} is expected: {}; {} records are at risk",
+            self.file.display(),
+            self.offset,
+            self.expected,
+            self.harm,
+            self.at_risk
+        )
+    }
+}
+
+/// What ends a start, a check, a repair, or a running log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalError {
+    /// The options cannot work.
+    #[error("the log options cannot work: {0}")]
+    Options(String),
+    /// There is no space (or no quota) for something that had to be made.
+    #[error("no space to {doing} {}: free space on that disk, then start again", file.display())]
+    NoSpace {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file or directory.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The disk refused.
+    #[error("cannot {doing} {}: check the disk, then start again", file.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file or directory.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The log is damaged, and only a human may decide to lose records.
+    #[error("the log is damaged: {0}; restore the file from a copy, or run the repair and accept the loss")]
+    Damaged(Damage),
+    /// The reader of the records did not accept one.
+    #[error(
+        "record {lsn} in {} at offset {offset} was refused: {reason}; use the program version that wrote it",
+        file.display()
+    )]
+    Refused {
+        /// The file.
+        file: PathBuf,
+        /// The byte offset of its frame.
+        offset: u64,
+        /// Its number.
+        lsn: Lsn,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A record that nobody waits for was too long, so the log would silently lack it.
+    #[error(
+        "a record of {bytes} bytes is too long for the log, which takes {limit}: nobody waits for it, so the log ends"
+    )]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The longest that is taken.
+        limit: usize,
+    },
+    /// A thread of the log panicked; a ticket may have done so.
+    #[error("the {0} thread panicked: restart the process")]
+    Panicked(&'static str),
+}
+
+impl WalError {
+    /// Wraps an error of the file system; a full disk gets its own sentence.
+    pub(super) fn io(doing: &'static str, file: &Path, source: io::Error) -> Self {
+        let file = file.to_path_buf();
+        if is_no_space(&source) {
+            Self::NoSpace { doing, file, source }
+        } else {
+            Self::Io { doing, file, source }
+        }
+    }
+
+    /// Whether making the same thing again later can help: no space, no quota, no memory, no file handles.
+    pub(super) fn is_shortage(&self) -> bool {
+        const TOO_MANY_OPEN: [i32; 2] = [23, 24]; // ENFILE, EMFILE
+        match self {
+            Self::NoSpace { .. } => true,
+            Self::Io { source, .. } => {
+                source.kind() == io::ErrorKind::OutOfMemory
+                    || source.raw_os_error().is_some_and(|code| TOO_MANY_OPEN.contains(&code))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the disk or the quota is full.
+pub(super) fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,123 @@
+//! Looking at a log without touching it: the same verification as a start, and not one byte changed.
+//!
+//! It makes no sync, no directory and no file, and it does not need the log to be stopped; a running log may then
+//! show a torn tail that is only a write in progress.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::error::{Damage, WalError};
+use super::scan::{self, Tail};
+use super::{Lsn, Options};
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The segments that were read, in order.
+    pub segments: Vec<SegmentReport>,
+    /// How many good records they hold.
+    pub records: u64,
+    /// The oldest record, if there is any.
+    pub first: Option<Lsn>,
+    /// The newest good record, if there is any.
+    pub last: Option<Lsn>,
+    /// The highest number that is known to have been durable.
+    pub known_durable: Lsn,
+    /// How the log ends.
+    pub tail: TailState,
+    /// What a start would refuse, with the number of records at risk in it.
+    pub damage: Option<Damage>,
+    /// Ranges of numbers (first, last) that an earlier repair gave up.
+    pub missing: Vec<(Lsn, Lsn)>,
+}
+
+impl Report {
+    /// How many records, known to have existed, cannot be read.
+    #[must_use]
+    pub fn at_risk(&self) -> u64 {
+        self.damage.as_ref().map_or(0, |damage| damage.at_risk)
+    }
+}
+
+/// One segment in a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Its place in the chain of segments.
+    pub number: u64,
+    /// The number of its first record.
+    pub first: Lsn,
+    /// The number of its last good record; `first - 1` when it is empty.
+    pub last: Lsn,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many of them hold the header and good frames.
+    pub used: u64,
+}
+
+/// How a log ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TailState {
+    /// With zeros.
+    Clean,
+    /// With a torn write that a start would cut.
+    Torn {
+        /// The file.
+        file: PathBuf,
+        /// Where the torn bytes start.
+        offset: u64,
+        /// How many there are.
+        bytes: u64,
+    },
+    /// Nobody can say, because of the damage.
+    Unknown,
+}
+
+/// Verifies the log like [`recover`](super::recover()) does, strictly read-only, and reports instead of refusing.
+///
+/// # Errors
+///
+/// Only what the file system says; damage is in the report.
+pub fn inspect(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    from: Lsn,
+    known_durable: Lsn,
+) -> Result<Report, WalError> {
+    options.check()?;
+    let found = scan::scan(&**disk, options, Some(from.max(1)), known_durable)?;
+    let records = found.records();
+    let torn = |file: PathBuf, offset, bytes| TailState::Torn { file, offset, bytes };
+    let tail = match (&found.damage, &found.tail, found.segments.last()) {
+        (Some(_), ..) => TailState::Unknown,
+        (None, Tail::Header { path, bytes }, _) => torn(path.clone(), 0, *bytes),
+        (None, Tail::Frame, Some(last)) => torn(last.path.clone(), last.end, last.content - last.end),
+        (None, ..) => TailState::Clean,
+    };
+    let some = (records > 0).then_some(());
+    Ok(Report {
+        records,
+        first: some
+            .and_then(|()| found.segments.iter().find(|one| one.records > 0))
+            .map(|one| one.header.first_lsn),
+        last: some.and_then(|()| found.segments.iter().rfind(|one| one.records > 0)).map(|one| one.last),
+        known_durable: found.known,
+        tail,
+        damage: found.damage,
+        missing: found.missing,
+        segments: found
+            .segments
+            .into_iter()
+            .map(|one| SegmentReport {
+                number: one.header.number,
+                first: one.header.first_lsn,
+                last: one.last,
+                bytes: one.len,
+                used: one.end,
+                file: one.path,
+            })
+            .collect(),
+    })
+}

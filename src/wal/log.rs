@@ -1,0 +1,269 @@
+//! The handle of the running log: cheap to clone, never blocks on the disk.
+//!
+//! Everything goes through one queue to the writer, so what one thread appends keeps its order, and a barrier covers
+//! all that was appended before it. The queue has no bound: whoever appends on behalf of the outside holds a permit of
+//! admission, which is what bounds it.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use super::disk::Disk;
+use super::error::WalError;
+use super::frame::Batch;
+use super::maker::{Depot, Maker};
+use super::mark::Mark;
+use super::recover::Recovered;
+use super::writer::{Current, Gauges, Message, Waiting, Writer, now};
+use super::{Lsn, Options, Record, Ticket};
+
+const WRITER_NAME: &str = "wal-writer";
+const MAKER_NAME: &str = "wal-maker";
+
+/// What is called, once, when the log fails.
+type OnPoison = Box<dyn Fn(&WalError) + Send + Sync>;
+
+/// A running log. Clones are the same log; it closes when it is told to or when the last clone goes.
+#[derive(Clone)]
+pub struct Log {
+    inner: Arc<Inner>,
+}
+
+/// Numbers for the eye. The counts start at 0 with the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// How many batches were synced.
+    pub syncs: u64,
+    /// How many records they held.
+    pub records: u64,
+    /// How many bytes of frames.
+    pub bytes: u64,
+    /// How many segments there are now.
+    pub segments: u64,
+}
+
+struct Inner {
+    queue: Sender<Message>,
+    gauges: Arc<Gauges>,
+    depot: Arc<Depot>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Log {
+    /// Starts the two threads behind what [`recover`](super::recover()) found.
+    ///
+    /// A disk with no space is no error here: [`Self::room`] turns false, and the log waits.
+    ///
+    /// # Errors
+    ///
+    /// If the last segment cannot be opened, or no thread can be started.
+    pub fn start(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        recovered: &Recovered,
+        on_poison: OnPoison,
+    ) -> Result<Self, WalError> {
+        options.check()?;
+        let (sender, queue) = channel();
+        let last = recovered.next - 1;
+        let gauges = Arc::new(Gauges {
+            next: AtomicU64::new(recovered.next),
+            durable: AtomicU64::new(last),
+            poisoned: AtomicBool::new(false),
+            syncs: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        });
+        let depot = Arc::new(Depot::new(recovered.files.clone()));
+        let writer = Writer {
+            disk: disk.clone(),
+            options: options.clone(),
+            queue,
+            depot: depot.clone(),
+            gauges: gauges.clone(),
+            current: open_current(&*disk, recovered)?,
+            chain: recovered.chain,
+            mark: Mark::new(&options, recovered.mark),
+            mark_written: now(),
+            seal: false,
+            batch: Batch::default(),
+            waiting: std::collections::VecDeque::new(),
+            held: None,
+        };
+        let maker = Maker { disk, options: options.clone(), depot: depot.clone(), made: 0 };
+        let start = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
+            let thread = Builder::new().name(name.to_owned()).spawn(work);
+            thread.map_err(|error| WalError::io("start a thread for", &options.dir, error))
+        };
+        let inner = Inner { queue: sender.clone(), gauges, depot, threads: Mutex::new(Vec::new()) };
+        // From here on an early return closes the queue, which ends whatever has started.
+        let log = Self { inner: Arc::new(inner) };
+        let writing = start(WRITER_NAME, Box::new(move || run_writer(writer, &on_poison)))?;
+        log.threads().push(writing);
+        let making = start(MAKER_NAME, Box::new(move || run_maker(maker, &sender)))?;
+        log.threads().push(making);
+        Ok(log)
+    }
+
+    /// Appends a record; the ticket hears its number once it is durable. Never blocks, so the caller must hold an
+    /// admission permit. A record longer than [`Options::max_record_bytes`] fails its ticket and nothing else.
+    pub fn append(&self, record: Record, ticket: Ticket) {
+        self.send(Message::Append(record, Some(Waiting::new(ticket))));
+    }
+
+    /// Appends a record that nobody waits for. One that is too long poisons the log: its loss would go unheard.
+    pub fn append_quiet(&self, record: Record) {
+        self.send(Message::Append(record, None));
+    }
+
+    /// The ticket hears the last number appended before, once all of that is durable. Costs no sync when it is.
+    pub fn barrier(&self, ticket: Ticket) {
+        self.send(Message::Barrier(Waiting::new(ticket)));
+    }
+
+    /// Lets the next record start a new segment, and answers when that one is there. An empty segment is not sealed
+    /// again. When there is no space for a new one, this answers at once and the next batch tries again.
+    pub fn seal(&self, ticket: Ticket) {
+        self.send(Message::Seal(Waiting::new(ticket)));
+    }
+
+    /// The number that the writer gives next; records still in the queue have none yet.
+    #[must_use]
+    pub fn next_lsn(&self) -> Lsn {
+        self.inner.gauges.next.load(Ordering::Acquire)
+    }
+
+    /// The highest number that is durable.
+    #[must_use]
+    pub fn durable_lsn(&self) -> Lsn {
+        self.inner.gauges.durable.load(Ordering::Acquire)
+    }
+
+    /// Whether the last try to make a spare segment had space. While it had not, nothing new may be admitted.
+    #[must_use]
+    pub fn room(&self) -> bool {
+        self.inner.depot.room()
+    }
+
+    /// Whether the log has failed. It never works again in this process.
+    #[must_use]
+    pub fn poisoned(&self) -> bool {
+        self.inner.gauges.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Lets whole segments go whose records are all below this number; never the last one. Happens in the background,
+    /// and is done when [`Self::close`] returns.
+    pub fn trim(&self, below: Lsn) {
+        self.inner.depot.trim(below);
+    }
+
+    /// Numbers for the eye.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let gauges = &self.inner.gauges;
+        Stats {
+            syncs: gauges.syncs.load(Ordering::Relaxed),
+            records: gauges.records.load(Ordering::Relaxed),
+            bytes: gauges.bytes.load(Ordering::Relaxed),
+            segments: self.inner.depot.segments(),
+        }
+    }
+
+    /// Writes all that was appended before, syncs the mark, and ends both threads. Later tickets fail. On a full disk
+    /// it does not wait for space: what does not fit fails. Closing twice is fine; the first call
+    /// is the one that waits.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// A message that the writer cannot get is dropped here, and its ticket fails with it.
+    fn send(&self, message: Message) {
+        drop(self.inner.queue.send(message));
+    }
+
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("durable", &self.durable_lsn())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.depot.closing();
+        drop(self.queue.send(Message::Close));
+        let me = std::thread::current().id();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.iter().any(|thread| thread.thread().id() == me) {
+            return; // A ticket closed the log: its own thread cannot wait for itself.
+        }
+        for thread in threads {
+            // A panic inside was caught and has poisoned the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn open_current(disk: &dyn Disk, recovered: &Recovered) -> Result<Option<Current>, WalError> {
+    let Some((path, offset, capacity)) = recovered.open.clone() else { return Ok(None) };
+    let file = disk.open(&path).map_err(|error| WalError::io("open", &path, error))?;
+    Ok(Some(Current { path, file, offset, capacity }))
+}
+
+fn run_writer(mut writer: Writer, on_poison: &OnPoison) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| writer.run()));
+    let gauges = writer.gauges.clone();
+    let depot = writer.depot.clone();
+    if let Err(error) = outcome.unwrap_or(Err(WalError::Panicked(WRITER_NAME))) {
+        gauges.poisoned.store(true, Ordering::Release);
+        tracing::error!(%error, "the log failed, nothing more is promised");
+        let told = catch_unwind(AssertUnwindSafe(|| on_poison(&error)));
+        if told.is_err() {
+            tracing::error!("the poison callback panicked");
+        }
+    }
+    depot.ended();
+    // Fails what is queued, and from now on also what comes.
+    drop_tickets(writer);
+}
+
+/// Drops the writer with all tickets that wait in it; one that panics does not keep the others from hearing.
+fn drop_tickets(mut writer: Writer) {
+    let fail = |one: &mut dyn FnMut()| drop(catch_unwind(AssertUnwindSafe(one)));
+    while let Some(one) = writer.waiting.pop_front() {
+        let mut one = Some(one);
+        fail(&mut || drop(one.take()));
+    }
+    fail(&mut || drop(writer.held.take()));
+    while let Ok(one) = writer.queue.try_recv() {
+        let mut one = Some(one);
+        fail(&mut || drop(one.take()));
+    }
+    drop(catch_unwind(AssertUnwindSafe(|| drop(writer))));
+}
+
+fn run_maker(maker: Maker, writer: &Sender<Message>) {
+    let depot = maker.depot.clone();
+    let outcome = catch_unwind(AssertUnwindSafe(|| maker.run()));
+    let outcome = outcome.unwrap_or(Err(WalError::Panicked(MAKER_NAME)));
+    if let Err(error) = outcome {
+        depot.broken(error);
+        drop(writer.send(Message::Broken));
+    }
+}

@@ -1,0 +1,263 @@
+//! The thread "wal-maker": always one blank segment ahead, and the removal of old ones.
+//!
+//! ```text
+//!    maker ── spare ──> depot ──> writer takes it, gives it its name
+//!      │ no space                   needs one and there is none: waits, nobody is told a lie
+//!      └── room = false, again each second (or when something was trimmed) ── made ──> room = true
+//! ```
+//!
+//! - A shortage (space, quota, file handles) while a spare is made is no failure: admission stops, what was admitted
+//!   still fits in the current segment, and making is tried again.
+//! - Any other error of the disk here poisons the log, like an error of the writer does.
+//! - Old segments go oldest first, each removal synced before the next, and the newest never: a crash leaves no hole.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::disk::{Disk, DiskFile};
+use super::error::WalError;
+use super::segment::make_blank;
+use super::{Lsn, Options};
+
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A blank segment that waits for its name.
+pub(super) struct Spare {
+    pub(super) path: PathBuf,
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) bytes: u64,
+}
+
+/// What the writer and the maker share.
+pub(super) struct Depot {
+    stock: Mutex<Stock>,
+    bell: Condvar,
+    room: AtomicBool,
+    segments: AtomicU64,
+}
+
+struct Stock {
+    spare: Option<Spare>,
+    /// The last try to make a spare failed for want of space.
+    short: bool,
+    /// The maker has ended on an error.
+    broken: bool,
+    /// That error, until the writer fetches it.
+    error: Option<WalError>,
+    /// The log is closing: the writer must not wait for space any more.
+    closing: bool,
+    /// The writer has ended.
+    ended: bool,
+    trim_below: Option<Lsn>,
+    /// Segments with their first numbers, oldest first.
+    files: Vec<(Lsn, PathBuf)>,
+}
+
+/// Why there is no spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoSpare {
+    /// There is no space for one now.
+    Short,
+    /// There will never be one: the maker failed, or the log closes without space.
+    Never,
+}
+
+impl Depot {
+    pub(super) fn new(files: Vec<(Lsn, PathBuf)>) -> Self {
+        let segments = AtomicU64::new(u64::try_from(files.len()).unwrap_or(u64::MAX));
+        let stock = Stock {
+            spare: None,
+            short: false,
+            broken: false,
+            error: None,
+            closing: false,
+            ended: false,
+            trim_below: None,
+            files,
+        };
+        Self { stock: Mutex::new(stock), bell: Condvar::new(), room: AtomicBool::new(true), segments }
+    }
+
+    pub(super) fn room(&self) -> bool {
+        self.room.load(Ordering::Acquire)
+    }
+
+    pub(super) fn segments(&self) -> u64 {
+        self.segments.load(Ordering::Acquire)
+    }
+
+    /// Takes the spare, waiting while one is being made; with `must` it also waits for space.
+    pub(super) fn take(&self, must: bool) -> Result<Spare, NoSpare> {
+        let mut stock = self.lock();
+        loop {
+            if let Some(spare) = stock.spare.take() {
+                self.bell.notify_all();
+                return Ok(spare);
+            }
+            if stock.broken || (stock.short && stock.closing) {
+                return Err(NoSpare::Never);
+            }
+            if stock.short && !must {
+                return Err(NoSpare::Short);
+            }
+            stock = self.bell.wait(stock).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes a segment that is in use from now on.
+    pub(super) fn add(&self, first_lsn: Lsn, path: PathBuf) {
+        self.change(|stock| stock.files.push((first_lsn, path)));
+    }
+
+    pub(super) fn trim(&self, below: Lsn) {
+        self.change(|stock| stock.trim_below = Some(below.max(stock.trim_below.unwrap_or(0))));
+    }
+
+    pub(super) fn closing(&self) {
+        self.change(|stock| stock.closing = true);
+    }
+
+    pub(super) fn ended(&self) {
+        self.change(|stock| stock.ended = true);
+    }
+
+    /// Says that there will be no more spares, and why.
+    pub(super) fn broken(&self, error: WalError) {
+        self.change(|stock| {
+            stock.broken = true;
+            stock.error = Some(error);
+        });
+    }
+
+    pub(super) fn take_error(&self) -> Option<WalError> {
+        self.lock().error.take()
+    }
+
+    fn change(&self, act: impl FnOnce(&mut Stock)) {
+        let mut stock = self.lock();
+        act(&mut stock);
+        self.segments.store(u64::try_from(stock.files.len()).unwrap_or(u64::MAX), Ordering::Release);
+        self.bell.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the maker does next.
+enum Task {
+    Make,
+    Trim(Lsn),
+    End,
+}
+
+/// The thread.
+pub(super) struct Maker {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) options: Options,
+    pub(super) depot: Arc<Depot>,
+    pub(super) made: u64,
+}
+
+impl Maker {
+    /// Works until the writer has ended.
+    pub(super) fn run(mut self) -> Result<(), WalError> {
+        let outcome = self.work();
+        let spare = self.depot.lock().spare.take();
+        if let Some(spare) = spare {
+            // Only to leave a tidy directory; the next start removes it otherwise.
+            let _ = self.disk.remove(&spare.path);
+        }
+        outcome
+    }
+
+    fn work(&mut self) -> Result<(), WalError> {
+        loop {
+            match self.next_task() {
+                Task::End => return Ok(()),
+                Task::Trim(below) => self.trim(below)?,
+                Task::Make => self.make()?,
+            }
+        }
+    }
+
+    fn next_task(&self) -> Task {
+        let mut stock = self.depot.lock();
+        let mut waited = false;
+        loop {
+            if let Some(below) = stock.trim_below.take() {
+                return Task::Trim(below);
+            }
+            if stock.ended {
+                return Task::End;
+            }
+            if stock.spare.is_none() && (!stock.short || waited) {
+                return Task::Make;
+            }
+            let bell = &self.depot.bell;
+            if stock.short {
+                let (again, timeout) =
+                    bell.wait_timeout(stock, TRY_AGAIN_AFTER).unwrap_or_else(PoisonError::into_inner);
+                stock = again;
+                waited = timeout.timed_out();
+            } else {
+                stock = bell.wait(stock).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn make(&mut self) -> Result<(), WalError> {
+        self.made += 1;
+        let path = self.options.dir.join(format!("spare-{}.tmp", self.made));
+        let bytes = self.options.segment_bytes;
+        let made = make_blank(&*self.disk, &path, bytes);
+        match made {
+            Ok(file) => {
+                self.depot.room.store(true, Ordering::Release);
+                self.depot.change(|stock| {
+                    stock.spare = Some(Spare { path, file, bytes });
+                    stock.short = false;
+                });
+                Ok(())
+            }
+            Err(error) if error.is_shortage() => {
+                // A half-made spare holds space that others need.
+                let _ = self.disk.remove(&path);
+                if self.depot.room.swap(false, Ordering::AcqRel) {
+                    tracing::warn!(%error, "cannot make the next log segment, admission stops until there is space");
+                }
+                self.depot.change(|stock| stock.short = true);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes whole segments all of whose records are below a number. What cannot be removed stays for next time.
+    fn trim(&self, below: Lsn) -> Result<(), WalError> {
+        loop {
+            let oldest = {
+                let stock = self.depot.lock();
+                match stock.files.as_slice() {
+                    [(_, oldest), (next, _), ..] if *next <= below => oldest.clone(),
+                    _ => break,
+                }
+            };
+            if let Err(error) = self.disk.remove(&oldest) {
+                tracing::warn!(file = %oldest.display(), %error, "cannot remove an old segment, it stays for now");
+                break;
+            }
+            let dir = &self.options.dir;
+            self.disk.sync_dir(dir).map_err(|error| WalError::io("sync the directory", dir, error))?;
+            self.depot.change(|stock| {
+                stock.files.remove(0);
+            });
+        }
+        // Space may have come back: try at once.
+        self.depot.change(|stock| stock.short = false);
+        Ok(())
+    }
+}

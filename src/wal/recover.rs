@@ -1,0 +1,261 @@
+//! Starting from what is on the disk: verify everything, cut a torn tail, hand out the records.
+//!
+//! ```text
+//!   sync of the file system -> scan -> damage?  -> refuse, nothing was changed
+//!                                   -> torn?    -> copy aside, zeros, sync
+//!                                   -> last frame not known durable? -> write it again, sync
+//!                           -> remove unfinished files -> records from `from` on, in order
+//! ```
+//!
+//! - The file system is synced first: after a crash of the process alone, bytes that are read may exist in memory
+//!   only, and nothing may be decided on them.
+//! - The last frame is written again because its sync may have failed. The kernel then shows the bytes and calls them
+//!   clean, although the disk never got them; only writing makes them dirty again.
+//! - A torn tail is copied before it is cut (without the zeros behind it), and never stops a start.
+//! - Nothing is changed before the whole log was judged, and all changes can be interrupted and done again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::bytes::{ZEROS, content_end, narrow, wide};
+use super::disk::Disk;
+use super::error::WalError;
+use super::frame;
+use super::mark::MarkValue;
+use super::scan::{self, Scan, Segment, Tail};
+use super::segment::{self, Chain};
+use super::{Lsn, Options, RecordRef};
+
+const TEMPORARY_END: &str = ".tmp";
+
+/// A torn tail that was cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The segment.
+    pub file: PathBuf,
+    /// Where the torn bytes started; 0 when the whole file never became a segment.
+    pub offset: u64,
+    /// How many bytes were cut.
+    pub bytes: u64,
+    /// The copy of the file as it was found, without the zeros at its end.
+    pub copy: PathBuf,
+}
+
+/// A log that was read and can be started.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// The number of the next record.
+    pub next: Lsn,
+    /// The oldest record that is still there (equal to `next` when there is none).
+    pub first: Lsn,
+    /// The torn tail that was cut, if there was one.
+    pub torn: Option<Torn>,
+    /// How many segments there are.
+    pub segments: usize,
+    /// How many records they hold.
+    pub records: u64,
+    /// How many of them were handed out.
+    pub delivered: u64,
+    /// Ranges of numbers (first, last) that an earlier repair gave up.
+    pub missing: Vec<(Lsn, Lsn)>,
+    pub(super) mark: Option<MarkValue>,
+    pub(super) chain: Chain,
+    pub(super) files: Vec<(Lsn, PathBuf)>,
+    /// The segment to write on, with the offset behind its last frame.
+    pub(super) open: Option<(PathBuf, u64, u64)>,
+}
+
+/// Reads every record from number `from` on, in order, after verifying the whole log and cutting a torn tail.
+///
+/// `known_durable` is the highest number that the caller knows was durable (0 if none); the log knows more by itself.
+///
+/// # Errors
+///
+/// [`WalError::Damaged`] if anything but a torn tail is wrong, [`WalError::Refused`] if `sink` refuses a record, and
+/// the errors of the file system.
+pub fn recover(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    from: Lsn,
+    known_durable: Lsn,
+    sink: &mut dyn FnMut(Lsn, &RecordRef<'_>) -> Result<(), String>,
+) -> Result<Recovered, WalError> {
+    options.check()?;
+    let disk = &**disk;
+    let dir = &options.dir;
+    disk.create_dir(dir).map_err(|error| WalError::io("make the directory", dir, error))?;
+    if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
+        disk.sync_dir(above).map_err(|error| WalError::io("sync the directory", above, error))?;
+    }
+    disk.sync_fs(dir).map_err(|error| WalError::io("sync the file system of", dir, error))?;
+    let from = from.max(1);
+    let mut found = scan::scan(disk, options, Some(from), known_durable)?;
+    if let Some(damage) = found.damage {
+        return Err(WalError::Damaged(damage));
+    }
+    let torn = cut_tail(disk, options, &mut found)?;
+    settle_last_frame(disk, &found)?;
+    remove_unfinished(disk, dir)?;
+    let delivered = deliver(disk, &found.segments, from, sink)?;
+    let recovered = recovered(found, torn, delivered);
+    tracing::info!(
+        wal.next = recovered.next,
+        wal.records = recovered.records,
+        wal.segments = recovered.segments,
+        wal.torn = recovered.torn.is_some(),
+        "log recovered"
+    );
+    Ok(recovered)
+}
+
+fn recovered(found: Scan, torn: Option<Torn>, delivered: u64) -> Recovered {
+    let next = found.chain.last + 1;
+    let open =
+        found.segments.last().map(|last| (last.path.clone(), last.end, last.len.max(last.header.capacity)));
+    Recovered {
+        next,
+        first: found.segments.first().map_or(next, |first| first.header.first_lsn),
+        torn,
+        segments: found.segments.len(),
+        records: found.records(),
+        delivered,
+        missing: found.missing,
+        mark: found.mark,
+        chain: found.chain,
+        files: found.segments.into_iter().map(|segment| (segment.header.first_lsn, segment.path)).collect(),
+        open,
+    }
+}
+
+/// Cuts a torn frame, sets a torn new segment aside, and gives a short last file its length back.
+fn cut_tail(disk: &dyn Disk, options: &Options, found: &mut Scan) -> Result<Option<Torn>, WalError> {
+    let torn = match &found.tail {
+        Tail::Clean => None,
+        Tail::Header { path, bytes } => {
+            let copy = set_aside(disk, options, path)?;
+            Some(Torn { file: path.clone(), offset: 0, bytes: *bytes, copy })
+        }
+        Tail::Frame => match found.segments.last() {
+            Some(last) => {
+                let copy = copy_aside(disk, options, &last.path)?;
+                Some(Torn { file: last.path.clone(), offset: last.end, bytes: last.content - last.end, copy })
+            }
+            None => None,
+        },
+    };
+    if let Some(last) = found.segments.last() {
+        clear_tail(disk, last)?;
+    }
+    if let Some(torn) = &torn {
+        tracing::warn!(
+            file = %torn.file.display(),
+            offset = torn.offset,
+            bytes = torn.bytes,
+            copy = %torn.copy.display(),
+            "cut a torn tail that no one was promised"
+        );
+    }
+    Ok(torn)
+}
+
+/// Zeros behind the last good frame up to the full length, synced. Does nothing when that is so already.
+pub(super) fn clear_tail(disk: &dyn Disk, segment: &Segment) -> Result<(), WalError> {
+    let full = segment.header.capacity.max(segment.len);
+    if segment.content <= segment.end && segment.len == full {
+        return Ok(());
+    }
+    let wrap = |error| WalError::io("cut the tail of", &segment.path, error);
+    let mut file = disk.open(&segment.path).map_err(wrap)?;
+    segment::fill_zeros(&mut *file, segment.end, segment.content).map_err(wrap)?;
+    segment::fill_zeros(&mut *file, segment.len, full).map_err(wrap)?;
+    file.sync_all().map_err(wrap)
+}
+
+/// Writes the last frame again if nothing proves that it was synced.
+fn settle_last_frame(disk: &dyn Disk, found: &Scan) -> Result<(), WalError> {
+    let Some((last, start)) = found.segments.last().and_then(|last| Some((last, last.last_frame?))) else {
+        return Ok(());
+    };
+    if last.last <= found.known {
+        return Ok(());
+    }
+    let wrap = |error| WalError::io("settle the last frame of", &last.path, error);
+    let mut file = disk.open(&last.path).map_err(wrap)?;
+    let mut frame = vec![0; narrow(last.end - start)];
+    file.read_at(start, &mut frame).and_then(|()| file.write_at(start, &frame)).map_err(wrap)?;
+    file.sync_data().map_err(wrap)
+}
+
+/// Removes files whose making was interrupted.
+fn remove_unfinished(disk: &dyn Disk, dir: &Path) -> Result<(), WalError> {
+    let names = disk.list(dir).map_err(|error| WalError::io("list", dir, error))?;
+    for name in names.iter().filter(|name| name.ends_with(TEMPORARY_END)) {
+        let path = dir.join(name);
+        disk.remove(&path).map_err(|error| WalError::io("remove the unfinished", &path, error))?;
+    }
+    disk.sync_dir(dir).map_err(|error| WalError::io("sync the directory", dir, error))
+}
+
+fn deliver(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    from: Lsn,
+    sink: &mut dyn FnMut(Lsn, &RecordRef<'_>) -> Result<(), String>,
+) -> Result<u64, WalError> {
+    let mut delivered = 0;
+    for segment in segments.iter().filter(|segment| segment.last >= from) {
+        let path = &segment.path;
+        let bytes = disk.read(path).map_err(|error| WalError::io("read", path, error))?;
+        let mut at = segment::HEADER_BYTES;
+        while wide(at) < segment.end {
+            let changed = |why| WalError::io("read the same bytes twice from", path, io::Error::other(why));
+            let frame = frame::decode(&bytes, at, segment.seed()).map_err(changed)?;
+            for (lsn, record) in frame.iter().filter(|(lsn, _)| *lsn >= from) {
+                let refused =
+                    |reason| WalError::Refused { file: path.clone(), offset: wide(at), lsn, reason };
+                sink(lsn, &record).map_err(refused)?;
+                delivered += 1;
+            }
+            at = frame.end;
+        }
+    }
+    Ok(delivered)
+}
+
+/// Copies a file, without the zeros at its end, to a name that says it is broken.
+pub(super) fn copy_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
+    let copy = free_name(disk, options, path)?;
+    let wrap = |error| WalError::io("copy the broken file to", &copy, error);
+    let bytes = disk.read(path).map_err(wrap)?;
+    let mut file = disk.create(&copy).map_err(wrap)?;
+    let written = bytes.get(..content_end(&bytes)).unwrap_or(&bytes);
+    for (at, part) in written.chunks(64 * ZEROS.len()).enumerate() {
+        file.write_at(wide(at * 64 * ZEROS.len()), part).map_err(wrap)?;
+    }
+    file.sync_all().map_err(wrap)?;
+    disk.sync_dir(&options.dir).map_err(wrap)?;
+    Ok(copy)
+}
+
+/// Renames a file to a name that says it is broken: a copy that needs no space.
+pub(super) fn set_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
+    let copy = free_name(disk, options, path)?;
+    let wrap = |error| WalError::io("set the broken file aside as", &copy, error);
+    disk.rename(path, &copy).map_err(wrap)?;
+    disk.sync_dir(&options.dir).map_err(wrap)?;
+    Ok(copy)
+}
+
+fn free_name(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
+    let taken = disk.list(&options.dir).map_err(|error| WalError::io("list", &options.dir, error))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut number = 1_u64;
+    loop {
+        let candidate = format!("{name}.broken-{number}");
+        if !taken.contains(&candidate) {
+            return Ok(options.dir.join(candidate));
+        }
+        number += 1;
+    }
+}

@@ -1,0 +1,117 @@
+//! Cutting a damaged log at the first damage, so that it starts again. A human's act: records are lost by it.
+//!
+//! ```text
+//!   before   [ 1..40 ][ 41..7# bad ..90 ][ 91..120 ]                 120 is known to have existed
+//!   after    [ 1..40 ][ 41..70          ]            [ 121.. ]       71..120 given up, noted in the new header
+//!            *.broken-1 of every file that changed
+//! ```
+//!
+//! - Whatever changes is copied first; later segments are renamed, not removed.
+//! - The number of a lost record is never used again: the new segment starts above everything known, and its header
+//!   says which numbers are missing, so later starts accept this gap and no other.
+//! - Another engine's files and unknown formats are not damage that can be cut; they are refused.
+//! - It can be interrupted and run again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::error::{Damage, Harm, WalError};
+use super::mark::{self, MarkValue};
+use super::recover::{clear_tail, copy_aside, set_aside};
+use super::scan::{self, Scan};
+use super::segment;
+use super::{Lsn, Options};
+
+const BLANK_NAME: &str = "repair.tmp";
+
+/// What a repair did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// What was wrong, in the order it was found.
+    pub damage: Vec<Damage>,
+    /// The numbers (first, last) that are known to have existed and are lost.
+    pub lost: Option<(Lsn, Lsn)>,
+    /// The files that were cut or taken out of the log.
+    pub changed: Vec<PathBuf>,
+    /// Their copies, in the same order.
+    pub copies: Vec<PathBuf>,
+    /// The number of the next record.
+    pub next: Lsn,
+}
+
+/// Makes a damaged log start again by giving up everything from the first damage on.
+///
+/// A log that needs no repair is left alone; its torn tail, if any, is the business of the next start.
+///
+/// # Errors
+///
+/// [`WalError::Damaged`] if the damage cannot be cut (a foreign engine, an unknown format), and what the file system
+/// says.
+pub fn repair(disk: &Arc<dyn Disk>, options: &Options, known_durable: Lsn) -> Result<Repaired, WalError> {
+    options.check()?;
+    let disk = &**disk;
+    let mut done =
+        Repaired { damage: Vec::new(), lost: None, changed: Vec::new(), copies: Vec::new(), next: 1 };
+    loop {
+        let found = scan::scan(disk, options, None, known_durable)?;
+        done.next = found.chain.last + 1;
+        let Some(damage) = found.damage.clone() else { return Ok(done) };
+        if matches!(damage.harm, Harm::ForeignEngine | Harm::UnknownFormat(_)) {
+            return Err(WalError::Damaged(damage));
+        }
+        if damage.harm == Harm::Stray {
+            clear_last(disk, options, &found, &mut done)?;
+        } else {
+            cut(disk, options, &found, &damage, &mut done)?;
+        }
+        tracing::warn!(%damage, "cut the log on request");
+        done.damage.push(damage);
+    }
+}
+
+/// Copies the last segment that was read, and zeros what is behind its good frames.
+fn clear_last(disk: &dyn Disk, options: &Options, found: &Scan, done: &mut Repaired) -> Result<(), WalError> {
+    if let Some(last) = found.segments.last().filter(|last| last.content > last.end) {
+        done.copies.push(copy_aside(disk, options, &last.path)?);
+        done.changed.push(last.path.clone());
+        clear_tail(disk, last)?;
+    }
+    Ok(())
+}
+
+fn cut(
+    disk: &dyn Disk,
+    options: &Options,
+    found: &Scan,
+    damage: &Damage,
+    done: &mut Repaired,
+) -> Result<(), WalError> {
+    // The new segment is made before anything is given up, so a full disk changes nothing.
+    let dir = &options.dir;
+    disk.create_dir(dir).map_err(|error| WalError::io("make the directory", dir, error))?;
+    let blank = dir.join(BLANK_NAME);
+    match disk.remove(&blank) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(WalError::io("remove the unfinished", &blank, error));
+        }
+        _ => {}
+    }
+    let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
+    // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
+    let highest = (damage.expected + damage.at_risk).saturating_sub(1).max(damage.expected);
+    let counter = found.mark.map_or(1, |mark| mark.counter + 1);
+    mark::reset(disk, options, MarkValue { counter, durable: highest })?;
+    clear_last(disk, options, found, done)?;
+    // From the newest down, so that an interrupted repair leaves no hole.
+    for (_, path) in found.files.iter().skip(found.segments.len()).rev() {
+        done.copies.push(set_aside(disk, options, path)?);
+        done.changed.push(path.clone());
+    }
+    let header = found.chain.next(options, highest + 1, options.segment_bytes);
+    segment::christen(disk, options, &blank, &mut *file, &header)?;
+    if damage.at_risk > 0 {
+        done.lost = Some((damage.expected, highest));
+    }
+    Ok(())
+}

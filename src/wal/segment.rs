@@ -1,0 +1,205 @@
+//! One segment file: its name, its header block, how a blank one is made and how it gets its name.
+//!
+//! ```text
+//!   0       8         12     16          32        40          48                56          64
+//!  ┌───────┬─────────┬──────┬───────────┬─────────┬───────────┬─────────────────┬──────┬────┬──────────┬─
+//!  │ magic │ version │ zero │ engine 16 │ number  │ first lsn │ last lsn before │ crc  │zero│ capacity │
+//!  └───────┴─────────┴──────┴───────────┴─────────┴───────────┴─────────────────┴──────┴────┴──────────┴─
+//!   zeros up to 4092, then the crc of the first 4092 bytes; frames from 4096 on, zeros behind them
+//! ```
+//!
+//! - A blank segment is all zeros on the disk before it is used. Zero-filling takes the blocks, so a full disk is
+//!   met while a segment is made and never while a record is written. It is done in small synced steps, so that the
+//!   syncs of the writer do not wait behind 64 MiB.
+//! - The last number and the checksum of the last frame before it tie a segment to the one before: a missing, cut or
+//!   exchanged segment is seen.
+//! - `first lsn` is `last lsn before + 1`, unless a repair gave up the numbers between.
+
+use std::path::Path;
+
+use super::bytes::{ZEROS, narrow, u32_at, u64_at, wide};
+use super::disk::{Disk, DiskFile};
+use super::error::{Harm, WalError};
+use super::{Lsn, Options};
+
+pub(super) const HEADER_BYTES: usize = 4096;
+const FORMAT_VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"RSTKDWAL";
+const CRC_AT: usize = HEADER_BYTES - 4;
+const FILL_STEP_BYTES: usize = 256 * 1024;
+const NAME_DIGITS: usize = 20;
+const NAME_END: &str = ".wal";
+
+/// What the header block says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) engine: [u8; 16],
+    pub(super) number: u64,
+    pub(super) first_lsn: Lsn,
+    pub(super) previous_last: Lsn,
+    pub(super) previous_crc: u32,
+    pub(super) capacity: u64,
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut block = Vec::with_capacity(HEADER_BYTES);
+        block.extend_from_slice(MAGIC);
+        block.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        block.extend_from_slice(&[0; 4]);
+        block.extend_from_slice(&self.engine);
+        block.extend_from_slice(&self.number.to_le_bytes());
+        block.extend_from_slice(&self.first_lsn.to_le_bytes());
+        block.extend_from_slice(&self.previous_last.to_le_bytes());
+        block.extend_from_slice(&self.previous_crc.to_le_bytes());
+        block.extend_from_slice(&[0; 4]);
+        block.extend_from_slice(&self.capacity.to_le_bytes());
+        block.resize(CRC_AT, 0);
+        let crc = crc32fast::hash(&block);
+        block.extend_from_slice(&crc.to_le_bytes());
+        block
+    }
+
+    /// Reads and verifies a header block that must belong to `engine`.
+    pub(super) fn decode(bytes: &[u8], engine: &[u8; 16]) -> Result<Self, Harm> {
+        const SHORT: Harm = Harm::Header("it is cut short");
+        let covered = bytes.get(..CRC_AT).ok_or(SHORT)?;
+        if u32_at(bytes, CRC_AT).ok_or(SHORT)? != crc32fast::hash(covered) {
+            return Err(Harm::Header("its checksum does not match"));
+        }
+        if covered.get(..8) != Some(MAGIC.as_slice()) {
+            return Err(Harm::Header("it is not a log segment"));
+        }
+        let version = u32_at(covered, 8).ok_or(SHORT)?;
+        if version != FORMAT_VERSION {
+            return Err(Harm::UnknownFormat(version));
+        }
+        if covered.get(16..32) != Some(engine.as_slice()) {
+            return Err(Harm::ForeignEngine);
+        }
+        let header = Self {
+            engine: *engine,
+            number: u64_at(covered, 32).ok_or(SHORT)?,
+            first_lsn: u64_at(covered, 40).ok_or(SHORT)?,
+            previous_last: u64_at(covered, 48).ok_or(SHORT)?,
+            previous_crc: u32_at(covered, 56).ok_or(SHORT)?,
+            capacity: u64_at(covered, 64).ok_or(SHORT)?,
+        };
+        if header.first_lsn <= header.previous_last {
+            Err(Harm::Header("its numbers make no sense"))
+        } else {
+            Ok(header)
+        }
+    }
+}
+
+/// Where a log ends: what the next segment has to be tied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chain {
+    pub(super) number: u64,
+    pub(super) last: Lsn,
+    pub(super) crc: u32,
+}
+
+impl Chain {
+    /// The header of the segment that follows.
+    pub(super) fn next(&self, options: &Options, first_lsn: Lsn, capacity: u64) -> Header {
+        Header {
+            engine: options.engine,
+            number: self.number + 1,
+            first_lsn,
+            previous_last: self.last,
+            previous_crc: self.crc,
+            capacity,
+        }
+    }
+}
+
+/// The file name of the segment that starts with this number.
+pub(super) fn name(first_lsn: Lsn) -> String {
+    format!("{first_lsn:0width$}{NAME_END}", width = NAME_DIGITS)
+}
+
+/// The number in a segment name; `None` for every other file.
+pub(super) fn parse_name(name: &str) -> Option<Lsn> {
+    let digits = name.strip_suffix(NAME_END)?;
+    let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok().filter(|first| *first >= 1) } else { None }
+}
+
+/// Makes a blank segment: zeros, synced. Its name is not durable yet.
+pub(super) fn make_blank(disk: &dyn Disk, path: &Path, bytes: u64) -> Result<Box<dyn DiskFile>, WalError> {
+    let wrap = |error| WalError::io("make the segment", path, error);
+    let mut file = disk.create(path).map_err(wrap)?;
+    fill_zeros(&mut *file, 0, bytes).and_then(|()| file.sync_all()).map_err(wrap)?;
+    Ok(file)
+}
+
+/// Writes zeros from one offset up to another, in synced steps.
+pub(super) fn fill_zeros(file: &mut dyn DiskFile, from: u64, to: u64) -> std::io::Result<()> {
+    let step = vec![0; FILL_STEP_BYTES.min(narrow(to.saturating_sub(from)))];
+    let mut at = from;
+    while at < to {
+        let now = step.len().min(narrow(to - at));
+        file.write_at(at, step.get(..now).unwrap_or(&ZEROS))?;
+        at += wide(now);
+        if at < to {
+            file.sync_data()?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a blank segment into use: header, sync, name, sync of the directory, in this order.
+pub(super) fn christen(
+    disk: &dyn Disk,
+    options: &Options,
+    blank: &Path,
+    file: &mut dyn DiskFile,
+    header: &Header,
+) -> Result<std::path::PathBuf, WalError> {
+    let path = options.dir.join(name(header.first_lsn));
+    file.write_at(0, &header.encode()).map_err(|error| WalError::io("write the header of", blank, error))?;
+    file.sync_all().map_err(|error| WalError::io("sync the header of", blank, error))?;
+    disk.rename(blank, &path).map_err(|error| WalError::io("give its name to", &path, error))?;
+    disk.sync_dir(&options.dir).map_err(|error| WalError::io("sync the directory", &options.dir, error))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may fail by a panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_segment_names_are_segments() {
+        assert_eq!(parse_name(&name(7)), Some(7));
+        assert_eq!(parse_name(&name(u64::MAX)), Some(u64::MAX));
+        for other in ["mark", "7.wal", "+0000000000000000007.wal", "99999999999999999999.wal", "spare-1.tmp"]
+        {
+            assert_eq!(parse_name(other), None, "{other}");
+        }
+        assert_eq!(parse_name(&format!("{}.broken-1", name(7))), None);
+    }
+
+    #[test]
+    fn no_bit_of_a_header_can_change_unseen() {
+        let header = Header {
+            engine: [3; 16],
+            number: 2,
+            first_lsn: 9,
+            previous_last: 8,
+            previous_crc: 77,
+            capacity: 65536,
+        };
+        let block = header.encode();
+        assert_eq!(block.len(), HEADER_BYTES);
+        assert_eq!(Header::decode(&block, &[3; 16]), Ok(header));
+        assert_eq!(Header::decode(&block, &[4; 16]), Err(Harm::ForeignEngine));
+        for bit in 0..block.len() * 8 {
+            let mut bad = block.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&bad, &[3; 16]).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What lies on a simulated disk: live bytes, stable bytes, names, planned faults, and what a crash makes of them.
+//!
+//! The rules are drawn in [`super::sim`]; this file is the bookkeeping. All chance comes from one seeded splitmix64.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::bytes::{narrow, wide};
+use super::sim::{Counts, Fault, Op};
+
+pub(super) const SECTOR_BYTES: usize = 512;
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) random: u64,
+    pub(super) boot: u64,
+    pub(super) files: BTreeMap<u64, File>,
+    pub(super) next_file: u64,
+    pub(super) names: BTreeMap<PathBuf, u64>,
+    pub(super) stable_names: BTreeMap<PathBuf, u64>,
+    pub(super) pending: Vec<NameChange>,
+    pub(super) dirs: BTreeSet<PathBuf>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) full: bool,
+    pub(super) power_left: Option<u64>,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    pub(super) live: Vec<u8>,
+    pub(super) stable: Vec<u8>,
+    pub(super) dirty: BTreeSet<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum NameChange {
+    Set(PathBuf, u64),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) op: Op,
+    pub(super) name_part: String,
+    pub(super) skip: u64,
+    pub(super) fault: Fault,
+}
+
+/// A call that failed, and what it did before.
+pub(super) struct Failure {
+    pub(super) error: io::Error,
+    pub(super) effect: Effect,
+}
+
+/// What a failed call did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing at all.
+    Nothing,
+    /// All it would have done, but it never said so: the power went.
+    Unsaid,
+    /// The planned fault of this kind of call.
+    Planned,
+}
+
+impl State {
+    /// splitmix64.
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// An empty disk.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            random: seed,
+            boot: 0,
+            files: BTreeMap::new(),
+            next_file: 1,
+            names: BTreeMap::new(),
+            stable_names: BTreeMap::new(),
+            pending: Vec::new(),
+            dirs: BTreeSet::new(),
+            rules: Vec::new(),
+            full: false,
+            power_left: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Counts the call and decides whether it fails.
+    pub(super) fn call(&mut self, op: Op, path: &Path) -> Result<(), Failure> {
+        let counts = &mut self.counts;
+        *match op {
+            Op::Create => &mut counts.creates,
+            Op::Write => &mut counts.writes,
+            Op::Sync => &mut counts.syncs,
+            Op::SyncDir => &mut counts.dir_syncs,
+            Op::SyncFs => &mut counts.fs_syncs,
+            Op::Rename => &mut counts.renames,
+            Op::Remove => &mut counts.removes,
+        } += 1;
+        match &mut self.power_left {
+            Some(0) => return Err(Failure { error: Fault::Broken.error(), effect: Effect::Nothing }),
+            Some(left) => {
+                *left -= 1;
+                if *left == 0 {
+                    let effect =
+                        if self.random().is_multiple_of(2) { Effect::Unsaid } else { Effect::Nothing };
+                    return Err(Failure { error: Fault::Broken.error(), effect });
+                }
+            }
+            None => {}
+        }
+        let text = path.to_string_lossy();
+        let mut hit = None;
+        for (at, rule) in self.rules.iter_mut().enumerate() {
+            if rule.op == op && text.contains(&rule.name_part) {
+                if rule.skip == 0 {
+                    hit = Some(at);
+                    break;
+                }
+                rule.skip -= 1;
+            }
+        }
+        match hit {
+            Some(at) => Err(Failure { error: self.rules.remove(at).fault.error(), effect: Effect::Planned }),
+            None if self.full && op == Op::Create => {
+                Err(Failure { error: Fault::Full.error(), effect: Effect::Nothing })
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn change_names(&mut self, op: Op, path: &Path, change: NameChange) -> io::Result<()> {
+        let outcome = self.call(op, path);
+        if outcome.as_ref().err().is_none_or(|failure| failure.effect == Effect::Unsaid) {
+            apply(&mut self.names, &change);
+            if let NameChange::Rename(_, to) = &change
+                && let Some(file) = self.names.get(to).and_then(|id| self.files.get_mut(id))
+            {
+                file.path.clone_from(to);
+            }
+            self.pending.push(change);
+        }
+        outcome.map_err(|failure| failure.error)
+    }
+
+    pub(super) fn crash(&mut self) {
+        let kept = if self.pending.is_empty() { 0 } else { self.random() % (wide(self.pending.len()) + 1) };
+        for change in std::mem::take(&mut self.pending).iter().take(narrow(kept)) {
+            apply(&mut self.stable_names, change);
+        }
+        self.names = self.stable_names.clone();
+        let alive: BTreeSet<u64> = self.names.values().copied().collect();
+        self.files.retain(|id, _| alive.contains(id));
+        for (path, id) in &self.names {
+            if let Some(file) = self.files.get_mut(id) {
+                file.path.clone_from(path);
+            }
+        }
+        let mut files = std::mem::take(&mut self.files);
+        for file in files.values_mut() {
+            self.crash_file(file);
+        }
+        self.files = files;
+        self.boot += 1;
+        self.power_left = None;
+        self.rules.clear();
+    }
+
+    fn crash_file(&mut self, file: &mut File) {
+        let mut after = file.stable.clone();
+        if file.live.len() != after.len() && !file.dirty.is_empty() && self.random().is_multiple_of(2) {
+            after.resize(file.live.len(), 0);
+        }
+        for sector in std::mem::take(&mut file.dirty) {
+            let fate = self.random() % 4;
+            for at in sector * SECTOR_BYTES..((sector + 1) * SECTOR_BYTES).min(after.len()) {
+                let new = file.live.get(at).copied().unwrap_or(0);
+                let garbage =
+                    if fate == 3 { self.random().to_le_bytes().first().copied().unwrap_or(0) } else { 0 };
+                if let Some(byte) = after.get_mut(at).filter(|byte| **byte != new) {
+                    *byte = match fate {
+                        0 => new,
+                        1 => *byte,
+                        _ => garbage,
+                    };
+                }
+            }
+        }
+        file.live.clone_from(&after);
+        file.stable = after;
+    }
+
+    pub(super) fn sync_file(&mut self, id: u64) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.stable.resize(file.live.len(), 0);
+            for sector in std::mem::take(&mut file.dirty) {
+                let range = sector * SECTOR_BYTES..((sector + 1) * SECTOR_BYTES).min(file.live.len());
+                if let (Some(to), Some(from)) = (file.stable.get_mut(range.clone()), file.live.get(range)) {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+
+    pub(super) fn sync_names(&mut self, dir: Option<&Path>) {
+        let (now, later) = std::mem::take(&mut self.pending).into_iter().partition(|change| {
+            let (NameChange::Set(path, _) | NameChange::Rename(_, path) | NameChange::Remove(path)) = change;
+            dir.is_none() || path.parent() == dir
+        });
+        let now: Vec<NameChange> = now;
+        now.iter().for_each(|change| apply(&mut self.stable_names, change));
+        self.pending = later;
+    }
+}
+
+fn apply(names: &mut BTreeMap<PathBuf, u64>, change: &NameChange) {
+    match change {
+        NameChange::Set(path, id) => {
+            names.insert(path.clone(), *id);
+        }
+        NameChange::Rename(from, to) => {
+            if let Some(id) = names.remove(from) {
+                names.insert(to.clone(), id);
+            }
+        }
+        NameChange::Remove(path) => {
+            names.remove(path);
+        }
+    }
+}

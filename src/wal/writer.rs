@@ -1,0 +1,309 @@
+//! The thread "wal-writer": gathers, writes one frame, syncs once, tells the tickets. The heart of the promise.
+//!
+//! ```text
+//!   queue: [append][append][barrier][append][seal]...
+//!           └── one batch: up to 1 MiB or 4096 records ──> write ──> fdatasync ──> durable lsn ──> tickets, in order
+//! ```
+//!
+//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
+//! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
+//! - Every waiting ticket sits in a [`Waiting`], which fails it when it is dropped. So a queue that is thrown away, a
+//!   panic and a closed log all answer.
+//! - The mark is written when it is 100 ms old and says too little, also when nothing more comes.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::bytes::wide;
+use super::disk::{Disk, DiskFile};
+use super::error::{Lost, WalError};
+use super::frame::{self, Batch, MAX_RECORDS};
+use super::maker::{Depot, NoSpare, Spare};
+use super::mark::Mark;
+use super::segment::{self, Chain, HEADER_BYTES};
+use super::{Lsn, Options, Record, Ticket};
+
+const MARK_EVERY: Duration = Duration::from_millis(100);
+
+/// What comes through the queue.
+pub(super) enum Message {
+    Append(Record, Option<Waiting>),
+    Barrier(Waiting),
+    Seal(Waiting),
+    /// The maker ended on an error, which is in the depot.
+    Broken,
+    Close,
+}
+
+/// A ticket that cannot be forgotten: dropped, it fails.
+pub(super) struct Waiting(Option<Ticket>);
+
+impl Waiting {
+    pub(super) fn new(ticket: Ticket) -> Self {
+        Self(Some(ticket))
+    }
+
+    fn answer(mut self, outcome: Result<Lsn, Lost>) {
+        if let Some(ticket) = self.0.take() {
+            ticket(outcome);
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.0.take() {
+            ticket(Err(Lost::Ended));
+        }
+    }
+}
+
+/// What everybody may look at while the writer works.
+pub(super) struct Gauges {
+    pub(super) next: AtomicU64,
+    pub(super) durable: AtomicU64,
+    pub(super) poisoned: AtomicBool,
+    pub(super) syncs: AtomicU64,
+    pub(super) records: AtomicU64,
+    pub(super) bytes: AtomicU64,
+}
+
+/// The segment in use.
+pub(super) struct Current {
+    pub(super) path: PathBuf,
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) offset: u64,
+    pub(super) capacity: u64,
+}
+
+/// The thread.
+pub(super) struct Writer {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) options: Options,
+    pub(super) queue: Receiver<Message>,
+    pub(super) depot: Arc<Depot>,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) current: Option<Current>,
+    pub(super) chain: Chain,
+    pub(super) mark: Mark,
+    pub(super) mark_written: Instant,
+    /// The next frame should start a new segment.
+    pub(super) seal: bool,
+    pub(super) batch: Batch,
+    /// The tickets of the batch, with the numbers they will hear.
+    pub(super) waiting: VecDeque<(Lsn, Waiting)>,
+    /// The message that ended the batch before.
+    pub(super) held: Option<Message>,
+}
+
+/// The monotonic clock, for the age of the mark; nothing that is written depends on it.
+#[allow(clippy::disallowed_methods, reason = "the age of the mark decides nothing that a test must steer")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Why the loop ends.
+enum End {
+    Closed,
+    Failed(WalError),
+}
+
+impl From<WalError> for End {
+    fn from(error: WalError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Writer {
+    /// Works until the log is closed (`Ok`) or fails. What is still queued fails when the writer is dropped.
+    pub(super) fn run(&mut self) -> Result<(), WalError> {
+        let end = loop {
+            if let Err(end) = self.turn() {
+                break end;
+            }
+        };
+        match end {
+            End::Failed(error) => Err(error),
+            End::Closed => {
+                self.mark.write(&*self.disk, self.chain.last, true);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gathers one batch and makes it durable.
+    fn turn(&mut self) -> Result<(), End> {
+        let Some(message) = self.wait()? else { return Ok(()) };
+        let mut next = Some(message);
+        while let Some(message) = next.take() {
+            self.held = self.take_in(message)?;
+            if self.held.is_some() {
+                break;
+            }
+            next = if self.waiting.len() < MAX_RECORDS { self.queue.try_recv().ok() } else { None };
+        }
+        self.commit()?;
+        match self.held.take() {
+            Some(Message::Seal(waiting)) => self.seal_now(waiting),
+            Some(Message::Broken) => Err(self.why_never()),
+            Some(Message::Close) => Err(End::Closed),
+            held => {
+                self.held = held;
+                Ok(())
+            }
+        }
+    }
+
+    /// The next message; none when it was time for the mark.
+    fn wait(&mut self) -> Result<Option<Message>, End> {
+        if let Some(message) = self.held.take() {
+            return Ok(Some(message));
+        }
+        if !self.mark.is_stale(self.chain.last) {
+            return self.queue.recv().map(Some).map_err(|_| End::Closed);
+        }
+        let left = MARK_EVERY.saturating_sub(self.mark_written.elapsed());
+        match self.queue.recv_timeout(left) {
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Disconnected) => Err(End::Closed),
+            Err(RecvTimeoutError::Timeout) => {
+                self.write_mark();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Adds a message to the batch; gives it back when the batch has to end before it.
+    fn take_in(&mut self, message: Message) -> Result<Option<Message>, End> {
+        let last = self.chain.last + Lsn::from(self.batch.records());
+        match message {
+            Message::Append(record, waiting) => {
+                let limit = self.options.max_record_bytes();
+                if record.bytes.len() > limit {
+                    return self.turn_away(record.bytes.len(), limit, waiting).map(|()| None);
+                }
+                if !self.batch.fits(&record, frame::payload_limit(self.options.segment_bytes)) {
+                    return Ok(Some(Message::Append(record, waiting)));
+                }
+                self.batch.push(&record);
+                self.waiting.extend(waiting.map(|waiting| (last + 1, waiting)));
+                Ok(None)
+            }
+            Message::Barrier(waiting) => {
+                self.waiting.push_back((last, waiting));
+                Ok(None)
+            }
+            other => Ok(Some(other)),
+        }
+    }
+
+    /// A record that is too long fails its ticket. If nobody would hear that, the log must not go on without it.
+    fn turn_away(&self, bytes: usize, limit: usize, waiting: Option<Waiting>) -> Result<(), End> {
+        match waiting {
+            Some(waiting) => {
+                waiting.answer(Err(Lost::TooLarge));
+                Ok(())
+            }
+            None => Err(End::Failed(WalError::TooLarge { bytes, limit })),
+        }
+    }
+
+    /// Writes the batch, syncs it, publishes its last number, then runs the tickets.
+    fn commit(&mut self) -> Result<(), End> {
+        let records = u64::from(self.batch.records());
+        if records > 0 {
+            self.write_batch(records)?;
+        }
+        self.answer_all();
+        if self.mark.is_stale(self.chain.last) && self.mark_written.elapsed() >= MARK_EVERY {
+            self.write_mark();
+        }
+        Ok(())
+    }
+
+    fn write_batch(&mut self, records: u64) -> Result<(), End> {
+        let need = wide(self.batch.frame_bytes());
+        self.make_room(need)?;
+        let Some(current) = &mut self.current else { return Err(End::Closed) };
+        let last = self.chain.last + records;
+        let seed = frame::seed(&self.options.engine, self.chain.number);
+        let (bytes, crc) = self.batch.seal(seed, self.chain.last + 1, self.chain.last);
+        self.gauges.next.store(last + 1, Ordering::Release);
+        current
+            .file
+            .write_at(current.offset, bytes)
+            .map_err(|error| WalError::io("write to", &current.path, error))?;
+        current.file.sync_data().map_err(|error| WalError::io("sync", &current.path, error))?;
+        current.offset += need;
+        self.chain = Chain { last, crc, ..self.chain };
+        self.gauges.durable.store(last, Ordering::Release);
+        self.gauges.syncs.fetch_add(1, Ordering::Relaxed);
+        self.gauges.records.fetch_add(records, Ordering::Relaxed);
+        self.gauges.bytes.fetch_add(need, Ordering::Relaxed);
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Sees to it that a frame of this length fits: in the current segment, or in the spare.
+    fn make_room(&mut self, need: u64) -> Result<(), End> {
+        let fits = self.current.as_ref().is_some_and(|current| current.offset + need <= current.capacity);
+        if fits && !self.seal {
+            return Ok(());
+        }
+        match self.depot.take(!fits) {
+            Ok(spare) => self.rotate(spare),
+            // It was asked for a new segment, but there is no space for one: the current one is as safe.
+            Err(_) if fits => Ok(()),
+            Err(NoSpare::Short | NoSpare::Never) => Err(self.why_never()),
+        }
+    }
+
+    /// There will be no segment: the maker left its error in the depot, or the log is closing on a full disk.
+    fn why_never(&self) -> End {
+        self.depot.take_error().map_or(End::Closed, End::Failed)
+    }
+
+    /// Takes a spare into use.
+    fn rotate(&mut self, spare: Spare) -> Result<(), End> {
+        let Spare { path, mut file, bytes } = spare;
+        let first = self.chain.last + 1;
+        let header = self.chain.next(&self.options, first, bytes);
+        let path = segment::christen(&*self.disk, &self.options, &path, &mut *file, &header)?;
+        self.depot.add(first, path.clone());
+        self.chain.number = header.number;
+        self.current = Some(Current { path, file, offset: wide(HEADER_BYTES), capacity: bytes });
+        self.seal = false;
+        Ok(())
+    }
+
+    /// Starts a new segment, unless the current one is empty; without space the next frame tries again.
+    fn seal_now(&mut self, waiting: Waiting) -> Result<(), End> {
+        // Kept with the others, so that it does not fail before the log is known to have failed.
+        self.waiting.push_back((self.chain.last, waiting));
+        if self.current.as_ref().is_some_and(|current| current.offset > wide(HEADER_BYTES)) {
+            self.seal = true;
+            match self.depot.take(false) {
+                Ok(spare) => self.rotate(spare)?,
+                Err(NoSpare::Short) => {}
+                Err(NoSpare::Never) => return Err(self.why_never()),
+            }
+        }
+        self.answer_all();
+        Ok(())
+    }
+
+    fn answer_all(&mut self) {
+        while let Some((lsn, waiting)) = self.waiting.pop_front() {
+            waiting.answer(Ok(lsn));
+        }
+    }
+
+    fn write_mark(&mut self) {
+        self.mark.write(&*self.disk, self.chain.last, false);
+        self.mark_written = now();
+    }
+}

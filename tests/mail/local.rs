@@ -1,0 +1,102 @@
+//! The folder and the memory mailer.
+
+use std::sync::Arc;
+
+use restockd::mail::{Answer, MailOptions, Mailer, Verdict};
+
+use crate::fixture::{letter, name, open, shut};
+
+#[tokio::test]
+async fn a_letter_becomes_one_file_however_often_it_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = dir.path().join("a/outbox");
+    for sync_folder in [false, true] {
+        let options = MailOptions { sync_folder, ..MailOptions::default() };
+        let mailer = Mailer::from_url(&format!("folder:{}", outbox.display()), options).unwrap();
+        assert!(mailer.is_development());
+        assert!(outbox.is_dir());
+        let verdict = mailer.courier().deliver(&letter(1), open()).await;
+        assert_eq!(verdict, Verdict::Sent { reply: "written to letter1.abc@shop.example.eml".to_owned() });
+        assert_eq!(name(&mailer.courier().deliver(&letter(2), shut()).await), "deferred");
+    }
+    let names: Vec<_> = std::fs::read_dir(&outbox).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["letter1.abc@shop.example.eml"]);
+    let text = std::fs::read_to_string(outbox.join("letter1.abc@shop.example.eml")).unwrap();
+    assert!(text.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"));
+}
+
+#[tokio::test]
+async fn a_message_id_cannot_leave_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let mailer =
+        Mailer::from_url(&format!("folder:{}", dir.path().display()), MailOptions::default()).unwrap();
+    let mut letter = letter(1);
+    letter.message_id = "../../x/y@shop.example".to_owned();
+    assert_eq!(name(&mailer.courier().deliver(&letter, open()).await), "sent");
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["_.._x_y@shop.example.eml"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_defers_or_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = dir.path().join("outbox");
+    let mailer = Mailer::from_url(&format!("folder:{}", outbox.display()), MailOptions::default()).unwrap();
+    std::fs::remove_dir(&outbox).unwrap();
+    assert_eq!(name(&mailer.courier().deliver(&letter(1), open()).await), "sent");
+    std::fs::remove_dir_all(&outbox).unwrap();
+    std::fs::write(&outbox, "a file in its place").unwrap();
+    assert_eq!(name(&mailer.courier().deliver(&letter(1), open()).await), "deferred");
+    let error =
+        Mailer::from_url(&format!("folder:{}", outbox.display()), MailOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("cannot be made"));
+}
+
+#[tokio::test]
+async fn the_outbox_answers_as_it_is_told() {
+    let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
+    let outbox = mailer.outbox().unwrap();
+    let mut courier = mailer.courier();
+    let failed = Verdict::Failed { reply: "550 no".to_owned() };
+    let doubt = Verdict::Doubt { reply: "lost".to_owned() };
+    outbox.push(Answer::Refuse(failed.clone()));
+    outbox.push(Answer::Give(doubt.clone()));
+    outbox.push(Answer::Keep(doubt.clone()));
+    // A refusal comes before the gate: this one never opens.
+    assert_eq!(courier.deliver(&letter(1), Box::pin(std::future::pending())).await, failed);
+    assert_eq!(courier.deliver(&letter(2), open()).await, doubt);
+    assert_eq!(courier.deliver(&letter(3), open()).await, doubt);
+    outbox.answer_with(move |letter| match letter.to.as_str() {
+        "ann5@people.example" => Answer::Give(failed.clone()),
+        _ => Answer::Accept,
+    });
+    assert_eq!(name(&courier.deliver(&letter(4), open()).await), "sent");
+    assert_eq!(name(&courier.deliver(&letter(5), open()).await), "failed");
+    assert_eq!(name(&courier.deliver(&letter(6), shut()).await), "deferred reached");
+    let to: Vec<String> = outbox.mails().into_iter().map(|mail| mail.letter.to).collect();
+    assert_eq!(to, ["ann3@people.example", "ann4@people.example"]);
+    assert!(outbox.take()[0].raw.starts_with(b"From: "));
+    assert_eq!((outbox.mails().len(), outbox.count()), (0, 2));
+}
+
+#[tokio::test]
+async fn a_held_outbox_holds_letters_after_their_gate() {
+    let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
+    let outbox = mailer.outbox().unwrap();
+    outbox.hold();
+    let tasks: Vec<_> = (0..3)
+        .map(|n| {
+            let mut courier = mailer.courier();
+            tokio::spawn(async move { courier.deliver(&letter(n), open()).await })
+        })
+        .collect();
+    outbox.wait_held(3).await;
+    assert_eq!(outbox.count(), 0);
+    let waiting = Arc::clone(&outbox);
+    let waiter = tokio::spawn(async move { waiting.wait_for(3).await });
+    outbox.release();
+    waiter.await.unwrap();
+    for task in tasks {
+        assert_eq!(name(&task.await.unwrap()), "sent");
+    }
+}

@@ -1,0 +1,11 @@
+//! The mail floor against a real server on a loopback port, and the templates against hostile data.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod fixture;
+mod letters;
+mod local;
+mod phases;
+mod safety;
+mod server;
+mod settings;
+mod templates;

@@ -1,0 +1,144 @@
+//! TLS and passwords: nothing leaves in clear that must not, and no fault of the shop's own fails a recipient.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use restockd::mail::{MailOptions, Mailer};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
+
+use crate::fixture::{letter, name, open, options};
+use crate::server::{Act, Duplex, Phase, Plan, Server, Upgrade};
+
+/// An authority in a file, and a server that has a certificate of it for `localhost`.
+fn authority() -> (tempfile::TempDir, PathBuf, Upgrade) {
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    std::fs::write(&path, ca_certificate.pem()).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], private)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let upgrade: Upgrade = Arc::new(move |stream: Box<dyn Duplex>| {
+        let acceptor = acceptor.clone();
+        Box::pin(async move {
+            let stream = acceptor.accept(stream).await.ok()?;
+            Some(Box::new(stream) as Box<dyn Duplex>)
+        })
+    });
+    (dir, path, upgrade)
+}
+
+fn reaching(server: &Server, scheme: &str, sign_in: &str, ca_file: Option<PathBuf>) -> Mailer {
+    let url = format!("{scheme}://{sign_in}localhost:{}", server.address.port());
+    Mailer::from_url(&url, MailOptions { ca_file, ..options() }).unwrap()
+}
+
+const TLS: [&str; 2] = ["STARTTLS", "PIPELINING"];
+
+#[tokio::test]
+async fn without_starttls_nothing_is_sent_in_clear() {
+    let server = Server::start().await;
+    let mailer = reaching(&server, "smtp", "bob:s3cret@", None);
+    let verdict = mailer.courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "deferred");
+    assert!(format!("{verdict:?}").contains("does not offer STARTTLS"), "{verdict:?}");
+    assert!(server.commands().iter().all(|line| line.starts_with("EHLO")), "{:?}", server.commands());
+}
+
+#[tokio::test]
+async fn starttls_protects_the_letter_and_the_password() {
+    let (_dir, ca, upgrade) = authority();
+    let server = Server::start_with(Some(upgrade), false).await;
+    server.always(Plan::default().offering(&["STARTTLS", "PIPELINING", "AUTH PLAIN"]));
+    let mut courier = reaching(&server, "smtp", "bob:s3cret@", Some(ca)).courier();
+    for n in 0..2 {
+        let verdict = courier.deliver(&letter(n), open()).await;
+        assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    }
+    courier.close().await;
+    let commands = server.commands();
+    let verbs: Vec<&str> = commands.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(verbs.get(..4).unwrap(), ["EHLO", "STARTTLS", "EHLO", "AUTH"]);
+    assert_eq!(commands[3], "AUTH PLAIN AGJvYgBzM2NyZXQ=");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn tls_from_the_first_byte_works_and_keeps_its_connection() {
+    let (_dir, ca, upgrade) = authority();
+    let server = Server::start_with(Some(upgrade), true).await;
+    let mut courier = reaching(&server, "smtps", "", Some(ca)).courier();
+    for n in 0..2 {
+        let verdict = courier.deliver(&letter(n), open()).await;
+        assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_we_trust_defers() {
+    let (_dir, _ca, upgrade) = authority();
+    let server = Server::start_with(Some(upgrade), false).await;
+    server.always(Plan::default().offering(&TLS));
+    let verdict = reaching(&server, "smtp", "", None).courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "deferred", "{verdict:?}");
+    assert!(server.letters().is_empty());
+}
+
+#[tokio::test]
+async fn words_slipped_in_before_tls_are_refused() {
+    let (_dir, ca, upgrade) = authority();
+    let server = Server::start_with(Some(upgrade), false).await;
+    let plan = Plan::default().offering(&TLS);
+    server.always(plan.at(Phase::StartTls, Act::Raw(b"220 go\r\n250 injected\r\n")));
+    let verdict = reaching(&server, "smtp", "", Some(ca)).courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "deferred");
+    assert!(format!("{verdict:?}").contains("before TLS"), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_refused_password_is_not_the_recipients_fault() {
+    let server = Server::start().await;
+    server.always(Plan::default().at(Phase::Auth, Act::Say("535 5.7.8 no, bob@shop.example")));
+    let mailer =
+        Mailer::from_url(&format!("smtp+insecure://bob:s3cret@{}", server.address), options()).unwrap();
+    let verdict = mailer.courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "deferred");
+    let shown = format!("{verdict:?}");
+    assert!(shown.contains("sign in") && shown.contains("535") && !shown.contains("bob"), "{shown}");
+}
+
+#[tokio::test]
+async fn login_is_spoken_where_plain_is_not() {
+    let server = Server::start().await;
+    server.always(Plan::default().offering(&["AUTH=LOGIN"]));
+    let url = format!("smtp+insecure://bob%40shop:s3c%3Aret@{}", server.address);
+    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    let commands = server.commands();
+    assert_eq!(commands.get(1..4).unwrap(), ["AUTH LOGIN", "Ym9iQHNob3A=", "czNjOnJldA=="]);
+}
+
+#[tokio::test]
+async fn a_password_without_a_way_to_give_it_defers() {
+    let server = Server::start().await;
+    server.always(Plan::default().offering(&["AUTH CRAM-MD5"]));
+    let url = format!("smtp+insecure://bob:s3cret@{}", server.address);
+    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "deferred");
+    assert_eq!(server.commands().len(), 1);
+}
