@@ -1,2 +1,22 @@
-//! main
-fn main() {}
+//! The command line: parses, dispatches, and says in one sentence what went wrong.
+//!
+//! Exit codes: 0 done; 1 a verb failed; 70 the engine could not go on (recovery is the restart);
+//! 78 it refuses to start until a human has looked.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use restockd::cli::{Cli, run};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("restockd: {error:#}");
+            let refuses = error.downcast_ref::<restockd::boot::BootError>().is_some()
+                || error.downcast_ref::<restockd::config::ConfigError>().is_some();
+            ExitCode::from(if refuses { 78 } else { 1 })
+        }
+    }
+}

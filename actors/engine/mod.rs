@@ -33,7 +33,7 @@ use crate::domain::directory::{ApiKey, Directory, Ingest, RestockFact, WhoHashed
 use crate::domain::list::{How, List};
 use crate::domain::{ListId, Millis, PersonId, Sku, text};
 
-pub use start::{Started, StartError, start};
+pub use start::{Report, StartError, Started, start};
 
 /// What a verb answers.
 type Answer<T> = Result<T, EngineError>;
@@ -229,6 +229,13 @@ impl Engine {
             refs.snapshotter.kill();
         }
         self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
+    }
+
+    /// After [`Engine::kill`]: waits until the log's threads are gone, so that another engine may
+    /// open the directory. What was on its way to the log still gets there or not, as in a crash.
+    pub async fn abandon(&self) {
+        let log = self.0.context.log.clone();
+        let _ = tokio::task::spawn_blocking(move || log.close()).await;
     }
 
     /// A permit, or the reason why not.

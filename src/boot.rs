@@ -1,0 +1,274 @@
+//! The order of birth and death.
+//!
+//! ```text
+//! born   data directory ▶ lock ▶ secrets ▶ templates ▶ mailer ▶ recovery ▶ actors ▶ listen
+//! dies   stop listening ▶ finish what is open ▶ letters' replies ▶ checkpoint ▶ log closed
+//! ```
+//!
+//! Nothing listens before recovery is complete. One process owns a data directory: the lock is
+//! held by the open file and ends with the process, however it ends.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::actors::engine::Report;
+use crate::actors::verbs::Scope;
+use crate::actors::{self, Engine, EngineError, MailRules, StartError, Started};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::Server;
+use crate::mail::{MailError, Mailer, Outbox};
+use crate::render::{RenderError, Templates};
+use crate::token::Secrets;
+use crate::wal::RealDisk;
+
+/// Why the engine is not up; each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// Something about a file.
+    #[error("{what} {path}: {source}{}", hint(.source))]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has the data directory.
+    #[error("another restockd is running on {0}; stop it first, or choose another --data")]
+    Locked(PathBuf),
+    /// The secrets file is not whole.
+    #[error("{0} is not a secrets file; put the right one back from the backup, links and hashes depend on it")]
+    Secrets(PathBuf),
+    /// The templates.
+    #[error(transparent)]
+    Templates(#[from] RenderError),
+    /// The rule's template.
+    #[error("rule.template: there is no template {0:?}; see the templates folder")]
+    RuleTemplate(String),
+    /// The mailer's setting.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// Recovery.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The first key could not be made.
+    #[error("the first key could not be made: {0}")]
+    Key(#[from] EngineError),
+}
+
+/// What to do about an error of the file system, where that is not plain from its text.
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => "; the disk is full, make room and start again (nothing is lost)",
+        std::io::ErrorKind::PermissionDenied => "; give this user the right to it",
+        _ => "",
+    }
+}
+
+/// An engine that is up.
+pub struct Running {
+    /// The door behind the wire.
+    pub engine: Engine,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// What recovery found.
+    pub report: Report,
+    /// How mail goes out, without secrets.
+    pub mail: String,
+    /// The memory mailer's letters.
+    pub outbox: Option<Arc<Outbox>>,
+    /// A first key that was made: its text, or where it was written.
+    pub first_key: Option<FirstKey>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    _lock: File,
+}
+
+/// Where the first key is.
+pub enum FirstKey {
+    /// To be shown on the terminal, once.
+    Show(String),
+    /// In a file that only its owner reads.
+    File(PathBuf),
+}
+
+/// Brings an engine up.
+///
+/// # Errors
+/// When something is missing, damaged or wrong; nothing listens then.
+pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
+    let data = config.data;
+    make_dir(&data)?;
+    let lock = lock(&data)?;
+    let secrets = secrets(&data)?;
+    let templates = Arc::new(templates(config.templates.as_deref())?);
+    if !templates.has(&config.engine.rule.template) {
+        return Err(BootError::RuleTemplate(config.engine.rule.template));
+    }
+    let mailer = Mailer::from_url(&config.mail.0, config.mail_options)?;
+    let (mail, outbox) = (mailer.describe(), mailer.outbox());
+    let (engine, report) = actors::start(Started {
+        disk: Arc::new(RealDisk),
+        segment_bytes: config.segment_bytes,
+        backend: config.backend,
+        clock,
+        accept_clock: config.accept_clock,
+        secrets,
+        catalog: config.catalog,
+        templates: Arc::clone(&templates),
+        mailer,
+        settings: config.engine,
+        rules: MailRules { production: config.production },
+        environment_key: config.api_key.map(|key| key.0),
+        data: data.clone(),
+    })
+    .await?;
+    let first_key = first_key(&engine, &data).await?;
+    let address = config.http.listen;
+    let server = Server::bind(config.http, engine.clone(), templates)
+        .await
+        .map_err(|source| BootError::Listen { address, source })?;
+    let addr = server.addr();
+    let (stop, stopped) = watch::channel(false);
+    let server = tokio::spawn(server.run(stopped));
+    Ok(Running { engine, addr, report, mail, outbox, first_key, stop, server, _lock: lock })
+}
+
+impl Running {
+    /// Stops politely; after this the data directory is free.
+    pub async fn shut_down(self) {
+        // The receiver lives as long as the server does.
+        let _ = self.stop.send(true);
+        let _ = self.server.await;
+        self.engine.stop().await;
+    }
+
+    /// Ends as a crash would, but for the process: nothing is finished, nothing is said.
+    pub async fn crash(self) {
+        self.server.abort();
+        let _ = self.server.await;
+        self.engine.kill();
+        self.engine.abandon().await;
+    }
+}
+
+/// The first start with no key anywhere makes one.
+async fn first_key(engine: &Engine, data: &Path) -> Result<Option<FirstKey>, BootError> {
+    if !engine.is_keyless() {
+        return Ok(None);
+    }
+    let (_, key) = engine.mint_key("first key".to_owned(), Scope::Admin).await?;
+    if std::io::stdout().is_terminal() {
+        return Ok(Some(FirstKey::Show(key)));
+    }
+    let path = data.join("admin.key");
+    write_private(&path, format!("{key}\n").as_bytes())?;
+    Ok(Some(FirstKey::File(path)))
+}
+
+/// The engine's secrets, made at the first start.
+pub fn secrets(data: &Path) -> Result<Secrets, BootError> {
+    let path = data.join("secrets");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Secrets::parse(&text).ok_or(BootError::Secrets(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if data.join("wal").exists() {
+                // A log without its secrets is somebody's lost backup, not a first start.
+                return Err(BootError::Secrets(path));
+            }
+            let mut random = [0; 80];
+            getrandom::fill(&mut random).map_err(|error| BootError::File {
+                what: "no random bytes for",
+                path: path.clone(),
+                source: std::io::Error::other(error),
+            })?;
+            let secrets = Secrets::new(&random);
+            write_private(&path, secrets.text().as_bytes())?;
+            Ok(secrets)
+        }
+        Err(source) => Err(BootError::File { what: "cannot read", path, source }),
+    }
+}
+
+/// Writes a file that only its owner reads: whole or not at all, and durable.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), BootError> {
+    let failed = |source| BootError::File { what: "cannot write", path: path.to_owned(), source };
+    let temporary = path.with_extension("tmp");
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&temporary, path).map_err(failed)?;
+    let parent = path.parent().unwrap_or(path);
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+/// The data directory, for its owner only.
+fn make_dir(data: &Path) -> Result<(), BootError> {
+    let failed = |source| BootError::File { what: "cannot make", path: data.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+/// The lock on a data directory.
+pub fn lock(data: &Path) -> Result<File, BootError> {
+    let path = data.join("lock");
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|source| BootError::File { what: "cannot open", path, source })?;
+    file.try_lock().map_err(|_| BootError::Locked(data.to_owned()))?;
+    Ok(file)
+}
+
+/// Built-in templates, with a folder's over them.
+fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
+    let Some(folder) = folder else { return Ok(Templates::built_in()) };
+    let mut files = Vec::new();
+    read_folder(folder, folder, 0, &mut files)?;
+    Ok(Templates::with_overrides(files)?)
+}
+
+/// All text files below a folder, by relative path; at most 8 levels and 1,000 files.
+fn read_folder(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<(String, String)>,
+) -> Result<(), BootError> {
+    let failed = |path: &Path, source| BootError::File { what: "cannot read", path: path.to_owned(), source };
+    let entries = std::fs::read_dir(folder).map_err(|source| failed(folder, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| failed(folder, source))?.path();
+        if files.len() >= 1000 {
+            break;
+        }
+        if path.is_dir() && depth < 8 {
+            read_folder(root, &path, depth + 1, files)?;
+        } else if path.is_file() {
+            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            files.push((name, text));
+        }
+    }
+    Ok(())
+}

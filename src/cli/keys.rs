@@ -1,0 +1,64 @@
+//! `restockd keys`: API keys of a running engine, over HTTP.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+/// What `keys` takes.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// The engine.
+    #[arg(long, env = "RESTOCKD_URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: KeysVerb,
+}
+
+/// The verbs on keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysVerb {
+    /// All keys, never their secrets.
+    List,
+    /// A new key, printed once.
+    Mint {
+        /// What it is for.
+        name: String,
+        /// `ingest` (events, lists, contacts, campaigns) or `admin`.
+        #[arg(long, default_value = "ingest")]
+        scope: String,
+    },
+    /// Stops a key at once.
+    Revoke {
+        /// The key's id.
+        id: String,
+    },
+}
+
+/// Carries it out; the admin key is `RESTOCKD_API_KEY`.
+pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
+    let key = std::env::var("RESTOCKD_API_KEY")
+        .context("RESTOCKD_API_KEY is not set; it must hold an admin key of the engine")?;
+    let bearer = format!("Bearer {key}");
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let url = format!("{}/v1/keys", args.url.trim_end_matches('/'));
+    let unreachable = || format!("no engine answers at {}", args.url);
+    let answer = match &args.verb {
+        KeysVerb::List => agent.get(&url).header("authorization", &bearer).call(),
+        KeysVerb::Mint { name, scope } => {
+            agent.post(&url).header("authorization", &bearer).send_json(json!({ "name": name, "scope": scope }))
+        }
+        KeysVerb::Revoke { id } => {
+            agent.delete(format!("{url}/{id}")).header("authorization", &bearer).call()
+        }
+    };
+    let mut answer = answer.with_context(unreachable)?;
+    let body: Value = answer.body_mut().read_json().unwrap_or_default();
+    if !answer.status().is_success() {
+        bail!("the engine says {}: {body}", answer.status());
+    }
+    println!("{}", serde_json::to_string_pretty(&body)?);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,72 @@
+//! The verbs of the command line, one file each.
+
+mod check;
+mod demo;
+mod keys;
+mod serve;
+mod sign;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use check::CheckArgs;
+pub use demo::DemoArgs;
+pub use keys::KeysArgs;
+pub use sign::SignArgs;
+
+/// A back-in-stock engine: shoppers wait, a warehouse restocks, everybody gets exactly one mail, in order.
+#[derive(Debug, Parser)]
+#[command(name = "restockd", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the engine.
+    Serve(ServeArgs),
+    /// Play the whole recipe on embedded defaults, kill -9 included, and give an account.
+    Demo(DemoArgs),
+    /// Print the signature header for a body on standard input.
+    Sign(SignArgs),
+    /// Verify log and snapshots of a data directory; --repair cuts what the engine refuses to.
+    Check(CheckArgs),
+    /// List, mint and revoke API keys of a running engine.
+    Keys(KeysArgs),
+}
+
+/// Where the engine runs.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The configuration file.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// The data directory.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// The address to listen on.
+    #[arg(long)]
+    pub listen: Option<String>,
+    /// Start although the newest record lies in the future.
+    #[arg(long)]
+    pub accept_clock: bool,
+}
+
+/// Carries out a verb.
+///
+/// # Errors
+/// Whatever went wrong, as a sentence for a person.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.verb {
+        Verb::Serve(args) => serve::serve(&args),
+        Verb::Demo(args) => demo::demo(&args),
+        Verb::Sign(args) => sign::sign(&args),
+        Verb::Check(args) => check::check(&args),
+        Verb::Keys(args) => keys::keys(&args),
+    }
+}

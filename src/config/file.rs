@@ -1,0 +1,166 @@
+//! The configuration file's shape, one table per part; unknown keys are errors.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{ConfigError, wrong};
+use crate::actors::RuleSettings;
+use crate::domain::Rate;
+use crate::http::{Scheme, Secret, Source};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) mode: Option<String>,
+    pub(super) listen: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) templates: Option<PathBuf>,
+    pub(super) time_zone: Option<String>,
+    pub(super) shop_name: Option<String>,
+    pub(super) mail: MailFile,
+    pub(super) rule: RuleFile,
+    pub(super) engine: EngineFile,
+    pub(super) http: HttpFile,
+    pub(super) list: BTreeMap<String, ListFile>,
+    pub(super) source: BTreeMap<String, SourceFile>,
+}
+
+/// `[mail]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MailFile {
+    pub(super) transport: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) rate: Option<String>,
+    pub(super) connections: Option<usize>,
+    pub(super) window: Option<usize>,
+    pub(super) retry_base: Option<String>,
+    pub(super) max_age: Option<String>,
+    pub(super) postal_address: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// `[rule]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RuleFile {
+    pub(super) enabled: Option<bool>,
+    pub(super) template: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) on_doubt: Option<String>,
+    pub(super) rate: Option<String>,
+    pub(super) renotify_after: Option<String>,
+    pub(super) after_send: Option<String>,
+}
+
+/// `[engine]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct EngineFile {
+    pub(super) lists_awake: Option<usize>,
+    pub(super) rest_after: Option<String>,
+    pub(super) snapshot_every: Option<String>,
+    pub(super) snapshot_every_mib: Option<u64>,
+    pub(super) snapshots: Option<String>,
+    pub(super) segment_mib: Option<u64>,
+    pub(super) permits: Option<usize>,
+    pub(super) keys_max: Option<usize>,
+}
+
+/// `[http]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HttpFile {
+    pub(super) trusted_proxies: Option<Vec<String>>,
+    pub(super) connections_max: Option<usize>,
+    pub(super) connections_per_ip: Option<usize>,
+}
+
+/// `[list.<id>]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListFile {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) default_opt_in: Option<bool>,
+}
+
+/// `[source.<id>]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SourceFile {
+    scheme: Option<String>,
+    header: Option<String>,
+    secret_env: Option<String>,
+    accept_prefix: Option<bool>,
+    accept_upper_case: Option<bool>,
+    fields: BTreeMap<String, String>,
+}
+
+impl RuleFile {
+    /// The rule's settings.
+    pub(super) fn settings(&self) -> Result<RuleSettings, ConfigError> {
+        let mut rule = RuleSettings::default();
+        rule.enabled = self.enabled.unwrap_or(rule.enabled);
+        rule.template = self.template.clone().unwrap_or(rule.template);
+        rule.subject = self.subject.clone().unwrap_or(rule.subject);
+        rule.resend_doubt = match self.on_doubt.as_deref() {
+            None | Some("hold") => false,
+            Some("resend") => true,
+            Some(other) => return Err(wrong("rule.on_doubt", format!("{other:?} is neither hold nor resend"))),
+        };
+        if let Some(text) = &self.rate {
+            rule.rate = Rate::parse(text)
+                .ok_or_else(|| wrong("rule.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited")))?;
+        }
+        Ok(rule)
+    }
+}
+
+impl SourceFile {
+    /// The source, with its secrets from the environment (several, separated by spaces or commas, so
+    /// that one can be rotated).
+    pub(super) fn source(
+        self,
+        id: &str,
+        env: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Source, ConfigError> {
+        let key = |field: &str| format!("source.{id}.{field}");
+        let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !plain {
+            return Err(wrong(key(""), "a source's id is made of letters, digits, - and _"));
+        }
+        match self.scheme.as_deref() {
+            None | Some("hmac-sha256-hex") => {}
+            Some(other) => return Err(wrong(key("scheme"), format!("{other:?} is not hmac-sha256-hex"))),
+        }
+        let variable = self.secret_env.unwrap_or_else(|| {
+            format!("{}_WEBHOOK_SECRET", id.to_uppercase().replace('-', "_"))
+        });
+        let secrets = env(&variable).unwrap_or_default();
+        let secrets = secrets.split([' ', ',']).filter(|secret| !secret.is_empty());
+        let secrets = secrets.map(Secret::new).collect();
+        let mut source = Source { id: id.to_owned(), secrets, ..Source::default() };
+        source.header = self.header.unwrap_or(source.header).to_ascii_lowercase();
+        source.scheme = Scheme::HexSha256 {
+            prefix_ok: self.accept_prefix.unwrap_or(false),
+            upper_ok: self.accept_upper_case.unwrap_or(false),
+        };
+        for (field, name) in self.fields {
+            let slot = match field.as_str() {
+                "delivery_id" => &mut source.fields.delivery_id,
+                "type" => &mut source.fields.kind,
+                "sku" => &mut source.fields.sku,
+                "product_name" => &mut source.fields.product_name,
+                "quantity" => &mut source.fields.quantity,
+                other => return Err(wrong(key("fields"), format!("{other:?} is not a field of a restock"))),
+            };
+            *slot = name;
+        }
+        Ok(source)
+    }
+}

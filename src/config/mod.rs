@@ -1,0 +1,350 @@
+//! Settings: the file, the environment over it, flags over both. Unknown keys stop the start.
+//!
+//! Every setting has a default that works on a laptop: no configuration at all is a running engine
+//! on 127.0.0.1:8080 that writes mails into `./outbox`. `mode = "production"` asks for what the
+//! law and receivers ask for: an https public URL, a postal address, a real mail server.
+
+mod file;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::actors::Settings;
+use crate::domain::{Catalog, Declared, ListId, Millis, Rate, Retry};
+use crate::http::{HttpSettings, Source};
+use crate::mail::{Address, MailOptions};
+use crate::store::Backend;
+
+use file::File;
+
+/// Why the settings do not do; each text says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {path} cannot be read: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be (an unknown key, say).
+    #[error("the configuration {path} is wrong: {reason}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        reason: String,
+    },
+    /// A value does not do.
+    #[error("{key}: {reason}")]
+    Value {
+        /// The setting.
+        key: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+/// Shorthand for a value that does not do.
+fn wrong(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.into(), reason: reason.into() }
+}
+
+/// Flags of the command line that override everything.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--accept-clock`.
+    pub accept_clock: bool,
+}
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where overriding templates lie.
+    pub templates: Option<PathBuf>,
+    /// The mailer's setting (`folder:./outbox`); holds a password perhaps, so it is never printed.
+    pub mail: Hidden,
+    /// How mail is sent.
+    pub mail_options: MailOptions,
+    /// An admin key.
+    pub api_key: Option<Hidden>,
+    /// True in production.
+    pub production: bool,
+    /// The actors' settings.
+    pub engine: Settings,
+    /// Declared lists.
+    pub catalog: Catalog,
+    /// The door's settings.
+    pub http: HttpSettings,
+    /// Length of a log segment.
+    pub segment_bytes: u64,
+    /// What snapshots are written with.
+    pub backend: Backend,
+    /// Accept records that lie in the future.
+    pub accept_clock: bool,
+    /// Things worth a line at start.
+    pub warnings: Vec<String>,
+}
+
+/// A text that is never printed.
+#[derive(Clone)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The default address.
+const LISTEN: &str = "127.0.0.1:8080";
+
+impl Config {
+    /// Reads file (if any), environment and flags.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value does not do; the text says which and why.
+    pub fn load(
+        path: Option<&Path>,
+        env: impl Fn(&str) -> Option<String>,
+        flags: &Flags,
+    ) -> Result<Self, ConfigError> {
+        let file = match path {
+            None => File::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+                toml::from_str(&text).map_err(|error| ConfigError::Parse {
+                    path: path.to_owned(),
+                    reason: error.to_string().trim().to_owned(),
+                })?
+            }
+        };
+        let env = move |key: &str| env(key).map(|value| value.trim().to_owned()).filter(|v| !v.is_empty());
+        Self::build(file, env, flags)
+    }
+
+    /// Checks and composes.
+    fn build(
+        file: File,
+        env: impl Fn(&str) -> Option<String>,
+        flags: &Flags,
+    ) -> Result<Self, ConfigError> {
+        let mut warnings = Vec::new();
+        let production = match file.mode.as_deref() {
+            None | Some("development") => false,
+            Some("production") => true,
+            Some(other) => return Err(wrong("mode", format!("{other:?} is neither development nor production"))),
+        };
+        let listen = flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(file.listen);
+        let listen = listen.unwrap_or_else(|| LISTEN.to_owned());
+        let listen: SocketAddr = listen
+            .parse()
+            .map_err(|_| wrong("listen", format!("{listen:?} is not an address such as 127.0.0.1:8080")))?;
+        let public_url = env("RESTOCKD_PUBLIC_URL").or(file.public_url);
+        let public_url = public_url.unwrap_or_else(|| format!("http://{listen}"));
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        if !public_url.starts_with("https://") && !public_url.starts_with("http://") {
+            return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
+        }
+        let mail_setting =
+            env("RESTOCKD_MAIL").or(file.mail.transport).unwrap_or_else(|| "folder:./outbox".to_owned());
+        let smtp = mail_setting.starts_with("smtp");
+        let postal_address = file.mail.postal_address.unwrap_or_default();
+        if production {
+            if !public_url.starts_with("https://") {
+                return Err(wrong("public_url", "production needs an https:// URL, or unsubscribe links do not work"));
+            }
+            if postal_address.trim().is_empty() {
+                return Err(wrong("mail.postal_address", "production needs one; the law wants it in every footer"));
+            }
+            if !smtp {
+                return Err(wrong("mail.transport", "production needs smtp:// or smtps://"));
+            }
+        } else if smtp && (postal_address.trim().is_empty() || !public_url.starts_with("https://")) {
+            warnings.push(
+                "mail goes out by SMTP without a postal address or an https public URL; set both, and \
+                 mode = \"production\" to have them required"
+                    .to_owned(),
+            );
+        }
+        let from = env("RESTOCKD_MAIL_FROM").or(file.mail.from);
+        let from = from.unwrap_or_else(|| "Restock <restock@localhost.localdomain>".to_owned());
+        let from: Address =
+            from.parse().map_err(|_| wrong("mail.from", "it must look like \"Shop <news@shop.example>\""))?;
+        let rate = env("RESTOCKD_MAIL_RATE").or(file.mail.rate);
+        let rate = match rate {
+            Some(text) => Rate::parse(&text)
+                .ok_or_else(|| wrong("mail.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited")))?,
+            None if smtp => Rate::parse("100/s").flatten(),
+            None => None,
+        };
+        let connections = match env("RESTOCKD_MAIL_CONNECTIONS") {
+            Some(text) => Some(text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
+                wrong("RESTOCKD_MAIL_CONNECTIONS", format!("{text:?} is not a number from 1 to 1000"))
+            })?),
+            None => file.mail.connections,
+        };
+        let base = match env("RESTOCKD_RETRY_BASE").or(file.mail.retry_base) {
+            Some(text) => duration("mail.retry_base", &text)?,
+            None => Duration::from_secs(60),
+        };
+        let max_age = match file.mail.max_age {
+            Some(text) => duration("mail.max_age", &text)?,
+            None => Duration::from_secs(86_400),
+        };
+        let retry = Retry { base_ms: millis(base).max(1), max_age_ms: millis(max_age) };
+        let zone_name = file.time_zone.unwrap_or_else(|| "UTC".to_owned());
+        if jiff::tz::TimeZone::get(&zone_name).is_err() {
+            return Err(wrong("time_zone", format!("{zone_name:?} is not a zone such as Europe/Berlin")));
+        }
+        let engine = Settings {
+            rule: file.rule.settings()?,
+            zone: offset,
+            zone_name,
+            rate,
+            retry,
+            renotify_after_ms: match file.rule.renotify_after {
+                Some(text) => millis(duration("rule.renotify_after", &text)?),
+                None => 12 * 3_600_000,
+            },
+            leave_after_send: match file.rule.after_send.as_deref() {
+                None | Some("stay") => false,
+                Some("leave") => true,
+                Some(other) => return Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave"))),
+            },
+            window: file.mail.window.unwrap_or(if smtp { 64 } else { 256 }).clamp(1, 4096),
+            lists_awake: file.engine.lists_awake.unwrap_or(20_000).max(1),
+            rest_after_ms: match file.engine.rest_after {
+                Some(text) => millis(duration("engine.rest_after", &text)?),
+                None => 30_000,
+            },
+            snapshot_every_ms: match file.engine.snapshot_every {
+                Some(text) => millis(duration("engine.snapshot_every", &text)?).max(1000),
+                None => 300_000,
+            },
+            snapshot_every_bytes: file.engine.snapshot_every_mib.unwrap_or(256).max(1) << 20,
+            permits: file.engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
+            deadline_ms: 10_000,
+            stop_wait_ms: 25_000,
+            keys_max: file.engine.keys_max.unwrap_or(20_000_000).max(1000),
+            public_url,
+            from,
+            shop_name: file.shop_name.unwrap_or_else(|| "the shop".to_owned()),
+            postal_address,
+        };
+        let mut http = HttpSettings { listen, ..HttpSettings::default() };
+        if let Some(trusted) = file.http.trusted_proxies {
+            http.trusted_proxies = trusted
+                .iter()
+                .map(|text| text.parse().map_err(|_| wrong("http.trusted_proxies", format!("{text:?} is no address or network"))))
+                .collect::<Result<_, _>>()?;
+        }
+        http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
+        http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
+        http.sources = sources(file.source, &env)?;
+        let catalog = catalog(file.list)?;
+        let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
+        let backend = match file.engine.snapshots.as_deref() {
+            None | Some("sled") => Backend::Sled,
+            Some("flat") => Backend::Flat,
+            Some(other) => return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat"))),
+        };
+        let mail_options = MailOptions { connections, ca_file: file.mail.ca_file, ..MailOptions::default() };
+        Ok(Self {
+            data: flags
+                .data
+                .clone()
+                .or_else(|| env("RESTOCKD_DATA").map(PathBuf::from))
+                .or(file.data)
+                .unwrap_or_else(|| PathBuf::from("./data")),
+            templates: file.templates,
+            mail: Hidden(mail_setting),
+            mail_options,
+            api_key: env("RESTOCKD_API_KEY").map(Hidden),
+            production,
+            engine,
+            catalog,
+            http,
+            segment_bytes: segment_mib << 20,
+            backend,
+            accept_clock: flags.accept_clock,
+            warnings,
+        })
+    }
+}
+
+/// Webhook sources: the built-in `inventory` and whatever the file adds or changes.
+fn sources(
+    file: std::collections::BTreeMap<String, file::SourceFile>,
+    env: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<Source>, ConfigError> {
+    let mut sources = Vec::new();
+    let mut file = file;
+    file.entry("inventory".to_owned()).or_default();
+    for (id, settings) in file {
+        sources.push(settings.source(&id, env)?);
+    }
+    Ok(sources)
+}
+
+/// Declared lists.
+fn catalog(file: std::collections::BTreeMap<String, file::ListFile>) -> Result<Catalog, ConfigError> {
+    let mut declared = Vec::new();
+    for (id, list) in file {
+        let list_id = ListId::parse(&id)
+            .filter(|list| list.sku().is_none())
+            .ok_or_else(|| wrong(format!("list.{id}"), "a declared list's id is plain text and not restock-…"))?;
+        let name = list.name.unwrap_or_else(|| id.clone());
+        if !crate::domain::text::name_fits(&name) {
+            return Err(wrong(format!("list.{id}.name"), "at most 200 characters without control characters"));
+        }
+        let default_opt_in = list.default_opt_in.unwrap_or(false);
+        declared.push((list_id, Declared { name, description: list.description, default_opt_in }));
+    }
+    Ok(Catalog::new(declared))
+}
+
+/// Seconds east of UTC of a zone at an instant.
+fn offset(at: Millis, zone: &str) -> i32 {
+    let found = jiff::tz::TimeZone::get(zone).ok();
+    let instant = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    match (found, instant) {
+        (Some(zone), Some(instant)) => zone.to_offset(instant).seconds(),
+        _ => 0,
+    }
+}
+
+/// Reads `250ms`, `60s`, `5m`, `12h`, `2d`, `0`.
+pub fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
+    let bad = || wrong(key, format!("{text:?} is not a span such as 250ms, 60s, 5m, 12h or 2d"));
+    let text = text.trim();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    let ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(bad()),
+    };
+    number.checked_mul(ms).filter(|ms| *ms <= 400 * 86_400_000).map(Duration::from_millis).ok_or_else(bad)
+}
+
+/// A span in milliseconds.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

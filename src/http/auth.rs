@@ -1,0 +1,85 @@
+//! Who may ask: bearer keys and their scopes.
+//!
+//! [`Ingest`] and [`Admin`] stand first in a handler's arguments, so a request without a good key
+//! is answered before a byte of its body is read. The Engine knows the keys and compares in
+//! constant time; nothing here keeps or prints one.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use crate::actors::verbs::Scope;
+
+use super::App;
+use super::error::ApiError;
+
+/// No key of ours is longer.
+const KEY_BYTES_MAX: usize = 512;
+
+/// A request with a key for events, lists, contacts and campaigns.
+pub(super) struct Ingest;
+
+/// A request with a key for everything.
+pub(super) struct Admin;
+
+/// The scope of the request's key.
+fn scope(app: &App, headers: &HeaderMap) -> Result<Scope, ApiError> {
+    let key = bearer(headers).ok_or(ApiError::Unauthorized)?;
+    app.engine.authenticate(key).ok_or(ApiError::Unauthorized)
+}
+
+/// The one bearer key in the headers.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    let key = key.trim();
+    let fits = scheme.eq_ignore_ascii_case("bearer") && !key.is_empty() && key.len() <= KEY_BYTES_MAX;
+    fits.then_some(key)
+}
+
+impl FromRequestParts<Arc<App>> for Ingest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        scope(app, &parts.headers).map(|_| Self)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match scope(app, &parts.headers)? {
+            Scope::Admin => Ok(Self),
+            Scope::Ingest => Err(ApiError::Forbidden),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn of(values: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_bearer_key_is_one_header_of_the_right_scheme() {
+        assert_eq!(of(&["Bearer k"]).as_deref(), Some("k"));
+        assert_eq!(of(&["bEaReR   k "]).as_deref(), Some("k"));
+        for bad in
+            [&[][..], &[""], &["Bearer"], &["Bearer "], &["Basic k"], &["k"], &["Bearer k", "Bearer k"]]
+        {
+            assert_eq!(of(bad), None, "{bad:?}");
+        }
+    }
+}

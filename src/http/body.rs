@@ -1,0 +1,129 @@
+//! Reading what the client sends: bodies, path parts, queries.
+//!
+//! A body is read whole, up to a limit and within a time, after everything that can be said
+//! without it has been said (authentication first). One that is too long is read a little
+//! further and thrown away, so that the client is there to hear the 413. The content type is not
+//! asked: what is not JSON does not parse.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+
+use crate::actors::verbs::Who;
+
+use super::error::ApiError;
+use super::validate::{Issue, Issues};
+
+/// The longest body but for batches and forms.
+pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
+/// How much of a body that is too long is read to let the answer through.
+const DRAIN_BYTES_MAX: usize = 1 << 20;
+
+/// Reads the whole body, at most `limit` bytes, in at most `within`.
+pub(super) async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
+    tokio::time::timeout(within, collect(body, limit)).await.unwrap_or(Err(ApiError::Slow))
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    if body.size_hint().lower() > limit as u64 {
+        drain(body).await;
+        return Err(ApiError::TooLarge(limit));
+    }
+    let mut first = Bytes::new();
+    let mut rest: Option<BytesMut> = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ApiError::Broken)?.into_data() else { continue };
+        let length = rest.as_ref().map_or(first.len(), BytesMut::len) + data.len();
+        if length > limit {
+            drain(body).await;
+            return Err(ApiError::TooLarge(limit));
+        }
+        match &mut rest {
+            Some(rest) => rest.extend_from_slice(&data),
+            None if first.is_empty() => first = data,
+            None => {
+                let ahead = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit - length);
+                let mut joined = BytesMut::with_capacity(length + ahead);
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(&data);
+                rest = Some(joined);
+            }
+        }
+    }
+    Ok(rest.map_or(first, BytesMut::freeze))
+}
+
+/// Reads on for a while without keeping anything.
+async fn drain(mut body: Body) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > DRAIN_BYTES_MAX {
+            break;
+        }
+    }
+}
+
+/// The one variable part of a path, percent-decoded.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| ApiError::Bad("the path is not valid UTF-8".into()))?;
+        let part = params.iter().next().map(|(_, part)| part.to_owned());
+        part.map(Self).ok_or(ApiError::NoRoute)
+    }
+}
+
+/// The query, looked into by name (the first of a name counts).
+pub(super) struct Query(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.uri.query().unwrap_or_default().to_owned()))
+    }
+}
+
+impl Query {
+    /// The value of a name, decoded; empty is none.
+    pub(super) fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        let found = form_urlencoded::parse(self.0.as_bytes()).find(|(key, _)| key == name);
+        found.map(|(_, value)| value).filter(|value| !value.is_empty())
+    }
+
+    /// A number between two bounds, or the default.
+    pub(super) fn number(
+        &self,
+        name: &str,
+        default: usize,
+        from: usize,
+        to: usize,
+    ) -> Result<usize, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|n| digits && (from..=to).contains(n));
+        number.ok_or_else(|| {
+            let limit = format!("must be a whole number from {from} to {to}");
+            ApiError::issue(Issue::big(&[name], "integer", "string", limit))
+        })
+    }
+
+    /// Whom `email` or `userId` name; nobody when neither is there.
+    pub(super) fn who(&self) -> Result<Who, ApiError> {
+        let mut issues = Issues::default();
+        let email = issues.email("email", self.get("email").as_deref());
+        let user_id = issues.key("userId", self.get("userId").map(Cow::into_owned));
+        issues.or(Who { email, user_id, anonymous_id: None })
+    }
+}

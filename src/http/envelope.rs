@@ -1,0 +1,138 @@
+//! What is around every request: its id, its span, its place, and the headers of every answer.
+//!
+//! The id is the client's where it gives a fit one, else a counter behind a random start. The
+//! span and the line at the end name method, a known route and a status: no path, query, header
+//! or address, for any of them may hold a person. A client's id with an `@` in it is replaced for
+//! the same reason.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use super::error::ApiError;
+use super::{App, proxies};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id a client may choose.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Different at every start of the process.
+static START: LazyLock<u32> = LazyLock::new(|| RandomState::new().hash_one(0_u8) as u32);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Answers one request.
+pub(super) async fn answer(app: &App, router: Router, peer: IpAddr, request: Request<Incoming>) -> Response {
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = route(request.uri().path());
+    let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = route);
+    let mut response = admitted(app, router, peer, request).instrument(span).await;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Takes a place where the client is known by a proxy's word, and asks the handlers.
+async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Incoming>) -> Response {
+    let begun = Instant::now();
+    let client = proxies::client(peer, request.headers(), &app.trusted);
+    let place = if client == peer { None } else { Some(app.places.take(client)) };
+    let response = match place {
+        Some(None) => ApiError::Crowded.into_response(),
+        _ => guarded(router, request).await,
+    };
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(http.status = response.status().as_u16(), duration_ms, "request answered");
+    response
+}
+
+/// The handlers' answer, or a 500 where one panicked.
+async fn guarded(router: Router, request: Request<Incoming>) -> Response {
+    let mut handled = pin!(router.oneshot(request.map(Body::new)));
+    let caught =
+        std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
+            Err(_) => Poll::Ready(None),
+        });
+    match caught.await {
+        Some(Ok(response)) => response,
+        Some(Err(never)) => match never {},
+        None => {
+            tracing::error!("a handler panicked");
+            ApiError::Internal.into_response()
+        }
+    }
+}
+
+/// The client's id, or one of ours.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let fits = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        (1..=REQUEST_ID_BYTES_MAX).contains(&bytes.len())
+            && bytes.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'@')
+    };
+    if let Some(value) = headers.get(REQUEST_ID).filter(fits) {
+        return value.clone();
+    }
+    let text = format!("{:08x}-{:x}", *START, NEXT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// The part of a path that may be logged.
+fn route(path: &str) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "/v1/events/batch",
+        "/v1/events",
+        "/v1/lists",
+        "/v1/contacts",
+        "/v1/webhooks",
+        "/v1/campaigns",
+        "/v1/email",
+        "/v1/keys",
+        "/v1/",
+    ];
+    KNOWN.into_iter().find(|known| path.starts_with(known)).unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_id_is_kept_only_where_it_is_fit() {
+        let mut headers = HeaderMap::new();
+        let ours = request_id(&headers);
+        assert_ne!(ours, request_id(&headers));
+        headers.insert(REQUEST_ID, HeaderValue::from_static("order-17"));
+        assert_eq!(request_id(&headers), "order-17");
+        let long = "x".repeat(65);
+        for bad in ["", "a b", "ann@shop.example", &long] {
+            headers.insert(REQUEST_ID, HeaderValue::from_str(bad).unwrap());
+            assert_ne!(request_id(&headers).as_bytes(), bad.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_route_is_never_the_path() {
+        assert_eq!(route("/v1/lists/ann@shop.example"), "/v1/lists");
+        assert_eq!(route("/v1/events/batch"), "/v1/events/batch");
+        assert_eq!(route("/ann"), "other");
+    }
+}

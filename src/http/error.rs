@@ -1,0 +1,225 @@
+//! Every way to be told no, and the only place where a status code for it is chosen.
+//!
+//! Shapes (the clients depend on them): an application error is `{"error":"<text>"}`, a
+//! validation error is `{"success":false,"error":{"name":"ZodError","message":"<issues>"}}`, a
+//! payload error of a webhook carries `details`. Nothing a client sends ends in a 500: that one
+//! is kept for a broken invariant of ours, and tells nothing.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::actors::{EngineError, Refusal};
+
+use super::answer;
+use super::validate::{Issue, Issues};
+
+/// Why a request got no 2xx.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No key, or none that is known.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// A good key that may not do this.
+    #[error("Forbidden: insufficient scope")]
+    Forbidden,
+    /// No such route.
+    #[error("Not Found")]
+    NoRoute,
+    /// The route does not know the method.
+    #[error("Method Not Allowed")]
+    NoMethod,
+    /// The body is not JSON.
+    #[error("Malformed JSON in request body")]
+    Malformed,
+    /// The body is JSON of another shape.
+    #[error("{}", .0.brief())]
+    Invalid(Issues),
+    /// A request that can never work, in a word.
+    #[error("{0}")]
+    Bad(Cow<'static, str>),
+    /// Something named in the request does not exist.
+    #[error("{0}")]
+    Unknown(String),
+    /// The body is over its limit.
+    #[error("request body is over {0} bytes")]
+    TooLarge(usize),
+    /// Too many items in one batch.
+    #[error("a batch holds at most {0} events")]
+    TooMany(usize),
+    /// The body did not come in time.
+    #[error("the request body did not arrive in time")]
+    Slow,
+    /// The body broke off, or its framing is wrong.
+    #[error("the request body could not be read")]
+    Broken,
+    /// This client has all its places taken.
+    #[error("too many requests at once from this address")]
+    Crowded,
+    /// No room for another batch.
+    #[error("the engine is overloaded; try again in a moment")]
+    NoRoom,
+    /// Step 1 of the webhook checks.
+    #[error("Unknown webhook source")]
+    UnknownSource,
+    /// Step 2.
+    #[error("Webhook signature not configured")]
+    Unsigned,
+    /// Step 3.
+    #[error("Invalid webhook signature")]
+    BadSignature,
+    /// Steps 4 and 5, with their details.
+    #[error("Invalid payload")]
+    Payload(Value),
+    /// A handler panicked, or a page could not be made.
+    #[error("Internal Server Error")]
+    Internal,
+    /// What the Engine said.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl ApiError {
+    /// One issue, as a validation error.
+    pub(super) fn issue(issue: Issue) -> Self {
+        Self::Invalid(Issues::of(issue))
+    }
+
+    /// The status and, where trying again helps, after how many seconds.
+    pub(super) fn status(&self) -> (StatusCode, Option<u8>) {
+        let status = match self {
+            Self::Unauthorized | Self::Unsigned | Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NoRoute | Self::Unknown(_) | Self::UnknownSource => StatusCode::NOT_FOUND,
+            Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed | Self::Invalid(_) | Self::Bad(_) | Self::Broken | Self::Payload(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TooLarge(_) | Self::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Crowded => return (StatusCode::TOO_MANY_REQUESTS, Some(1)),
+            Self::NoRoom => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            Self::Engine(EngineError::Refused(refusal)) => refused(refusal),
+            Self::Engine(cannot) => return (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after(cannot))),
+        };
+        (status, None)
+    }
+
+    /// True when the connection should not be used again.
+    fn closes(&self) -> bool {
+        matches!(self, Self::Slow | Self::Broken | Self::Engine(EngineError::Stopping | EngineError::Lost))
+    }
+
+    /// The body.
+    fn body(&self) -> Value {
+        match self {
+            Self::Invalid(issues) => {
+                json!({"success": false, "error": {"name": "ZodError", "message": issues.text()}})
+            }
+            Self::Payload(details) => json!({"error": self.to_string(), "details": details}),
+            _ => json!({"error": self.to_string()}),
+        }
+    }
+
+    /// Adds the headers that go with this error to an answer that tells it.
+    pub(super) fn dress(&self, mut response: Response) -> Response {
+        let (status, retry) = self.status();
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if let Some(seconds) = retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
+        }
+        if matches!(self, Self::Unauthorized) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.closes() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// The status of what can never be had.
+fn refused(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::UnknownList(_)
+        | Refusal::UnknownContact
+        | Refusal::UnknownCampaign(_)
+        | Refusal::UnknownKey(_)
+        | Refusal::NotOnList
+        | Refusal::BadLink => StatusCode::NOT_FOUND,
+        Refusal::UnknownTemplate(_)
+        | Refusal::NoEmail
+        | Refusal::NoIdentity
+        | Refusal::SendAtPast(_)
+        | Refusal::Suppressed
+        | Refusal::EmailTaken
+        | Refusal::NotAllowed(_) => StatusCode::BAD_REQUEST,
+        Refusal::WrongStatus { .. } => StatusCode::CONFLICT,
+    }
+}
+
+/// Whole seconds after which the same request may succeed.
+fn retry_after(error: &EngineError) -> u8 {
+    match error {
+        EngineError::DiskFull => 5,
+        EngineError::Stopping | EngineError::Lost => 2,
+        EngineError::Busy | EngineError::Timeout | EngineError::Refused(_) => 1,
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Engine(refusal.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.dress(answer::ok(&self.body()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overload_says_when_to_come_back() {
+        for (error, seconds) in [
+            (EngineError::Busy, "1"),
+            (EngineError::DiskFull, "5"),
+            (EngineError::Stopping, "2"),
+            (EngineError::Lost, "2"),
+            (EngineError::Timeout, "1"),
+        ] {
+            let response = ApiError::from(error).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
+        }
+        let stopping = ApiError::from(EngineError::Stopping).into_response();
+        assert_eq!(stopping.headers()[header::CONNECTION], "close");
+    }
+
+    #[test]
+    fn refusals_have_their_documented_status() {
+        for (refusal, status) in [
+            (Refusal::UnknownList("x".into()), 404),
+            (Refusal::UnknownCampaign("x".into()), 404),
+            (Refusal::UnknownContact, 404),
+            (Refusal::UnknownKey("x".into()), 404),
+            (Refusal::NotOnList, 404),
+            (Refusal::UnknownTemplate("x".into()), 400),
+            (Refusal::NoEmail, 400),
+            (Refusal::EmailTaken, 400),
+            (Refusal::Suppressed, 400),
+            (Refusal::NotAllowed("x".into()), 400),
+            (Refusal::WrongStatus { status: "sent".into(), verb: "canceled" }, 409),
+        ] {
+            assert_eq!(ApiError::from(refusal).status().0.as_u16(), status);
+        }
+    }
+}

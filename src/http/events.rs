@@ -1,0 +1,296 @@
+//! `POST /v1/events`: one event, its bag and its key.
+//!
+//! The way that matters is fast: the body is parsed once, straight into a struct. Only when that
+//! fails is it parsed again into a [`Value`] to say precisely what is wrong (or to find that
+//! nothing is: a field twice is legal JSON, the last one wins). Both ways end in
+//! [`RawEvent::check`], so they cannot disagree about meaning.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::Response;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+
+use crate::actors::verbs::{EventAnswer, EventInput, Who};
+use crate::domain::Sku;
+
+use super::auth::Ingest;
+use super::body::{self, BODY_BYTES_MAX};
+use super::error::ApiError;
+use super::validate::{BAG_IDS_MAX, Fields, Issue, Issues, kind};
+use super::{App, answer};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The event that is a restock signal.
+const RESTOCKED: &str = "product.restocked";
+/// Properties of a shorter body cannot be over their own limit.
+const PROPERTIES_CHECKED_FROM: usize = 8 << 10;
+
+/// `POST /v1/events`.
+pub(super) async fn create(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let header = header_key(&parts.headers)?;
+    let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| ApiError::Malformed)?;
+    let event = parse(text, header)?;
+    let given = app.engine.ingest(event).await?;
+    Ok(answer::accepted(&Stored::from(&given)))
+}
+
+/// The key in the header, which wins over the body's; an empty one is none.
+fn header_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY).filter(|value| !value.is_empty()) else { return Ok(None) };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(key) => Ok(Some(key.to_owned())),
+        Err(_) => {
+            Err(ApiError::issue(Issue::text(&[IDEMPOTENCY_KEY.as_str()], "an id", "must be valid UTF-8")))
+        }
+    }
+}
+
+/// The 202 of one event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stored<'a> {
+    stored: bool,
+    exits: [(); 0],
+    contact_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lists_error: Option<&'a str>,
+}
+
+impl<'a> From<&'a EventAnswer> for Stored<'a> {
+    fn from(given: &'a EventAnswer) -> Self {
+        Self {
+            stored: given.stored,
+            exits: [],
+            contact_key: given.contact_key.as_deref(),
+            lists_error: given.lists_error.as_deref(),
+        }
+    }
+}
+
+/// Parses and checks one event.
+pub(super) fn parse(text: &str, header_key: Option<String>) -> Result<EventInput, ApiError> {
+    // A derived struct would also take an array, field by field.
+    let fast =
+        if text.trim_start().starts_with('{') { serde_json::from_str::<RawEvent>(text).ok() } else { None };
+    let (event, issues) = match fast {
+        Some(event) => (event, Issues::default()),
+        None => RawEvent::slowly(text)?,
+    };
+    event.check(issues, header_key, text.len())
+}
+
+/// An event whose fields have the right types, and nothing more.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawEvent {
+    name: Option<String>,
+    email: Option<String>,
+    user_id: Option<String>,
+    anonymous_id: Option<String>,
+    event_properties: Option<Map<String, Value>>,
+    contact_properties: Option<Map<String, Value>>,
+    value: Option<f64>,
+    currency: Option<String>,
+    lists: Option<Bag>,
+    idempotency_key: Option<String>,
+    timestamp: Option<String>,
+}
+
+impl RawEvent {
+    /// Field by field, with an issue for each that has another type.
+    fn slowly(text: &str) -> Result<(Self, Issues), ApiError> {
+        let mut fields = Fields::parse(text.as_bytes())?;
+        let event = Self {
+            name: fields.text("name"),
+            email: fields.text("email"),
+            user_id: fields.text("userId"),
+            anonymous_id: fields.text("anonymousId"),
+            event_properties: fields.object("eventProperties"),
+            contact_properties: fields.object("contactProperties"),
+            value: fields.number("value"),
+            currency: fields.text("currency"),
+            lists: fields.bag("lists").map(|ids| Bag { ids, over: false }),
+            idempotency_key: fields.text("idempotencyKey"),
+            timestamp: fields.text("timestamp"),
+        };
+        Ok((event, fields.issues))
+    }
+
+    /// What the fields mean; `issues` holds what is known to be wrong already.
+    fn check(
+        self,
+        mut issues: Issues,
+        header_key: Option<String>,
+        bytes: usize,
+    ) -> Result<EventInput, ApiError> {
+        if self.name.is_some() || !issues.mentions("name") {
+            issues.name("name", self.name.as_deref());
+        }
+        let email = issues.email("email", self.email.as_deref());
+        let user_id = issues.key("userId", self.user_id);
+        let anonymous_id = issues.key("anonymousId", self.anonymous_id);
+        let key = match header_key {
+            Some(key) => issues.key(IDEMPOTENCY_KEY.as_str(), Some(key)),
+            None => issues.key("idempotencyKey", self.idempotency_key),
+        };
+        let timestamp = issues.instant("timestamp", self.timestamp.as_deref());
+        let lists = self.lists.unwrap_or_default();
+        issues.bag("lists", lists.ids.len() + usize::from(lists.over));
+        let name = self.name.unwrap_or_default();
+        let event_properties = self.event_properties.unwrap_or_default();
+        let contact_properties = self.contact_properties.unwrap_or_default();
+        product(&mut issues, &name, &event_properties);
+        issues.contact_keys("contactProperties", &contact_properties);
+        if bytes > PROPERTIES_CHECKED_FROM {
+            issues.properties("eventProperties", &event_properties);
+            issues.properties("contactProperties", &contact_properties);
+        }
+        issues.or(EventInput {
+            name,
+            who: Who { email, user_id, anonymous_id },
+            event_properties,
+            contact_properties,
+            lists: lists.ids,
+            key,
+            timestamp,
+        })
+    }
+}
+
+/// What the engine reads of an event's properties; the rest is the shop's own.
+fn product(issues: &mut Issues, event: &str, properties: &Map<String, Value>) {
+    for field in ["sku", "product_name"] {
+        if let Some(Value::String(text)) = properties.get(field) {
+            issues.label(&["eventProperties", field], text);
+        }
+    }
+    if event != RESTOCKED {
+        return;
+    }
+    match properties.get("sku") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(sku)) if Sku::parse(sku).is_some() => {}
+        Some(other) => {
+            let path = ["eventProperties", "sku"];
+            issues.add(Issue::value(&path, "a sku of 1 to 128 plain bytes", kind(other)));
+        }
+    }
+    match properties.get("quantity") {
+        None | Some(Value::Null) => {}
+        Some(Value::Number(number)) if whole(number).is_some() => {}
+        Some(other) => {
+            issues.add(Issue::value(&["eventProperties", "quantity"], "a whole number", kind(other)));
+        }
+    }
+}
+
+/// A number that is whole after all (3.0 is), within what a double counts exactly.
+pub(super) fn whole(number: &Number) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT).map(|n| n as i64))
+}
+
+/// The bag in the order sent; of an id twice the last counts, and what is over the limit is not kept.
+#[derive(Default)]
+struct Bag {
+    ids: Vec<(String, bool)>,
+    over: bool,
+}
+
+impl<'de> Deserialize<'de> for Bag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(BagVisitor)
+    }
+}
+
+struct BagVisitor;
+
+impl<'de> Visitor<'de> for BagVisitor {
+    type Value = Bag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of booleans")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Bag, A::Error> {
+        let mut bag = Bag::default();
+        while let Some((id, on)) = map.next_entry::<String, bool>()? {
+            let room = bag.ids.len() < BAG_IDS_MAX;
+            match bag.ids.iter_mut().find(|(known, _)| *known == id) {
+                Some(known) => known.1 = on,
+                None if room => bag.ids.push((id, on)),
+                None => bag.over = true,
+            }
+        }
+        Ok(bag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issue(text: &str) -> String {
+        parse(text, None).map_or_else(|error| error.to_string(), |_| "fine".to_owned())
+    }
+
+    #[test]
+    fn the_documented_event_is_read_whole() {
+        let event = parse(
+            r#"{"name":"product.waitlisted","email":" A@B.com","userId":"u1","anonymousId":null,
+            "eventProperties":{"sku":"chair-01"},"contactProperties":{"a":1},"value":12.5,"currency":"EUR",
+            "lists":{"z":true,"a":false},"idempotencyKey":"k","timestamp":"2026-01-01T00:00:00Z","more":[1e2]}"#,
+            None,
+        );
+        let event = event.unwrap();
+        assert_eq!(event.who.email.unwrap().as_str(), "a@b.com");
+        assert_eq!(event.lists, [("z".to_owned(), true), ("a".to_owned(), false)]);
+        assert_eq!(event.key.as_deref(), Some("k"));
+        assert_eq!(event.timestamp.unwrap().0, 1_767_225_600_000);
+    }
+
+    #[test]
+    fn a_field_twice_is_the_last_one_either_way() {
+        let event = parse(r#"{"name":"a","name":"b","lists":{"x":true,"x":false}}"#, None).unwrap();
+        assert_eq!((event.name.as_str(), &*event.lists), ("b", &[("x".to_owned(), false)][..]));
+        let event = parse(r#"{"name":"a","lists":{"x":true,"x":false}}"#, None).unwrap();
+        assert_eq!(event.lists, [("x".to_owned(), false)]);
+    }
+
+    #[test]
+    fn an_array_is_not_an_event() {
+        assert_eq!(issue(r#"["product.waitlisted"]"#), "Expected object, received array");
+        assert_eq!(issue(r#"{"name":7}"#), "name: Expected string, received number");
+        assert_eq!(issue("{}"), "name: Required");
+    }
+
+    #[test]
+    fn a_restock_event_says_whole_units_of_a_real_sku() {
+        let event =
+            |properties: &str| issue(&format!(r#"{{"name":"{RESTOCKED}","eventProperties":{properties}}}"#));
+        assert_eq!(event(r#"{"sku":"x","quantity":3.0}"#), "fine");
+        assert_eq!(event("{}"), "fine");
+        for bad in [
+            r#"{"sku":7}"#,
+            r#"{"sku":""}"#,
+            r#"{"quantity":1.5}"#,
+            r#"{"quantity":"3"}"#,
+            r#"{"quantity":1e300}"#,
+        ] {
+            assert_ne!(event(bad), "fine", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! API keys: listed, minted, revoked. A secret is shown once, in the answer that mints it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::actors::verbs::{KeyView, Scope};
+
+use super::auth::Admin;
+use super::body::{self, BODY_BYTES_MAX, Segment};
+use super::error::ApiError;
+use super::validate::{Fields, Issue};
+use super::{App, answer};
+
+/// No key id is longer; what is cannot be one.
+const ID_BYTES_MAX: usize = 256;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    name: &'a str,
+    scope: &'static str,
+    created_at: String,
+    revoked_at: Option<String>,
+}
+
+fn row<'a>(view: &'a KeyView, key: Option<&'a str>) -> Row<'a> {
+    Row {
+        id: &view.id,
+        key,
+        name: &view.name,
+        scope: match view.scope {
+            Scope::Ingest => "ingest",
+            Scope::Admin => "admin",
+        },
+        created_at: view.created.to_string(),
+        revoked_at: view.revoked.map(|at| at.to_string()),
+    }
+}
+
+/// `GET /v1/keys`.
+pub(super) async fn index(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Keys<'a> {
+        keys: Vec<Row<'a>>,
+    }
+    let keys = app.engine.keys().await?;
+    Ok(answer::ok(&Keys { keys: keys.iter().map(|view| row(view, None)).collect() }))
+}
+
+/// `POST /v1/keys`.
+pub(super) async fn mint(_: Admin, State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+    let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
+    let mut fields = Fields::parse(&body)?;
+    let (name, word) = (fields.text("name"), fields.text("scope"));
+    if !fields.issues.mentions("name") {
+        fields.issues.name("name", name.as_deref());
+    }
+    let scope = match word.as_deref() {
+        Some("ingest") => Scope::Ingest,
+        Some("admin") => Scope::Admin,
+        other => {
+            if !fields.issues.mentions("scope") {
+                let received = if other.is_some() { "string" } else { "undefined" };
+                fields.issues.add(Issue::value(&["scope"], "'ingest' or 'admin'", received));
+            }
+            Scope::Ingest
+        }
+    };
+    let name = fields.issues.or(name.unwrap_or_default())?;
+    let (view, key) = app.engine.mint_key(name, scope).await?;
+    Ok(answer::created(&row(&view, Some(&key))))
+}
+
+/// `DELETE /v1/keys/{id}`.
+pub(super) async fn revoke(_: Admin, State(app): State<Arc<App>>, id: Segment) -> Result<Response, ApiError> {
+    if id.0.len() > ID_BYTES_MAX {
+        return Err(ApiError::NoRoute);
+    }
+    let view = app.engine.revoke_key(&id.0).await?;
+    Ok(answer::ok(&row(&view, None)))
+}

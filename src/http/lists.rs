@@ -1,0 +1,213 @@
+//! Lists: what there is, who is on one, joining and leaving.
+//!
+//! A list's id stands in the path, percent-encoded; whether it is known is the Engine's to say.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::actors::Refusal;
+use crate::actors::verbs::{ListView, ListsQuery, Who};
+use crate::domain::text::key_fits;
+use crate::domain::{Email, ListId};
+
+use super::auth::{Admin, Ingest};
+use super::body::{self, BODY_BYTES_MAX, Query, Segment};
+use super::error::ApiError;
+use super::validate::{Fields, Issue};
+use super::{App, answer};
+
+/// Rows on a page, at most and by default.
+const PAGE_MAX: usize = 1000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    default_opt_in: bool,
+    kind: &'static str,
+    members: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscribed: Option<bool>,
+}
+
+impl<'a> From<&'a ListView> for Row<'a> {
+    fn from(list: &'a ListView) -> Self {
+        Self {
+            id: list.id.as_str(),
+            name: &list.name,
+            description: list.description.as_deref(),
+            default_opt_in: list.default_opt_in,
+            kind: "topic",
+            members: list.members,
+            subscribed: list.subscribed,
+        }
+    }
+}
+
+/// `GET /v1/lists`.
+pub(super) async fn index(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        lists: Vec<Row<'a>>,
+        cursor: Option<&'a str>,
+    }
+    let who = query.who()?;
+    let asked = ListsQuery {
+        limit: query.number("limit", PAGE_MAX, 1, PAGE_MAX)?,
+        cursor: query.get("cursor").map(Into::into),
+        who: (!who.is_nobody()).then_some(who),
+    };
+    let page = app.engine.lists(asked).await?;
+    let lists = page.lists.iter().map(Row::from).collect();
+    Ok(answer::ok(&Page { lists, cursor: page.cursor.as_deref() }))
+}
+
+/// `GET /v1/lists/{id}`.
+pub(super) async fn show(_: Ingest, State(app): State<Arc<App>>, id: Segment) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Detail<'a> {
+        #[serde(flatten)]
+        row: Row<'a>,
+        left: u64,
+        stock: Option<i64>,
+        product: Option<&'a str>,
+        running: Vec<String>,
+    }
+    let list = app.engine.list(list_id(&id)?).await?;
+    Ok(answer::ok(&Detail {
+        row: Row::from(&list.view),
+        left: list.left,
+        stock: list.stock,
+        product: list.product.as_deref(),
+        running: list.running.iter().map(ToString::to_string).collect(),
+    }))
+}
+
+/// `GET /v1/lists/{id}/members`.
+pub(super) async fn members(
+    _: Admin,
+    State(app): State<Arc<App>>,
+    id: Segment,
+    query: Query,
+) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Member<'a> {
+        id: String,
+        external_id: Option<&'a str>,
+        email: Option<&'a str>,
+        position: u64,
+        joined_at: String,
+    }
+    #[derive(Serialize)]
+    struct Page<'a> {
+        members: Vec<Member<'a>>,
+        cursor: Option<&'a str>,
+        total: u64,
+    }
+    let limit = query.number("limit", PAGE_MAX, 1, PAGE_MAX)?;
+    let cursor = query.get("cursor").map(|text| text.parse::<u32>()).transpose();
+    let cursor = cursor
+        .map_err(|_| ApiError::issue(Issue::value(&["cursor"], "a cursor of a page before", "string")))?;
+    let page = app.engine.members(list_id(&id)?, cursor, limit).await?;
+    let members = page.members.iter().map(|member| Member {
+        id: member.id.to_string(),
+        external_id: member.external_id.as_deref(),
+        email: member.email.as_ref().map(Email::as_str),
+        position: member.position,
+        joined_at: member.joined.to_string(),
+    });
+    Ok(answer::ok(&Page { members: members.collect(), cursor: page.cursor.as_deref(), total: page.total }))
+}
+
+/// `GET /v1/lists/{id}/position`.
+pub(super) async fn position(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    id: Segment,
+    query: Query,
+) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Place {
+        position: u64,
+        total: u64,
+        joined_at: String,
+    }
+    let id = list_id(&id)?;
+    let who = query.who()?;
+    if who.is_nobody() {
+        return Err(Refusal::NoIdentity.into());
+    }
+    let place = app.engine.position(id, who).await?;
+    let joined_at = place.joined.to_string();
+    Ok(answer::ok(&Place { position: place.position, total: place.total, joined_at }))
+}
+
+/// `POST /v1/lists/{id}/subscribe`.
+pub(super) async fn subscribe(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    id: Segment,
+    body: Body,
+) -> Result<Response, ApiError> {
+    set(&app, &id, body, true).await
+}
+
+/// `POST /v1/lists/{id}/unsubscribe`.
+pub(super) async fn unsubscribe(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    id: Segment,
+    body: Body,
+) -> Result<Response, ApiError> {
+    set(&app, &id, body, false).await
+}
+
+async fn set(app: &App, id: &Segment, body: Body, on: bool) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Set<'a> {
+        list: &'a str,
+        subscribed: bool,
+    }
+    let id = list_id(id)?;
+    let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
+    let mut fields = Fields::parse(&body)?;
+    let (email, user_id) = (fields.text("email"), fields.text("userId"));
+    fields.issues.or(())?;
+    let given = app.engine.set_membership(id, person(email.as_deref(), user_id)?, on).await?;
+    Ok(answer::ok(&Set { list: given.list.as_str(), subscribed: given.subscribed }))
+}
+
+/// A person named by a form's fields; these two routes say in plain words what is wrong.
+fn person(email: Option<&str>, user_id: Option<String>) -> Result<Who, ApiError> {
+    let user_id = user_id.filter(|id| !id.is_empty());
+    if user_id.as_ref().is_some_and(|id| !key_fits(id)) {
+        return Err(ApiError::Bad("userId must hold at most 255 bytes and no control characters".into()));
+    }
+    let email = match email.filter(|email| !email.trim().is_empty()) {
+        None => None,
+        Some(text) => Some(Email::parse(text).ok_or(ApiError::Bad("email is not a valid address".into()))?),
+    };
+    let who = Who { email, user_id, anonymous_id: None };
+    if who.is_nobody() { Err(Refusal::NoIdentity.into()) } else { Ok(who) }
+}
+
+/// An id that could be a list's.
+fn list_id(id: &Segment) -> Result<&str, ApiError> {
+    match ListId::parse(&id.0) {
+        Some(_) => Ok(&id.0),
+        None => Err(ApiError::Bad("invalid list id".into())),
+    }
+}

@@ -1,0 +1,103 @@
+//! The door: HTTP in, the Engine's verbs out.
+//!
+//! One file per noun of the wire (events, lists, contacts, webhooks, campaigns, links, keys,
+//! operations); around them what every request passes:
+//!
+//! ```text
+//! server      accepts, bounds connections        connection  times one connection
+//! envelope    request id, span, panics, headers  auth        key and scope, before the body
+//! body        reads it, bounded in size and time validate    typed fields, or issues
+//! error       every no, with its status          answer      every yes
+//! ```
+//!
+//! Invariants: only the Engine is asked, nothing is kept between requests; a 2xx is written only
+//! after the Engine acknowledged; nothing a client sends ends in a 500; no address, query string
+//! or key is logged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+
+use crate::actors::Engine;
+use crate::render::Templates;
+
+mod answer;
+mod auth;
+mod batch;
+mod body;
+mod campaigns;
+mod connection;
+mod contacts;
+mod envelope;
+mod error;
+mod events;
+mod form;
+mod gate;
+mod keys;
+mod links;
+mod lists;
+mod operations;
+mod pages;
+mod proxies;
+mod server;
+mod settings;
+mod signature;
+mod timestamp;
+mod validate;
+mod webhooks;
+
+pub use proxies::{IpNet, IpNetError};
+pub use server::Server;
+pub use settings::{HttpSettings, Scheme, Secret, Source, SourceFields};
+pub use signature::sign;
+
+use error::ApiError;
+
+/// What the handlers share.
+struct App {
+    engine: Engine,
+    templates: Arc<Templates>,
+    sources: HashMap<String, webhooks::Receiver>,
+    batches: gate::Room,
+    places: Arc<gate::Places>,
+    trusted: Vec<IpNet>,
+    body_timeout: Duration,
+}
+
+/// Every route there is.
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/events", post(events::create))
+        .route("/v1/events/batch", post(batch::create))
+        .route("/v1/lists", get(lists::index))
+        .route("/v1/lists/{id}", get(lists::show))
+        .route("/v1/lists/{id}/members", get(lists::members))
+        .route("/v1/lists/{id}/position", get(lists::position))
+        .route("/v1/lists/{id}/subscribe", post(lists::subscribe))
+        .route("/v1/lists/{id}/unsubscribe", post(lists::unsubscribe))
+        .route("/v1/contacts", put(contacts::put).delete(contacts::erase))
+        .route("/v1/contacts/find", get(contacts::find))
+        .route("/v1/contacts/export", get(contacts::export))
+        .route("/v1/webhooks/{source}", post(webhooks::receive))
+        .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
+        .route("/v1/campaigns/{id}", get(campaigns::show))
+        .route("/v1/campaigns/{id}/cancel", post(campaigns::cancel))
+        .route("/v1/campaigns/{id}/pause", post(campaigns::pause))
+        .route("/v1/campaigns/{id}/resume", post(campaigns::resume))
+        .route("/v1/campaigns/{id}/retry-failed", post(campaigns::retry_failed))
+        .route("/v1/campaigns/{id}/in-doubt/resend", post(campaigns::resend_doubt))
+        .route("/v1/campaigns/{id}/in-doubt/drop", post(campaigns::drop_doubt))
+        .route("/v1/email/unsubscribe", get(links::ask).post(links::unsubscribe))
+        .route("/v1/email/preferences", get(links::preferences).post(links::set_preferences))
+        .route("/v1/keys", get(keys::index).post(keys::mint))
+        .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/admin/snapshot", post(operations::snapshot))
+        .route("/v1/health", get(operations::health))
+        .route("/v1/ready", get(operations::ready))
+        .fallback(async || ApiError::NoRoute)
+        .method_not_allowed_fallback(async || ApiError::NoMethod)
+        .with_state(app)
+}

@@ -1,0 +1,59 @@
+//! Answers that people see: small HTML pages under strict headers.
+//!
+//! No script, no cookie, no redirect, no referrer (the token stands in the URL), nothing kept by
+//! caches or search engines.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::actors::{EngineError, Refusal};
+use crate::render::Templates;
+
+use super::error::ApiError;
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+    (HeaderName::from_static("x-robots-tag"), "noindex"),
+];
+
+/// A page of ours with status 200.
+pub(super) fn page(templates: &Templates, name: &str, context: &Value) -> Result<Response, ApiError> {
+    templates.page(name, context).map(html).map_err(|error| {
+        tracing::error!(page = name, error = %error, "a page does not render");
+        ApiError::Internal
+    })
+}
+
+/// The page of a deed that is done: where it does not render, a plain sentence says so.
+pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence: &str) -> Response {
+    page(templates, name, context).unwrap_or_else(|_| html(format!("<!doctype html><p>{sentence}</p>")))
+}
+
+/// The page of an error, in words for somebody who only followed a link.
+pub(super) fn trouble(templates: &Templates, error: &ApiError) -> Response {
+    let (title, text) = match error {
+        ApiError::Engine(EngineError::Refused(Refusal::BadLink)) => {
+            ("This link is not valid", "It may be incomplete. Please use the link in your mail once more.")
+        }
+        ApiError::Engine(EngineError::Refused(_)) | ApiError::TooLarge(_) | ApiError::Broken => {
+            ("This did not work", "Please use the link in your mail once more.")
+        }
+        _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
+    };
+    let context = json!({"title": title, "text": text});
+    error.dress(done(templates, "message", &context, text))
+}
+
+fn html(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,176 @@
+//! The listener: accepts, bounds, hands over, and stops without dropping what is open.
+//!
+//! A connection over the limits is told so at once and closed; it is never left waiting in
+//! silence. When accepting fails (no descriptors left) the loop backs off, at most a second, and
+//! goes on. On a stop the listener closes first, so that a balancer sees it; then open requests
+//! finish, for as long as the settings say.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::actors::Engine;
+use crate::render::Templates;
+
+use super::connection::{self, Phase, Times};
+use super::gate::{Place, Places, Room};
+use super::settings::HttpSettings;
+use super::{App, router, webhooks};
+
+/// The first pause after accepting failed; doubled up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What a connection over the limit hears.
+const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 64\r\n\r\n\
+    {\"error\":\"the engine is overloaded; try again in a moment     \"}\n";
+/// What a client over its share hears.
+const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 57\r\n\r\n\
+    {\"error\":\"too many connections at once from this address\"}";
+
+/// A bound listener with everything behind it.
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    app: Arc<App>,
+    router: Router,
+    times: Times,
+    connections: Arc<Semaphore>,
+    connections_max: u32,
+    stop_timeout: Duration,
+}
+
+impl Server {
+    /// Checks the settings and takes the address.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had, or a source's header is no header name, or two sources
+    /// share an id.
+    pub async fn bind(settings: HttpSettings, engine: Engine, templates: Arc<Templates>) -> io::Result<Self> {
+        let sources = webhooks::receivers(settings.sources)?;
+        let listener = TcpListener::bind(settings.listen).await?;
+        let app = Arc::new(App {
+            engine,
+            templates,
+            sources,
+            batches: Room::new(settings.batch_bytes_max),
+            places: Places::new(settings.connections_per_ip),
+            trusted: settings.trusted_proxies,
+            body_timeout: settings.body_timeout,
+        });
+        let connections_max = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
+        let connections_max = connections_max.clamp(1, 1 << 20);
+        Ok(Self {
+            addr: listener.local_addr()?,
+            listener,
+            router: router(Arc::clone(&app)),
+            app,
+            times: Times {
+                header: settings.header_timeout,
+                idle: settings.idle_timeout,
+                age: settings.connection_max_age,
+            },
+            connections: Arc::new(Semaphore::new(connections_max as usize)),
+            connections_max,
+            stop_timeout: settings.stop_timeout,
+        })
+    }
+
+    /// The address that was taken (the port, where the settings said 0).
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `stop` says true or its sender is gone, then finishes what is open.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let (phase, phases) = watch::channel(Phase::Open);
+        let mut pause = PAUSE_MIN;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    pause = PAUSE_MIN;
+                    self.admit(stream, peer.ip().to_canonical(), &phases);
+                }
+                Err(error) if is_the_clients(&error) => {}
+                Err(error) => {
+                    tracing::warn!(error = %error.kind(), "cannot accept connections");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+            }
+        }
+        let Self { listener, connections, connections_max, stop_timeout, .. } = self;
+        drop(listener);
+        let _ = phase.send(Phase::Draining);
+        let finished = connections.acquire_many(connections_max);
+        if tokio::time::timeout(stop_timeout, finished).await.is_err() {
+            tracing::warn!("requests were still open when the time to finish them ran out");
+        }
+        let _ = phase.send(Phase::Closed);
+    }
+
+    /// Serves a connection in a task of its own, or sends it away.
+    fn admit(&self, stream: TcpStream, peer: IpAddr, phases: &watch::Receiver<Phase>) {
+        let places = match self.places(peer) {
+            Ok(places) => places,
+            Err(answer) => {
+                let _ = stream.try_write(answer);
+                return;
+            }
+        };
+        if stream.set_nodelay(true).is_err() {
+            return; // the client is gone already
+        }
+        let (app, router) = (Arc::clone(&self.app), self.router.clone());
+        let (times, phase) = (self.times, phases.clone());
+        tokio::spawn(async move {
+            connection::serve(stream, peer, app, router, times, phase).await;
+            drop(places);
+        });
+    }
+
+    /// A place among all connections, and one among the client's own.
+    fn places(&self, peer: IpAddr) -> Result<(OwnedSemaphorePermit, Option<Place>), &'static [u8]> {
+        let all = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| OVERLOADED)?;
+        if peer.is_loopback() || self.app.trusted.iter().any(|net| net.contains(peer)) {
+            return Ok((all, None));
+        }
+        let own = self.app.places.take(peer).ok_or(CROWDED)?;
+        Ok((all, Some(own)))
+    }
+}
+
+/// True for a connection that was gone before it was accepted: nothing to wait for.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canned_answers_are_as_long_as_they_say() {
+        for canned in [OVERLOADED, CROWDED] {
+            let text = std::str::from_utf8(canned).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+            serde_json::from_str::<serde_json::Value>(body).unwrap();
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The log lines: to standard error, level by `RESTOCKD_LOG`, never an address or a secret.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts writing log lines; a second call changes nothing.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("RESTOCKD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sled=warn"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // An error means that somebody (a test) has set one already.
+    let _ = lines.with_target(false).try_init();
+}
