@@ -3,6 +3,7 @@
 //! Nothing in here is anybody's state. The references are set once, after all actors are spawned
 //! and before the first message.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ractor::ActorRef;
@@ -108,17 +109,25 @@ pub struct Refs {
 
 /// Ends the process: the log failed, or an actor died.
 #[derive(Debug, Clone)]
-pub struct Fatal(watch::Sender<Option<String>>);
+pub struct Fatal(watch::Sender<Option<String>>, Arc<AtomicBool>);
 
 impl Fatal {
     /// Nothing has failed yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(None))
+        Self(watch::Sender::new(None), Arc::default())
+    }
+
+    /// From here on the actors end because they are told to.
+    pub fn expect_the_end(&self) {
+        self.1.store(true, Ordering::Release);
     }
 
     /// The first reason stays.
     pub fn end(&self, why: &str) {
+        if self.1.load(Ordering::Acquire) {
+            return;
+        }
         self.0.send_if_modified(|slot| {
             let first = slot.is_none();
             if first {

@@ -221,6 +221,7 @@ impl Engine {
 
     /// Ends all actors at once, as a crash would, but for the log's own thread.
     pub fn kill(&self) {
+        self.0.context.fatal.expect_the_end();
         self.0.ticker.lock().take();
         if let Some(refs) = self.0.context.refs.get() {
             refs.supervisor.kill();

@@ -31,13 +31,13 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} holds no restockd data (no secrets file)", data.display()))?;
     let secrets = Secrets::parse(&text).context("the secrets file is damaged; put it back from the backup")?;
     let generations = Generations::look(data.join("snapshots"), secrets.engine, Backend::Sled);
-    let durable = show_generations(&generations);
+    let (from, durable) = show_generations(&generations);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let options = wal::Options::new(data.join("wal"), secrets.engine);
     if args.repair {
         repair(data, &disk, &options, durable)?;
     }
-    let report = wal::inspect(&disk, &options, 1, durable)?;
+    let report = wal::inspect(&disk, &options, from, durable)?;
     println!(
         "log        {} records in {} segments, numbers {} to {}",
         report.records,
@@ -71,22 +71,24 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints the generations; answers the highest record number they know to be durable.
-fn show_generations(generations: &Generations) -> u64 {
+/// Prints the generations; answers where the log must begin (with the newest sound one) and the
+/// highest record number known to be durable.
+fn show_generations(generations: &Generations) -> (u64, u64) {
     if let Some(problem) = generations.current_problem() {
         println!("CURRENT    {problem}");
     }
-    let mut durable = 0;
+    let (mut from, mut durable) = (1, 0);
     for info in generations.list() {
         let state = info.damage.as_deref().unwrap_or("sound");
         println!("snapshot   {} ({:?}, {} bytes): {state}", info.number, info.role, info.bytes);
         if let Some(meta) = info.meta.filter(|_| info.damage.is_none()) {
             durable = durable.max(meta.durable);
+            from = from.max(meta.replay_from);
             let counts: Vec<String> = meta.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
             println!("           {}; replay from record {}", counts.join(", "), meta.replay_from);
         }
     }
-    durable
+    (from, durable)
 }
 
 /// Cuts what the engine refuses to cut, and says what was lost.

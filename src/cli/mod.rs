@@ -62,6 +62,8 @@ pub struct ServeArgs {
 /// # Errors
 /// Whatever went wrong, as a sentence for a person.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Whatever any library writes below the data directory is for its owner only.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match cli.verb {
         Verb::Serve(args) => serve::serve(&args),
         Verb::Demo(args) => demo::demo(&args),

@@ -67,8 +67,8 @@ pub(super) async fn set_preferences(State(app): State<Arc<App>>, query: Query, r
         let token = token(&query)?;
         let form = form(&app, request).await?;
         let unsubscribe_all = match form.get("all") {
-            Some("on") => Some(true),
-            Some("off") => Some(false),
+            Some("stop") => Some(true),
+            Some("start") => Some(false),
             _ => None,
         };
         let wanted = PreferencesInput { shown: form.all("shown"), kept: form.all("list"), unsubscribe_all };

@@ -35,7 +35,7 @@ pub trait Disk: Send + Sync + 'static {
 }
 
 /// An open file.
-#[expect(clippy::len_without_is_empty, reason = "a file is not a collection")]
+#[allow(clippy::len_without_is_empty, reason = "a file is not a collection")]
 pub trait DiskFile: Send {
     /// Writes all the bytes at an offset.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;

@@ -16,13 +16,13 @@
 //! Invariants:
 //!
 //! 1. A ticket hears `Ok` only after the sync that covers its record. A dropped or failed ticket is no promise.
-//! 2. Numbers start at 1 and have no gaps. The one exception is a gap that [`repair`] wrote into a header, so that
+//! 2. Numbers start at 1 and have no gaps. The one exception is a gap that [`repair()`] wrote into a header, so that
 //!    the number of a lost record is never given to another.
 //! 3. Frame k is synced before frame k + 1 is written, so a crash can tear at most one frame, and every frame
 //!    proves all frames before it durable.
 //! 4. The first failed write or sync in a segment in use ends the log ([`Log::poisoned`]). Nothing is retried: after
 //!    a failed sync the kernel calls the lost pages clean.
-//! 5. Recovery gives back every acknowledged record, or refuses and says where the damage is. Only [`repair`], which
+//! 5. Recovery gives back every acknowledged record, or refuses and says where the damage is. Only [`repair()`], which
 //!    a human calls, cuts more than a torn tail.
 //! 6. A segment is never used twice.
 //!

@@ -134,7 +134,7 @@ pub(super) fn scan(
             return Ok(scan);
         }
     }
-    if false && scan.known > scan.chain.last {
+    if scan.known > scan.chain.last {
         let (file, offset) =
             scan.segments.last().map_or((options.dir.clone(), 0), |last| (last.path.clone(), last.end));
         let expected = scan.chain.last + 1;

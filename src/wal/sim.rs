@@ -27,7 +27,7 @@ const EIO: i32 = 5;
 
 /// A kind of call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "named after the calls")]
+#[allow(missing_docs, reason = "named after the calls")]
 pub enum Op {
     Create,
     Write,
@@ -55,7 +55,7 @@ impl Fault {
 
 /// How often each call was made, failed ones too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named after the calls")]
+#[allow(missing_docs, reason = "named after the calls")]
 pub struct Counts {
     pub creates: u64,
     pub writes: u64,
