@@ -279,7 +279,11 @@ impl CampaignState {
         if sent && context.settings.leave_after_send {
             self.leave_list(context, id, person);
         }
-        if self.campaigns.get(id).is_some_and(|campaign| campaign.is_done() || campaign.ledger.next_due().is_some()) {
+        if self
+            .campaigns
+            .get(id)
+            .is_some_and(|campaign| campaign.is_done() || campaign.ledger.next_due().is_some())
+        {
             self.feed(context, id);
         }
     }

@@ -235,7 +235,15 @@ impl DirectoryState {
     }
 
     /// A page of everybody with an address, handed to the list, which knows who said no.
-    fn page(&self, context: &Context, campaign: CampaignId, list: ListId, after: u32, upto: u32, most: usize) {
+    fn page(
+        &self,
+        context: &Context,
+        campaign: CampaignId,
+        list: ListId,
+        after: u32,
+        upto: u32,
+        most: usize,
+    ) {
         let (mut people, mut to) = (Vec::new(), after);
         while to < upto && people.len() < most && to - after < PAGE_LOOKS {
             to += 1;
@@ -266,9 +274,7 @@ fn skip_of(away: Away) -> Skip {
 fn in_words(trouble: &Trouble) -> String {
     match trouble {
         Trouble::NoEmail => "no email address is known for this person".to_owned(),
-        Trouble::Suppressed => {
-            "this address takes no mail (unsubscribed, bounced or complained)".to_owned()
-        }
+        Trouble::Suppressed => "this address takes no mail (unsubscribed, bounced or complained)".to_owned(),
         Trouble::EmailTaken => "this email address belongs to another user".to_owned(),
         Trouble::UnknownLists(lists) => {
             let mut shown: Vec<String> =

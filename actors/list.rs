@@ -177,7 +177,8 @@ impl ListState {
         let campaigns: Vec<CampaignId> = self.list.concerned(person, default_opt_in).collect();
         if !campaigns.is_empty() {
             let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
-            let note = CampaignMessage::Note { campaigns: Some(campaigns), person, reason, part: part.split() };
+            let note =
+                CampaignMessage::Note { campaigns: Some(campaigns), person, reason, part: part.split() };
             context.cast(&context.refs().campaign, note);
         }
     }

@@ -87,7 +87,8 @@ pub fn recover(
     campaigns: Campaigns,
     now: Option<Millis>,
 ) -> Result<Recovered, RecoveryError> {
-    let mut states = Replay { directory, campaigns, lists: HashMap::new(), awake: HashMap::new(), newest: Millis(0) };
+    let mut states =
+        Replay { directory, campaigns, lists: HashMap::new(), awake: HashMap::new(), newest: Millis(0) };
     let mut packed = HashMap::new();
     let outcome = {
         let mut reader = PageReader::new(&mut states.directory, &mut states.campaigns, &mut packed);
@@ -130,7 +131,8 @@ struct Replay {
 impl Replay {
     /// Applies one record where its author's counter is newer.
     fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String> {
-        let entry = record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())?;
+        let entry =
+            record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())?;
         match entry {
             Entry::Directory(stamp, event) => {
                 self.newest = self.newest.max(stamp.at);
@@ -200,7 +202,9 @@ impl Replay {
                 };
                 let list = self.wake(id)?;
                 done &= match (task, open.person) {
-                    (Task::Change { .. }, Some(person)) if open.how == How::Erasure => list.row(person).is_none(),
+                    (Task::Change { .. }, Some(person)) if open.how == How::Erasure => {
+                        list.row(person).is_none()
+                    }
                     (Task::Change { join, .. }, Some(person)) => list.passed(event, person, *join),
                     (Task::Move { from, .. }, _) => list.row(*from).is_none(),
                     (Task::Restock(fact), _) => {
@@ -233,7 +237,12 @@ fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<C
         let heard = held.is_some_and(|held| held.upto >= invite.upto && !held.status.is_closed());
         let by_hand = invite.day.is_none() && held.is_none_or(|held| !held.status.is_closed());
         if !heard && !by_hand {
-            claims.push(Claim { list: id.clone(), product: list.product().map(str::to_owned), invite, added });
+            claims.push(Claim {
+                list: id.clone(),
+                product: list.product().map(str::to_owned),
+                invite,
+                added,
+            });
         }
     }
 }

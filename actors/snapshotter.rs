@@ -75,7 +75,8 @@ impl SnapshotterState {
         self.last_ms = context.clock.now().0;
         self.last_bytes = context.log.stats().bytes;
         self.last_lsn = context.log.next_lsn();
-        let (context, generations, myself) = (Arc::clone(context), Arc::clone(&self.generations), myself.clone());
+        let (context, generations, myself) =
+            (Arc::clone(context), Arc::clone(&self.generations), myself.clone());
         tokio::spawn(async move {
             let result = round(&context, generations).await.map_err(|error| error.to_string());
             // Gone only when the engine is.
@@ -225,7 +226,9 @@ impl Actor for Snapshotter {
                         duration_ms = done.took_ms,
                         "checkpoint round done"
                     ),
-                    Err(why) => tracing::error!(reason = why, "checkpoint round failed; the log keeps everything"),
+                    Err(why) => {
+                        tracing::error!(reason = why, "checkpoint round failed; the log keeps everything")
+                    }
                 }
                 for reply in state.running.drain(..) {
                     let _ = reply.send(result.clone());

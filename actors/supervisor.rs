@@ -95,9 +95,9 @@ impl Supervisor {
                 stash.push_back(message);
                 return Ok(());
             }
-            Some(Slot::Resting(packed)) => packed.unpack().map_err(|error| {
-                format!("the list {:?} at rest does not unpack: {error}", list.as_str())
-            })?,
+            Some(Slot::Resting(packed)) => packed
+                .unpack()
+                .map_err(|error| format!("the list {:?} at rest does not unpack: {error}", list.as_str()))?,
             None => {
                 state.names.insert(list.clone());
                 List::default()

@@ -46,7 +46,9 @@ pub enum BootError {
     #[error("another restockd is running on {0}; stop it first, or choose another --data")]
     Locked(PathBuf),
     /// The secrets file is not whole.
-    #[error("{0} is not a secrets file; put the right one back from the backup, links and hashes depend on it")]
+    #[error(
+        "{0} is not a secrets file; put the right one back from the backup, links and hashes depend on it"
+    )]
     Secrets(PathBuf),
     /// The templates.
     #[error(transparent)]

@@ -33,7 +33,10 @@ impl CampaignState {
 
     /// The rule's key is held by a campaign of another list: the rule opens its own beside it.
     fn beside(&mut self, context: &Context, header: Header, part: Option<Part>, at: Millis) {
-        tracing::warn!(campaign.key = header.key, "the rule's key is taken by another list; it opens its own");
+        tracing::warn!(
+            campaign.key = header.key,
+            "the rule's key is taken by another list; it opens its own"
+        );
         to_list(context, header.list.clone(), ListMessage::Close(header.id));
         let key = format!("{}#{}", header.key.unwrap_or_default(), header.list);
         let id = context.secrets.campaign(&key);
@@ -67,7 +70,14 @@ impl CampaignState {
     }
 
     /// A verb on a campaign.
-    pub(super) fn verb(&mut self, context: &Context, id: CampaignId, verb: Verb, slot: &VerbSlot, part: Part) {
+    pub(super) fn verb(
+        &mut self,
+        context: &Context,
+        id: CampaignId,
+        verb: Verb,
+        slot: &VerbSlot,
+        part: Part,
+    ) {
         let at = context.clock.now();
         match self.campaigns.decide_verb(id, verb) {
             Err(refusal) => {
@@ -87,10 +97,10 @@ impl CampaignState {
                 }
                 if matches!(verb, Verb::RetryFailed | Verb::ResendDoubt) {
                     // Nobody new is invited by this.
-                    let runner = self.runners.entry(id).or_insert_with(|| Runner {
-                        all_invited: true,
-                        ..Runner::fresh()
-                    });
+                    let runner = self
+                        .runners
+                        .entry(id)
+                        .or_insert_with(|| Runner { all_invited: true, ..Runner::fresh() });
                     runner.inviting = false;
                 }
                 if matches!(verb, Verb::Resume)

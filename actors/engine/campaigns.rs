@@ -83,8 +83,9 @@ impl Engine {
     /// When the engine cannot now.
     pub async fn campaigns(&self, query: CampaignsQuery) -> Answer<(Vec<CampaignView>, bool)> {
         self.ask_campaigns(move |campaigns| {
-            let wanted =
-                |c: &&Campaign| query.status.is_empty() || query.status.iter().any(|s| s == c.status.as_str());
+            let wanted = |c: &&Campaign| {
+                query.status.is_empty() || query.status.iter().any(|s| s == c.status.as_str())
+            };
             let mut found = campaigns.newest().filter(wanted).skip(query.offset);
             let page = found.by_ref().take(query.limit.clamp(1, 200)).map(view).collect();
             (page, found.next().is_some())

@@ -53,7 +53,8 @@ impl Engine {
         let own: Vec<ListId> =
             self.ask_directory(move |d| d.lists_of(person).take(ROWS_MAX).cloned().collect()).await?;
         let declared = self.0.context.catalog.iter().filter(|(_, declared)| declared.default_opt_in);
-        let declared: Vec<ListId> = declared.map(|(id, _)| id.clone()).filter(|id| !own.contains(id)).collect();
+        let declared: Vec<ListId> =
+            declared.map(|(id, _)| id.clone()).filter(|id| !own.contains(id)).collect();
         let mut rows = Vec::new();
         for list in own.into_iter().chain(declared) {
             let subscribed = self.subscribed(&list, person).await?;
@@ -76,9 +77,10 @@ impl Engine {
         let before = self.preferences(token).await?;
         let shown = |id: &str| form.shown.iter().any(|shown| shown == id);
         let kept = |id: &str| form.kept.iter().any(|kept| kept == id);
-        let changes = before.rows.iter().filter(|(id, _, subscribed)| {
-            shown(id.as_str()) && kept(id.as_str()) != *subscribed
-        });
+        let changes = before
+            .rows
+            .iter()
+            .filter(|(id, _, subscribed)| shown(id.as_str()) && kept(id.as_str()) != *subscribed);
         let bag: Vec<(String, bool)> =
             changes.map(|(id, _, subscribed)| (id.as_str().to_owned(), !*subscribed)).collect();
         if !bag.is_empty() {

@@ -85,7 +85,8 @@ impl Engine {
                 (rows, ahead as u64, u64::from(list.joined()))
             })
             .await?;
-        let cursor = (rows.len() > limit).then(|| rows.get(limit - 1).map(|row| row.ordinal.to_string())).flatten();
+        let cursor =
+            (rows.len() > limit).then(|| rows.get(limit - 1).map(|row| row.ordinal.to_string())).flatten();
         let members = self
             .ask_directory(move |directory| {
                 let rows = (1u64..).zip(rows.into_iter().take(limit));
@@ -182,4 +183,3 @@ impl Engine {
         }
     }
 }
-

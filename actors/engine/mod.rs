@@ -108,13 +108,10 @@ impl Engine {
     /// When the engine cannot now; the same delivery again converges.
     pub async fn restock(&self, input: RestockInput) -> Answer<RestockAnswer> {
         let permit = self.admit().await?;
-        let key = self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
-        let fact = RestockFact {
-            list: input.sku.list(),
-            key,
-            product: input.product,
-            quantity: input.quantity,
-        };
+        let key =
+            self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
+        let fact =
+            RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
         let slot = RestockSlot::default();
         let (part, done) = waiting(permit);
         let message = ListMessage::Restock { fact: fact.clone(), answer: Arc::clone(&slot), part };
@@ -134,7 +131,9 @@ impl Engine {
         self.0.context.cast(&refs.snapshotter, SnapshotterMessage::Round(Some(reply)));
         match answer.await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(why)) => Err(EngineError::Refused(Refusal::NotAllowed(format!("the round failed: {why}")))),
+            Ok(Err(why)) => {
+                Err(EngineError::Refused(Refusal::NotAllowed(format!("the round failed: {why}"))))
+            }
             Err(_) => Err(EngineError::Lost),
         }
     }
@@ -207,7 +206,9 @@ impl Engine {
         context.cast(&context.refs().campaign, CampaignMessage::Stop(reply));
         let wait = Duration::from_millis(context.settings.stop_wait_ms);
         if tokio::time::timeout(wait, quiet).await.is_err() {
-            tracing::warn!("mail servers did not answer in time; their letters are held in doubt at the next start");
+            tracing::warn!(
+                "mail servers did not answer in time; their letters are held in doubt at the next start"
+            );
         }
         if !context.log.poisoned()
             && let Err(error) = self.snapshot().await
@@ -352,7 +353,8 @@ impl Engine {
         let sku = properties.get("sku").and_then(serde_json::Value::as_str).and_then(Sku::parse);
         let product = properties.get("product_name").and_then(serde_json::Value::as_str);
         let product = product.filter(|name| text::name_fits(name)).map(str::to_owned);
-        let quantity = properties.get("quantity").and_then(serde_json::Value::as_f64).map(|q| q.ceil() as i64);
+        let quantity =
+            properties.get("quantity").and_then(serde_json::Value::as_f64).map(|q| q.ceil() as i64);
         let secrets = &self.0.context.secrets;
         let restock = (event.name == "product.restocked").then(|| sku.clone()).flatten().map(|sku| {
             let key = event.key.as_deref();

@@ -29,7 +29,8 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let data = &args.data;
     let text = std::fs::read_to_string(data.join("secrets"))
         .with_context(|| format!("{} holds no restockd data (no secrets file)", data.display()))?;
-    let secrets = Secrets::parse(&text).context("the secrets file is damaged; put it back from the backup")?;
+    let secrets =
+        Secrets::parse(&text).context("the secrets file is damaged; put it back from the backup")?;
     let generations = Generations::look(data.join("snapshots"), secrets.engine, Backend::Sled);
     let (from, durable) = show_generations(&generations);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -84,7 +85,8 @@ fn show_generations(generations: &Generations) -> (u64, u64) {
         if let Some(meta) = info.meta.filter(|_| info.damage.is_none()) {
             durable = durable.max(meta.durable);
             from = from.max(meta.replay_from);
-            let counts: Vec<String> = meta.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let counts: Vec<String> =
+                meta.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
             println!("           {}; replay from record {}", counts.join(", "), meta.replay_from);
         }
     }
@@ -119,6 +121,9 @@ fn repair(data: &Path, disk: &Arc<dyn Disk>, options: &wal::Options, durable: u6
 fn show_copies(data: &Path) {
     let entries = std::fs::read_dir(data.join("wal")).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().contains(".broken-")) {
-        println!("copy       {} (may hold addresses; delete it when it is no longer needed)", entry.path().display());
+        println!(
+            "copy       {} (may hold addresses; delete it when it is no longer needed)",
+            entry.path().display()
+        );
     }
 }

@@ -47,9 +47,10 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let unreachable = || format!("no engine answers at {}", args.url);
     let answer = match &args.verb {
         KeysVerb::List => agent.get(&url).header("authorization", &bearer).call(),
-        KeysVerb::Mint { name, scope } => {
-            agent.post(&url).header("authorization", &bearer).send_json(json!({ "name": name, "scope": scope }))
-        }
+        KeysVerb::Mint { name, scope } => agent
+            .post(&url)
+            .header("authorization", &bearer)
+            .send_json(json!({ "name": name, "scope": scope })),
         KeysVerb::Revoke { id } => {
             agent.delete(format!("{url}/{id}")).header("authorization", &bearer).call()
         }

@@ -66,10 +66,7 @@ async fn ended(fatal: &mut watch::Receiver<Option<String>>) -> String {
 /// How to reach it, for a person.
 fn greet(running: &Running, data: &str) {
     let report = &running.report;
-    eprintln!(
-        "restockd: listening on http://{}, data in {data}, mail by {}",
-        running.addr, running.mail
-    );
+    eprintln!("restockd: listening on http://{}, data in {data}, mail by {}", running.addr, running.mail);
     eprintln!(
         "restockd: recovered {} lists, {} people, {} campaigns ({} records replayed)",
         report.lists, report.people, report.campaigns, report.records

@@ -111,11 +111,14 @@ impl RuleFile {
         rule.resend_doubt = match self.on_doubt.as_deref() {
             None | Some("hold") => false,
             Some("resend") => true,
-            Some(other) => return Err(wrong("rule.on_doubt", format!("{other:?} is neither hold nor resend"))),
+            Some(other) => {
+                return Err(wrong("rule.on_doubt", format!("{other:?} is neither hold nor resend")));
+            }
         };
         if let Some(text) = &self.rate {
-            rule.rate = Rate::parse(text)
-                .ok_or_else(|| wrong("rule.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited")))?;
+            rule.rate = Rate::parse(text).ok_or_else(|| {
+                wrong("rule.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited"))
+            })?;
         }
         Ok(rule)
     }
@@ -138,9 +141,9 @@ impl SourceFile {
             None | Some("hmac-sha256-hex") => {}
             Some(other) => return Err(wrong(key("scheme"), format!("{other:?} is not hmac-sha256-hex"))),
         }
-        let variable = self.secret_env.unwrap_or_else(|| {
-            format!("{}_WEBHOOK_SECRET", id.to_uppercase().replace('-', "_"))
-        });
+        let variable = self
+            .secret_env
+            .unwrap_or_else(|| format!("{}_WEBHOOK_SECRET", id.to_uppercase().replace('-', "_")));
         let secrets = env(&variable).unwrap_or_default();
         let secrets = secrets.split([' ', ',']).filter(|secret| !secret.is_empty());
         let secrets = secrets.map(Secret::new).collect();

@@ -133,16 +133,14 @@ impl Config {
     }
 
     /// Checks and composes.
-    fn build(
-        file: File,
-        env: impl Fn(&str) -> Option<String>,
-        flags: &Flags,
-    ) -> Result<Self, ConfigError> {
+    fn build(file: File, env: impl Fn(&str) -> Option<String>, flags: &Flags) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
         let production = match file.mode.as_deref() {
             None | Some("development") => false,
             Some("production") => true,
-            Some(other) => return Err(wrong("mode", format!("{other:?} is neither development nor production"))),
+            Some(other) => {
+                return Err(wrong("mode", format!("{other:?} is neither development nor production")));
+            }
         };
         let listen = flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(file.listen);
         let listen = listen.unwrap_or_else(|| LISTEN.to_owned());
@@ -161,10 +159,16 @@ impl Config {
         let postal_address = file.mail.postal_address.unwrap_or_default();
         if production {
             if !public_url.starts_with("https://") {
-                return Err(wrong("public_url", "production needs an https:// URL, or unsubscribe links do not work"));
+                return Err(wrong(
+                    "public_url",
+                    "production needs an https:// URL, or unsubscribe links do not work",
+                ));
             }
             if postal_address.trim().is_empty() {
-                return Err(wrong("mail.postal_address", "production needs one; the law wants it in every footer"));
+                return Err(wrong(
+                    "mail.postal_address",
+                    "production needs one; the law wants it in every footer",
+                ));
             }
             if !smtp {
                 return Err(wrong("mail.transport", "production needs smtp:// or smtps://"));
@@ -182,8 +186,9 @@ impl Config {
             from.parse().map_err(|_| wrong("mail.from", "it must look like \"Shop <news@shop.example>\""))?;
         let rate = env("RESTOCKD_MAIL_RATE").or(file.mail.rate);
         let rate = match rate {
-            Some(text) => Rate::parse(&text)
-                .ok_or_else(|| wrong("mail.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited")))?,
+            Some(text) => Rate::parse(&text).ok_or_else(|| {
+                wrong("mail.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited"))
+            })?,
             None if smtp => Rate::parse("100/s").flatten(),
             None => None,
         };
@@ -219,7 +224,9 @@ impl Config {
             leave_after_send: match file.rule.after_send.as_deref() {
                 None | Some("stay") => false,
                 Some("leave") => true,
-                Some(other) => return Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave"))),
+                Some(other) => {
+                    return Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave")));
+                }
             },
             window: file.mail.window.unwrap_or(if smtp { 64 } else { 256 }).clamp(1, 4096),
             lists_awake: file.engine.lists_awake.unwrap_or(20_000).max(1),
@@ -245,7 +252,11 @@ impl Config {
         if let Some(trusted) = file.http.trusted_proxies {
             http.trusted_proxies = trusted
                 .iter()
-                .map(|text| text.parse().map_err(|_| wrong("http.trusted_proxies", format!("{text:?} is no address or network"))))
+                .map(|text| {
+                    text.parse().map_err(|_| {
+                        wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
+                    })
+                })
                 .collect::<Result<_, _>>()?;
         }
         http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
@@ -256,7 +267,9 @@ impl Config {
         let backend = match file.engine.snapshots.as_deref() {
             None | Some("sled") => Backend::Sled,
             Some("flat") => Backend::Flat,
-            Some(other) => return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat"))),
+            Some(other) => {
+                return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat")));
+            }
         };
         let mail_options = MailOptions { connections, ca_file: file.mail.ca_file, ..MailOptions::default() };
         Ok(Self {
@@ -300,12 +313,15 @@ fn sources(
 fn catalog(file: std::collections::BTreeMap<String, file::ListFile>) -> Result<Catalog, ConfigError> {
     let mut declared = Vec::new();
     for (id, list) in file {
-        let list_id = ListId::parse(&id)
-            .filter(|list| list.sku().is_none())
-            .ok_or_else(|| wrong(format!("list.{id}"), "a declared list's id is plain text and not restock-…"))?;
+        let list_id = ListId::parse(&id).filter(|list| list.sku().is_none()).ok_or_else(|| {
+            wrong(format!("list.{id}"), "a declared list's id is plain text and not restock-…")
+        })?;
         let name = list.name.unwrap_or_else(|| id.clone());
         if !crate::domain::text::name_fits(&name) {
-            return Err(wrong(format!("list.{id}.name"), "at most 200 characters without control characters"));
+            return Err(wrong(
+                format!("list.{id}.name"),
+                "at most 200 characters without control characters",
+            ));
         }
         let default_opt_in = list.default_opt_in.unwrap_or(false);
         declared.push((list_id, Declared { name, description: list.description, default_opt_in }));

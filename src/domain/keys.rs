@@ -56,7 +56,14 @@ impl KeyWindow {
     /// An empty window of at most `limit` keys.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { shards: vec![Arc::default(); SHARDS], count: 0, limit, hand: 0, oldest: u32::MAX, turn_oldest: u32::MAX }
+        Self {
+            shards: vec![Arc::default(); SHARDS],
+            count: 0,
+            limit,
+            hand: 0,
+            oldest: u32::MAX,
+            turn_oldest: u32::MAX,
+        }
     }
 
     /// True when `key` was accepted within the last seven days.

@@ -46,7 +46,9 @@ pub enum Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     /// A kind or version this binary does not know.
-    #[error("record kind {kind} version {version} is unknown to this version of restockd; start the newer one")]
+    #[error(
+        "record kind {kind} version {version} is unknown to this version of restockd; start the newer one"
+    )]
     Unknown {
         /// The kind.
         kind: u8,
@@ -91,7 +93,9 @@ pub fn read(kind: u8, version: u8, bytes: &[u8]) -> Result<Entry, EntryError> {
     }
     let malformed = |source| EntryError::Malformed { kind, source };
     match kind {
-        1 => codec::decode(bytes).map(|(stamp, list, event)| Entry::List(stamp, list, event)).map_err(malformed),
+        1 => codec::decode(bytes)
+            .map(|(stamp, list, event)| Entry::List(stamp, list, event))
+            .map_err(malformed),
         2 => codec::decode(bytes).map(|(stamp, event)| Entry::Directory(stamp, event)).map_err(malformed),
         3 => codec::decode(bytes).map(|(stamp, event)| Entry::Campaign(stamp, event)).map_err(malformed),
         _ => Err(EntryError::Unknown { kind, version }),

@@ -28,11 +28,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What a connection over the limit hears.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 64\r\n\r\n\
-    {\"error\":\"the engine is overloaded; try again in a moment     \"}\n";
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 59\r\n\r\n\
+    {\"error\":\"the engine is overloaded; try again in a moment\"}";
 /// What a client over its share hears.
 const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 57\r\n\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 58\r\n\r\n\
     {\"error\":\"too many connections at once from this address\"}";
 
 /// A bound listener with everything behind it.

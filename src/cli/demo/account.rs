@@ -56,7 +56,8 @@ fn mailed(outbox: &Path) -> anyhow::Result<BTreeMap<String, usize>> {
         if path.extension().is_none_or(|extension| extension != "eml") {
             continue;
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let to = text.lines().find_map(|line| line.strip_prefix("To: "));
         let to = to.with_context(|| format!("{} is addressed to nobody", path.display()))?;
         *mailed.entry(to.trim().trim_matches(['<', '>']).to_owned()).or_default() += 1;

@@ -84,7 +84,8 @@ impl Child {
     /// SIGTERM, and its end.
     pub(super) fn stop(mut self) -> anyhow::Result<()> {
         let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot stop the engine")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .context("cannot stop the engine")?;
         let status = self.process.wait().context("cannot wait for the engine")?;
         if !status.success() {
             bail!("the engine did not stop well: {status}");

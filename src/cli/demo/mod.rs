@@ -56,7 +56,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         bail!("{} holds data already; choose an empty directory", dir.display());
     }
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    println!("The engine runs on {} and writes its mails to {}.", dir.display(), dir.join("outbox").display());
+    println!(
+        "The engine runs on {} and writes its mails to {}.",
+        dir.display(),
+        dir.join("outbox").display()
+    );
     let mut engine = Child::start(&dir, args.rate)?;
     let client = engine.client();
 

@@ -121,7 +121,9 @@ impl Campaigns {
                 Some(swept) => self.by_age.range((Bound::Excluded(swept), Bound::Unbounded)).next(),
                 None => self.by_age.first(),
             };
-            let Some((made, id)) = next.copied().filter(|(made, _)| at.since(*made) > INDEX_MS) else { break };
+            let Some((made, id)) = next.copied().filter(|(made, _)| at.since(*made) > INDEX_MS) else {
+                break;
+            };
             if let Some(campaign) = self.all.get_mut(&id)
                 && campaign.status.is_closed()
             {
@@ -238,7 +240,8 @@ impl Campaign {
             Again::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);
                 self.uninvited += added;
-                let looks_again = |state| matches!(state, LetterState::Skipped(reason) if reason.may_change());
+                let looks_again =
+                    |state| matches!(state, LetterState::Skipped(reason) if reason.may_change());
                 self.ledger.reopen(looks_again, at_s);
             }
             Again::Failed => self.ledger.reopen(|state| state == LetterState::Failed, at_s),

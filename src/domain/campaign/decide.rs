@@ -51,11 +51,14 @@ impl Campaigns {
         let Some(held) = self.get(id) else {
             return Some(CampaignEvent::Opened { header: Some(header.clone()), id, upto, added });
         };
-        let looks_again = held.ledger.rows().any(|row| {
-            matches!(row.state, LetterState::Skipped(reason) if reason.may_change())
-        });
+        let looks_again = held
+            .ledger
+            .rows()
+            .any(|row| matches!(row.state, LetterState::Skipped(reason) if reason.may_change()));
         let closed_for_good = matches!(held.status, Status::Canceled | Status::Failed | Status::Expired);
-        if held.header.list != header.list || closed_for_good || (added == 0 && !looks_again && held.upto >= upto)
+        if held.header.list != header.list
+            || closed_for_good
+            || (added == 0 && !looks_again && held.upto >= upto)
         {
             return None;
         }
@@ -135,7 +138,13 @@ impl Campaigns {
 
     /// A letter came back for a later try: when, or that it is too old.
     #[must_use]
-    pub fn decide_deferral(&self, id: CampaignId, person: PersonId, reply: String, at: Millis) -> CampaignEvent {
+    pub fn decide_deferral(
+        &self,
+        id: CampaignId,
+        person: PersonId,
+        reply: String,
+        at: Millis,
+    ) -> CampaignEvent {
         let campaign = self.get(id);
         let held = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
         let ordinal = held.map_or(0, |(_, (_, row))| row.ordinal);

@@ -152,12 +152,17 @@ impl Directory {
         if let Some(held) = self.people.get_mut(row as usize) {
             *held = Person { fate: Fate::Erased, ..Person::new(at) };
         }
-        let moot: Vec<u64> =
-            self.open.iter().filter(|(_, open)| open.person == Some(person)).map(|(event, _)| *event).collect();
+        let moot: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.person == Some(person))
+            .map(|(event, _)| *event)
+            .collect();
         for event in moot {
-            let restock = self.open.get(&event).is_some_and(|open| {
-                open.tasks.iter().any(|task| matches!(task, Task::Restock(_)))
-            });
+            let restock = self
+                .open
+                .get(&event)
+                .is_some_and(|open| open.tasks.iter().any(|task| matches!(task, Task::Restock(_))));
             if restock {
                 if let Some(open) = self.open.get_mut(&event) {
                     open.tasks.retain(|task| matches!(task, Task::Restock(_)));
@@ -167,7 +172,8 @@ impl Directory {
             }
         }
         let lists = links.iter().filter_map(|link| self.lists.get(link.list() as usize));
-        let tasks = lists.map(|list| Task::Change { list: list.clone(), join: false, product: None }).collect();
+        let tasks =
+            lists.map(|list| Task::Change { list: list.clone(), join: false, product: None }).collect();
         self.open_up(Some(person), How::Erasure, None, tasks, at);
     }
 

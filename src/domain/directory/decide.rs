@@ -235,7 +235,8 @@ impl Directory {
         }
         let id = known.unwrap_or(PersonId(self.last_person() + 1));
         let held = known.and_then(|id| self.person(id)).map(|(_, p)| p);
-        let new_email = email.filter(|email| !email_taken && held.and_then(|p| p.email.as_ref()) != Some(email));
+        let new_email =
+            email.filter(|email| !email_taken && held.and_then(|p| p.email.as_ref()) != Some(email));
         let new_user = who.user_id.as_ref().filter(|_| held.is_none_or(|p| p.user_id.is_none()));
         let free_browser = by_anonymous.is_none() && held.is_none_or(|p| p.anonymous_id().is_none());
         Some(Found {
@@ -313,7 +314,8 @@ impl Directory {
             || found.absorbs.is_some()
             || found.email.is_some()
             || found.user_id.is_some()
-            || self.busy.contains_key(&found.id) {
+            || self.busy.contains_key(&found.id)
+        {
             return false;
         }
         let Some((_, person)) = self.person(found.id) else { return false };

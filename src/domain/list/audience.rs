@@ -73,7 +73,8 @@ impl List {
     /// whether there are more.
     fn stretch(&self, invite: &Invite, from: u32, to: u32, most: usize) -> (Vec<Invitee>, bool) {
         let here = self.members(from.saturating_sub(1)).take_while(|row| row.ordinal <= to);
-        let mut here = here.map(|row| Invitee { person: row.person, ordinal: row.ordinal, here: true }).peekable();
+        let mut here =
+            here.map(|row| Invitee { person: row.person, ordinal: row.ordinal, here: true }).peekable();
         let mut moved: Vec<Invitee> = invite
             .moved
             .iter()

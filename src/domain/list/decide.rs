@@ -111,7 +111,8 @@ impl List {
                 Some(_) => Nothing,
                 None => {
                     let here = (self.last_ordinal, self.joined);
-                    let (upto, added) = everybody.map_or(here, |(upto, n)| (upto, n.saturating_sub(self.left)));
+                    let (upto, added) =
+                        everybody.map_or(here, |(upto, n)| (upto, n.saturating_sub(self.left)));
                     New(ListEvent::Begun { campaign: *campaign, upto, added })
                 }
             },

@@ -293,10 +293,7 @@ impl List {
     fn place(&self, person: PersonId) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&person).map(|at| *at as usize),
-            None => self
-                .rows
-                .iter()
-                .position(|row| row.person == person && row.standing != Standing::Gone),
+            None => self.rows.iter().position(|row| row.person == person && row.standing != Standing::Gone),
         }
     }
 }

@@ -1,0 +1,6 @@
+//! The promises of the engine, each with tests that fail when it is broken.
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod promises;
+#[path = "../support/mod.rs"]
+mod support;

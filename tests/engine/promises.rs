@@ -1,0 +1,92 @@
+//! P1 to P11 in their shortest form.
+
+use serde_json::json;
+
+use crate::support::{App, Plan};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_waits_gets_one_mail_in_the_order_they_came() {
+    let app = App::fresh().await;
+    for name in ["ann", "bob", "cid", "dan"] {
+        app.press(&format!("{name}@shop.example"), "chair").await;
+    }
+    app.post(
+        "/v1/events",
+        json!({"name": "order.completed", "email": "bob@shop.example", "lists": {"restock-chair": false}}),
+    )
+    .await;
+    let (status, answer) = app.restock("d1", "chair", 5).await;
+    assert_eq!((status, &answer["event"]), (200, &json!("product.restocked")));
+    let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
+    let done = app.campaign_sent(&id).await;
+    assert_eq!((done["totalRecipients"].as_u64(), done["sentCount"].as_u64()), (Some(3), Some(3)));
+    let to: Vec<String> = app.outbox().mails().iter().map(|mail| mail.letter.to.clone()).collect();
+    let mut sorted = to.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["ann@shop.example", "cid@shop.example", "dan@shop.example"]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_delivery_again_is_a_no_op_with_the_same_answer() {
+    let app = App::fresh().await;
+    app.press("ann@shop.example", "chair").await;
+    app.restock("d1", "chair", 5).await;
+    let (status, again) = app.restock("d1", "chair", 5).await;
+    assert_eq!((status, &again["duplicate"], &again["ok"]), (200, &json!(true), &json!(true)));
+    assert_eq!(app.campaigns().await.len(), 1);
+    let plan = app.crash().await;
+    let app = plan.start().await;
+    let (_, again) = app.restock("d1", "chair", 5).await;
+    assert_eq!(again["duplicate"], true);
+    assert_eq!(app.campaigns().await.len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_after_a_crash_and_after_a_snapshot_and_a_crash() {
+    let app = App::fresh().await;
+    app.press_many((0..500).map(|n| format!("p{n}@shop.example")), "chair").await;
+    let plan = app.crash().await;
+    let app = plan.start().await;
+    assert_eq!(app.get("/v1/lists/restock-chair").await["members"], 500);
+    app.post("/v1/admin/snapshot", json!({})).await;
+    app.press_many((500..800).map(|n| format!("p{n}@shop.example")), "chair").await;
+    app.post("/v1/admin/snapshot", json!({})).await;
+    app.press("last@shop.example", "chair").await;
+    let plan = app.crash().await;
+    let app = plan.start().await;
+    assert_eq!(app.get("/v1/lists/restock-chair").await["members"], 801);
+    let place = app.get("/v1/lists/restock-chair/position?email=last@shop.example").await;
+    assert_eq!(place["position"], 801);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_engine_is_kept_off_a_data_directory() {
+    let app = App::fresh().await;
+    let second = restockd::boot::boot(app.plan.config(), app.plan.clock.clone()).await;
+    assert!(second.is_err_and(|error| error.to_string().contains("another restockd")));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_rest_and_wake_with_everything_they_had() {
+    let app = Plan::new().toml("rest_after = \"5s\"\n").start().await;
+    for sku in 0..50 {
+        app.press("ann@shop.example", &format!("s{sku}")).await;
+    }
+    assert_eq!(app.engine().census().await.unwrap().0, 50);
+    app.advance(6000);
+    loop {
+        app.engine().sweep();
+        let (awake, resting, _) = app.engine().census().await.unwrap();
+        if (awake, resting) == (0, 50) {
+            break;
+        }
+    }
+    app.restock("d1", "s7", 5).await;
+    let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(app.campaign_sent(&id).await["sentCount"], 1);
+    app.stop().await;
+}

@@ -1,0 +1,104 @@
+//! The links in a mail: showing changes nothing, posting does, and nothing follows the reader.
+
+use crate::harness::{Reply, TestServer, request, start};
+
+async fn subscribed(server: &TestServer, email: &str, list: &str) -> bool {
+    let reply = server.ask("GET", &format!("/v1/lists?email={email}"), &server.ingest, b"").await;
+    let json = reply.json();
+    let row = json["lists"].as_array().unwrap().iter().find(|row| row["id"] == list).unwrap();
+    row["subscribed"].as_bool().unwrap()
+}
+
+fn strict(reply: &Reply) {
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+        ("x-robots-tag", "noindex"),
+    ] {
+        assert_eq!(reply.header(name), Some(value));
+    }
+    assert!(reply.header("set-cookie").is_none() && reply.header("location").is_none());
+}
+
+#[tokio::test]
+async fn scanners_change_nothing() {
+    let server = start().await;
+    let token = server.list_token("ann@shop.example", "restock-chair").await;
+    for page in ["unsubscribe", "preferences"] {
+        let path = format!("/v1/email/{page}?token={token}&List-Unsubscribe=One-Click&scope=all&all=on");
+        let shown = server.send(&request("GET", &path, &[], b"List-Unsubscribe=One-Click")).await;
+        assert_eq!(shown.status, 200);
+        strict(&shown);
+        let mut connection = server.connect().await;
+        connection.write(&request("HEAD", &path, &[], b"")).await;
+        assert_eq!(connection.reply_to("HEAD").await.unwrap().status, 200);
+        assert_eq!(server.send(&request("OPTIONS", &path, &[], b"")).await.status, 405);
+    }
+    assert!(subscribed(&server, "ann@shop.example", "restock-chair").await);
+}
+
+#[tokio::test]
+async fn one_click_leaves_in_every_encoding() {
+    let multipart =
+        "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"),
+        ("multipart/form-data; boundary=b", multipart),
+        ("multipart/form-data; boundary=other", multipart),
+        ("multipart/form-data", multipart),
+        ("text/plain", ""),
+    ] {
+        let server = start().await;
+        let token = server.list_token("ann@shop.example", "restock-chair").await;
+        server.list_token("ann@shop.example", "restock-desk").await;
+        let path = format!("/v1/email/unsubscribe?token={token}");
+        for _ in 0..2 {
+            let done = server.send(&request("POST", &path, &[("content-type", kind)], body.as_bytes())).await;
+            assert_eq!(done.status, 200, "{kind}");
+            strict(&done);
+        }
+        assert!(!subscribed(&server, "ann@shop.example", "restock-chair").await, "{kind}");
+        assert!(subscribed(&server, "ann@shop.example", "restock-desk").await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_form_may_ask_for_no_mail_at_all() {
+    let multipart = "--b\r\nContent-Disposition: form-data; name=\"scope\"\r\n\r\nall\r\n--b--\r\n";
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "scope=all"),
+        ("multipart/form-data; boundary=\"b\"", multipart),
+    ] {
+        let server = start().await;
+        let token = server.list_token("ann@shop.example", "restock-chair").await;
+        let path = format!("/v1/email/unsubscribe?token={token}");
+        let done = server.send(&request("POST", &path, &[("content-type", kind)], body.as_bytes())).await;
+        assert_eq!(done.status, 200);
+        let token = server.preferences_token("ann@shop.example").await;
+        let page =
+            server.send(&request("GET", &format!("/v1/email/preferences?token={token}"), &[], b"")).await;
+        assert!(page.text().contains(r#""unsubscribed_all":true"#), "{}", page.text());
+    }
+}
+
+#[tokio::test]
+async fn preferences_keep_what_stays_ticked() {
+    let server = start().await;
+    for list in ["restock-chair", "restock-desk", "restock-lamp"] {
+        server.list_token("ann@shop.example", list).await;
+    }
+    let token = server.preferences_token("ann@shop.example").await;
+    let path = format!("/v1/email/preferences?token={token}");
+    let body = b"shown=restock-chair&shown=restock-desk&list=restock-desk&all=off";
+    let saved = server
+        .send(&request("POST", &path, &[("content-type", "application/x-www-form-urlencoded")], body))
+        .await;
+    assert_eq!(saved.status, 200);
+    strict(&saved);
+    assert!(!subscribed(&server, "ann@shop.example", "restock-chair").await);
+    assert!(subscribed(&server, "ann@shop.example", "restock-desk").await);
+    assert!(subscribed(&server, "ann@shop.example", "restock-lamp").await);
+}

@@ -1,0 +1,14 @@
+//! The door as seen from outside: raw sockets against a real listener.
+#![allow(clippy::unwrap_used)]
+
+mod bad_deliveries;
+mod bad_events;
+mod bad_inputs;
+mod bad_resources;
+mod connections;
+mod framing;
+mod good_inputs;
+mod harness;
+mod links;
+mod logs;
+mod webhooks;

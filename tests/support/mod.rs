@@ -1,0 +1,258 @@
+//! An engine under test: the real boot, the real wire, a temporary directory, a clock by hand.
+//!
+//! Dropping it without [`App::stop`] or [`App::crash`] fails the test, unless it is panicking
+//! already: an engine left behind would hide what it still had to do.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use restockd::actors::Engine;
+use restockd::boot::{Running, boot};
+use restockd::clock::Clock;
+use restockd::config::{Config, Flags};
+use restockd::domain::Millis;
+use restockd::mail::Outbox;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The admin key of engines under test.
+pub const KEY: &str = "admin-key";
+/// The secret of the source `inventory`.
+pub const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
+/// Where the clock stands at first: 2026-03-02T12:00:00Z, a Monday noon.
+pub const NOON: Millis = Millis(1_772_452_800_000);
+
+/// What an engine is started with; each start on the same plan is a restart.
+#[derive(Clone)]
+pub struct Plan {
+    dir: Arc<tempfile::TempDir>,
+    /// The configuration file's text.
+    pub toml: String,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl Plan {
+    /// Memory mailer, small segments, flat snapshots, no pace, the clock at noon.
+    pub fn new() -> Self {
+        let env = [
+            ("RESTOCKD_API_KEY", KEY),
+            ("INVENTORY_WEBHOOK_SECRET", SECRET),
+            ("RESTOCKD_MAIL", "memory:"),
+            ("RESTOCKD_LISTEN", "127.0.0.1:0"),
+            ("RESTOCKD_PUBLIC_URL", "https://shop.example"),
+        ];
+        Self {
+            dir: Arc::new(tempfile::tempdir().unwrap()),
+            toml: "[engine]\nsegment_mib = 1\nsnapshots = \"flat\"\n".to_owned(),
+            env: env.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            clock: Clock::by_hand(NOON),
+        }
+    }
+
+    /// Adds to the configuration file (tables must not repeat).
+    pub fn toml(mut self, more: &str) -> Self {
+        self.toml.push_str(more);
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The temporary directory; data lies in `data` below it.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir().join("data")
+    }
+
+    /// The settings as a start would read them.
+    pub fn config(&self) -> Config {
+        let file = self.dir().join("restockd.toml");
+        std::fs::write(&file, &self.toml).unwrap();
+        let flags = Flags { data: Some(self.data()), ..Flags::default() };
+        Config::load(Some(&file), |key| self.env.get(key).cloned(), &flags).unwrap()
+    }
+
+    /// Starts an engine.
+    pub async fn start(&self) -> App {
+        let running = boot(self.config(), self.clock.clone()).await.unwrap();
+        App { running: Some(running), plan: self.clone() }
+    }
+}
+
+/// A running engine.
+pub struct App {
+    running: Option<Running>,
+    pub plan: Plan,
+}
+
+/// Status and body of an answer.
+pub type Answer = (u16, Value);
+
+impl App {
+    /// A fresh engine on [`Plan::new`].
+    pub async fn fresh() -> Self {
+        Plan::new().start().await
+    }
+
+    /// The running parts.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// The door.
+    pub fn engine(&self) -> &Engine {
+        &self.running().engine
+    }
+
+    /// The memory mailer.
+    pub fn outbox(&self) -> Arc<Outbox> {
+        self.running().outbox.clone().unwrap()
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, ms: u64) {
+        self.plan.clock.advance(ms);
+    }
+
+    /// Stops politely.
+    pub async fn stop(mut self) -> Plan {
+        self.running.take().unwrap().shut_down().await;
+        self.plan.clone()
+    }
+
+    /// Ends as a crash would, and gives back the plan to start again on.
+    pub async fn crash(mut self) -> Plan {
+        self.running.take().unwrap().crash().await;
+        self.plan.clone()
+    }
+
+    /// A request with the admin key.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let headers = [("authorization", format!("Bearer {KEY}"))];
+        self.send(method, path, &headers, body.as_bytes()).await
+    }
+
+    /// A GET that must succeed.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, None).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// A POST that must succeed.
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.ask("POST", path, Some(body)).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    /// Any request; a body that is no JSON comes back as a string.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Answer {
+        let mut socket = TcpStream::connect(self.running().addr).await.unwrap();
+        let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n").into_bytes();
+        for (name, value) in headers {
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        bytes.extend_from_slice(body);
+        socket.write_all(&bytes).await.unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await.unwrap();
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())))
+    }
+
+    /// Somebody presses "notify me".
+    pub async fn press(&self, email: &str, sku: &str) -> Value {
+        let list = format!("restock-{sku}");
+        let event = json!({
+            "name": "product.waitlisted", "email": email, "lists": { list: true },
+            "eventProperties": { "sku": sku, "product_name": format!("The {sku}") },
+        });
+        self.post("/v1/events", event).await
+    }
+
+    /// Many press, in order, through the batch endpoint.
+    pub async fn press_many(&self, emails: impl IntoIterator<Item = String>, sku: &str) {
+        let list = format!("restock-{sku}");
+        let event = |email: String| json!({ "name": "product.waitlisted", "email": email, "lists": { list.clone(): true } });
+        let events: Vec<Value> = emails.into_iter().map(event).collect();
+        for slice in events.chunks(5000) {
+            let answer = self.post("/v1/events/batch", json!({ "events": slice })).await;
+            for result in answer["results"].as_array().unwrap() {
+                assert_eq!(result["stored"], true, "{result}");
+            }
+        }
+    }
+
+    /// A signed restock.
+    pub async fn restock(&self, delivery: &str, sku: &str, quantity: i64) -> Answer {
+        let body = json!({
+            "delivery_id": delivery, "type": "restock", "sku": sku, "product_name": format!("The {sku}"),
+            "quantity": quantity,
+        })
+        .to_string();
+        let signature = restockd::http::sign(SECRET.as_bytes(), body.as_bytes());
+        self.send("POST", "/v1/webhooks/inventory", &[("x-signature", signature)], body.as_bytes()).await
+    }
+
+    /// The campaigns, newest first.
+    pub async fn campaigns(&self) -> Vec<Value> {
+        self.get("/v1/campaigns").await["campaigns"].as_array().unwrap().clone()
+    }
+
+    /// Asks for a campaign until it is as wanted; the mailer and the log are what is waited for.
+    pub async fn campaign_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..20_000 {
+            let campaign = self.get(&format!("/v1/campaigns/{id}")).await;
+            add_up(&campaign);
+            if wanted(&campaign) {
+                return campaign;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("the campaign never came to it: {}", self.get(&format!("/v1/campaigns/{id}")).await);
+    }
+
+    /// Until it is sent.
+    pub async fn campaign_sent(&self, id: &str) -> Value {
+        self.campaign_until(id, |campaign| campaign["status"] == "sent").await
+    }
+}
+
+/// The conservation law, on the wire.
+pub fn add_up(campaign: &Value) {
+    let n = |field: &str| campaign[field].as_u64().unwrap();
+    let parts = n("pendingCount")
+        + n("startedCount")
+        + n("deferredCount")
+        + n("sentCount")
+        + n("failedCount")
+        + n("skippedCount")
+        + n("inDoubtCount");
+    assert_eq!(n("totalRecipients"), parts, "{campaign}");
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        assert!(
+            self.running.is_none() || std::thread::panicking(),
+            "an engine was left running; end the test with stop() or crash()"
+        );
+    }
+}
