@@ -237,9 +237,9 @@ impl CampaignState {
                     self.write(context, &event, at, Some(part));
                     let Some(sheet) = self.sheet(context, id) else { return Step::Dry };
                     let job = Job { campaign: id, sheet, recipient: next, email, gate, date: at };
-                    if let Some(Err(error)) = self.couriers.get(courier).map(|to| to.try_send(job)) {
-                        tracing::error!(courier, "a courier that is idle takes no letter: {error}");
-                        context.fatal.end("a courier died");
+                    let taken = self.couriers.get(courier).is_some_and(|to| to.try_send(job).is_ok());
+                    if !taken {
+                        context.fatal.end("a courier that was idle takes no letter");
                     }
                     self.low(context, id);
                     return Step::Started;

@@ -101,7 +101,7 @@ pub(super) struct Writer {
 }
 
 /// The monotonic clock, for the age of the mark; nothing that is written depends on it.
-#[allow(clippy::disallowed_methods, reason = "the age of the mark decides nothing that a test must steer")]
+#[expect(clippy::disallowed_methods, reason = "the age of the mark decides nothing that a test must steer")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }

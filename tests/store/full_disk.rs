@@ -1,4 +1,5 @@
-//! A real full disk: a small file system in memory, which takes root to mount.
+//! A real full disk: a small file system in memory. Mounting takes root, so the file is part of the tests
+//! only with the feature `root-tests`.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +48,6 @@ fn fill(store: &Generations) -> StoreError {
 }
 
 #[test]
-#[ignore = "mounts a file system, which takes root"]
 fn a_disk_full_while_building_is_said_so_and_leaves_no_trace() {
     for backend in BOTH {
         for size in ["103m", "109m", "118m", "134m", "155m"] {
@@ -67,7 +67,6 @@ fn a_disk_full_while_building_is_said_so_and_leaves_no_trace() {
 }
 
 #[test]
-#[ignore = "mounts a file system, which takes root"]
 fn a_load_without_room_for_the_copy_says_so_and_blames_no_snapshot() {
     let mount = Mount::new("120m");
     let dir = mount.path().join("snapshots");

@@ -6,6 +6,7 @@
 mod crash;
 mod damage;
 mod forged;
+#[cfg(feature = "root-tests")]
 mod full_disk;
 mod rounds;
 mod twins;

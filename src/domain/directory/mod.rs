@@ -98,6 +98,7 @@ pub struct Accepted {
 }
 
 /// All that can have happened to the directory: its records.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the one there are millions of")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DirectoryEvent {
     /// An event with its whole bag.

@@ -1,0 +1,188 @@
+//! The floor plan, held: who may import whom, who may know which library, how large a room may be.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a file before its tests.
+const LINES_MAX: usize = 400;
+
+/// A floor and the modules of this crate it may name.
+const MAY_NAME: [(&str, &[&str]); 12] = [
+    ("domain", &["domain", "codec"]),
+    ("codec", &[]),
+    ("token", &["domain"]),
+    ("render", &["render"]),
+    ("clock", &["domain"]),
+    ("wal", &["wal"]),
+    ("store", &["store"]),
+    ("mail", &["mail"]),
+    ("actors", &["actors", "domain", "codec", "token", "render", "clock", "wal", "store", "mail"]),
+    ("http", &["http", "actors", "domain", "render"]),
+    ("telemetry", &[]),
+    ("lib", &[]),
+];
+
+/// A library and the only places that may name it.
+const LIVES_IN: [(&str, &[&str]); 9] = [
+    ("ractor::", &["actors/"]),
+    ("sled::", &["src/store/"]),
+    ("bincode::", &["src/codec.rs"]),
+    ("lettre::", &["src/mail/"]),
+    ("minijinja::", &["src/render/"]),
+    ("axum::", &["src/http/"]),
+    ("hyper", &["src/http/"]),
+    ("anyhow", &["src/main.rs", "src/cli/"]),
+    ("ureq", &["src/cli/"]),
+];
+
+/// What the ground floor must not know.
+const NOT_IN_DOMAIN: [&str; 12] = [
+    "tokio", "ractor", "SystemTime", "Instant", "std::fs", "std::io", "std::net", "std::thread", "rand::",
+    "println!", "HashMap", "async fn",
+];
+
+/// All sources: path from the root, and the text before the unit tests.
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    walk(&root.join("src"), &mut files);
+    walk(&root.join("actors"), &mut files);
+    assert!(files.len() > 60, "the sources were not found");
+    let mut sources = BTreeMap::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let name = file.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        sources.insert(name, code);
+    }
+    sources
+}
+
+fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// True for files that are tests only.
+fn is_test(name: &str) -> bool {
+    name.ends_with("/tests.rs") || name.contains("/tests/") || name.ends_with("/golden.rs")
+}
+
+/// The floor a file belongs to.
+fn floor(name: &str) -> &str {
+    let below = name.strip_prefix("src/").unwrap_or(name);
+    let first = below.split('/').next().unwrap();
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// Lines without comments.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn every_file_says_what_it_owns() {
+    for (name, text) in sources() {
+        assert!(text.starts_with("//!"), "{name} does not open with //!");
+    }
+}
+
+#[test]
+fn no_floor_imports_upward_or_sideways() {
+    for (name, text) in sources() {
+        let Some((_, allowed)) = MAY_NAME.iter().find(|(of, _)| *of == floor(&name)) else { continue };
+        for (line, code) in code(&text) {
+            for part in code.split("crate::").skip(1) {
+                let module: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let known = MAY_NAME.iter().any(|(of, _)| *of == module)
+                    || ["boot", "config", "cli", "http", "actors"].contains(&module.as_str());
+                assert!(
+                    !known || allowed.contains(&module.as_str()),
+                    "{name}:{} names crate::{module}, which lies above or beside it",
+                    line + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_door_sees_only_the_engine() {
+    for (name, text) in sources().into_iter().filter(|(name, _)| floor(name) == "http") {
+        for (line, code) in code(&text) {
+            for part in code.split("crate::actors::").skip(1) {
+                let fits = ["{", "Engine", "EngineError", "Refusal", "verbs"].iter().any(|word| part.starts_with(word));
+                assert!(fits, "{name}:{} looks behind the Engine: {code}", line + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ground_floor_knows_no_clock_no_dice_no_async_no_io() {
+    for (name, text) in sources() {
+        if floor(&name) != "domain" || is_test(&name) {
+            continue;
+        }
+        for (line, code) in code(&text) {
+            for word in NOT_IN_DOMAIN {
+                assert!(!code.contains(word), "{name}:{} says {word}", line + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_library_lives_where_it_belongs() {
+    for (name, text) in sources() {
+        for (library, homes) in LIVES_IN {
+            if homes.iter().any(|home| name.starts_with(home)) {
+                continue;
+            }
+            for (line, code) in code(&text) {
+                let named = code.contains(&format!("use {library}")) || code.contains(&format!(" {library}"));
+                assert!(!named, "{name}:{} names {library}", line + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_room_has_outgrown_itself() {
+    let mut lengths = Vec::new();
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(is_test(&name) || lines <= LINES_MAX, "{name} has {lines} lines; it is more than one thing");
+        lengths.push(lines);
+    }
+    lengths.sort_unstable();
+    let median = lengths[lengths.len() / 2];
+    assert!(median <= 180, "the median file has {median} lines");
+}
+
+#[test]
+fn nothing_is_ignored_or_left_for_later() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for dir in ["src", "actors", "tests", "benches"] {
+        if root.join(dir).exists() {
+            walk(&root.join(dir), &mut files);
+        }
+    }
+    let later = ["to", "do!"].concat();
+    let words = [["#[ig", "nore"].concat(), later, ["unimple", "mented!"].concat()];
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for word in &words {
+            assert!(!text.contains(word.as_str()), "{} says {word}", file.display());
+        }
+    }
+}
