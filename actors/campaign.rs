@@ -11,7 +11,7 @@
 //! courier, at the pace, round-robin over the campaigns that are ready; its final dot waits for
 //! the record of the start. What I hold besides the machine can be asked for again at start.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -152,6 +152,8 @@ pub struct CampaignState {
     /// Campaigns that may have letters to start, each once.
     ready: VecDeque<CampaignId>,
     runners: BTreeMap<CampaignId, Runner>,
+    /// When deferred letters fall due, or campaigns their time; never searched through.
+    wakes: BTreeSet<(Millis, CampaignId)>,
     alarm: u64,
     alarm_at: Option<Millis>,
     stopping: Option<oneshot::Sender<()>>,
@@ -202,7 +204,7 @@ impl CampaignState {
         if !context.log.room() {
             wait = Some(at.plus(1000));
         }
-        let due = self.runners.values().filter_map(|runner| runner.wake).min();
+        let due = self.wakes.first().map(|(then, _)| *then);
         if let Some(then) = [wait, due].into_iter().flatten().min() {
             self.arm(context, myself, then.max(at.plus(1)));
         }
@@ -348,6 +350,7 @@ impl Actor for CampaignActor {
             couriers: args.couriers,
             ready: VecDeque::new(),
             runners: BTreeMap::new(),
+            wakes: BTreeSet::new(),
             alarm: 0,
             alarm_at: None,
             stopping: None,

@@ -5,6 +5,7 @@
 //! What I accept is one record with its whole bag; each list of the bag then writes its own. The
 //! answer waits for all of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -144,7 +145,12 @@ impl DirectoryState {
     /// One event.
     fn ingest(&mut self, context: &Context, item: &Ingest, part: &Part) -> Ingested {
         let at = context.clock.now();
-        let DirectoryDecision { events, outcome } = self.directory.decide(item, &context.catalog, at)?;
+        // Deciding only reads: a panic there is a refusal of this event, not the end.
+        let decided = catch_unwind(AssertUnwindSafe(|| self.directory.decide(item, &context.catalog, at)));
+        let DirectoryDecision { events, outcome } = decided.unwrap_or_else(|_| {
+            tracing::error!("the directory refused an event that it could not decide");
+            None
+        })?;
         if events.is_empty() {
             context.barrier(part.split());
         }

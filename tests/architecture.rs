@@ -39,8 +39,18 @@ const LIVES_IN: [(&str, &[&str]); 9] = [
 
 /// What the ground floor must not know.
 const NOT_IN_DOMAIN: [&str; 12] = [
-    "tokio", "ractor", "SystemTime", "Instant", "std::fs", "std::io", "std::net", "std::thread", "rand::",
-    "println!", "HashMap", "async fn",
+    "tokio",
+    "ractor",
+    "SystemTime",
+    "Instant",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::thread",
+    "rand::",
+    "println!",
+    "HashMap",
+    "async fn",
 ];
 
 /// All sources: path from the root, and the text before the unit tests.
@@ -119,7 +129,9 @@ fn the_door_sees_only_the_engine() {
     for (name, text) in sources().into_iter().filter(|(name, _)| floor(name) == "http") {
         for (line, code) in code(&text) {
             for part in code.split("crate::actors::").skip(1) {
-                let fits = ["{", "Engine", "EngineError", "Refusal", "verbs"].iter().any(|word| part.starts_with(word));
+                let fits = ["{", "Engine", "EngineError", "Refusal", "verbs"]
+                    .iter()
+                    .any(|word| part.starts_with(word));
                 assert!(fits, "{name}:{} looks behind the Engine: {code}", line + 1);
             }
         }

@@ -10,16 +10,16 @@ impl CampaignState {
     pub(super) fn feed(&mut self, context: &Context, id: CampaignId) {
         let at = context.clock.now();
         let window = context.settings.window;
+        self.wake_at(id, None);
         let Some(campaign) = self.campaigns.get_mut(id) else { return };
         let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
-        runner.wake = None;
         if campaign.status == Status::Scheduled {
-            runner.wake = campaign.header.scheduled;
-            return;
+            let scheduled = campaign.header.scheduled;
+            return self.wake_at(id, scheduled);
         }
         if campaign.status.is_closed() {
             if campaign.ledger.counts().started == 0 {
-                self.runners.remove(&id);
+                self.retire(id);
             }
             return;
         }
@@ -49,13 +49,30 @@ impl CampaignState {
         if runner.all_invited {
             campaign.all_invited();
         }
-        runner.wake = campaign.ledger.next_due();
         let idle = runner.ready.is_empty() && runner.fetching == 0 && runner.all_invited;
-        if idle && campaign.is_done() {
+        let (done, some) = (idle && campaign.is_done(), !runner.ready.is_empty());
+        let due = campaign.ledger.next_due();
+        self.wake_at(id, due);
+        if done {
             self.close(context, id, at);
-        } else if !runner.ready.is_empty() {
+        } else if some {
             self.line_up(id);
         }
+    }
+
+    /// Sets when a campaign is looked at again by itself.
+    fn wake_at(&mut self, id: CampaignId, then: Option<Millis>) {
+        let Some(runner) = self.runners.get_mut(&id) else { return };
+        if let Some(before) = std::mem::replace(&mut runner.wake, then) {
+            self.wakes.remove(&(before, id));
+        }
+        self.wakes.extend(then.map(|then| (then, id)));
+    }
+
+    /// Forgets what is held for a campaign that no longer runs.
+    fn retire(&mut self, id: CampaignId) {
+        self.wake_at(id, None);
+        self.runners.remove(&id);
     }
 
     /// Less than half a window at hand: fetch more while these go out.
@@ -79,7 +96,7 @@ impl CampaignState {
     /// Nobody is pending, started or deferred.
     fn close(&mut self, context: &Context, id: CampaignId, at: Millis) {
         self.write(context, &CampaignEvent::Closed { id }, at, None);
-        self.runners.remove(&id);
+        self.retire(id);
         if let Some(campaign) = self.campaigns.get(id) {
             to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
         }
@@ -152,12 +169,8 @@ impl CampaignState {
     pub(super) fn rung(&mut self, context: &Context) {
         self.alarm_at = None;
         let at = context.clock.now();
-        let due: Vec<CampaignId> = self
-            .runners
-            .iter()
-            .filter(|(_, runner)| runner.wake.is_some_and(|wake| wake <= at))
-            .map(|(id, _)| *id)
-            .collect();
+        let due: Vec<CampaignId> =
+            self.wakes.iter().take_while(|(then, _)| *then <= at).map(|(_, id)| *id).collect();
         for id in due {
             if self.campaigns.get(id).is_some_and(|campaign| campaign.status == Status::Scheduled) {
                 self.fall_due(context, id, at);
@@ -174,12 +187,9 @@ impl CampaignState {
         let scheduled = campaign.header.scheduled.unwrap_or(at);
         if at.since(scheduled) > self.campaigns.retry().max_age_ms {
             self.write(context, &CampaignEvent::Expired(id), at, None);
-            self.runners.remove(&id);
-            return;
+            return self.retire(id);
         }
-        if let Some(runner) = self.runners.get_mut(&id) {
-            runner.wake = None;
-        }
+        self.wake_at(id, None);
         self.begin(context, id);
     }
 
@@ -204,6 +214,7 @@ impl CampaignState {
             return;
         }
         self.write(context, &CampaignEvent::Opened { header: None, id, upto, added }, at, None);
+        self.retire(id);
         self.runners.insert(id, Runner::fresh());
         self.feed(context, id);
     }
