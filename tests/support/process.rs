@@ -180,7 +180,7 @@ pub struct Client {
 pub type Answer = Option<(u16, Value)>;
 
 impl Client {
-    fn new(url: String) -> Self {
+    pub fn new(url: String) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
