@@ -1,0 +1,112 @@
+//! From a signed webhook to the first mail accepted, for small lists that were at rest.
+//!
+//! ```text
+//! cargo bench --bench first_mail          RESTOCKD_RESTOCKS=1000 by default
+//! ```
+//!
+//! The engine runs in this process (so that its census can be asked), on a temporary directory,
+//! with the real clock, the real log and sled snapshots; mail goes by SMTP over loopback to a sink
+//! that takes each letter at once, with no pace. Before each restock the one before is over. The
+//! row `probe` is a 4 KiB write and sync in the same directory: what the disk alone costs once; a
+//! first mail waits for it three times (restocked, opened, started), mostly.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use restockd::boot::boot;
+use restockd::clock::Clock;
+use restockd::config::{Config, Flags};
+
+#[path = "../tests/support/process.rs"]
+mod process;
+#[path = "../tests/support/sink.rs"]
+mod sink;
+
+use process::{Client, KEY, SECRET, until};
+use sink::Sink;
+
+/// Members of each list.
+const MEMBERS: usize = 3;
+
+fn main() {
+    // Cargo also calls benches when it runs tests, with nothing to measure.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let restocks = std::env::var("RESTOCKD_RESTOCKS").map_or(1000, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let sink = Sink::start(Duration::ZERO);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let running = runtime.block_on(boot(config(dir.path(), &sink), Clock::real())).unwrap();
+    let client = Client::new(format!("http://{}", running.addr));
+    for n in 0..restocks {
+        client.press_many((0..MEMBERS).map(|m| format!("p{m}.{n}@shop.example")), &sku(n));
+    }
+    until("all lists are at rest", || {
+        let (awake, resting, leaving) = runtime.block_on(running.engine.census()).unwrap();
+        (awake == 0 && leaving == 0 && resting == restocks).then_some(())
+    });
+    let probe = probe(dir.path(), 200);
+    let (mut first, mut answer, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..restocks {
+        let sent = Instant::now();
+        client.restock(&format!("d{n}"), &sku(n));
+        answer.push(sent.elapsed());
+        let before = n * MEMBERS;
+        first.push(sink.wait_for(before + 1).at - sent);
+        last.push(sink.wait_for(before + MEMBERS).at - sent);
+        until("the campaign is sent", || {
+            let newest = client.get("/v1/campaigns?limit=1");
+            (newest["campaigns"][0]["status"] == "sent").then_some(())
+        });
+    }
+    println!("{restocks} restocks of lists of {MEMBERS} that were at rest, milliseconds:\n");
+    println!("| from the webhook sent to | p50 | p99 | max |\n|---|---:|---:|---:|");
+    row("the webhook answered", answer);
+    row("the first mail accepted", first);
+    row("the third mail accepted", last);
+    row("probe: one write and sync", probe);
+    runtime.block_on(running.shut_down());
+}
+
+fn sku(n: usize) -> String {
+    format!("s{n}")
+}
+
+fn config(dir: &Path, sink: &Sink) -> Config {
+    let file = dir.join("restockd.toml");
+    std::fs::write(&file, "[engine]\nrest_after = \"1s\"\n").unwrap();
+    let env = BTreeMap::from([
+        ("RESTOCKD_API_KEY", KEY.to_owned()),
+        ("INVENTORY_WEBHOOK_SECRET", SECRET.to_owned()),
+        ("RESTOCKD_MAIL", sink.setting()),
+        ("RESTOCKD_MAIL_RATE", "unlimited".to_owned()),
+        ("RESTOCKD_LISTEN", "127.0.0.1:0".to_owned()),
+        ("RESTOCKD_PUBLIC_URL", "https://shop.example".to_owned()),
+    ]);
+    let flags = Flags { data: Some(dir.join("data")), ..Flags::default() };
+    Config::load(Some(&file), |key| env.get(key).cloned(), &flags).unwrap()
+}
+
+/// What one write and sync costs here.
+fn probe(dir: &Path, times: usize) -> Vec<Duration> {
+    let mut file = std::fs::File::create(dir.join("probe")).unwrap();
+    let mut spans = Vec::new();
+    for _ in 0..times {
+        let start = Instant::now();
+        file.write_all(&[7; 4096]).unwrap();
+        file.sync_data().unwrap();
+        spans.push(start.elapsed());
+    }
+    spans
+}
+
+/// A row of the table.
+fn row(name: &str, mut spans: Vec<Duration>) {
+    spans.sort_unstable();
+    let at = |part: usize| spans[(spans.len() * part / 100).min(spans.len() - 1)].as_secs_f64() * 1000.0;
+    println!("| {name} | {:.2} | {:.2} | {:.2} |", at(50), at(99), at(100));
+}

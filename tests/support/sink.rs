@@ -1,0 +1,168 @@
+//! An SMTP server in this process that takes every letter, after as long as it is told to.
+//!
+//! It stands alone: tests and benches include it with `#[path]`. One thread a connection, as many
+//! connections as come; they end with the process. It outlives the engines that are killed, as a
+//! relay would: a letter whose final dot arrived is accepted, whether or not anybody still listens.
+#![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// A letter, as far as the sink looks at it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub to: String,
+    pub message_id: String,
+    /// When it was accepted (or its dot came).
+    pub at: Instant,
+}
+
+/// What the sink has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Letters whose final dot came.
+    pub dots: Vec<Letter>,
+    /// Letters that were answered with 250, in that order.
+    pub accepted: Vec<Letter>,
+    by_address: HashMap<String, Instant>,
+}
+
+impl Seen {
+    /// When a letter to this address was first accepted.
+    pub fn first_to(&self, address: &str) -> Option<Instant> {
+        self.by_address.get(address).copied()
+    }
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct Sink {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+    delay: Duration,
+}
+
+impl Sink {
+    /// Listens; each letter is taken `delay` after its final dot.
+    pub fn start(delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { seen: Mutex::default(), changed: Condvar::new(), delay });
+        let sink = Self { address, shared: Arc::clone(&shared) };
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let shared = Arc::clone(&shared);
+                // An error is an engine that was killed in the middle of a line.
+                std::thread::spawn(move || shared.serve(socket));
+            }
+        });
+        sink
+    }
+
+    /// The setting that sends mail here.
+    pub fn setting(&self) -> String {
+        format!("smtp+insecure://{}", self.address)
+    }
+
+    /// Looks at what was seen.
+    pub fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.shared.seen.lock().unwrap())
+    }
+
+    /// Waits until what was seen is as wanted.
+    pub fn wait<T>(&self, wanted: impl Fn(&Seen) -> Option<T>) -> T {
+        let mut seen = self.shared.seen.lock().unwrap();
+        loop {
+            if let Some(found) = wanted(&seen) {
+                return found;
+            }
+            let (again, timeout) = self.shared.changed.wait_timeout(seen, Duration::from_secs(60)).unwrap();
+            assert!(!timeout.timed_out(), "no letter for a minute; {} so far", again.accepted.len());
+            seen = again;
+        }
+    }
+
+    /// Waits until this many were accepted, and gives the last of them.
+    pub fn wait_for(&self, letters: usize) -> Letter {
+        self.wait(|seen| seen.accepted.get(letters.checked_sub(1)?).cloned())
+    }
+}
+
+impl Shared {
+    /// One connection.
+    fn serve(&self, socket: TcpStream) -> std::io::Result<()> {
+        socket.set_nodelay(true)?;
+        let mut out = socket.try_clone()?;
+        let mut lines = BufReader::new(socket);
+        out.write_all(b"220 sink ESMTP\r\n")?;
+        let (mut line, mut to) = (Vec::new(), String::new());
+        loop {
+            line.clear();
+            if lines.read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end();
+            let reply: &[u8] = match text.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
+                "EHLO" => b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+                "RCPT" => {
+                    to = text.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                    b"250 2.1.5 ok\r\n"
+                }
+                "DATA" => {
+                    out.write_all(b"354 go ahead\r\n")?;
+                    let message_id = letter(&mut lines)?;
+                    self.take(std::mem::take(&mut to), message_id);
+                    b"250 2.0.0 taken\r\n"
+                }
+                "QUIT" => return out.write_all(b"221 2.0.0 bye\r\n"),
+                "HELO" | "MAIL" | "RSET" | "NOOP" => b"250 2.0.0 ok\r\n",
+                _ => b"500 5.5.1 unknown command\r\n",
+            };
+            out.write_all(reply)?;
+        }
+    }
+
+    /// Takes its time, then the letter.
+    fn take(&self, to: String, message_id: String) {
+        let mut letter = Letter { to, message_id, at: Instant::now() };
+        self.seen.lock().unwrap().dots.push(letter.clone());
+        if !self.delay.is_zero() {
+            // The work that a real relay has with a letter; nobody is synchronised by it.
+            std::thread::sleep(self.delay);
+        }
+        letter.at = Instant::now();
+        let mut seen = self.seen.lock().unwrap();
+        seen.by_address.entry(letter.to.clone()).or_insert(letter.at);
+        seen.accepted.push(letter);
+        drop(seen);
+        self.changed.notify_all();
+    }
+}
+
+/// Reads a letter to its end; an error if the connection ends first.
+fn letter(lines: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let (mut line, mut message_id) = (Vec::new(), String::new());
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 || !line.ends_with(b"\n") {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if line == b".\r\n" {
+            return Ok(message_id);
+        }
+        let name = line.get(..11).unwrap_or_default();
+        if message_id.is_empty() && name.eq_ignore_ascii_case(b"message-id:") {
+            message_id = String::from_utf8_lossy(&line[11..]).trim().to_owned();
+        }
+    }
+}
