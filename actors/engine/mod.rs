@@ -193,9 +193,14 @@ impl Engine {
         self.cast(SupervisorMessage::Sweep);
     }
 
+    /// Takes no new work from now on, as the first step of a stop.
+    pub fn stop_admitting(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
     /// Stops: no new work, letters on the wire get their time, a last checkpoint, the log closed.
     pub async fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Release);
+        self.stop_admitting();
         self.0.ticker.lock().take();
         let context = &self.0.context;
         // What was admitted is finished: all permits come home.
