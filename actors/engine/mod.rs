@@ -166,6 +166,12 @@ impl Engine {
         Arc::clone(&self.0.context.templates)
     }
 
+    /// What the shop is called on pages.
+    #[must_use]
+    pub fn shop_name(&self) -> &str {
+        &self.0.context.settings.shop_name
+    }
+
     /// How much has been logged.
     #[must_use]
     pub fn log_stats(&self) -> crate::wal::Stats {

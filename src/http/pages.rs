@@ -36,7 +36,7 @@ pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence:
 }
 
 /// The page of an error, in words for somebody who only followed a link.
-pub(super) fn trouble(templates: &Templates, error: &ApiError) -> Response {
+pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Engine(EngineError::Refused(Refusal::BadLink)) => {
             ("This link is not valid", "It may be incomplete. Please use the link in your mail once more.")
@@ -46,7 +46,7 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError) -> Response {
         }
         _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
     };
-    let context = json!({"title": title, "text": text});
+    let context = json!({"title": title, "text": text, "shop_name": shop});
     error.dress(done(templates, "message", &context, text))
 }
 
