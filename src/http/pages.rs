@@ -13,12 +13,14 @@ use crate::render::Templates;
 
 use super::error::ApiError;
 
+/// Nothing is loaded, nothing but our own form is sent, and no other page shows this one in a frame.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 

@@ -32,6 +32,8 @@ pub const TEMPLATE: &str = "announcement";
 pub const RESTOCK_TEMPLATE: &str = "ecommerce/back-in-stock";
 /// Where the clock stands, and stays: 2026-03-02T12:00:00Z.
 pub const NOON: Millis = Millis(1_772_452_800_000);
+/// The same on the wire.
+pub const NOON_TEXT: &str = "2026-03-02T12:00:00.000Z";
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Declared lists, a source without a secret, flat snapshots.
@@ -183,6 +185,20 @@ impl TestServer {
     pub async fn ask(&self, method: &str, path: &str, key: &str, body: &[u8]) -> Reply {
         let bearer = format!("Bearer {key}");
         self.send(&request(method, path, &[("authorization", &bearer)], body)).await
+    }
+
+    /// Status and JSON of a request with the ingest key; `null` is no body.
+    pub async fn json(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.json_as(&self.ingest, method, path, body).await
+    }
+
+    /// The same with another key.
+    pub async fn json_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let reply = self.ask(method, path, key, body.as_bytes()).await;
+        assert_eq!(reply.header("content-type"), Some("application/json"), "{path}");
+        assert!(reply.header("x-request-id").is_some_and(|id| !id.is_empty()), "{path}");
+        (reply.status, reply.json())
     }
 
     /// One request as written, on a connection of its own.
