@@ -237,8 +237,8 @@ impl CampaignState {
                     self.write(context, &event, at, Some(part));
                     let Some(sheet) = self.sheet(context, id) else { return Step::Dry };
                     let job = Job { campaign: id, sheet, recipient: next, email, gate, date: at };
-                    if let Some(Err(error)) = self.couriers.get(courier).map(|to| to.try_send(job)) {
-                        tracing::error!(courier, "a courier that is idle takes no letter: {error}");
+                    if self.couriers.get(courier).is_some_and(|to| to.try_send(job).is_err()) {
+                        tracing::error!(courier, "a courier that is idle takes no letter");
                         context.fatal.end("a courier died");
                     }
                     self.low(context, id);

@@ -173,8 +173,10 @@ async fn failed_letters_and_letters_in_doubt_are_counted_and_tried_again() {
         |c: &Value| ["sentCount", "failedCount", "inDoubtCount"].map(|field| c[field].as_u64().unwrap());
     assert_eq!(counts(&sent), [1, 1, 1]);
     server.outbox.answer_with(|_| Answer::Accept);
+    server.outbox.hold();
     let (status, back) = verb(&server, &id, "retry-failed").await;
     assert_eq!((status, &back["status"]), (200, &json!("sending")));
+    server.outbox.release();
     assert_eq!(counts(&server.campaign_until(&id, "sent").await), [2, 0, 1]);
     assert_eq!(verb(&server, &id, "in-doubt/resend").await.0, 200);
     assert_eq!(counts(&server.campaign_until(&id, "sent").await), [3, 0, 0]);
