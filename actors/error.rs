@@ -49,6 +49,9 @@ pub enum Refusal {
     /// A link that is forged, for something else, or about someone who is gone.
     #[error("this link is not valid")]
     BadLink,
+    /// A cursor that no page ended with.
+    #[error("cursor is not one of a page before")]
+    BadCursor,
     /// No such key.
     #[error("Unknown key: {0}")]
     UnknownKey(String),

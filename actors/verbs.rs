@@ -149,7 +149,7 @@ pub struct ContactView {
 pub struct ListsQuery {
     /// Rows at most, 1 to 1,000.
     pub limit: usize,
-    /// The `cursor` of the page before (the last id it showed).
+    /// The `cursor` of the page before.
     pub cursor: Option<String>,
     /// With a person: each row carries `subscribed`, the person's own lists come first.
     pub who: Option<Who>,
@@ -370,6 +370,8 @@ pub struct PreferencesView {
     pub rows: Vec<(ListId, String, bool)>,
     /// True when the person wants no mail at all.
     pub unsubscribed_all: bool,
+    /// True when the address takes none (it bounced, or its owner complained).
+    pub suppressed: bool,
 }
 
 /// What the preference page's form says.

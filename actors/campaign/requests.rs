@@ -58,11 +58,12 @@ impl CampaignState {
             return context.barrier(part);
         }
         let scheduled = header.scheduled;
-        let status = if scheduled.is_some() { Status::Scheduled } else { Status::Queued };
+        let later = scheduled.is_some_and(|time| time > at);
+        let status = if later { Status::Scheduled } else { Status::Queued };
         *slot.lock() = Some((status, scheduled, Vec::new()));
         self.write(context, &CampaignEvent::Scheduled(header), at, Some(part));
         self.runners.insert(id, Runner::fresh());
-        if scheduled.is_some() {
+        if later {
             self.feed(context, id);
         } else {
             self.begin(context, id);

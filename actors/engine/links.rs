@@ -3,7 +3,7 @@
 use super::super::directory::DirectoryMessage;
 use super::people::refusal;
 use super::*;
-use crate::domain::directory::Ask;
+use crate::domain::directory::{Ask, Away};
 use crate::token::Purpose;
 
 /// Rows a preference page shows at most.
@@ -16,7 +16,7 @@ impl Engine {
     /// When the link is forged, for something else, or about someone who is gone.
     pub async fn link(&self, token: &str) -> Answer<LinkView> {
         let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
-        let unsubscribed = self.unsubscribed(person).await?;
+        let unsubscribed = self.away(person).await? == Some(Away::Unsubscribed);
         Ok(match list {
             None => LinkView { list: None, subscribed: !unsubscribed },
             Some(list) => {
@@ -61,8 +61,10 @@ impl Engine {
             let name = self.list_name(&list).await?;
             rows.push((list, name, subscribed));
         }
-        let unsubscribed_all = self.unsubscribed(person).await?;
-        Ok(PreferencesView { rows, unsubscribed_all })
+        let away = self.away(person).await?;
+        let (unsubscribed_all, suppressed) =
+            (away == Some(Away::Unsubscribed), away == Some(Away::Suppressed));
+        Ok(PreferencesView { rows, unsubscribed_all, suppressed })
     }
 
     /// Carries out a preference page's form.
@@ -84,7 +86,11 @@ impl Engine {
         let bag: Vec<(String, bool)> =
             changes.map(|(id, _, subscribed)| (id.as_str().to_owned(), !*subscribed)).collect();
         if !bag.is_empty() {
-            self.set_lists(person, How::Page, bag).await?;
+            match self.set_lists(person, How::Page, bag).await {
+                // Leaving was carried out, joining was not: the page shows what holds.
+                Ok(()) | Err(EngineError::Refused(Refusal::Suppressed)) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.preferences(token).await
     }
@@ -96,14 +102,13 @@ impl Engine {
         Ok((live.ok_or(Refusal::BadLink)?, link.list))
     }
 
-    /// Whether a person wants no mail at all.
-    async fn unsubscribed(&self, person: PersonId) -> Answer<bool> {
+    /// Why a person gets no mail at all, if so.
+    async fn away(&self, person: PersonId) -> Answer<Option<Away>> {
         let secrets = self.0.context.secrets.clone();
         self.ask_directory(move |directory| {
-            use crate::domain::directory::Away;
             let held = directory.person(person).and_then(|(_, held)| held.email.as_ref());
             let address = held.map(|email| secrets.address(email));
-            directory.away(person, address) == Some(Away::Unsubscribed)
+            directory.away(person, address)
         })
         .await
     }

@@ -5,43 +5,55 @@ use super::people::contact_view;
 use super::*;
 use crate::domain::list::Summary;
 
+/// A cursor names the part that its last row stood in, and that row's id.
+const OWN: &str = "own:";
+/// The part behind the person's own lists.
+const OTHERS: &str = "all:";
+
 impl Engine {
     /// A page of lists; with a person, theirs come first and each says whether they are on it.
     ///
     /// # Errors
-    /// When the engine cannot now.
+    /// When the cursor is none of ours, or the engine cannot now.
     pub async fn lists(&self, query: ListsQuery) -> Answer<ListsPage> {
         let limit = query.limit.clamp(1, 1000);
         let person = match query.who {
             Some(who) => Some(self.live(who).await?.map(|(id, _)| id)),
             None => None,
         };
-        let own = match person.flatten() {
+        let mut own = match person.flatten() {
             Some(id) => self.ask_directory(move |d| d.lists_of(id).cloned().collect::<Vec<_>>()).await?,
             None => Vec::new(),
         };
-        let mut ids = Vec::new();
-        if query.cursor.is_none() {
-            ids.extend(own.iter().take(limit).cloned());
-        }
-        let after = query.cursor.as_deref().and_then(|cursor| ListId::parse(cursor.trim_start_matches('>')));
+        own.sort_unstable();
+        let (own_done, after) = page_start(query.cursor.as_deref())?;
+        let first = match &after {
+            _ if own_done => own.len(),
+            None => 0,
+            Some(after) => own.partition_point(|id| id <= after),
+        };
+        let after = after.filter(|_| own_done);
+        let mut ids: Vec<ListId> = own.iter().skip(first).take(limit).cloned().collect();
+        let own_shown = first + ids.len();
         let rest = self.ids_after(after, limit + own.len() + 1).await?;
-        let mut rest = rest.into_iter().filter(|id| !own.contains(id)).peekable();
+        let mut rest = rest.into_iter().filter(|id| own.binary_search(id).is_err()).peekable();
         while ids.len() < limit
             && let Some(id) = rest.next()
         {
             ids.push(id);
         }
-        let more = rest.peek().is_some();
-        let last = ids.iter().rfind(|id| !own.contains(*id));
-        let cursor = more.then(|| last.map_or_else(|| ">".to_owned(), |id| id.as_str().to_owned()));
+        let more = own_shown < own.len() || rest.peek().is_some();
+        let cursor = ids.last().filter(|_| more).map(|last| {
+            let part = if own.binary_search(last).is_ok() { OWN } else { OTHERS };
+            format!("{part}{last}")
+        });
         let summaries = self.summaries(ids.clone()).await?;
         let mut lists = Vec::with_capacity(ids.len());
         for (id, summary) in ids.into_iter().zip(summaries) {
             let mut view = self.list_view(&id, summary.as_ref());
             if let Some(person) = person {
                 view.subscribed = Some(match person {
-                    Some(person) if own.contains(&id) => self.subscribed(&id, person).await?,
+                    Some(person) if own.binary_search(&id).is_ok() => self.subscribed(&id, person).await?,
                     _ => view.default_opt_in,
                 });
             }
@@ -182,4 +194,16 @@ impl Engine {
             subscribed: None,
         }
     }
+}
+
+/// Reads a cursor: whether the person's own lists are done, and the id to go on after.
+fn page_start(cursor: Option<&str>) -> Answer<(bool, Option<ListId>)> {
+    let Some(cursor) = cursor else { return Ok((false, None)) };
+    let (own_done, id) = match (cursor.strip_prefix(OWN), cursor.strip_prefix(OTHERS)) {
+        (Some(id), _) => (false, id),
+        (_, Some(id)) => (true, id),
+        (None, None) => return Err(Refusal::BadCursor.into()),
+    };
+    let id = ListId::parse(id).ok_or(Refusal::BadCursor)?;
+    Ok((own_done, Some(id)))
 }

@@ -11,6 +11,7 @@ mod links;
 mod lists;
 mod people;
 mod start;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,46 +139,6 @@ impl Engine {
         }
     }
 
-    /// What a load balancer asks.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        let log = &self.0.context.log;
-        let reason = if log.poisoned() || self.0.context.fatal.is_set() {
-            Some("log poisoned")
-        } else if self.0.stopping.load(Ordering::Acquire) {
-            Some("stopping")
-        } else if !log.room() {
-            Some("disk full")
-        } else {
-            None
-        };
-        Readiness { ready: reason.is_none(), reason }
-    }
-
-    /// The engine's clock.
-    #[must_use]
-    pub fn now(&self) -> Millis {
-        self.0.context.clock.now()
-    }
-
-    /// The templates that mails and pages are made from.
-    #[must_use]
-    pub fn templates(&self) -> Arc<crate::render::Templates> {
-        Arc::clone(&self.0.context.templates)
-    }
-
-    /// How much has been logged.
-    #[must_use]
-    pub fn log_stats(&self) -> crate::wal::Stats {
-        self.0.context.log.stats()
-    }
-
-    /// Says why the engine cannot go on, once it cannot.
-    #[must_use]
-    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
-        self.0.context.fatal.watch()
-    }
-
     /// Lists awake, at rest, leaving.
     ///
     /// # Errors
@@ -193,9 +154,14 @@ impl Engine {
         self.cast(SupervisorMessage::Sweep);
     }
 
+    /// Takes no new work from now on, as the first step of a stop.
+    pub fn stop_admitting(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
     /// Stops: no new work, letters on the wire get their time, a last checkpoint, the log closed.
     pub async fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Release);
+        self.stop_admitting();
         self.0.ticker.lock().take();
         let context = &self.0.context;
         // What was admitted is finished: all permits come home.

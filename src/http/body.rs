@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 
@@ -20,6 +21,7 @@ use crate::actors::verbs::Who;
 use super::error::ApiError;
 use super::validate::{Issue, Issues};
 
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest body but for batches and forms.
 pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
 /// How much of a body that is too long is read to let the answer through.
@@ -66,6 +68,17 @@ async fn drain(mut body: Body) {
         read += frame.data_ref().map_or(0, Bytes::len);
         if read > DRAIN_BYTES_MAX {
             break;
+        }
+    }
+}
+
+/// The key in the header, which wins over the body's; an empty one is none.
+pub(super) fn header_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY).filter(|value| !value.is_empty()) else { return Ok(None) };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(key) => Ok(Some(key.to_owned())),
+        Err(_) => {
+            Err(ApiError::issue(Issue::text(&[IDEMPOTENCY_KEY.as_str()], "an id", "must be valid UTF-8")))
         }
     }
 }

@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
@@ -15,7 +14,7 @@ use crate::actors::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQ
 use crate::domain::{Email, Millis};
 
 use super::auth::Ingest;
-use super::body::{self, BODY_BYTES_MAX, Query, Segment};
+use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, Query, Segment, header_key};
 use super::error::ApiError;
 use super::validate::{Fields, Issue, Issues};
 use super::{App, answer};
@@ -40,7 +39,11 @@ const STATUSES: [&str; 10] = [
 ];
 
 /// `POST /v1/campaigns`.
-pub(super) async fn create(_: Ingest, State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn create(
+    _: Ingest,
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Created {
@@ -50,8 +53,10 @@ pub(super) async fn create(_: Ingest, State(app): State<Arc<App>>, body: Body) -
         #[serde(skip_serializing_if = "Vec::is_empty")]
         mismatch: Vec<&'static str>,
     }
+    let (parts, body) = request.into_parts();
+    let header = header_key(&parts.headers)?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
-    let given = app.engine.create_campaign(read(Fields::parse(&body)?)?).await?;
+    let given = app.engine.create_campaign(read(Fields::parse(&body)?, header)?).await?;
     Ok(answer::accepted(&Created {
         campaign_id: given.id.to_string(),
         status: given.status,
@@ -60,8 +65,8 @@ pub(super) async fn create(_: Ingest, State(app): State<Arc<App>>, body: Body) -
     }))
 }
 
-/// The campaign that a body asks for.
-fn read(mut fields: Fields) -> Result<CampaignInput, ApiError> {
+/// The campaign that a body asks for; a key in the header wins over the body's.
+fn read(mut fields: Fields, header: Option<String>) -> Result<CampaignInput, ApiError> {
     let (list, bucket) = (fields.text("list"), fields.text("bucket"));
     let (name, template, subject) = (fields.text("name"), fields.text("template"), fields.text("subject"));
     let (from, send_at) = (fields.text("from"), fields.text("sendAt"));
@@ -77,7 +82,10 @@ fn read(mut fields: Fields) -> Result<CampaignInput, ApiError> {
         issues.add(Issue::kind(&["template"], "string", "undefined"));
     }
     let from = sender(issues, from);
-    let key = issues.key("idempotencyKey", key);
+    let key = match header {
+        Some(key) => issues.key(IDEMPOTENCY_KEY.as_str(), Some(key)),
+        None => issues.key("idempotencyKey", key),
+    };
     let send_at = issues.instant("sendAt", send_at.as_deref());
     let on_doubt = doubt(issues, on_doubt.as_deref());
     let (list, bucket) = (list.filter(|id| !id.is_empty()), bucket.filter(|id| !id.is_empty()));

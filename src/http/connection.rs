@@ -85,6 +85,7 @@ pub(super) async fn serve(
     http.max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).keep_alive(true);
     let mut connection = pin!(http.serve_connection(io, service));
     let mut overdue = pin!(watch.overdue(times));
+    #[expect(clippy::disallowed_methods, reason = "a connection grows old in real time")]
     let mut aged = pin!(tokio::time::sleep(times.age));
     let mut leaving = false;
     loop {
@@ -173,6 +174,7 @@ impl Watch {
     }
 
     /// Returns when something has taken longer than it may.
+    #[expect(clippy::disallowed_methods, reason = "a client is slow in real time")]
     async fn overdue(&self, times: Times) {
         let look = times.header.min(times.idle);
         loop {

@@ -52,6 +52,7 @@ pub(super) async fn answer(app: &App, router: Router, peer: IpAddr, request: Req
 
 /// Takes a place where the client is known by a proxy's word, and asks the handlers.
 async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Incoming>) -> Response {
+    #[expect(clippy::disallowed_methods, reason = "a line in the log, nothing is decided by it")]
     let begun = Instant::now();
     let client = proxies::client(peer, request.headers(), &app.trusted);
     let place = if client == peer { None } else { Some(app.places.take(client)) };

@@ -157,6 +157,7 @@ fn refused(refusal: &Refusal) -> StatusCode {
         | Refusal::SendAtPast(_)
         | Refusal::Suppressed
         | Refusal::EmailTaken
+        | Refusal::BadCursor
         | Refusal::NotAllowed(_) => StatusCode::BAD_REQUEST,
         Refusal::WrongStatus { .. } => StatusCode::CONFLICT,
     }

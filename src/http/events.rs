@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -19,12 +18,11 @@ use crate::actors::verbs::{EventAnswer, EventInput, Who};
 use crate::domain::Sku;
 
 use super::auth::Ingest;
-use super::body::{self, BODY_BYTES_MAX};
+use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, header_key};
 use super::error::ApiError;
 use super::validate::{BAG_IDS_MAX, Fields, Issue, Issues, kind};
 use super::{App, answer};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The event that is a restock signal.
 const RESTOCKED: &str = "product.restocked";
 /// Properties of a shorter body cannot be over their own limit.
@@ -43,17 +41,6 @@ pub(super) async fn create(
     let event = parse(text, header)?;
     let given = app.engine.ingest(event).await?;
     Ok(answer::accepted(&Stored::from(&given)))
-}
-
-/// The key in the header, which wins over the body's; an empty one is none.
-fn header_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY).filter(|value| !value.is_empty()) else { return Ok(None) };
-    match std::str::from_utf8(value.as_bytes()) {
-        Ok(key) => Ok(Some(key.to_owned())),
-        Err(_) => {
-            Err(ApiError::issue(Issue::text(&[IDEMPOTENCY_KEY.as_str()], "an id", "must be valid UTF-8")))
-        }
-    }
 }
 
 /// The 202 of one event.

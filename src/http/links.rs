@@ -26,13 +26,12 @@ pub(super) async fn ask(State(app): State<Arc<App>>, query: Query) -> Response {
     let page = async {
         let token = token(&query)?;
         let link = app.engine.link(&token).await?;
-        let query: String =
-            form_urlencoded::Serializer::new(String::new()).append_pair("token", &token).finish();
         let context = json!({
             "token": token,
             "list_name": list_name(&link),
             "subscribed": link.subscribed,
-            "action": format!("?{query}"),
+            "action": action(&token),
+            "shop_name": app.engine.shop_name(),
         });
         pages::page(&app.templates, "unsubscribe", &context)
     };
@@ -44,8 +43,11 @@ pub(super) async fn unsubscribe(State(app): State<Arc<App>>, query: Query, reque
     let page = async {
         let token = token(&query)?;
         let form = form(&app, request).await?;
-        let link = app.engine.unsubscribe(&token, form.get("scope") == Some("all")).await?;
-        let context = json!({"list_name": list_name(&link), "token": token});
+        let all = form.get("scope") == Some("all");
+        let link = app.engine.unsubscribe(&token, all).await?;
+        let scope = if all || link.list.is_none() { "all" } else { "list" };
+        let context =
+            json!({"scope": scope, "list_name": list_name(&link), "shop_name": app.engine.shop_name()});
         Ok(pages::done(&app.templates, "unsubscribed", &context, "You have been unsubscribed."))
     };
     shown(&app, page.await)
@@ -56,7 +58,7 @@ pub(super) async fn preferences(State(app): State<Arc<App>>, query: Query) -> Re
     let page = async {
         let token = token(&query)?;
         let view = app.engine.preferences(&token).await?;
-        pages::page(&app.templates, "preferences", &rows(&token, &view, false))
+        pages::page(&app.templates, "preferences", &rows(&app, &token, &view, false))
     };
     shown(&app, page.await)
 }
@@ -73,14 +75,14 @@ pub(super) async fn set_preferences(State(app): State<Arc<App>>, query: Query, r
         };
         let wanted = PreferencesInput { shown: form.all("shown"), kept: form.all("list"), unsubscribe_all };
         let view = app.engine.set_preferences(&token, wanted).await?;
-        let context = rows(&token, &view, true);
+        let context = rows(&app, &token, &view, true);
         Ok(pages::done(&app.templates, "preferences", &context, "Your choices have been saved."))
     };
     shown(&app, page.await)
 }
 
 fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
-    page.unwrap_or_else(|error| pages::trouble(&app.templates, &error))
+    page.unwrap_or_else(|error| pages::trouble(&app.templates, &error, app.engine.shop_name()))
 }
 
 /// The token in the query, if it can be one.
@@ -95,19 +97,28 @@ async fn form(app: &App, request: Request) -> Result<Form, ApiError> {
     Ok(Form::read(&parts.headers, body).await)
 }
 
+/// Where a page's form goes: the page's own address, the token in it.
+fn action(token: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    format!("?{}", query.append_pair("token", token).finish())
+}
+
 fn list_name(link: &LinkView) -> Option<&str> {
     link.list.as_ref().map(|(_, name)| name.as_str())
 }
 
-fn rows(token: &str, view: &PreferencesView, saved: bool) -> Value {
+fn rows(app: &App, token: &str, view: &PreferencesView, saved: bool) -> Value {
     let rows = view
         .rows
         .iter()
         .map(|(id, name, subscribed)| json!({"id": id.as_str(), "name": name, "subscribed": subscribed}));
     json!({
         "token": token,
+        "action": action(token),
         "rows": rows.collect::<Vec<_>>(),
         "unsubscribed_all": view.unsubscribed_all,
+        "suppressed": view.suppressed,
         "saved": saved,
+        "shop_name": app.engine.shop_name(),
     })
 }

@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::Refusal;
 use crate::actors::verbs::{ListView, ListsQuery, Who};
+use crate::actors::{EngineError, Refusal};
 use crate::domain::text::key_fits;
 use crate::domain::{Email, ListId};
 
@@ -68,7 +68,10 @@ pub(super) async fn index(
         cursor: query.get("cursor").map(Into::into),
         who: (!who.is_nobody()).then_some(who),
     };
-    let page = app.engine.lists(asked).await?;
+    let page = app.engine.lists(asked).await.map_err(|error| match error {
+        EngineError::Refused(Refusal::BadCursor) => bad_cursor(),
+        error => error.into(),
+    })?;
     let lists = page.lists.iter().map(Row::from).collect();
     Ok(answer::ok(&Page { lists, cursor: page.cursor.as_deref() }))
 }
@@ -118,8 +121,7 @@ pub(super) async fn members(
     }
     let limit = query.number("limit", PAGE_MAX, 1, PAGE_MAX)?;
     let cursor = query.get("cursor").map(|text| text.parse::<u32>()).transpose();
-    let cursor = cursor
-        .map_err(|_| ApiError::issue(Issue::value(&["cursor"], "a cursor of a page before", "string")))?;
+    let cursor = cursor.map_err(|_| bad_cursor())?;
     let page = app.engine.members(list_id(&id)?, cursor, limit).await?;
     let members = page.members.iter().map(|member| Member {
         id: member.id.to_string(),
@@ -202,6 +204,11 @@ fn person(email: Option<&str>, user_id: Option<String>) -> Result<Who, ApiError>
     };
     let who = Who { email, user_id, anonymous_id: None };
     if who.is_nobody() { Err(Refusal::NoIdentity.into()) } else { Ok(who) }
+}
+
+/// What a cursor that is none of ours is told.
+fn bad_cursor() -> ApiError {
+    ApiError::issue(Issue::value(&["cursor"], "a cursor of a page before", "string"))
 }
 
 /// An id that could be a list's.

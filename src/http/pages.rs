@@ -13,12 +13,14 @@ use crate::render::Templates;
 
 use super::error::ApiError;
 
+/// Nothing is loaded, nothing but our own form is sent, and no other page shows this one in a frame.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 
@@ -36,7 +38,7 @@ pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence:
 }
 
 /// The page of an error, in words for somebody who only followed a link.
-pub(super) fn trouble(templates: &Templates, error: &ApiError) -> Response {
+pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Engine(EngineError::Refused(Refusal::BadLink)) => {
             ("This link is not valid", "It may be incomplete. Please use the link in your mail once more.")
@@ -46,7 +48,7 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError) -> Response {
         }
         _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
     };
-    let context = json!({"title": title, "text": text});
+    let context = json!({"title": title, "text": text, "shop_name": shop});
     error.dress(done(templates, "message", &context, text))
 }
 

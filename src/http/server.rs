@@ -110,6 +110,7 @@ impl Server {
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
                     tracing::warn!(error = %error.kind(), "cannot accept connections");
+                    #[expect(clippy::disallowed_methods, reason = "sockets come free in real time")]
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }

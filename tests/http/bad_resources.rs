@@ -134,11 +134,11 @@ pub fn campaigns(table: &mut Table) {
     table.keyed(
         "POST",
         path,
-        r#"{"template":"back-in-stock","list":"no-such"}"#,
+        r#"{"template":"announcement","list":"no-such"}"#,
         404,
         Error("Unknown list: no-such"),
     );
-    let past = r#"{"template":"back-in-stock","list":"restock-x","sendAt":"2001-01-01T00:00:00Z"}"#;
+    let past = r#"{"template":"announcement","list":"restock-x","sendAt":"2001-01-01T00:00:00Z"}"#;
     table.keyed("POST", path, past, 400, Error("sendAt is in the past: 2001-01-01T00:00:00.000Z"));
     for id in ["x", "cmp_", "cmp_00000000000000000000000000000bad", "%00", "..", "%2f"] {
         table.keyed("GET", &format!("/v1/campaigns/{id}"), "", 404, Error("Unknown campaign: "));

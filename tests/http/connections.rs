@@ -1,5 +1,6 @@
 //! Connections: times, limits, keep-alive, and an orderly stop. No test sleeps; each waits for what
 //! the server does, with a clock that only shows whether it did so too late.
+#![expect(clippy::disallowed_methods, reason = "how long a socket stays open is real time")]
 
 use std::time::{Duration, Instant};
 

@@ -62,7 +62,7 @@ async fn broken_framing_is_refused_and_forgotten() {
     for case in &cases {
         for ends in [true, false] {
             let mut connection = server.connect().await;
-            connection.write(case.as_bytes()).await;
+            connection.write(server.keyed(case).as_bytes()).await;
             if ends {
                 connection.finish().await;
             }
@@ -79,6 +79,7 @@ async fn broken_framing_is_refused_and_forgotten() {
 async fn a_chunked_body_is_as_good_as_a_counted_one() {
     let server = start().await;
     let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ingest-key\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = server.keyed(head);
     let reply = server
         .send(format!("{head}5\r\n{{\"nam\r\n7;x=y\r\ne\":\"x\"}}\r\n0\r\ntrailer: 1\r\n\r\n").as_bytes())
         .await;

@@ -1,90 +1,180 @@
-//! A server to talk to. Everything that depends on the engine behind it is in this file.
+//! An engine to talk to: the real boot on a temporary directory, letters kept in memory.
+//!
+//! A test may end without stopping it: dropping ends the engine as a crash would, waits until its
+//! log is closed and removes the directory, so nothing is left behind either way.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use restockd::actors::Engine;
-use restockd::http::{HttpSettings, Secret, Server, Source};
-use restockd::render::Templates;
-use serde_json::Value;
+use restockd::actors::verbs::Scope;
+use restockd::boot::{Running, boot};
+use restockd::clock::Clock;
+use restockd::config::{Config, Flags};
+use restockd::domain::Millis;
+use restockd::http::HttpSettings;
+use restockd::mail::Outbox;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// The admin key: `RESTOCKD_API_KEY`.
+pub const ADMIN_KEY: &str = "admin-key";
+/// What stands for the ingest key in tables, as a real one is minted at every start.
+pub const INGEST_KEY: &str = "ingest-key";
 /// The secret of the source `inventory`, and the one before it.
 pub const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
 pub const OLD_SECRET: &str = "a-secret-of-thirty-two-bytes-old";
-/// A template that the engine knows.
-pub const TEMPLATE: &str = "back-in-stock";
+/// The template of a campaign made by hand, and the rule's.
+pub const TEMPLATE: &str = "announcement";
+pub const RESTOCK_TEMPLATE: &str = "ecommerce/back-in-stock";
+/// Where the clock stands, and stays: 2026-03-02T12:00:00Z.
+pub const NOON: Millis = Millis(1_772_452_800_000);
+/// The same on the wire.
+pub const NOON_TEXT: &str = "2026-03-02T12:00:00.000Z";
 /// No test waits longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Declared lists, a source without a secret, flat snapshots.
+const TOML: &str = r#"
+shop_name = "Fern & Wick"
+[engine]
+segment_mib = 1
+snapshots = "flat"
+[mail]
+postal_address = "1 Mill Lane, Ely"
+[source.blank]
+[list.news]
+name = "News"
+description = "What is new, once a month"
+default_opt_in = true
+[list.sale]
+name = "Sales"
+"#;
 
-/// A running server over an engine of its own.
+/// A running engine with its listener.
 pub struct TestServer {
     pub addr: SocketAddr,
     pub admin: String,
     pub ingest: String,
+    pub outbox: Arc<Outbox>,
+    pub clock: Clock,
     engine: Engine,
-    stop: watch::Sender<bool>,
-    running: JoinHandle<()>,
+    running: Mutex<Option<Running>>,
+    ending: Mutex<Option<JoinHandle<()>>>,
+    _dir: tempfile::TempDir,
 }
 
-/// A server with the default settings, on a free port, with one configured and one blank source.
+/// An engine with the default limits, on a free port, with one configured and one blank source.
 pub async fn start() -> TestServer {
     start_with(|_| {}).await
 }
 
-/// The same with other settings.
+/// The same with other settings of the door.
 pub async fn start_with(change: impl FnOnce(&mut HttpSettings)) -> TestServer {
     crate::logs::capture();
-    let (admin, ingest) = ("admin-key".to_owned(), "ingest-key".to_owned());
-    let engine = Engine::fake(&admin, &ingest);
-    let secrets = vec![Secret::new(SECRET), Secret::new(OLD_SECRET)];
-    let blank = Source { id: "blank".to_owned(), secrets: vec![Secret::new("  ")], ..Source::default() };
-    let mut settings = HttpSettings {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        sources: vec![Source { secrets, ..Source::default() }, blank],
-        ..HttpSettings::default()
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("restockd.toml");
+    std::fs::write(&file, TOML).unwrap();
+    let env = |key: &str| {
+        let value = match key {
+            "RESTOCKD_API_KEY" => ADMIN_KEY.to_owned(),
+            "INVENTORY_WEBHOOK_SECRET" => format!("{SECRET},{OLD_SECRET}"),
+            "RESTOCKD_MAIL" => "memory:".to_owned(),
+            "RESTOCKD_LISTEN" => "127.0.0.1:0".to_owned(),
+            "RESTOCKD_PUBLIC_URL" => "https://shop.example".to_owned(),
+            _ => return None,
+        };
+        Some(value)
     };
-    change(&mut settings);
-    let server = Server::bind(settings, engine.clone(), Arc::new(Templates)).await.unwrap();
-    let addr = server.addr();
-    let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(server.run(stopped));
-    TestServer { addr, admin, ingest, engine, stop, running }
+    let flags = Flags { data: Some(dir.path().join("data")), ..Flags::default() };
+    let mut config = Config::load(Some(&file), env, &flags).unwrap();
+    change(&mut config.http);
+    let clock = Clock::by_hand(NOON);
+    let running = boot(config, clock.clone()).await.unwrap();
+    let (_, ingest) = running.engine.mint_key("tests".to_owned(), Scope::Ingest).await.unwrap();
+    TestServer {
+        addr: running.addr,
+        admin: ADMIN_KEY.to_owned(),
+        ingest,
+        outbox: running.outbox.clone().unwrap(),
+        clock,
+        engine: running.engine.clone(),
+        running: Mutex::new(Some(running)),
+        ending: Mutex::new(None),
+        _dir: dir,
+    }
 }
 
 impl TestServer {
-    /// A token, fit for a query, of a mail to `email` about `list`, of which the person is a member.
+    /// A token, fit for a query, out of a mail to `email` about `list`, of which the person is a
+    /// member.
     pub async fn list_token(&self, email: &str, list: &str) -> String {
-        let body = format!(r#"{{"email":"{email}"}}"#);
+        let body = json!({ "email": email }).to_string();
         let path = format!("/v1/lists/{list}/subscribe");
         assert_eq!(self.ask("POST", &path, &self.ingest, body.as_bytes()).await.status, 200);
-        format!("tok%7C{email}%7C{list}")
+        let url = self.mail_to(email, list).await.letter.unsubscribe_url.unwrap();
+        let (path, token) = url.split_once("?token=").unwrap();
+        assert_eq!(path, "https://shop.example/v1/email/unsubscribe");
+        token.to_owned()
     }
 
-    /// A token of the preference page.
+    /// A token of the preference page, out of the last mail to that person.
     pub async fn preferences_token(&self, email: &str) -> String {
-        format!("tok%7C{email}%7C")
+        let mails = self.outbox.mails();
+        let mail = mails.iter().rev().find(|mail| mail.letter.to == email).expect("a mail to take it from");
+        let (_, rest) = mail.letter.text.split_once("/v1/email/preferences?token=").unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Mails everybody on a list; gives back the letter to this person.
+    pub async fn mail_to(&self, email: &str, list: &str) -> restockd::mail::Mail {
+        let body = json!({"list": list, "template": TEMPLATE, "subject": "A word"}).to_string();
+        let made = self.ask("POST", "/v1/campaigns", &self.ingest, body.as_bytes()).await;
+        assert_eq!(made.status, 202, "{}", made.text());
+        let id = made.json()["campaignId"].as_str().unwrap().to_owned();
+        self.campaign_until(&id, "sent").await;
+        let mails = self.outbox.mails();
+        let mail = mails.iter().rev().find(|mail| mail.letter.to == email).expect("the mail was sent");
+        assert_eq!(mail.letter.list_id.as_deref(), Some(list));
+        mail.clone()
+    }
+
+    /// Asks for a campaign until it has this status.
+    pub async fn campaign_until(&self, id: &str, status: &str) -> Value {
+        let asking = async {
+            loop {
+                let reply = self.ask("GET", &format!("/v1/campaigns/{id}"), &self.ingest, b"").await;
+                if reply.json()["status"] == status {
+                    return reply.json();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("the campaign comes to it")
+    }
+
+    /// A text of a table with the real key in it.
+    pub fn keyed(&self, text: &str) -> String {
+        text.replace(INGEST_KEY, &self.ingest)
     }
 
     /// Makes the engine refuse new work, as after SIGTERM.
     pub fn stop_engine(&self) {
-        self.engine.stop();
+        self.engine.stop_admitting();
     }
 
-    /// Tells the server to stop.
+    /// Tells everything to stop, politely.
     pub fn stop(&self) {
-        self.stop.send(true).unwrap();
+        let running = self.running.lock().unwrap().take().expect("stopped once");
+        *self.ending.lock().unwrap() = Some(tokio::spawn(running.shut_down()));
     }
 
     /// Waits for it to have stopped.
     pub async fn stopped(self) {
-        let Self { running, stop, .. } = self;
-        tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap();
-        drop(stop);
+        let ending = self.ending.lock().unwrap().take().expect("told to stop");
+        tokio::time::timeout(PATIENCE, ending).await.unwrap().unwrap();
     }
 
     pub async fn connect(&self) -> Connection {
@@ -97,6 +187,20 @@ impl TestServer {
         self.send(&request(method, path, &[("authorization", &bearer)], body)).await
     }
 
+    /// Status and JSON of a request with the ingest key; `null` is no body.
+    pub async fn json(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.json_as(&self.ingest, method, path, body).await
+    }
+
+    /// The same with another key.
+    pub async fn json_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let reply = self.ask(method, path, key, body.as_bytes()).await;
+        assert_eq!(reply.header("content-type"), Some("application/json"), "{path}");
+        assert!(reply.header("x-request-id").is_some_and(|id| !id.is_empty()), "{path}");
+        (reply.status, reply.json())
+    }
+
     /// One request as written, on a connection of its own.
     pub async fn send(&self, bytes: &[u8]) -> Reply {
         let mut connection = self.connect().await;
@@ -107,6 +211,23 @@ impl TestServer {
     /// True when the server still answers.
     pub async fn healthy(&self) -> bool {
         self.send(&request("GET", "/v1/health", &[], b"")).await.status == 200
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let running = self.running.lock().map(|mut held| held.take());
+        let Ok(Some(running)) = running else { return };
+        self.engine.kill();
+        let engine = self.engine.clone();
+        // The test's own runtime may be ending; the log's threads are waited for on another.
+        let waiting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.map(|runtime| runtime.block_on(engine.abandon())).is_ok()
+        });
+        let closed = waiting.join().unwrap_or(false);
+        drop(running);
+        assert!(closed || std::thread::panicking());
     }
 }
 

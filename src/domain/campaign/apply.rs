@@ -22,7 +22,8 @@ impl Campaigns {
         self.seq += 1;
         match event {
             CampaignEvent::Scheduled(header) => {
-                let status = if header.scheduled.is_some() { Status::Scheduled } else { Status::Queued };
+                let later = header.scheduled.is_some_and(|time| time > at);
+                let status = if later { Status::Scheduled } else { Status::Queued };
                 self.add(header, status, at);
             }
             CampaignEvent::Opened { header, id, upto, added } => {

@@ -82,7 +82,6 @@ impl Campaigns {
         let wrong = |participle| Err(CampaignRefusal::WrongStatus(status, participle));
         let final_status = matches!(status, Status::Canceled | Status::Failed | Status::Expired);
         match verb {
-            Verb::Cancel if status == Status::Canceled => Ok(None),
             Verb::Cancel if status.is_closed() => wrong("canceled"),
             Verb::Cancel => Ok(Some(CampaignEvent::Canceled(id))),
             Verb::Pause if status == Status::Paused => Ok(None),
