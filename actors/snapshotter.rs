@@ -27,7 +27,16 @@ use crate::store::{Generations, Meta, StoreError};
 const SLICE: usize = 512;
 
 /// Who waits for a round.
-pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, String>>;
+pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, RoundFailure>>;
+
+/// Why a round came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundFailure {
+    /// The disk has no room for it; it may be asked for again.
+    pub no_space: bool,
+    /// In words.
+    pub why: String,
+}
 
 /// What may be asked of the snapshotter.
 pub enum SnapshotterMessage {
@@ -36,7 +45,7 @@ pub enum SnapshotterMessage {
     /// Has enough time passed, or enough log been written?
     Tick,
     /// The round is over.
-    Over(Result<SnapshotAnswer, String>),
+    Over(Result<SnapshotAnswer, RoundFailure>),
 }
 
 /// The actor.
@@ -78,7 +87,10 @@ impl SnapshotterState {
         let (context, generations, myself) =
             (Arc::clone(context), Arc::clone(&self.generations), myself.clone());
         tokio::spawn(async move {
-            let result = round(&context, generations).await.map_err(|error| error.to_string());
+            let result = round(&context, generations).await.map_err(|error| RoundFailure {
+                no_space: matches!(error, RoundError::Store(StoreError::NoSpace { .. })),
+                why: error.to_string(),
+            });
             // Gone only when the engine is.
             let _ = myself.cast(SnapshotterMessage::Over(result));
         });
