@@ -238,8 +238,11 @@ impl Actor for Snapshotter {
                         duration_ms = done.took_ms,
                         "checkpoint round done"
                     ),
-                    Err(why) => {
-                        tracing::error!(reason = why, "checkpoint round failed; the log keeps everything")
+                    Err(failure) => {
+                        tracing::error!(
+                            reason = failure.why,
+                            "checkpoint round failed; the log keeps everything"
+                        )
                     }
                 }
                 for reply in state.running.drain(..) {

@@ -132,9 +132,8 @@ impl Engine {
         self.0.context.cast(&refs.snapshotter, SnapshotterMessage::Round(Some(reply)));
         match answer.await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(why)) => {
-                Err(EngineError::Refused(Refusal::NotAllowed(format!("the round failed: {why}"))))
-            }
+            Ok(Err(failure)) if failure.no_space => Err(EngineError::DiskFull),
+            Ok(Err(failure)) => Err(Refusal::NotAllowed(format!("the round failed: {}", failure.why)).into()),
             Err(_) => Err(EngineError::Lost),
         }
     }
