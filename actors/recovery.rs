@@ -8,14 +8,14 @@
 //! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
 //! never "start empty" where there was something. Replay never reads a clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::{Directory, Open, Task};
 use crate::domain::list::{How, Invite, List, PackedList};
 use crate::domain::record::{self, Entry};
-use crate::domain::{ListId, Millis};
+use crate::domain::{ListId, Millis, PersonId};
 use crate::store::{Generations, Outcome, StoreError};
 use crate::wal::{self, Disk, Options, RecordRef, WalError};
 
@@ -152,6 +152,9 @@ impl Replay {
                 if newer("a list", list.seq(), stamp.seq)? {
                     list.apply(&event, stamp.at);
                 }
+                if let Some(answered) = event.answers() {
+                    self.close_answered(answered, &id);
+                }
             }
         }
         Ok(())
@@ -189,12 +192,28 @@ impl Replay {
         Ok(Recovered { directory, campaigns, lists, claims, log, problems })
     }
 
-    /// Closes open events all of whose lists have passed them; the rest is sent again.
+    /// Closes an open event as soon as the only list that it has spoke of it, so that a replay
+    /// does not hold every event of the log.
+    fn close_answered(&mut self, event: u64, by: &ListId) {
+        let only = |open: &Open| {
+            open.how != How::Erasure
+                && matches!(open.tasks.as_slice(), [Task::Change { list, .. }] if list == by)
+        };
+        if self.directory.open_event(event).is_some_and(|(_, open)| only(open)) {
+            self.directory.close(event);
+        }
+    }
+
+    /// Closes open events all of whose lists have passed them; the rest is sent again, and with it
+    /// whatever the same person did afterwards, or the older event would have the last word.
     fn close_done(&mut self) -> Result<(), String> {
-        let open: Vec<(u64, Open)> =
-            self.directory.open().map(|(event, open)| (event, open.clone())).collect();
-        for (event, open) in open {
-            let mut done = true;
+        let events: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
+        let mut again: HashSet<PersonId> = HashSet::new();
+        for event in events {
+            let Some(open) = self.directory.open_event(event).map(|(_, open)| open.clone()) else {
+                continue;
+            };
+            let mut done = open.person.is_none_or(|person| !again.contains(&person));
             for task in &open.tasks {
                 let id = match task {
                     Task::Change { list, .. } | Task::Move { list, .. } => list,
@@ -215,6 +234,8 @@ impl Replay {
             }
             if done {
                 self.directory.close(event);
+            } else {
+                again.extend(open.person);
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `broadcast` | a broadcast over SMTP, and one into a folder | nobody twice, nobody lost in silence, the doubt bounded |
 //! | `presses` | presses, leaves and restocks from many threads | what was acknowledged is there |
+//! | `order` | the engine, between the directory's record and the list's | the last word counts |
 //! | `crowd` | nothing: one webhook thousands of times at once | one signal, one campaign |
 //!
 //! The short form runs with every `cargo test`. The long form takes its sizes from the environment:
@@ -18,6 +19,7 @@
 
 mod broadcast;
 mod crowd;
+mod order;
 mod presses;
 #[path = "../support/process.rs"]
 mod process;

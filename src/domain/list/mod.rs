@@ -192,6 +192,17 @@ pub enum ListEvent {
     },
 }
 
+impl ListEvent {
+    /// The directory's event that the list answers with this.
+    #[must_use]
+    pub fn answers(&self) -> Option<u64> {
+        match self {
+            Self::Joined { event, .. } | Self::Left { event, .. } | Self::Moved { event, .. } => Some(*event),
+            _ => None,
+        }
+    }
+}
+
 /// The state of one list.
 #[derive(Debug, Clone, Default)]
 pub struct List {
