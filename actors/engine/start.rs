@@ -152,7 +152,8 @@ impl Engine {
         let context = &self.0.context;
         let Recovered { directory, campaigns, lists, claims, .. } = found;
         let (mut couriers, mut inboxes) = (Vec::new(), Vec::new());
-        for _ in 0..mailer.connections().max(1) {
+        // A courier carries one letter: more of them than the window would put more at stake in a crash.
+        for _ in 0..mailer.connections().clamp(1, context.settings.window.max(1)) {
             let (courier, inbox) = mpsc::channel(1);
             couriers.push(courier);
             inboxes.push(inbox);

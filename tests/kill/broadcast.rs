@@ -196,3 +196,22 @@ fn a_broadcast_into_a_folder_survives_kills_with_nobody_mailed_twice_or_lost() {
     mailed.into_iter().for_each(|address| *counts.entry(address).or_default() += 1);
     rounds.iter().for_each(|round| agree(round, &counts));
 }
+
+#[test]
+fn more_connections_than_the_window_put_no_more_letters_on_their_way() {
+    let sink = Sink::start(Duration::from_millis(20));
+    let place = Place::new(&sink.setting())
+        .env("RESTOCKD_MAIL_CONNECTIONS", "32")
+        .toml("[mail]\nwindow = 4\n[engine]\nsegment_mib = 1\n");
+    let engine = place.start();
+    engine.client.press_many((0..100).map(|n| format!("p{n}@shop.example")), "chair");
+    engine.client.restock("d1", "chair");
+    let mut most = 0;
+    until("the campaign is sent", || {
+        let campaign = engine.client.campaign_of("chair").unwrap();
+        most = most.max(count(&campaign, "started"));
+        (campaign["status"] == "sent").then_some(())
+    });
+    assert!((1..=4).contains(&most), "{most} letters were on their way at once");
+    engine.kill();
+}
