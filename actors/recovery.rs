@@ -8,7 +8,7 @@
 //! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
 //! never "start empty" where there was something. Replay never reads a clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::campaign::Campaigns;
@@ -99,7 +99,11 @@ pub fn recover(
     states.lists = packed;
     let (from, durable, problems) = match outcome {
         Outcome::None => (1, 0, Vec::new()),
-        Outcome::Generation { meta, problems, .. } => (meta.replay_from, meta.durable, problems),
+        Outcome::Generation { meta, problems, .. } => {
+            // After a clean stop the log may hold no record that tells the time.
+            states.newest = Millis(meta.made_ms);
+            (meta.replay_from, meta.durable, problems)
+        }
         Outcome::AllBad { problems } => (1, 0, problems),
     };
     let read = wal::recover(disk, options, from, durable, &mut |_, record| states.take(record));
@@ -189,17 +193,22 @@ impl Replay {
         Ok(Recovered { directory, campaigns, lists, claims, log, problems })
     }
 
-    /// Closes open events all of whose lists have passed them; the rest is sent again.
+    /// Closes open events all of whose lists have passed them; the rest is sent again. What comes
+    /// to a list after a share that is sent again is sent again behind it: whether it changes
+    /// anything is seen only then.
     fn close_done(&mut self) -> Result<(), String> {
+        let mut behind: HashSet<ListId> = HashSet::new();
         let open: Vec<(u64, Open)> =
             self.directory.open().map(|(event, open)| (event, open.clone())).collect();
         for (event, open) in open {
-            let mut done = true;
-            for task in &open.tasks {
-                let id = match task {
+            let lists = || {
+                open.tasks.iter().map(|task| match task {
                     Task::Change { list, .. } | Task::Move { list, .. } => list,
                     Task::Restock(fact) => &fact.list,
-                };
+                })
+            };
+            let mut done = !lists().any(|id| behind.contains(id));
+            for (task, id) in open.tasks.iter().zip(lists()) {
                 let list = self.wake(id)?;
                 done &= match (task, open.person) {
                     (Task::Change { .. }, Some(person)) if open.how == How::Erasure => {
@@ -215,6 +224,8 @@ impl Replay {
             }
             if done {
                 self.directory.close(event);
+            } else {
+                behind.extend(lists().cloned());
             }
         }
         Ok(())
