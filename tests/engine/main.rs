@@ -1,7 +1,9 @@
 //! The promises of the engine, each with tests that fail when it is broken.
 #![allow(clippy::unwrap_used, dead_code)]
 
+mod campaigns;
 mod consent;
+mod events;
 mod everybody;
 mod helpers;
 mod letters;
