@@ -33,7 +33,7 @@ impl Engine {
             ids.push(id);
         }
         let more = rest.peek().is_some();
-        let last = ids.iter().filter(|id| !own.contains(*id)).next_back();
+        let last = ids.iter().rfind(|id| !own.contains(*id));
         let cursor = more.then(|| last.map_or_else(|| ">".to_owned(), |id| id.as_str().to_owned()));
         let summaries = self.summaries(ids.clone()).await?;
         let mut lists = Vec::with_capacity(ids.len());

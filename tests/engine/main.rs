@@ -6,10 +6,16 @@ mod consent;
 mod events;
 mod everybody;
 mod helpers;
+mod keys;
 mod letters;
+mod links;
+mod logs;
+mod operations;
 mod people;
+mod power;
 mod promises;
 mod recovery;
 mod restocks;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
