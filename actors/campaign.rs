@@ -39,8 +39,10 @@ mod requests;
 pub struct Prepared {
     /// The ledger's row.
     pub row: u32,
-    /// Whose letter.
+    /// Whose letter, by the ledger's number.
     pub person: PersonId,
+    /// The number they have now: two people may have become one since.
+    pub live: PersonId,
     /// Where to.
     pub email: Option<Email>,
     /// The address, hashed.
@@ -92,6 +94,8 @@ pub enum CampaignMessage {
         campaign: CampaignId,
         /// Who, in join order.
         people: Vec<Invitee>,
+        /// On a list that everybody is on: the last contact number it covers.
+        page: Option<u32>,
         /// Nobody comes after them.
         last: bool,
     },
@@ -106,10 +110,10 @@ pub enum CampaignMessage {
     },
     /// Recipients of letters, just looked up.
     Fetched(CampaignId, Vec<Prepared>),
-    /// Somebody may no longer be mailed: in these campaigns, or in all.
+    /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
     Note {
         /// Which; `None` for all.
-        campaigns: Option<Vec<CampaignId>>,
+        list: Option<ListId>,
         /// Who.
         person: PersonId,
         /// Why.
@@ -117,6 +121,8 @@ pub enum CampaignMessage {
         /// Done when noted and durable.
         part: Part,
     },
+    /// Two people became one: what was fetched of the one who is no more is fetched again.
+    Merged(PersonId),
     /// A verb on a campaign.
     Verb(CampaignId, Verb, VerbSlot, Part),
     /// A letter came back.
@@ -221,10 +227,11 @@ impl CampaignState {
                 return Step::Wait(then);
             }
             let Some(runner) = self.runners.get_mut(&id) else { return Step::Dry };
-            let Some(next) = runner.ready.pop_front() else {
+            let Some(next) = runner.next() else {
                 self.feed(context, id);
                 return Step::Dry;
             };
+            let Some(sheet) = self.sheet(context, id, &next, at) else { return Step::Dry };
             let renotify = context.settings.renotify_after_ms;
             match self.campaigns.decide_letter(id, next.row, next.away, next.address, renotify, at) {
                 NextLetter::Gone => {}
@@ -237,7 +244,6 @@ impl CampaignState {
                         let _ = durable.send(all);
                     });
                     self.write(context, &event, at, Some(part));
-                    let Some(sheet) = self.sheet(context, id) else { return Step::Dry };
                     let job = Job { campaign: id, sheet, recipient: next, email, gate, date: at };
                     let taken = self.couriers.get(courier).is_some_and(|to| to.try_send(job).is_ok());
                     if !taken {
@@ -250,12 +256,30 @@ impl CampaignState {
         }
     }
 
-    /// The campaign's part of every letter, made once.
-    fn sheet(&mut self, context: &Context, id: CampaignId) -> Option<Arc<Sheet>> {
+    /// The campaign's part of every letter, made once, with the campaign's first letter. A template
+    /// that renders neither for that person nor for anybody fails the campaign; `None` then.
+    fn sheet(
+        &mut self,
+        context: &Context,
+        id: CampaignId,
+        first: &Prepared,
+        at: Millis,
+    ) -> Option<Arc<Sheet>> {
         let campaign = self.campaigns.get(id)?;
         let runner = self.runners.get_mut(&id)?;
-        let sheet = runner.sheet.get_or_insert_with(|| Arc::new(Sheet::new(context, &campaign.header)));
-        Some(Arc::clone(sheet))
+        if let Some(sheet) = &runner.sheet {
+            return Some(Arc::clone(sheet));
+        }
+        let sheet = Arc::new(Sheet::new(context, &campaign.header));
+        let tried = sheet.try_out(context, id, first);
+        if let Err(why) = tried {
+            tracing::error!(campaign.id = %id, reason = why, "the campaign's template does not render");
+            self.write(context, &CampaignEvent::Failed { id, why }, at, None);
+            self.end(context, id);
+            return None;
+        }
+        runner.sheet = Some(Arc::clone(&sheet));
+        Some(sheet)
     }
 
     /// A letter came back.
@@ -371,16 +395,17 @@ impl Actor for CampaignActor {
             CampaignMessage::Fence(part) => context.barrier(part),
             CampaignMessage::Create(header, slot, part) => state.create(context, header, &slot, part),
             CampaignMessage::Begun { campaign, upto, added } => state.begun(context, campaign, upto, added),
-            CampaignMessage::Invited { campaign, people, last } => {
-                state.invited(context, campaign, people, last);
+            CampaignMessage::Invited { campaign, people, page, last } => {
+                state.invited(context, campaign, &people, page, last);
             }
             CampaignMessage::InvitedAgain { campaign, people, last } => {
                 state.invited_again(context, campaign, people, last);
             }
-            CampaignMessage::Fetched(campaign, people) => state.fetched(campaign, people),
-            CampaignMessage::Note { campaigns, person, reason, part } => {
-                state.note(context, campaigns, person, reason, part);
+            CampaignMessage::Fetched(campaign, people) => state.fetched(context, campaign, people),
+            CampaignMessage::Note { list, person, reason, part } => {
+                state.note(context, list.as_ref(), person, reason, part);
             }
+            CampaignMessage::Merged(from) => state.merged(context, from),
             CampaignMessage::Verb(id, verb, slot, part) => state.verb(context, id, verb, &slot, part),
             CampaignMessage::Delivered(back) => state.delivered(context, back),
             CampaignMessage::Alarm(generation) if generation == state.alarm => state.rung(context),

@@ -47,6 +47,18 @@ impl Sheet {
     }
 }
 
+impl Sheet {
+    /// Whether a letter can be made of it for this person, or at least for somebody.
+    ///
+    /// # Errors
+    /// What the template says when it can be made for nobody.
+    pub fn try_out(&self, context: &Context, campaign: CampaignId, first: &Prepared) -> Result<(), String> {
+        let made = |to: &Prepared| letter(context, self, to, "", campaign, Millis(0));
+        let stranger = Prepared { props: Vec::new(), ..first.clone() };
+        made(first).or_else(|_| made(&stranger)).map(drop)
+    }
+}
+
 /// One letter to deliver.
 pub struct Job {
     /// The campaign.
@@ -103,7 +115,7 @@ pub async fn courier(
 async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict {
     let gate = job.gate;
     let gate = Box::pin(async move { gate.await.unwrap_or(false) });
-    match letter(context, &job.sheet, &job.recipient, &job.email, job.campaign, job.date) {
+    match letter(context, &job.sheet, &job.recipient, job.email.as_str(), job.campaign, job.date) {
         Ok(letter) => courier.deliver(&letter, gate).await,
         Err(reply) => Verdict::Failed { reply },
     }
@@ -114,7 +126,7 @@ fn letter(
     context: &Context,
     sheet: &Sheet,
     to: &Prepared,
-    email: &Email,
+    email: &str,
     campaign: CampaignId,
     date: Millis,
 ) -> Result<Letter, String> {
@@ -148,7 +160,7 @@ fn letter(
     let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
     Ok(Letter {
         message_id: format!("{}@{domain}", context.secrets.message(campaign, to.address)),
-        to: email.as_str().to_owned(),
+        to: email.to_owned(),
         from,
         reply_to: None,
         subject: rendered.subject,

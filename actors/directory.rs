@@ -67,10 +67,10 @@ pub enum DirectoryMessage {
     MintKey(ApiKey, Part),
     /// An API key stops.
     RevokeKey(String, Part),
-    /// Addresses and consent for letters: row and person.
-    LookUp(CampaignId, Vec<(u32, PersonId)>),
-    /// A page of everybody after a contact number, for a campaign on a list that everybody is on.
-    Page(CampaignId, ListId, u32, u32, usize),
+    /// Addresses and consent for letters, row and person; the list has the last word.
+    LookUp(CampaignId, ListId, Vec<(u32, PersonId)>),
+    /// A page of everybody, for a campaign on a list that everybody is on.
+    Page(Page),
     /// A campaign on a list that everybody is on begins: the list is told how many that is.
     BeginEverybody(CampaignId, ListId),
     /// A question.
@@ -79,6 +79,22 @@ pub enum DirectoryMessage {
     Image(oneshot::Sender<DirectoryImage>),
     /// Sends again what was open when the engine stopped.
     Resume,
+}
+
+/// A page of everybody that a campaign asks for.
+pub struct Page {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its list.
+    pub list: ListId,
+    /// The contact number after which it begins.
+    pub after: u32,
+    /// The last contact number of the audience.
+    pub upto: u32,
+    /// How many at most.
+    pub most: usize,
+    /// When the campaign began.
+    pub since: Millis,
 }
 
 /// The actor.
@@ -108,6 +124,9 @@ impl DirectoryState {
     fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
+        if let DirectoryEvent::Merged { from, .. } = event {
+            context.cast(&context.refs().campaign, CampaignMessage::Merged(*from));
+        }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());
         if let Some((_, open)) = self.directory.open_event(seq) {
             let open = open.clone();
@@ -211,7 +230,7 @@ impl DirectoryState {
         };
         self.write(context, &event, at, &part);
         if let Some((person, reason)) = gone {
-            let note = CampaignMessage::Note { campaigns: None, person, reason, part: part.split() };
+            let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
             context.cast(&context.refs().campaign, note);
         }
         part.done();
@@ -226,6 +245,7 @@ impl DirectoryState {
     /// One person, as a letter needs them.
     fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Prepared {
         let held = self.directory.person(person);
+        let live = held.map_or(person, |(live, _)| live);
         let email = held.and_then(|(_, held)| held.email.clone());
         let hash = email.as_ref().map(|email| context.secrets.address(email));
         // Who was merged away lives on under the other number: the letter is theirs.
@@ -233,6 +253,7 @@ impl DirectoryState {
         Prepared {
             row,
             person,
+            live,
             email,
             address: hash.unwrap_or_default() as u64,
             away,
@@ -241,15 +262,8 @@ impl DirectoryState {
     }
 
     /// A page of everybody with an address, handed to the list, which knows who said no.
-    fn page(
-        &self,
-        context: &Context,
-        campaign: CampaignId,
-        list: ListId,
-        after: u32,
-        upto: u32,
-        most: usize,
-    ) {
+    fn page(&self, context: &Context, page: Page) {
+        let Page { campaign, list, after, upto, most, since } = page;
         let (mut people, mut to) = (Vec::new(), after);
         while to < upto && people.len() < most && to - after < PAGE_LOOKS {
             to += 1;
@@ -258,7 +272,7 @@ impl DirectoryState {
                 people.push(person);
             }
         }
-        let page = ListMessage::InvitePage { campaign, people, to, last: to >= upto };
+        let page = ListMessage::InvitePage { campaign, people, to, since, last: to >= upto };
         context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, page));
     }
 }
@@ -348,13 +362,11 @@ impl Actor for DirectoryActor {
                 state.write(context, &DirectoryEvent::KeyRevoked { id }, context.clock.now(), &part);
                 part.done();
             }
-            DirectoryMessage::LookUp(campaign, rows) => {
-                let prepared = state.look_up(context, rows);
-                context.cast(&context.refs().campaign, CampaignMessage::Fetched(campaign, prepared));
+            DirectoryMessage::LookUp(campaign, list, rows) => {
+                let confirm = ListMessage::Confirm(campaign, state.look_up(context, rows));
+                context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, confirm));
             }
-            DirectoryMessage::Page(campaign, list, after, upto, most) => {
-                state.page(context, campaign, list, after, upto, most);
-            }
+            DirectoryMessage::Page(page) => state.page(context, page),
             DirectoryMessage::BeginEverybody(campaign, list) => {
                 let everybody = Some((state.directory.last_person(), state.directory.mailable()));
                 let begin = ListMessage::Begin { campaign, everybody };
@@ -370,8 +382,8 @@ impl Actor for DirectoryActor {
                         && let Some(person) = open.person
                     {
                         let part = Part::new(|_| ());
-                        let (campaigns, reason) = (None, Skip::Erased);
-                        let note = CampaignMessage::Note { campaigns, person, reason, part };
+                        let (list, reason) = (None, Skip::Erased);
+                        let note = CampaignMessage::Note { list, person, reason, part };
                         context.cast(&context.refs().campaign, note);
                     }
                     state.send(context, event, open, Part::new(|_| ()));

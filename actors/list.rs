@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
-use super::campaign::CampaignMessage;
+use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
 use super::receipt::Part;
 use super::rule;
@@ -75,9 +75,13 @@ pub enum ListMessage {
         people: Vec<PersonId>,
         /// The last contact number it covers.
         to: u32,
+        /// When the campaign began: who had said no by then is not of its audience.
+        since: Millis,
         /// True when nobody comes after it.
         last: bool,
     },
+    /// Recipients that the directory looked up; who is not on the list any more is marked so.
+    Confirm(CampaignId, Vec<Prepared>),
     /// A campaign is done.
     Close(CampaignId),
     /// A question.
@@ -172,21 +176,34 @@ impl ListState {
         }
     }
 
-    /// Campaigns that hold the place of somebody who leaves must know before it is acknowledged.
+    /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of
+    /// them are open (or opened again) only the campaign actor knows.
     fn note(&self, context: &Context, person: PersonId, how: How, default_opt_in: bool, part: &Part) {
-        let campaigns: Vec<CampaignId> = self.list.concerned(person, default_opt_in).collect();
-        if !campaigns.is_empty() {
+        if default_opt_in || self.list.row(person).is_some() {
             let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
-            let note =
-                CampaignMessage::Note { campaigns: Some(campaigns), person, reason, part: part.split() };
+            let list = Some(self.id.clone());
+            let note = CampaignMessage::Note { list, person, reason, part: part.split() };
             context.cast(&context.refs().campaign, note);
         }
+    }
+
+    /// Who is not on the list at this moment gets no letter, whatever state it was in.
+    fn confirm(&self, context: &Context, campaign: CampaignId, mut people: Vec<Prepared>) {
+        let default_opt_in = context.catalog.default_opt_in(&self.id);
+        for one in people.iter_mut().filter(|one| one.away.is_none()) {
+            if !self.list.subscribed(one.live).unwrap_or(default_opt_in) {
+                one.away = Some(Skip::Left);
+            }
+        }
+        context.cast(&context.refs().campaign, CampaignMessage::Fetched(campaign, people));
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to.
     fn restock(&mut self, context: &Context, fact: RestockFact, answer: &RestockSlot, part: Part) {
         let at = context.clock.now();
-        if let Some(product) = fact.product {
+        // Nothing in stock makes no list where there was none.
+        let spoken_of = self.list.seq() > 0 || fact.quantity.is_none_or(|quantity| quantity > 0);
+        if let Some(product) = fact.product.filter(|_| spoken_of) {
             self.carry(context, &ListCommand::Name { product }, part.split());
         }
         let settings = &context.settings;
@@ -236,7 +253,7 @@ impl ListState {
         let invitation = self.list.invitation(campaign, most).unwrap_or_default();
         self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
         let last = invitation.last || invitation.people.is_empty();
-        let invited = CampaignMessage::Invited { campaign, people: invitation.people, last };
+        let invited = CampaignMessage::Invited { campaign, people: invitation.people, page: None, last };
         context.cast(&context.refs().campaign, invited);
     }
 
@@ -300,11 +317,15 @@ impl Actor for ListActor {
             ListMessage::Begin { campaign, everybody } => state.begin(context, campaign, everybody),
             ListMessage::Invite(campaign, most) => state.invite(context, campaign, most),
             ListMessage::InviteAgain(campaign) => state.invite_again(context, campaign),
-            ListMessage::InvitePage { campaign, people, to, last } => {
+            ListMessage::InvitePage { campaign, people, to, since, last } => {
                 state.carry(context, &ListCommand::InvitePage { campaign, to }, unheard());
-                let people = state.list.unless_left(&people);
-                context.cast(&context.refs().campaign, CampaignMessage::Invited { campaign, people, last });
+                let mut people = state.list.unless_left(&people);
+                let late = |person| state.list.row(person).is_some_and(|row| row.changed > since);
+                people.retain(|invitee| invitee.here || late(invitee.person));
+                let (page, campaigns) = (Some(to), &context.refs().campaign);
+                context.cast(campaigns, CampaignMessage::Invited { campaign, people, page, last });
             }
+            ListMessage::Confirm(campaign, people) => state.confirm(context, campaign, people),
             ListMessage::Close(campaign) => {
                 state.carry(context, &ListCommand::Close { campaign }, unheard());
             }

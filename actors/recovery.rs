@@ -99,7 +99,11 @@ pub fn recover(
     states.lists = packed;
     let (from, durable, problems) = match outcome {
         Outcome::None => (1, 0, Vec::new()),
-        Outcome::Generation { meta, problems, .. } => (meta.replay_from, meta.durable, problems),
+        Outcome::Generation { meta, problems, .. } => {
+            // After a clean stop the log may hold no record that tells the time.
+            states.newest = Millis(meta.made_ms);
+            (meta.replay_from, meta.durable, problems)
+        }
         Outcome::AllBad { problems } => (1, 0, problems),
     };
     let read = wal::recover(disk, options, from, durable, &mut |_, record| states.take(record));
@@ -204,21 +208,25 @@ impl Replay {
         }
     }
 
-    /// Closes open events all of whose lists have passed them; the rest is sent again, and with it
-    /// whatever the same person did afterwards, or the older event would have the last word.
+    /// Closes open events all of whose lists have passed them; the rest is sent again. What comes
+    /// to a list after a share that is sent again, and whatever the same person did afterwards, is
+    /// sent again behind it: whether it changes anything is seen only then.
     fn close_done(&mut self) -> Result<(), String> {
+        let (mut behind, mut again) = (HashSet::<ListId>::new(), HashSet::<PersonId>::new());
         let events: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
-        let mut again: HashSet<PersonId> = HashSet::new();
         for event in events {
             let Some(open) = self.directory.open_event(event).map(|(_, open)| open.clone()) else {
                 continue;
             };
-            let mut done = open.person.is_none_or(|person| !again.contains(&person));
-            for task in &open.tasks {
-                let id = match task {
+            let lists = || {
+                open.tasks.iter().map(|task| match task {
                     Task::Change { list, .. } | Task::Move { list, .. } => list,
                     Task::Restock(fact) => &fact.list,
-                };
+                })
+            };
+            let mut done = !lists().any(|id| behind.contains(id))
+                && open.person.is_none_or(|person| !again.contains(&person));
+            for (task, id) in open.tasks.iter().zip(lists()) {
                 let list = self.wake(id)?;
                 done &= match (task, open.person) {
                     (Task::Change { .. }, Some(person)) if open.how == How::Erasure => {
@@ -235,6 +243,7 @@ impl Replay {
             if done {
                 self.directory.close(event);
             } else {
+                behind.extend(lists().cloned());
                 again.extend(open.person);
             }
         }

@@ -98,10 +98,17 @@ impl Supervisor {
             Some(Slot::Resting(packed)) => packed
                 .unpack()
                 .map_err(|error| format!("the list {:?} at rest does not unpack: {error}", list.as_str()))?,
-            None => {
-                state.names.insert(list.clone());
-                List::default()
-            }
+            None => match message {
+                // Looking at a list that nobody ever spoke of does not make it.
+                ListMessage::Read(read) => {
+                    read(&list, &List::default());
+                    return Ok(());
+                }
+                _ => {
+                    state.names.insert(list.clone());
+                    return self.wake(myself, state, ListState::new(list, List::default()), [message]).await;
+                }
+            },
         };
         self.wake(myself, state, ListState::new(list, resting), [message]).await
     }
@@ -180,6 +187,11 @@ impl Supervisor {
             Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
                 let list = ListState::new(list.id, list.list);
                 self.wake(myself, state, list, stash).await
+            }
+            Some(Slot::Leaving { .. }) if list.list.seq() == 0 => {
+                // It was asked something and has written nothing: nobody ever spoke of it.
+                state.names.remove(&list.id);
+                Ok(())
             }
             Some(Slot::Leaving { .. }) => {
                 state.table.insert(list.id, Slot::Resting(list.list.pack()));

@@ -1,9 +1,10 @@
 //! How letters come to be ready: invitations from the list, recipients from the directory.
 
-use super::super::directory::DirectoryMessage;
+use super::super::directory::{DirectoryMessage, Page};
 use super::super::list::ListMessage;
 use super::super::supervisor::SupervisorMessage;
 use super::*;
+use std::collections::BTreeSet;
 
 impl CampaignState {
     /// Brings a campaign on by one step: fetch, invite, wait, or close.
@@ -14,8 +15,11 @@ impl CampaignState {
         let Some(campaign) = self.campaigns.get_mut(id) else { return };
         let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
         if campaign.status == Status::Scheduled {
-            let scheduled = campaign.header.scheduled;
-            return self.wake_at(id, scheduled);
+            let due = campaign.header.scheduled.unwrap_or(at);
+            if due <= at {
+                return self.fall_due(context, id, at);
+            }
+            return self.wake_at(id, Some(due));
         }
         if campaign.status.is_closed() {
             if campaign.ledger.counts().started == 0 {
@@ -26,20 +30,22 @@ impl CampaignState {
         if !campaign.is_sending() || !runner.resumed {
             return;
         }
-        let at_hand = runner.ready.len() + runner.fetching;
+        let at_hand = runner.at_hand();
         if at_hand < window {
-            let rows = campaign.ledger.take(at, window - at_hand);
-            if !rows.is_empty() {
-                let people = rows.iter().filter_map(|row| Some((*row, campaign.ledger.row(*row)?.person)));
-                let people: Vec<_> = people.collect();
-                runner.fetching += people.len();
-                context.cast(&context.refs().directory, DirectoryMessage::LookUp(id, people));
+            let rows = campaign.ledger.take(at, window - at_hand).into_iter();
+            let people = rows.filter_map(|row| Some((row, campaign.ledger.row(row)?.person)));
+            // A row that became pending again may lie before others that are at hand already.
+            let people: Vec<_> = people.filter(|(row, _)| runner.fetch(*row)).collect();
+            if !people.is_empty() {
+                let list = campaign.header.list.clone();
+                context.cast(&context.refs().directory, DirectoryMessage::LookUp(id, list, people));
             } else if !runner.all_invited && !runner.inviting {
                 runner.inviting = true;
                 let (list, upto) = (campaign.header.list.clone(), campaign.upto);
                 if context.catalog.default_opt_in(&list) {
-                    let page = DirectoryMessage::Page(id, list, runner.page, upto, window);
-                    context.cast(&context.refs().directory, page);
+                    let (after, most, since) = (runner.page, window, campaign.started.unwrap_or(at));
+                    let page = Page { campaign: id, list, after, upto, most, since };
+                    context.cast(&context.refs().directory, DirectoryMessage::Page(page));
                 } else {
                     // One window ahead of what is at hand: the list's record covers many at once.
                     to_list(context, list, ListMessage::Invite(id, window));
@@ -49,9 +55,10 @@ impl CampaignState {
         if runner.all_invited {
             campaign.all_invited();
         }
-        let idle = runner.ready.is_empty() && runner.fetching == 0 && runner.all_invited;
-        let (done, some) = (idle && campaign.is_done(), !runner.ready.is_empty());
-        let due = campaign.ledger.next_due();
+        let idle = runner.at_hand() == 0 && runner.all_invited;
+        let (done, some) = (idle && campaign.is_done(), runner.has_ready());
+        // With a full window the letters that go out ask for more by themselves.
+        let due = campaign.ledger.next_due().filter(|due| *due > at || runner.at_hand() < window);
         self.wake_at(id, due);
         if done {
             self.close(context, id, at);
@@ -75,10 +82,20 @@ impl CampaignState {
         self.runners.remove(&id);
     }
 
+    /// A campaign ended by decision: what is at hand is let go, and its list is told.
+    pub(super) fn end(&mut self, context: &Context, id: CampaignId) {
+        if let Some(campaign) = self.campaigns.get(id) {
+            to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
+        }
+        if let Some(runner) = self.runners.get_mut(&id) {
+            runner.clear();
+        }
+    }
+
     /// Less than half a window at hand: fetch more while these go out.
     pub(super) fn low(&mut self, context: &Context, id: CampaignId) {
         let half = context.settings.window / 2;
-        if self.runners.get(&id).is_some_and(|runner| runner.ready.len() + runner.fetching <= half) {
+        if self.runners.get(&id).is_some_and(|runner| runner.at_hand() <= half) {
             self.feed(context, id);
         }
     }
@@ -102,31 +119,38 @@ impl CampaignState {
         }
     }
 
-    /// Recipients just looked up.
-    pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Prepared>) {
+    /// Recipients just looked up; those of whom there was news meanwhile are asked for again.
+    pub(super) fn fetched(&mut self, context: &Context, id: CampaignId, people: Vec<Prepared>) {
         let Some(runner) = self.runners.get_mut(&id) else { return };
-        runner.fetching = runner.fetching.saturating_sub(people.len());
-        runner.ready.extend(people);
-        self.line_up(id);
+        let again = runner.fetched(people);
+        if let Some(campaign) = self.campaigns.get_mut(id) {
+            again.iter().for_each(|row| campaign.ledger.put_back(*row));
+        }
+        if again.is_empty() {
+            self.line_up(id);
+        } else {
+            self.feed(context, id);
+        }
     }
 
     /// A stretch of the audience.
-    pub(super) fn invited(&mut self, context: &Context, id: CampaignId, people: Vec<Invitee>, last: bool) {
+    pub(super) fn invited(
+        &mut self,
+        context: &Context,
+        id: CampaignId,
+        people: &[Invitee],
+        page: Option<u32>,
+        last: bool,
+    ) {
         let at = context.clock.now();
-        let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
+        if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
             return;
-        };
-        let default_opt_in = context.catalog.default_opt_in(&campaign.header.list);
-        self.take_up(context, id, &people, at);
+        }
+        self.take_up(context, id, people, at);
         let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
         runner.inviting = false;
         runner.all_invited = last;
-        if default_opt_in {
-            runner.page = people.iter().map(|invitee| invitee.ordinal).max().unwrap_or(0).max(runner.page);
-            if people.is_empty() && !last {
-                runner.page += PAGE_STEP;
-            }
-        }
+        runner.page = page.unwrap_or(runner.page);
         self.feed(context, id);
     }
 
@@ -139,9 +163,16 @@ impl CampaignState {
         last: bool,
     ) {
         let at = context.clock.now();
-        if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
+        let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
             return;
-        }
+        };
+        // A place that went to another number when two people became one is in the ledger already.
+        let ledger = &campaign.ledger;
+        let places: BTreeSet<u32> = ledger.rows().map(|row| row.ordinal).collect();
+        let people: Vec<Invitee> = people
+            .into_iter()
+            .filter(|invitee| ledger.find(invitee.person).is_some() || !places.contains(&invitee.ordinal))
+            .collect();
         self.take_up(context, id, &people, at);
         let runner = self.runners.entry(id).or_default();
         runner.resumed = true;
@@ -149,16 +180,18 @@ impl CampaignState {
         self.feed(context, id);
     }
 
-    /// Takes people into the ledger; who has left by now is skipped with that reason.
+    /// Takes people into the ledger, one place after the other; who has left theirs by now is
+    /// skipped with that reason, unless they stand there by another place.
     fn take_up(&mut self, context: &Context, id: CampaignId, people: &[Invitee], at: Millis) {
-        if let Some(campaign) = self.campaigns.get_mut(id) {
-            campaign.take_up(people.iter().map(|invitee| (invitee.person, invitee.ordinal)), at);
-        }
-        for gone in people.iter().filter(|invitee| !invitee.here) {
-            let row = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(gone.person));
-            // A newer place of the same person is another invitation.
-            if row.is_some_and(|(_, row)| row.ordinal == gone.ordinal)
-                && let Some(event) = self.campaigns.decide_note(id, gone.person, Skip::Left)
+        for invitee in people {
+            let Some(campaign) = self.campaigns.get_mut(id) else { return };
+            let held = campaign.ledger.find(invitee.person).map(|(_, row)| row.ordinal);
+            if !invitee.here && held.is_some_and(|ordinal| ordinal != invitee.ordinal) {
+                continue;
+            }
+            campaign.take_up([(invitee.person, invitee.ordinal)], at);
+            if !invitee.here
+                && let Some(event) = self.campaigns.decide_note(id, invitee.person, Skip::Left)
             {
                 self.write(context, &event, at, None);
             }
@@ -266,9 +299,6 @@ impl CampaignState {
         }
     }
 }
-
-/// Numbers passed over when a page of everybody held nobody.
-const PAGE_STEP: u32 = 4096;
 
 /// A message to a list, by way of the supervisor.
 pub(super) fn to_list(context: &Context, list: ListId, message: ListMessage) {

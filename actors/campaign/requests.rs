@@ -89,19 +89,11 @@ impl CampaignState {
             Ok(Some(event)) => {
                 self.write(context, &event, at, Some(part));
                 if matches!(verb, Verb::Cancel) {
-                    if let Some(campaign) = self.campaigns.get(id) {
-                        to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
-                    }
-                    if let Some(runner) = self.runners.get_mut(&id) {
-                        runner.ready.clear();
-                    }
+                    self.end(context, id);
                 }
                 if matches!(verb, Verb::RetryFailed | Verb::ResendDoubt) {
                     // Nobody new is invited by this.
-                    let runner = self
-                        .runners
-                        .entry(id)
-                        .or_insert_with(|| Runner { all_invited: true, ..Runner::fresh() });
+                    let runner = self.runners.entry(id).or_insert_with(Runner::again);
                     runner.inviting = false;
                 }
                 if matches!(verb, Verb::Resume)
@@ -118,21 +110,45 @@ impl CampaignState {
     pub(super) fn note(
         &mut self,
         context: &Context,
-        campaigns: Option<Vec<CampaignId>>,
+        list: Option<&ListId>,
         person: PersonId,
         reason: Skip,
         part: Part,
     ) {
         let at = context.clock.now();
-        let campaigns =
-            campaigns.unwrap_or_else(|| self.campaigns.open().map(|campaign| campaign.header.id).collect());
+        let ids = |campaign: &crate::domain::campaign::Campaign| campaign.header.id;
+        let campaigns: Vec<CampaignId> = match list {
+            Some(list) => self.campaigns.open_on(list).map(ids).collect(),
+            None => self.campaigns.open().map(ids).collect(),
+        };
         for id in campaigns {
-            if let Some(event) = self.campaigns.decide_note(id, person, reason) {
-                self.write(context, &event, at, Some(part.split()));
-                self.low(context, id);
+            // What was fetched is forgotten with it: it may not serve when the letter opens again.
+            let runner = self.runners.get_mut(&id);
+            let forgotten = runner.map(|runner| runner.forget(person)).unwrap_or_default();
+            let numbers = forgotten.into_iter().map(|(_, number)| number);
+            for person in std::iter::once(person).chain(numbers) {
+                if let Some(event) = self.campaigns.decide_note(id, person, reason) {
+                    self.write(context, &event, at, Some(part.split()));
+                }
             }
+            self.low(context, id);
         }
         part.done();
+    }
+}
+
+impl CampaignState {
+    /// Two people became one: letters at hand of the one who is no more are fetched again, so that
+    /// from here on news of the other reaches them.
+    pub(super) fn merged(&mut self, context: &Context, from: PersonId) {
+        let ids: Vec<CampaignId> = self.runners.keys().copied().collect();
+        for id in ids {
+            let forgotten = self.runners.get_mut(&id).map(|runner| runner.forget(from)).unwrap_or_default();
+            if let Some(campaign) = self.campaigns.get_mut(id).filter(|_| !forgotten.is_empty()) {
+                forgotten.iter().for_each(|(row, _)| campaign.ledger.put_back(*row));
+                self.feed(context, id);
+            }
+        }
     }
 }
 

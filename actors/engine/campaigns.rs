@@ -30,11 +30,14 @@ impl Engine {
             Some(key) => context.secrets.campaign(key),
             None => CampaignId(random()?),
         };
-        let exists = self.ask_campaigns(move |campaigns| campaigns.get(id).is_some()).await?;
-        if let Some(at) = input.send_at.filter(|at| !exists && now.since(*at) > SEND_AT_PAST_MS) {
+        let held = self
+            .ask_campaigns(move |campaigns| campaigns.get(id).map(|held| held.header.name.clone()))
+            .await?;
+        if let Some(at) = input.send_at.filter(|at| held.is_none() && now.since(*at) > SEND_AT_PAST_MS) {
             return Err(Refusal::SendAtPast(at).into());
         }
-        let name = match input.name {
+        // A name that was not asked for is no difference, whatever the product is called by now.
+        let name = match input.name.or(held) {
             Some(name) => name,
             None => self.list_name(&list).await?,
         };

@@ -1,6 +1,21 @@
 //! The promises of the engine, each with tests that fail when it is broken.
 #![allow(clippy::unwrap_used, dead_code)]
 
+mod campaigns;
+mod consent;
+mod events;
+mod everybody;
+mod helpers;
+mod keys;
+mod letters;
+mod links;
+mod logs;
+mod operations;
+mod people;
+mod power;
 mod promises;
+mod recovery;
+mod restocks;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;

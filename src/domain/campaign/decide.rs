@@ -122,7 +122,8 @@ impl Campaigns {
         }
         let skip = away.or_else(|| {
             let other_row = row.attempts == 0 && campaign.ledger.address_started(address);
-            let again = row.attempts == 0 && self.recently_notified(campaign, row.person, renotify_ms, at);
+            let again =
+                row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);
             (other_row || again).then_some(Skip::RecentlyNotified)
         });
         let LetterRow { person, ordinal, .. } = row;
@@ -196,7 +197,14 @@ impl Campaigns {
     /// True when another rule campaign of the same list mailed the person (or is about to) within
     /// the span before `at`: the guard against a flap across midnight. Skipped and failed letters
     /// are no mail.
-    fn recently_notified(&self, campaign: &Campaign, person: PersonId, span_ms: u64, at: Millis) -> bool {
+    fn recently_notified(
+        &self,
+        campaign: &Campaign,
+        person: PersonId,
+        address: u64,
+        span_ms: u64,
+        at: Millis,
+    ) -> bool {
         if !campaign.header.rule || span_ms == 0 {
             return false;
         }
@@ -204,7 +212,12 @@ impl Campaigns {
         let others = of_list.iter().rev().filter(|other| **other != campaign.header.id);
         let others = others.filter_map(|other| self.get(*other)).filter(|other| other.header.rule);
         others.take(GUARD_LOOKS_BACK).any(|other| {
-            let Some((_, row)) = other.ledger.find(person) else { return false };
+            let Some((_, row)) = other.ledger.find(person) else {
+                // Mailed under a number they had before two people became one; the campaign's end
+                // is the latest that may have been.
+                let latest = other.completed.unwrap_or(at);
+                return other.ledger.address_started(address) && at.since(latest) < span_ms;
+            };
             let when = Millis(other.created.0 + u64::from(row.at_s) * 1000);
             match row.state {
                 LetterState::Sent | LetterState::Doubt => at.since(when) < span_ms,

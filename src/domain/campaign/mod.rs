@@ -432,6 +432,12 @@ impl Campaigns {
         self.all.values().filter(|campaign| !campaign.status.is_closed())
     }
 
+    /// The campaigns of a list that are not closed.
+    pub fn open_on(&self, list: &ListId) -> impl Iterator<Item = &Campaign> {
+        let of_list = self.by_list.get(list).map(Vec::as_slice).unwrap_or_default();
+        of_list.iter().filter_map(|id| self.all.get(id)).filter(|campaign| !campaign.status.is_closed())
+    }
+
     /// What the overall pace says of one more letter.
     #[must_use]
     pub fn check_pace(&self, at: Millis) -> Go {
