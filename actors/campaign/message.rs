@@ -1,0 +1,118 @@
+//! What may be asked of the campaign actor, and what comes back to it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::super::delivery::Delivered;
+use super::super::receipt::Part;
+use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, Header, Skip, Status, Verb};
+use crate::domain::directory::Props;
+use crate::domain::list::Invitee;
+use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
+
+/// A letter's recipient, just fetched.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The ledger's row.
+    pub row: u32,
+    /// Whose letter, by the ledger's number.
+    pub person: PersonId,
+    /// The number they have now: two people may have become one since.
+    pub live: PersonId,
+    /// Where to.
+    pub email: Option<Email>,
+    /// The address, hashed.
+    pub address: u64,
+    /// Why not, if so.
+    pub away: Option<Skip>,
+    /// The contact's properties, for the template.
+    pub props: Props,
+}
+
+/// Reads the campaigns without changing them.
+pub type ReadCampaigns = Box<dyn FnOnce(&Campaigns) + Send>;
+
+/// Where a made campaign's status is put before the part is done: id, status, fields that differ.
+pub type CreatedSlot = Arc<Mutex<Option<(Status, Option<Millis>, Vec<&'static str>)>>>;
+
+/// Where a verb's refusal is put before the part is done.
+pub type VerbSlot = Arc<Mutex<Option<CampaignRefusal>>>;
+
+/// What may be asked of the campaign actor.
+pub enum CampaignMessage {
+    /// A restock leads to a rule campaign; the part is done when that is durable.
+    Restocked {
+        /// What the campaign is.
+        header: Header,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that adds.
+        added: u32,
+        /// Somebody waits for it, or nobody (at start).
+        part: Option<Part>,
+    },
+    /// The part is done when all that was said before is durable.
+    Fence(Part),
+    /// A campaign made by hand.
+    Create(Header, CreatedSlot, Part),
+    /// A list was told of a campaign made by hand, and this is its audience.
+    Begun {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The last ordinal.
+        upto: u32,
+        /// How many.
+        added: u32,
+    },
+    /// A stretch of an audience.
+    Invited {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Who, in join order.
+        people: Vec<Invitee>,
+        /// On a list that everybody is on: the last contact number it covers.
+        page: Option<u32>,
+        /// Nobody comes after them.
+        last: bool,
+    },
+    /// All of an audience that was handed over before the restart.
+    InvitedAgain {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Who, in join order.
+        people: Vec<Invitee>,
+        /// Nobody comes after them.
+        last: bool,
+    },
+    /// Recipients of letters, just looked up.
+    Fetched(CampaignId, Vec<Prepared>),
+    /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
+    Note {
+        /// Which; `None` for all.
+        list: Option<ListId>,
+        /// Who.
+        person: PersonId,
+        /// Why.
+        reason: Skip,
+        /// Done when noted and durable.
+        part: Part,
+    },
+    /// Two people became one: what was fetched of the one who is no more is fetched again.
+    Merged(PersonId),
+    /// A verb on a campaign.
+    Verb(CampaignId, Verb, VerbSlot, Part),
+    /// A letter came back.
+    Delivered(Delivered),
+    /// The alarm rings; only the newest counts.
+    Alarm(u64),
+    /// A question.
+    Read(ReadCampaigns),
+    /// The state for a snapshot.
+    Image(oneshot::Sender<CampaignsImage>),
+    /// Takes up what the restart left open.
+    Resume,
+    /// Starts nothing more; answers when nothing is on the wire.
+    Stop(oneshot::Sender<()>),
+}
