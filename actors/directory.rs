@@ -20,8 +20,8 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    ApiKey, Ask, Away, Block, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open,
-    Outcome, Task, Trouble, WhoHashed,
+    ApiKey, Ask, Away, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open, Outcome,
+    Task, Trouble, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
@@ -61,8 +61,6 @@ pub enum DirectoryMessage {
     LeaveAfterSend(PersonId, ListId),
     /// A change about one person; the slot says whether there was anything to change.
     Ask(Ask, Arc<Mutex<bool>>, Part),
-    /// An address takes no mail, or does again.
-    Suppress(u128, Option<Block>, Part),
     /// An API key was made.
     MintKey(ApiKey, Part),
     /// An API key stops.
@@ -153,6 +151,7 @@ impl DirectoryState {
                 person: open.person,
                 how: open.how,
                 timestamp: open.timestamp,
+                accepted: open.at,
                 task,
                 part: whole.split(),
             };
@@ -348,11 +347,6 @@ impl Actor for DirectoryActor {
                 let whole = part.split();
                 *changed.lock() = state.ask(context, &ask, part);
                 whole.done();
-            }
-            DirectoryMessage::Suppress(address, block, part) => {
-                let at = context.clock.now();
-                state.write(context, &DirectoryEvent::Suppression { address, block }, at, &part);
-                part.done();
             }
             DirectoryMessage::MintKey(key, part) => {
                 state.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);

@@ -42,6 +42,8 @@ pub enum ListMessage {
         how: How,
         /// When, by the sender's clock.
         timestamp: Option<Millis>,
+        /// When the directory accepted it: a restock counts for that day.
+        accepted: Millis,
         /// What to do.
         task: Task,
         /// Done when durable.
@@ -150,7 +152,7 @@ impl ListState {
 
     /// A share of an open event.
     fn task(&mut self, context: &Context, share: Share, task: Task, part: Part) {
-        let Share { event, person, how, timestamp } = share;
+        let Share { event, person, how, timestamp, accepted } = share;
         match task {
             Task::Change { list: _, join, product } => {
                 let Some(person) = person else { return part.done() };
@@ -172,7 +174,9 @@ impl ListState {
                 }
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
-            Task::Restock(fact) => self.restock(context, fact, &RestockSlot::default(), part),
+            Task::Restock(fact) => {
+                self.restock(context, fact, accepted, &RestockSlot::default(), part);
+            }
         }
     }
 
@@ -199,7 +203,14 @@ impl ListState {
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to.
-    fn restock(&mut self, context: &Context, fact: RestockFact, answer: &RestockSlot, part: Part) {
+    fn restock(
+        &mut self,
+        context: &Context,
+        fact: RestockFact,
+        accepted: Millis,
+        answer: &RestockSlot,
+        part: Part,
+    ) {
         let at = context.clock.now();
         // Nothing in stock makes no list where there was none.
         let spoken_of = self.list.seq() > 0 || fact.quantity.is_none_or(|quantity| quantity > 0);
@@ -207,7 +218,7 @@ impl ListState {
             self.carry(context, &ListCommand::Name { product }, part.split());
         }
         let settings = &context.settings;
-        let day = at.day((settings.zone)(at, &settings.zone_name));
+        let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
         let key = rule::key(&self.id, day);
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
         let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
@@ -282,6 +293,7 @@ struct Share {
     person: Option<PersonId>,
     how: How,
     timestamp: Option<Millis>,
+    accepted: Millis,
 }
 
 /// A part that nobody waits for.
@@ -310,10 +322,12 @@ impl Actor for ListActor {
     ) -> Result<(), ActorProcessingErr> {
         let context = &*self.0;
         match message {
-            ListMessage::Task { event, person, how, timestamp, task, part } => {
-                state.task(context, Share { event, person, how, timestamp }, task, part);
+            ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
+                state.task(context, Share { event, person, how, timestamp, accepted }, task, part);
             }
-            ListMessage::Restock { fact, answer, part } => state.restock(context, fact, &answer, part),
+            ListMessage::Restock { fact, answer, part } => {
+                state.restock(context, fact, context.clock.now(), &answer, part);
+            }
             ListMessage::Begin { campaign, everybody } => state.begin(context, campaign, everybody),
             ListMessage::Invite(campaign, most) => state.invite(context, campaign, most),
             ListMessage::InviteAgain(campaign) => state.invite_again(context, campaign),

@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 use super::context::Context;
 use super::list::{ListActor, ListMessage, ListState};
 use super::slot::Slot;
-use crate::domain::ListId;
 use crate::domain::list::{List, PackedList, Summary};
+use crate::domain::{ListId, Millis};
 
 /// A slice of the table, for a snapshot: states at rest, and answers to come from those awake.
 pub struct Slice {
@@ -59,6 +59,8 @@ pub enum SummaryOrRead {
     Soon(oneshot::Receiver<Summary>),
 }
 
+/// Awake lists looked at to find one that rests for another.
+const CROWD_LOOKS: usize = 16;
 /// Awake lists looked at in one sweep.
 const SWEEP_MOST: usize = 4096;
 
@@ -72,7 +74,7 @@ pub struct SupervisorState {
     /// Actor to list, for terminations.
     ids: HashMap<ActorId, ListId>,
     /// Awake lists, roughly least recently used first.
-    order: VecDeque<ListId>,
+    order: VecDeque<(ListId, Millis)>,
 }
 
 impl Supervisor {
@@ -129,20 +131,26 @@ impl Supervisor {
         }
         state.ids.insert(actor.get_id(), id.clone());
         state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
-        state.order.push_back(id);
+        state.order.push_back((id, self.0.clock.now()));
         self.crowd_out(state);
         Ok(())
     }
 
-    /// Above the limit, the least recently used go to rest.
+    /// Above the limit, the least recently used go to rest: whoever was spoken to since they came
+    /// into the line goes to its end, a few of them at a time.
     fn crowd_out(&self, state: &mut SupervisorState) {
-        let looks = state.order.len().min(8);
-        for _ in 0..looks {
+        for spared in 0..CROWD_LOOKS {
             if state.ids.len() <= self.0.settings.lists_awake {
                 return;
             }
-            if let Some(id) = state.order.pop_front() {
-                self.rest(state, id);
+            let Some((id, since)) = state.order.pop_front() else { return };
+            match state.table.get(&id) {
+                Some(Slot::Awake { used, .. }) if *used > since && spared + 1 < CROWD_LOOKS => {
+                    let used = *used;
+                    state.order.push_back((id, used));
+                }
+                Some(Slot::Awake { .. }) => return self.rest(state, id),
+                _ => {}
             }
         }
     }
@@ -161,15 +169,13 @@ impl Supervisor {
     fn sweep(&self, state: &mut SupervisorState) {
         let now = self.0.clock.now();
         for _ in 0..state.order.len().min(SWEEP_MOST) {
-            let Some(id) = state.order.pop_front() else { return };
-            let idle = match state.table.get(&id) {
-                Some(Slot::Awake { used, .. }) => now.since(*used) >= self.0.settings.rest_after_ms,
-                _ => continue,
-            };
-            if idle {
+            let Some((id, _)) = state.order.pop_front() else { return };
+            let Some(Slot::Awake { used, .. }) = state.table.get(&id) else { continue };
+            let used = *used;
+            if now.since(used) >= self.0.settings.rest_after_ms {
                 self.rest(state, id);
             } else {
-                state.order.push_back(id);
+                state.order.push_back((id, used));
             }
         }
     }
@@ -208,7 +214,7 @@ impl Supervisor {
                 self.0.cast(&actor, message);
             }
             state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
-            state.order.push_back(id);
+            state.order.push_back((id, self.0.clock.now()));
         }
     }
 }
