@@ -9,8 +9,6 @@
 //! the answer before, so a resting connection and a half-sent head are one thing to it; here they
 //! are two, told apart by watching the socket. One timer per connection, not one per request.
 
-#![expect(clippy::disallowed_methods, reason = "sockets live by the real clock, whatever the engine's says")]
-
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};

@@ -5,8 +5,6 @@
 //! or address, for any of them may hold a person. A client's id with an `@` in it is replaced for
 //! the same reason.
 
-#![expect(clippy::disallowed_methods, reason = "how long an answer took is for the log line only")]
-
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,8 +5,6 @@
 //! goes on. On a stop the listener closes first, so that a balancer sees it; then open requests
 //! finish, for as long as the settings say.
 
-#![expect(clippy::disallowed_methods, reason = "a pause after a failed accept is real time")]
-
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

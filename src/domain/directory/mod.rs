@@ -98,7 +98,6 @@ pub struct Accepted {
 }
 
 /// All that can have happened to the directory: its records.
-#[expect(clippy::large_enum_variant, reason = "the large variant is the one there are millions of")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::large_enum_variant,
