@@ -84,8 +84,8 @@ pub enum ListMessage {
     },
     /// Recipients that the directory looked up; who is not on the list any more is marked so.
     Confirm(CampaignId, Vec<Prepared>),
-    /// A campaign is done.
-    Close(CampaignId),
+    /// A campaign is done with everybody up to this ordinal.
+    Close(CampaignId, u32),
     /// A question.
     Read(ReadList),
     /// The state for a snapshot.
@@ -340,8 +340,8 @@ impl Actor for ListActor {
                 context.cast(campaigns, CampaignMessage::Invited { campaign, people, page, last });
             }
             ListMessage::Confirm(campaign, people) => state.confirm(context, campaign, people),
-            ListMessage::Close(campaign) => {
-                state.carry(context, &ListCommand::Close { campaign }, unheard());
+            ListMessage::Close(campaign, upto) => {
+                state.carry(context, &ListCommand::Close { campaign, upto }, unheard());
             }
             ListMessage::Read(read) => read(&state.id, &state.list),
             ListMessage::Image(reply) => drop(reply.send((state.id.clone(), state.list.image()))),

@@ -8,14 +8,14 @@
 //! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
 //! never "start empty" where there was something. Replay never reads a clock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::{Directory, Open, Task};
-use crate::domain::list::{How, Invite, List, PackedList};
+use crate::domain::list::{Invite, List, PackedList};
 use crate::domain::record::{self, Entry};
-use crate::domain::{ListId, Millis, PersonId};
+use crate::domain::{ListId, Millis};
 use crate::store::{Generations, Outcome, StoreError};
 use crate::wal::{self, Disk, Options, RecordRef, WalError};
 
@@ -199,52 +199,32 @@ impl Replay {
     /// Closes an open event as soon as the only list that it has spoke of it, so that a replay
     /// does not hold every event of the log.
     fn close_answered(&mut self, event: u64, by: &ListId) {
-        let only = |open: &Open| {
-            open.how != How::Erasure
-                && matches!(open.tasks.as_slice(), [Task::Change { list, .. }] if list == by)
-        };
+        let only = |open: &Open| matches!(open.tasks.as_slice(), [Task::Change { list, .. }] if list == by);
         if self.directory.open_event(event).is_some_and(|(_, open)| only(open)) {
             self.directory.close(event);
         }
     }
 
-    /// Closes open events all of whose lists have passed them; the rest is sent again. What comes
-    /// to a list after a share that is sent again, and whatever the same person did afterwards, is
-    /// sent again behind it: whether it changes anything is seen only then.
+    /// Closes open events all of whose lists have passed them; the rest is sent again, in order. A
+    /// list hears events in order, so what it has not passed is a run at the end.
     fn close_done(&mut self) -> Result<(), String> {
-        let (mut behind, mut again) = (HashSet::<ListId>::new(), HashSet::<PersonId>::new());
         let events: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
         for event in events {
             let Some(open) = self.directory.open_event(event).map(|(_, open)| open.clone()) else {
                 continue;
             };
-            let lists = || {
-                open.tasks.iter().map(|task| match task {
-                    Task::Change { list, .. } | Task::Move { list, .. } => list,
-                    Task::Restock(fact) => &fact.list,
-                })
-            };
-            let mut done = !lists().any(|id| behind.contains(id))
-                && open.person.is_none_or(|person| !again.contains(&person));
-            for (task, id) in open.tasks.iter().zip(lists()) {
-                let list = self.wake(id)?;
-                done &= match (task, open.person) {
-                    (Task::Change { .. }, Some(person)) if open.how == How::Erasure => {
-                        list.row(person).is_none()
+            let mut done = true;
+            for task in &open.tasks {
+                done &= match task {
+                    Task::Change { list, .. } | Task::Move { list, .. } => self.wake(list)?.passed(event),
+                    Task::Restock(fact) => {
+                        let list = self.wake(&fact.list)?;
+                        list.passed(event) || list.has_signal(fact.key)
                     }
-                    (Task::Change { join, .. }, Some(person)) => list.passed(event, person, *join),
-                    (Task::Move { from, .. }, _) => list.row(*from).is_none(),
-                    (Task::Restock(fact), _) => {
-                        fact.quantity.is_some_and(|quantity| quantity <= 0) || list.has_signal(fact.key)
-                    }
-                    (Task::Change { .. }, None) => true,
                 };
             }
             if done {
                 self.directory.close(event);
-            } else {
-                behind.extend(lists().cloned());
-                again.extend(open.person);
             }
         }
         Ok(())

@@ -75,6 +75,8 @@ pub struct SupervisorState {
     ids: HashMap<ActorId, ListId>,
     /// Awake lists, roughly least recently used first.
     order: VecDeque<(ListId, Millis)>,
+    /// How many are on their way to rest.
+    leaving: usize,
 }
 
 impl Supervisor {
@@ -140,7 +142,7 @@ impl Supervisor {
     /// into the line goes to its end, a few of them at a time.
     fn crowd_out(&self, state: &mut SupervisorState) {
         for spared in 0..CROWD_LOOKS {
-            if state.ids.len() <= self.0.settings.lists_awake {
+            if state.ids.len() - state.leaving <= self.0.settings.lists_awake {
                 return;
             }
             let Some((id, since)) = state.order.pop_front() else { return };
@@ -149,7 +151,7 @@ impl Supervisor {
                     let used = *used;
                     state.order.push_back((id, used));
                 }
-                Some(Slot::Awake { .. }) => return self.rest(state, id),
+                Some(Slot::Awake { .. }) => self.rest(state, id),
                 _ => {}
             }
         }
@@ -162,6 +164,7 @@ impl Supervisor {
         {
             self.0.cast(actor, ListMessage::Rest);
             *slot = Slot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
+            state.leaving += 1;
         }
     }
 
@@ -178,6 +181,7 @@ impl Supervisor {
                 state.order.push_back((id, used));
             }
         }
+        self.crowd_out(state);
     }
 
     /// A list has ended, with its state.
@@ -189,6 +193,7 @@ impl Supervisor {
         list: ListState,
     ) -> Result<(), ActorProcessingErr> {
         state.ids.remove(&actor);
+        state.leaving = state.leaving.saturating_sub(1);
         match state.table.remove(&list.id) {
             Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
                 let list = ListState::new(list.id, list.list);
@@ -210,6 +215,7 @@ impl Supervisor {
     /// A list had records out when told to rest: it is awake again, with what waited for it.
     fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
         if let Some(Slot::Leaving { actor, stash }) = state.table.remove(&id) {
+            state.leaving = state.leaving.saturating_sub(1);
             for message in stash {
                 self.0.cast(&actor, message);
             }
@@ -288,6 +294,7 @@ impl Actor for Supervisor {
             table: resting.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
             ids: HashMap::new(),
             order: VecDeque::new(),
+            leaving: 0,
         })
     }
 

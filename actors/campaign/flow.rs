@@ -85,7 +85,7 @@ impl CampaignState {
     /// A campaign ended by decision: what is at hand is let go, and its list is told.
     pub(super) fn end(&mut self, context: &Context, id: CampaignId) {
         if let Some(campaign) = self.campaigns.get(id) {
-            to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
+            to_list(context, campaign.header.list.clone(), ListMessage::Close(id, campaign.upto));
         }
         if let Some(runner) = self.runners.get_mut(&id) {
             runner.clear();
@@ -115,7 +115,7 @@ impl CampaignState {
         self.write(context, &CampaignEvent::Closed { id }, at, None);
         self.retire(id);
         if let Some(campaign) = self.campaigns.get(id) {
-            to_list(context, campaign.header.list.clone(), ListMessage::Close(id));
+            to_list(context, campaign.header.list.clone(), ListMessage::Close(id, campaign.upto));
         }
     }
 

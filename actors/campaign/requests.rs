@@ -21,7 +21,7 @@ impl CampaignState {
         }
         let Some(event) = self.campaigns.decide_restock(&header, upto, added) else {
             if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
-                to_list(context, header.list, ListMessage::Close(id));
+                to_list(context, header.list, ListMessage::Close(id, upto));
             }
             return part.into_iter().for_each(|part| context.barrier(part));
         };
@@ -37,7 +37,7 @@ impl CampaignState {
             campaign.key = header.key,
             "the rule's key is taken by another list; it opens its own"
         );
-        to_list(context, header.list.clone(), ListMessage::Close(header.id));
+        to_list(context, header.list.clone(), ListMessage::Close(header.id, u32::MAX));
         let key = format!("{}#{}", header.key.unwrap_or_default(), header.list);
         let id = context.secrets.campaign(&key);
         let header = Header { id, key: Some(key), day: None, ..header };

@@ -194,7 +194,7 @@ impl Engine {
         let refs = context.refs();
         for Claim { list, product, invite, added } in claims {
             let Some(day) = invite.day else {
-                self.cast(SupervisorMessage::ToList(list, ListMessage::Close(invite.campaign)));
+                self.cast(SupervisorMessage::ToList(list, ListMessage::Close(invite.campaign, invite.upto)));
                 continue;
             };
             let header = rule::header(context, &list, product.as_deref(), day, invite.campaign);

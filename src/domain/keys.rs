@@ -11,6 +11,7 @@
 //! limit; when full, keys older than 76 hours (the longest that senders retry) go first, and only
 //! if none is that old does keyed work have to wait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -47,23 +48,15 @@ pub struct KeyWindow {
     count: usize,
     limit: usize,
     hand: usize,
-    /// No key is older than this (in minutes); exact after each full turn of the hand.
-    oldest: u32,
-    turn_oldest: u32,
+    /// How many keys were accepted in each minute: the oldest is known exactly.
+    minutes: BTreeMap<u32, u32>,
 }
 
 impl KeyWindow {
     /// An empty window of at most `limit` keys.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            shards: vec![Arc::default(); SHARDS],
-            count: 0,
-            limit,
-            hand: 0,
-            oldest: u32::MAX,
-            turn_oldest: u32::MAX,
-        }
+        Self { shards: vec![Arc::default(); SHARDS], count: 0, limit, hand: 0, minutes: BTreeMap::new() }
     }
 
     /// True when `key` was accepted within the last seven days.
@@ -81,8 +74,8 @@ impl KeyWindow {
     /// True when one more key may be taken in at `now` (if need be by letting very old ones go).
     #[must_use]
     pub fn has_room(&self, now: Millis) -> bool {
-        let oldest = Seen { key: [0; 4], minutes: self.oldest };
-        self.count < self.limit || oldest.expired(now, RETRY_MS)
+        let oldest = self.minutes.keys().next().map(|minutes| Seen { key: [0; 4], minutes: *minutes });
+        self.count < self.limit || oldest.is_some_and(|oldest| oldest.expired(now, RETRY_MS))
     }
 
     /// Remembers `key` as accepted at `now`. Total: replay may pass the limit, live never does
@@ -90,19 +83,18 @@ impl KeyWindow {
     pub fn insert(&mut self, key: u128, now: Millis) {
         self.sweep(now, KEEP_MS);
         if self.count >= self.limit {
-            // Two turns: the first may start in the middle, the second leaves `oldest` exact.
-            for _ in 0..2 * SHARDS {
+            for _ in 0..SHARDS {
                 self.sweep(now, RETRY_MS);
             }
         }
         let seen = Seen { key: words(key), minutes: (now.0 / MINUTE_MS) as u32 };
-        self.oldest = self.oldest.min(seen.minutes);
-        self.turn_oldest = self.turn_oldest.min(seen.minutes);
+        *self.minutes.entry(seen.minutes).or_default() += 1;
         if let Some(shard) = self.shards.get_mut(shard_of(key)) {
             let shard = Arc::make_mut(shard);
             match shard.binary_search_by(|other| other.key.cmp(&seen.key)) {
                 Ok(at) => {
                     if let Some(old) = shard.get_mut(at) {
+                        forget(&mut self.minutes, *old);
                         *old = seen;
                     }
                 }
@@ -137,12 +129,11 @@ impl KeyWindow {
         for one in seen {
             let [a, b, c, d] = one.key.map(u128::from);
             let key = a << 96 | b << 64 | c << 32 | d;
-            self.oldest = self.oldest.min(one.minutes);
-            self.turn_oldest = self.turn_oldest.min(one.minutes);
             if let Some(shard) = self.shards.get_mut(shard_of(key)) {
                 let shard = Arc::make_mut(shard);
                 if let Err(at) = shard.binary_search_by(|other| other.key.cmp(&one.key)) {
                     shard.insert(at, one);
+                    *self.minutes.entry(one.minutes).or_default() += 1;
                     self.count += 1;
                 }
             }
@@ -152,20 +143,28 @@ impl KeyWindow {
     /// Clears one shard of what is older than `keep_ms`, taking them in turn.
     fn sweep(&mut self, now: Millis, keep_ms: u64) {
         self.hand = (self.hand + 1) % SHARDS;
-        if self.hand == 0 {
-            self.oldest = self.turn_oldest;
-            self.turn_oldest = u32::MAX;
-        }
         if let Some(shard) = self.shards.get_mut(self.hand)
             && shard.iter().any(|seen| seen.expired(now, keep_ms))
         {
             let shard = Arc::make_mut(shard);
             let before = shard.len();
+            shard
+                .iter()
+                .filter(|seen| seen.expired(now, keep_ms))
+                .for_each(|old| forget(&mut self.minutes, *old));
             shard.retain(|seen| !seen.expired(now, keep_ms));
             self.count -= before - shard.len();
         }
-        let left = self.shards.get(self.hand).and_then(|shard| shard.iter().map(|seen| seen.minutes).min());
-        self.turn_oldest = self.turn_oldest.min(left.unwrap_or(u32::MAX));
+    }
+}
+
+/// Takes a key out of the count of its minute.
+fn forget(minutes: &mut BTreeMap<u32, u32>, seen: Seen) {
+    if let Some(count) = minutes.get_mut(&seen.minutes) {
+        *count -= 1;
+        if *count == 0 {
+            minutes.remove(&seen.minutes);
+        }
     }
 }
 
@@ -220,5 +219,42 @@ mod tests {
         window.shards().iter().for_each(|shard| again.restore(shard.to_vec()));
         assert_eq!(again.len(), 5000);
         assert!((0..5000).all(|n| again.holds(key(n), start)));
+    }
+
+    #[test]
+    fn a_full_window_never_passes_its_limit_and_never_forgets_too_early() {
+        let (mut window, mut now, mut held) =
+            (KeyWindow::new(20), Millis(1_000_000_000_000), BTreeMap::new());
+        for n in 0..400u64 {
+            // Slow and fast hours, so that some keys are let go by the hand and some by need.
+            now = now.plus(if n % 40 < 20 { 60_000 } else { (n % 11) * 3_600_000 });
+            if window.has_room(now) {
+                window.insert(key(n), now);
+                held.insert(n, now);
+            }
+            assert!(window.len() <= 20, "{n}: {}", window.len());
+            let young = held.iter().filter(|(_, at)| now.since(**at) < RETRY_MS);
+            assert!(young.into_iter().all(|(n, _)| window.holds(key(*n), now)));
+            let stale = held.iter().filter(|(_, at)| now.since(**at) >= KEEP_MS + MINUTE_MS);
+            assert!(stale.into_iter().all(|(n, _)| !window.holds(key(*n), now)));
+        }
+        assert!(held.len() > 60);
+    }
+
+    #[test]
+    fn a_key_that_the_hand_has_let_go_leaves_no_promise_of_room() {
+        let mut window = KeyWindow::new(2);
+        let (start, shard) = (Millis(1_000_000_000_000), 1u128 << 116);
+        window.insert(shard, start);
+        let later = start.plus(KEEP_MS + 2 * MINUTE_MS);
+        // The next hand's turn clears the old key's shard, and two young keys fill the window.
+        for n in 1..=5000u128 {
+            let key = 7 * shard + n;
+            if window.has_room(later) {
+                window.insert(key, later);
+            }
+            assert!(window.len() <= 2);
+        }
+        assert!(!window.has_room(later));
     }
 }

@@ -14,6 +14,8 @@ pub mod campaign;
 pub mod catalog;
 pub mod directory;
 pub mod email;
+#[cfg(test)]
+mod golden;
 pub mod ids;
 pub mod index;
 pub mod keys;
@@ -22,6 +24,8 @@ pub mod pace;
 pub mod pages;
 pub mod record;
 pub mod retry;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod time;
 

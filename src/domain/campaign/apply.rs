@@ -1,5 +1,6 @@
 //! What the campaigns' records do: total, and the same function live and at replay.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::super::ids::{CampaignId, PersonId};
@@ -33,6 +34,7 @@ impl Campaigns {
                 if let Some(campaign) = self.all.get_mut(id) {
                     campaign.upto = *upto;
                     campaign.uninvited = *added;
+                    campaign.handed_over = false;
                     campaign.started = Some(at);
                     if campaign.status != Status::Paused {
                         campaign.status = Status::Sending;
@@ -58,7 +60,7 @@ impl Campaigns {
                 self.pace.take(rate, at);
                 self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
                     c.pace.take(c.header.rate, at);
-                    c.ledger.addresses.insert(*address);
+                    c.ledger.addresses.entry(*address).or_insert(row);
                     let first = c.ledger.first_attempt(row).unwrap_or(at);
                     c.ledger.set(row, LetterState::Started, at_s);
                     c.ledger.deferrals.insert(row, Deferral { first, until: at });
@@ -74,6 +76,9 @@ impl Campaigns {
                         // Canceled while it was on the wire: it is not tried again.
                         return c.settle(row, &Settlement::Skipped(Skip::Canceled), at_s);
                     }
+                    if let Some(reason) = c.ledger.gone.get(&row).copied() {
+                        return c.settle(row, &Settlement::Skipped(reason), at_s);
+                    }
                     c.ledger.set(row, LetterState::Deferred, at_s);
                     c.ledger.deferrals.insert(row, Deferral { first, until: *until });
                     c.ledger.due.insert((*until, row));
@@ -83,8 +88,13 @@ impl Campaigns {
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
                 c.ledger.turn(&[LetterState::Doubt], LetterState::Failed, at_s);
             }),
+            CampaignEvent::Noted { id, person, ordinal, reason } => {
+                self.letter(*id, *person, *ordinal, at, |c, row, _| {
+                    c.ledger.gone.insert(row, *reason);
+                });
+            }
             CampaignEvent::Closed { id } => self.with(*id, at, |c, _| {
-                c.uninvited = 0;
+                c.all_invited();
                 c.status = Status::Sent;
                 c.completed = Some(at);
                 if c.header.day.is_none() {
@@ -102,6 +112,7 @@ impl Campaigns {
             upto: 0,
             uninvited: 0,
             unreached: 0,
+            handed_over: false,
             ledger: Ledger::default(),
             pace: Pace::default(),
             created: at,
@@ -117,33 +128,27 @@ impl Campaigns {
     /// Housekeeping, a few steps with each new campaign: an old ledger first loses its index, then
     /// its rows; after 400 days the campaign is forgotten. Counters stay as long as the header.
     fn sweep(&mut self, at: Millis) {
-        for _ in 0..SWEEP_STEPS {
-            let next = match self.swept {
-                Some(swept) => self.by_age.range((Bound::Excluded(swept), Bound::Unbounded)).next(),
-                None => self.by_age.first(),
-            };
-            let Some((made, id)) = next.copied().filter(|(made, _)| at.since(*made) > INDEX_MS) else {
-                break;
-            };
-            if let Some(campaign) = self.all.get_mut(&id)
-                && campaign.status.is_closed()
-            {
+        for id in aged(&self.by_age, &mut self.swept.folded, at, INDEX_MS) {
+            if let Some(campaign) = self.all.get_mut(&id).filter(|c| c.status.is_closed()) {
                 campaign.ledger.fold();
             }
-            self.swept = Some((made, id));
         }
-        let old: Vec<_> = self.by_age.iter().take(SWEEP_STEPS).copied().collect();
-        for (made, id) in old {
-            let Some(campaign) = self.all.get_mut(&id).filter(|c| c.status.is_closed()) else { continue };
-            if at.since(made) > LEDGER_MS {
+        for id in aged(&self.by_age, &mut self.swept.emptied, at, LEDGER_MS) {
+            if let Some(campaign) = self.all.get_mut(&id).filter(|c| c.status.is_closed()) {
                 campaign.ledger.forget();
             }
-            if at.since(made) > HEADER_MS {
-                let list = campaign.header.list.clone();
-                self.all.remove(&id);
-                self.by_age.remove(&(made, id));
-                if let Some(of_list) = self.by_list.get_mut(&list) {
-                    of_list.retain(|other| *other != id);
+        }
+        let ended = |id: &CampaignId| self.all.get(id).is_none_or(|c| c.status.is_closed());
+        let old = self.by_age.iter().take_while(|(made, _)| at.since(*made) > HEADER_MS);
+        let old: Vec<_> = old.filter(|(_, id)| ended(id)).take(SWEEP_STEPS).copied().collect();
+        for (made, id) in old {
+            self.by_age.remove(&(made, id));
+            if let Some(campaign) = self.all.remove(&id)
+                && let Some(of_list) = self.by_list.get_mut(&campaign.header.list)
+            {
+                of_list.retain(|other| *other != id);
+                if of_list.is_empty() {
+                    self.by_list.remove(&campaign.header.list);
                 }
             }
         }
@@ -179,12 +184,8 @@ impl Campaigns {
     ) {
         self.with(id, at, |campaign, at_s| {
             let row = match campaign.ledger.find(person) {
-                Some((row, held)) => {
-                    if ordinal > held.ordinal
-                        && let Some(held) = campaign.ledger.rows.get_mut(row as usize)
-                    {
-                        held.ordinal = ordinal;
-                    }
+                Some((row, _)) => {
+                    campaign.ledger.stand(row, ordinal);
                     row
                 }
                 None => {
@@ -206,6 +207,10 @@ impl Campaign {
 
     /// Takes up people a list handed over; they are not records, the list's are.
     pub fn take_up(&mut self, people: impl IntoIterator<Item = (PersonId, u32)>, at: Millis) {
+        if self.status.is_closed() {
+            // It ended while the list was answering: they are counted as not reached.
+            return;
+        }
         let at_s = self.seconds(at);
         for (person, ordinal) in people {
             if self.ledger.take_up(person, ordinal, at_s) {
@@ -217,6 +222,7 @@ impl Campaign {
     /// Nobody of the audience is left to hand over.
     pub fn all_invited(&mut self) {
         self.uninvited = 0;
+        self.handed_over = true;
     }
 
     /// A letter's end.
@@ -241,6 +247,7 @@ impl Campaign {
             Again::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);
                 self.uninvited += added;
+                self.handed_over = false;
                 let looks_again =
                     |state| matches!(state, LetterState::Skipped(reason) if reason.may_change());
                 self.ledger.reopen(looks_again, at_s);
@@ -265,4 +272,18 @@ impl Campaign {
         self.status = status;
         self.completed = Some(at);
     }
+}
+
+/// The next few campaigns, by age, that have come to be older than `age_ms`; moves the mark.
+fn aged(
+    by_age: &BTreeSet<(Millis, CampaignId)>,
+    mark: &mut Option<(Millis, CampaignId)>,
+    at: Millis,
+    age_ms: u64,
+) -> Vec<CampaignId> {
+    let after = mark.map_or(Bound::Unbounded, Bound::Excluded);
+    let next = by_age.range((after, Bound::Unbounded)).take_while(|(made, _)| at.since(*made) > age_ms);
+    let next: Vec<_> = next.take(SWEEP_STEPS).copied().collect();
+    *mark = next.last().copied().or(*mark);
+    next.into_iter().map(|(_, id)| id).collect()
 }

@@ -120,8 +120,14 @@ impl Campaigns {
         if !matches!(row.state, LetterState::Pending | LetterState::Deferred) {
             return NextLetter::Gone;
         }
+        if row.state == LetterState::Deferred
+            && campaign.ledger.not_before(at_row).is_some_and(|until| until > at)
+        {
+            // Taken twice, and deferred once more in between: its time has not come.
+            return NextLetter::Gone;
+        }
         let skip = away.or_else(|| {
-            let other_row = row.attempts == 0 && campaign.ledger.address_started(address);
+            let other_row = campaign.ledger.address_started(address, at_row);
             let again =
                 row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);
             (other_row || again).then_some(Skip::RecentlyNotified)
@@ -152,23 +158,36 @@ impl Campaigns {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
             self.retry.next(row.attempts, first, at, person.0)
         });
-        match until {
+        let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
+        match until.filter(|_| gone.is_none()) {
             Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, reply },
             None => {
-                let settlement = Settlement::Skipped(Skip::Expired);
+                let settlement = Settlement::Skipped(gone.unwrap_or(Skip::Expired));
                 CampaignEvent::Settled { id, person, ordinal, settlement }
             }
         }
     }
 
-    /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun.
+    /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
+    /// that a later restock of the day would look at again, or that may be tried again.
     #[must_use]
     pub fn decide_note(&self, id: CampaignId, person: PersonId, reason: Skip) -> Option<CampaignEvent> {
-        let campaign = self.get(id).filter(|campaign| !campaign.status.is_closed())?;
-        let (_, row) = campaign.ledger.find(person)?;
-        let open = matches!(row.state, LetterState::Pending | LetterState::Deferred);
-        let (ordinal, settlement) = (row.ordinal, Settlement::Skipped(reason));
-        open.then_some(CampaignEvent::Settled { id, person, ordinal, settlement })
+        let campaign = self.get(id).filter(|c| !c.status.is_closed() || c.status == Status::Sent)?;
+        let (at_row, row) = campaign.ledger.find(person)?;
+        let ordinal = row.ordinal;
+        let settled =
+            || CampaignEvent::Settled { id, person, ordinal, settlement: Settlement::Skipped(reason) };
+        // What may change is asked for again before each start; the rest must be remembered.
+        let lasting = !reason.may_change();
+        match row.state {
+            LetterState::Pending | LetterState::Deferred => Some(settled()),
+            LetterState::Skipped(old) => (old.may_change() && lasting).then(settled),
+            LetterState::Started | LetterState::Failed | LetterState::Doubt => {
+                let known = campaign.ledger.gone.contains_key(&at_row);
+                (lasting && !known).then_some(CampaignEvent::Noted { id, person, ordinal, reason })
+            }
+            LetterState::Sent => None,
+        }
     }
 
     /// Letters found *started* after a restart: held in doubt, or made ready to go again.
@@ -216,7 +235,7 @@ impl Campaigns {
                 // Mailed under a number they had before two people became one; the campaign's end
                 // is the latest that may have been.
                 let latest = other.completed.unwrap_or(at);
-                return other.ledger.address_started(address) && at.since(latest) < span_ms;
+                return other.ledger.address_started(address, u32::MAX) && at.since(latest) < span_ms;
             };
             let when = Millis(other.created.0 + u64::from(row.at_s) * 1000);
             match row.state {

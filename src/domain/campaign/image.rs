@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::pages::Pages;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
-use super::{Campaign, Campaigns, Header, Pace, Status};
+use super::{Campaign, Campaigns, Header, Pace, Skip, Status, Swept};
 
 /// Rows in a page of a snapshot.
 const ROWS: usize = 2048;
@@ -17,6 +17,7 @@ const ROWS: usize = 2048;
 pub struct CampaignsImage {
     seq: u64,
     pace: Pace,
+    swept: Swept,
     all: Vec<CampaignImage>,
 }
 
@@ -35,6 +36,7 @@ pub struct CampaignHead {
     upto: u32,
     uninvited: u32,
     unreached: u32,
+    handed_over: bool,
     pace: Pace,
     created: Millis,
     started: Option<Millis>,
@@ -42,8 +44,9 @@ pub struct CampaignHead {
     canceled: Option<Millis>,
     why: Option<String>,
     deferrals: Vec<(u32, Deferral)>,
-    addresses: Vec<u64>,
+    addresses: Vec<(u64, u32)>,
     replies: Vec<(u32, String)>,
+    gone: Vec<(u32, Skip)>,
     /// Counters of a ledger whose rows are gone, by state.
     counts: Option<Vec<(LetterState, u64)>>,
 }
@@ -51,12 +54,14 @@ pub struct CampaignHead {
 /// One page of a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum CampaignPage {
-    /// Counter and pace.
+    /// Counter, pace and housekeeping.
     Desk {
         /// Records written.
         seq: u64,
         /// The overall pace.
         pace: Pace,
+        /// How far housekeeping has come.
+        swept: Swept,
     },
     /// A campaign without its rows.
     Head(Box<CampaignHead>),
@@ -79,7 +84,7 @@ impl CampaignsImage {
 
     /// All pages, in an order that [`Campaigns::restore`] takes.
     pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
-        let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace });
+        let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace, swept: self.swept });
         desk.chain(self.all.iter().flat_map(|campaign| {
             let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
@@ -95,7 +100,12 @@ impl Campaigns {
     #[must_use]
     pub fn image(&self) -> CampaignsImage {
         let all = self.by_age.iter().filter_map(|(_, id)| self.all.get(id));
-        CampaignsImage { seq: self.seq, pace: self.pace, all: all.map(Campaign::image).collect() }
+        CampaignsImage {
+            seq: self.seq,
+            pace: self.pace,
+            swept: self.swept,
+            all: all.map(Campaign::image).collect(),
+        }
     }
 
     /// Takes one page back, in order.
@@ -104,7 +114,7 @@ impl Campaigns {
     /// When rows come without their campaign.
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
-            CampaignPage::Desk { seq, pace } => (self.seq, self.pace) = (seq, pace),
+            CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
             CampaignPage::Rows(rows) => {
                 let last = self.by_age.last().map(|(_, id)| *id);
@@ -138,6 +148,7 @@ impl Campaign {
                 upto: self.upto,
                 uninvited: self.uninvited,
                 unreached: self.unreached,
+                handed_over: self.handed_over,
                 pace: self.pace,
                 created: self.created,
                 started: self.started,
@@ -145,8 +156,9 @@ impl Campaign {
                 canceled: self.canceled,
                 why: self.why.clone(),
                 deferrals: ledger.deferrals.iter().map(|(row, deferral)| (*row, *deferral)).collect(),
-                addresses: ledger.addresses.iter().copied().collect(),
+                addresses: ledger.addresses.iter().map(|(address, row)| (*address, *row)).collect(),
                 replies: ledger.replies.iter().map(|(row, reply)| (*row, reply.to_string())).collect(),
+                gone: ledger.gone.iter().map(|(row, reason)| (*row, *reason)).collect(),
                 counts: forgotten.then(|| ledger.counts.by_state()),
             },
         }
@@ -158,6 +170,7 @@ impl Campaign {
             deferrals: head.deferrals.into_iter().collect(),
             addresses: head.addresses.into_iter().collect(),
             replies: head.replies.into_iter().map(|(row, reply)| (row, reply.into())).collect(),
+            gone: head.gone.into_iter().collect(),
             ..Ledger::default()
         };
         for (state, count) in head.counts.into_iter().flatten() {
@@ -169,6 +182,7 @@ impl Campaign {
             upto: head.upto,
             uninvited: head.uninvited,
             unreached: head.unreached,
+            handed_over: head.handed_over,
             ledger,
             pace: head.pace,
             created: head.created,

@@ -137,10 +137,12 @@ pub struct Ledger {
     pub(super) deferrals: BTreeMap<u32, Deferral>,
     /// Deferred rows by the time they fall due.
     pub(super) due: BTreeSet<(Millis, u32)>,
-    /// Addresses started, hashed; let go once nothing more can be invited.
-    pub(super) addresses: BTreeSet<u64>,
+    /// Addresses started, hashed, and by which row; let go once nothing more can be invited.
+    pub(super) addresses: BTreeMap<u64, u32>,
     /// Last words of servers on letters that were not accepted.
     pub(super) replies: BTreeMap<u32, Box<str>>,
+    /// Letters that began before their people left: not to be tried again, and why.
+    pub(super) gone: BTreeMap<u32, Skip>,
     /// Rows before this one are not pending.
     pub(super) cursor: u32,
 }
@@ -194,16 +196,21 @@ impl Ledger {
         self.replies.get(&at).map(AsRef::as_ref)
     }
 
-    /// True when a letter to this address was started before, by another row.
+    /// True when a letter to this address was started before, by another row than `at`.
     #[must_use]
-    pub fn address_started(&self, address: u64) -> bool {
-        self.addresses.contains(&address)
+    pub fn address_started(&self, address: u64, at: u32) -> bool {
+        self.addresses.get(&address).is_some_and(|row| *row != at)
     }
 
     /// When a letter that is or was deferred was first tried.
     #[must_use]
     pub fn first_attempt(&self, at: u32) -> Option<Millis> {
         self.deferrals.get(&at).map(|deferral| deferral.first)
+    }
+
+    /// When a deferred letter may be tried again.
+    pub(super) fn not_before(&self, at: u32) -> Option<Millis> {
+        self.deferrals.get(&at).map(|deferral| deferral.until)
     }
 
     /// When the next deferred letter falls due.
@@ -263,10 +270,7 @@ impl Ledger {
                 true
             }
             Some((at, row)) => {
-                if ordinal > row.ordinal {
-                    if let Some(row) = self.rows.get_mut(at as usize) {
-                        row.ordinal = ordinal;
-                    }
+                if self.stand(at, ordinal) {
                     let back = matches!(row.state, LetterState::Skipped(reason) if reason != Skip::Canceled);
                     if back {
                         self.set(at, LetterState::Pending, at_s);
@@ -276,6 +280,16 @@ impl Ledger {
                 false
             }
         }
+    }
+
+    /// A row's person has a new place (who had left is back); false for one they had before.
+    pub(super) fn stand(&mut self, at: u32, ordinal: u32) -> bool {
+        let Some(row) = self.rows.get_mut(at as usize).filter(|row| ordinal > row.ordinal) else {
+            return false;
+        };
+        row.ordinal = ordinal;
+        self.gone.remove(&at);
+        true
     }
 
     /// Adds a pending row.
@@ -292,8 +306,14 @@ impl Ledger {
         at
     }
 
-    /// Changes a row's state, with its counters.
+    /// Changes a row's state, with its counters. Who is gone is skipped instead of tried again.
     pub(super) fn set(&mut self, at: u32, state: LetterState, at_s: u32) {
+        let state = match self.gone.get(&at) {
+            Some(reason) if matches!(state, LetterState::Pending | LetterState::Deferred) => {
+                LetterState::Skipped(*reason)
+            }
+            _ => state,
+        };
         let Some(row) = self.rows.get_mut(at as usize) else { return };
         let old = row.state;
         row.state = state;

@@ -296,6 +296,17 @@ pub enum CampaignEvent {
         /// The campaign.
         id: CampaignId,
     },
+    /// Somebody whose letter has begun (or failed, or is in doubt) may not be mailed again.
+    Noted {
+        /// The campaign.
+        id: CampaignId,
+        /// Whose letter.
+        person: PersonId,
+        /// The place by which they were invited.
+        ordinal: u32,
+        /// Why.
+        reason: Skip,
+    },
 }
 
 /// A campaign.
@@ -311,6 +322,8 @@ pub struct Campaign {
     pub uninvited: u32,
     /// People of the audience whom the list never handed over because the campaign ended first.
     pub unreached: u32,
+    /// The list has said that nobody of the audience is left to hand over.
+    pub handed_over: bool,
     /// Who was invited and what came of it.
     pub ledger: Ledger,
     /// Its own pace.
@@ -353,11 +366,16 @@ impl Campaign {
         skipped
     }
 
-    /// Nobody is left to mail and nobody is on the wire.
+    /// Nobody is left to mail and nobody is on the wire. The count of those not handed over is not
+    /// enough: who left and came back is in it no more, and yet is handed over once more.
     #[must_use]
     pub fn is_done(&self) -> bool {
         let counts = self.ledger.counts();
-        self.uninvited == 0 && counts.pending == 0 && counts.started == 0 && counts.deferred == 0
+        self.handed_over
+            && self.uninvited == 0
+            && counts.pending == 0
+            && counts.started == 0
+            && counts.deferred == 0
     }
 
     /// True while letters may start.
@@ -365,6 +383,16 @@ impl Campaign {
     pub fn is_sending(&self) -> bool {
         self.status == Status::Sending
     }
+}
+
+/// How far housekeeping has come: of the campaigns made up to here, those that were closed when
+/// it came by have let go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// Of their ledger's index.
+    folded: Option<(Millis, CampaignId)>,
+    /// Of their ledger's rows.
+    emptied: Option<(Millis, CampaignId)>,
 }
 
 /// The state of all campaigns.
@@ -380,8 +408,8 @@ pub struct Campaigns {
     pub(super) pace: Pace,
     /// The pace's setting.
     pub(super) rate: Option<Rate>,
-    /// How far housekeeping has come: made before this, ledgers are without their index.
-    pub(super) swept: Option<(Millis, CampaignId)>,
+    /// How far housekeeping has come.
+    pub(super) swept: Swept,
     /// How deferred letters come back.
     pub(super) retry: Retry,
 }

@@ -94,13 +94,7 @@ impl Directory {
             });
         }
         if let Some(anonymous) = &fact.anonymous_id {
-            if let Some(person) = self.people.get_mut(row as usize) {
-                person.extras.get_or_insert_default().anonymous_id = Some(anonymous.as_str().into());
-            }
-            let people = &self.people;
-            self.by_anonymous.insert(anonymous.as_str(), row, |r, h| {
-                h.of(people.get(r as usize).and_then(Person::anonymous_id).unwrap_or(""))
-            });
+            self.set_anonymous(row, anonymous);
         }
         if let Some(person) = self.people.get_mut(row as usize) {
             person.set_props(&fact.props);
@@ -132,6 +126,10 @@ impl Directory {
         if let Some(email) = &old.email {
             self.set_email(to_row, Some(email.clone()));
         }
+        let browser = self.people.get(to_row as usize).is_some_and(|person| person.anonymous_id().is_some());
+        if let Some(anonymous) = old.anonymous_id().filter(|_| !browser) {
+            self.set_anonymous(to_row, anonymous);
+        }
         if let Some(person) = self.people.get_mut(to_row as usize) {
             let known: Vec<(String, String)> =
                 old.props().iter().filter(|(name, _)| person.prop(name).is_none()).cloned().collect();
@@ -159,16 +157,13 @@ impl Directory {
             .map(|(event, _)| *event)
             .collect();
         for event in moot {
-            let restock = self
-                .open
-                .get(&event)
-                .is_some_and(|open| open.tasks.iter().any(|task| matches!(task, Task::Restock(_))));
-            if restock {
-                if let Some(open) = self.open.get_mut(&event) {
-                    open.tasks.retain(|task| matches!(task, Task::Restock(_)));
+            if let Some(open) = self.open.get_mut(&event) {
+                // A restock is nobody's; and a list that has not heard of a merge still holds the
+                // other half of this person under the old number, so it must hear of it first.
+                open.tasks.retain(|task| !matches!(task, Task::Change { .. }));
+                if open.tasks.is_empty() {
+                    self.close(event);
                 }
-            } else {
-                self.close(event);
             }
         }
         let lists = links.iter().filter_map(|link| self.lists.get(link.list() as usize));
@@ -213,6 +208,17 @@ impl Directory {
             });
             self.mailable += 1;
         }
+    }
+
+    /// Gives a row that has none a browser's id, with its index.
+    fn set_anonymous(&mut self, row: u32, anonymous: &str) {
+        if let Some(person) = self.people.get_mut(row as usize) {
+            person.extras.get_or_insert_default().anonymous_id = Some(anonymous.into());
+        }
+        let people = &self.people;
+        self.by_anonymous.insert(anonymous, row, |r, h| {
+            h.of(people.get(r as usize).and_then(Person::anonymous_id).unwrap_or(""))
+        });
     }
 
     /// Takes a row out of every index.

@@ -14,6 +14,12 @@ impl List {
     /// Applies a record made at `at`.
     pub fn apply(&mut self, event: &ListEvent, at: Millis) {
         self.seq += 1;
+        if let ListEvent::Joined { event, .. }
+        | ListEvent::Left { event, .. }
+        | ListEvent::Moved { event, .. } = event
+        {
+            self.event = self.event.max(*event);
+        }
         match event {
             ListEvent::Joined { event, person, ordinal, changed, how } => {
                 self.give_up(*person);
@@ -26,7 +32,7 @@ impl List {
                     joined: *changed,
                     changed: *changed,
                 });
-                self.compact(at);
+                self.compact();
             }
             ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
@@ -35,7 +41,10 @@ impl List {
                 self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
                 self.signals.insert(*key, Signal { at, campaign: *campaign });
                 self.stock = stock.or(self.stock);
-                self.invites.retain(|invite| !invite.closed || invite.day == Some(*day));
+                self.forget_leavers(at);
+                // Those of yesterday stay: a restock around midnight may just have opened one again.
+                let lately = |invite: &Invite| invite.day.is_some_and(|of| of.0 >= day.0 - 1);
+                self.invites.retain(|invite| !invite.closed || lately(invite));
                 if let Some(campaign) = campaign {
                     self.claim(*campaign, *upto, Some(*day));
                 }
@@ -45,6 +54,7 @@ impl List {
             ListEvent::Invited { campaign, to, .. } => {
                 if let Some(invite) = self.invite_mut(*campaign) {
                     invite.invited = invite.invited.max(*to);
+                    invite.closed = false;
                 }
             }
             ListEvent::Closed { campaign } => {
@@ -106,15 +116,18 @@ impl List {
         self.note_moved(from);
         self.give_up(from);
         let Some(ours) = ours else {
+            let event = event.max(theirs.event);
             return self.restand(Row { person: to, event, how: How::Merge, ..theirs });
         };
+        let event = event.max(theirs.event).max(ours.event);
         // `false` wins: who said no under one name is off under both.
         if ours.standing == Standing::Left || theirs.standing == Standing::Left {
             let changed = ours.changed.max(theirs.changed);
             return self.leave(event, to, changed, How::Merge);
         }
         if theirs.ordinal < ours.ordinal {
-            self.note_moved(to);
+            // Every audience that covers the later place covers the earlier: the person is not
+            // missing from it, so the later place is not noted as given up.
             self.give_up(to);
             self.restand(Row { person: to, event, how: How::Merge, ..theirs });
         }
@@ -187,16 +200,19 @@ impl List {
         self.places = Some(rows.map(|(at, row)| (row.person, at as u32)).collect());
     }
 
-    /// Drops holes and long-gone leavers once they are half of a list; places stay as they are.
-    fn compact(&mut self, at: Millis) {
+    /// Forgets who left long ago. Restocks do this, so never on a list that everybody is on: there
+    /// a forgotten no would be a yes. What is forgotten depends on records alone, not on holes.
+    fn forget_leavers(&mut self, at: Millis) {
+        let old = |row: &&Row| row.standing == Standing::Left && at.since(row.changed) >= REMEMBER_MS;
+        let old: Vec<PersonId> = self.rows.iter().filter(old).map(|row| row.person).collect();
+        old.into_iter().for_each(|person| self.give_up(person));
+    }
+
+    /// Drops holes once they are half of a list; places stay as they are.
+    fn compact(&mut self) {
         let holes = self.rows.len() - (self.joined + self.left) as usize;
         if self.rows.len() >= INDEX_FROM && holes * 2 > self.rows.len() {
-            self.rows.retain(|row| match row.standing {
-                Standing::Joined => true,
-                Standing::Left => at.since(row.changed) < REMEMBER_MS,
-                Standing::Gone => false,
-            });
-            self.left = self.rows.iter().filter(|row| row.standing == Standing::Left).count() as u32;
+            self.rows.retain(|row| row.standing != Standing::Gone);
             self.index();
         }
     }

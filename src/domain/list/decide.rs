@@ -1,6 +1,7 @@
 //! What a list answers to a command; reads only.
 
 use super::super::ids::{CampaignId, PersonId};
+use super::super::keys;
 use super::super::time::{Day, Millis};
 use super::audience::Invitation;
 use super::{How, Invite, List, ListEvent, Standing};
@@ -73,6 +74,8 @@ pub enum ListCommand {
     Close {
         /// The campaign.
         campaign: CampaignId,
+        /// The last ordinal of the audience it knows of.
+        upto: u32,
     },
 }
 
@@ -105,7 +108,7 @@ impl List {
                 _ => New(ListEvent::Named { product: product.clone() }),
             },
             ListCommand::Restock { key, quantity, day, campaign } => {
-                self.restock(*key, *quantity, *day, *campaign)
+                self.restock(*key, *quantity, *day, *campaign, at)
             }
             ListCommand::Begin { campaign, everybody } => match self.invite(*campaign) {
                 Some(_) => Nothing,
@@ -116,8 +119,9 @@ impl List {
                     New(ListEvent::Begun { campaign: *campaign, upto, added })
                 }
             },
+            // A campaign that asks is not done (its word that it was and a restock may have crossed).
             ListCommand::Invite { campaign, most } => match self.invitation(*campaign, *most) {
-                Some(Invitation { from, to, .. }) if from <= to => {
+                Some(Invitation { from, to, .. }) if from <= to || self.is_closed(*campaign) => {
                     New(ListEvent::Invited { campaign: *campaign, from, to })
                 }
                 _ => Nothing,
@@ -128,8 +132,11 @@ impl List {
                 }
                 _ => Nothing,
             },
-            ListCommand::Close { campaign } => match self.invite(*campaign) {
-                Some(invite) if !invite.closed => New(ListEvent::Closed { campaign: *campaign }),
+            ListCommand::Close { campaign, upto } => match self.invite(*campaign) {
+                // An audience that has grown since is not done: the campaign will hear of it.
+                Some(invite) if !invite.closed && invite.upto <= *upto => {
+                    New(ListEvent::Closed { campaign: *campaign })
+                }
                 _ => Nothing,
             },
         }
@@ -168,7 +175,14 @@ impl List {
     }
 
     /// A restock signal: counted once; a campaign only where somebody waits.
-    fn restock(&self, key: u128, stock: Option<i64>, day: Day, campaign: Option<CampaignId>) -> ListDecision {
+    fn restock(
+        &self,
+        key: u128,
+        stock: Option<i64>,
+        day: Day,
+        campaign: Option<CampaignId>,
+        at: Millis,
+    ) -> ListDecision {
         if let Some(quantity) = stock.filter(|quantity| *quantity <= 0) {
             let known = self.seq > 0 && self.stock != Some(quantity);
             return if known {
@@ -177,7 +191,7 @@ impl List {
                 ListDecision::Nothing
             };
         }
-        if let Some(signal) = self.signals.get(&key) {
+        if let Some(signal) = self.signals.get(&key).filter(|signal| at.since(signal.at) < keys::KEEP_MS) {
             return ListDecision::Duplicate(signal.campaign);
         }
         let invite = campaign.and_then(|campaign| self.invite(campaign));
@@ -189,6 +203,11 @@ impl List {
         // is eligible again, which only its ledger knows.
         let campaign = campaign.filter(|_| added > 0 || invite.is_some());
         ListDecision::New(ListEvent::Restocked { key, stock, day, campaign, upto: self.last_ordinal, added })
+    }
+
+    /// True when a campaign has said that it is done.
+    fn is_closed(&self, campaign: CampaignId) -> bool {
+        self.invite(campaign).is_some_and(|invite| invite.closed)
     }
 
     /// The claim of a campaign.

@@ -208,6 +208,8 @@ impl ListEvent {
 pub struct List {
     /// The list's own counter: how many records it has written.
     pub(super) seq: u64,
+    /// The directory's counter of the newest event that changed anything here.
+    pub(super) event: u64,
     pub(super) product: Option<String>,
     pub(super) stock: Option<i64>,
     pub(super) last_ordinal: u32,
@@ -284,14 +286,12 @@ impl List {
         self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == Standing::Joined)
     }
 
-    /// True when a membership change of `event` is already in the state, or changes nothing: then
-    /// it need not be sent again at start.
+    /// True when `event` of the directory (or a later one) is in the state: then it must not be
+    /// sent again at start. Events come in order, so all before the newest recorded here were
+    /// heard; what they changed may be gone since (a merge, an erasure), so rows cannot tell.
     #[must_use]
-    pub fn passed(&self, event: u64, person: PersonId, join: bool) -> bool {
-        match self.row(person) {
-            Some(row) => row.event >= event || (row.standing == Standing::Joined) == join,
-            None => !join,
-        }
+    pub fn passed(&self, event: u64) -> bool {
+        event <= self.event
     }
 
     /// True when the restock signal was counted.

@@ -1,7 +1,7 @@
 //! A list at rest: a few bytes a member, and what the door needs to know without waking it.
 //!
 //! ```text
-//! [seq | joined | left | stock | product | last ordinal | base times | invites | signals | rows]
+//! [seq | event | stock | product | counts | last ordinal | base times | invites | signals | rows]
 //! row: person, ordinal - last ordinal, standing and how, event - base, joined - base, changed - joined
 //! ```
 //!
@@ -41,6 +41,7 @@ pub struct Summary {
 #[derive(Serialize, Deserialize)]
 struct Head {
     seq: u64,
+    event: u64,
     joined: u32,
     left: u32,
     stock: Option<i64>,
@@ -116,6 +117,7 @@ impl PackedList {
         }
         let mut list = List {
             seq: head.seq,
+            event: head.event,
             product: head.product,
             stock: head.stock,
             last_ordinal: head.last_ordinal,
@@ -155,6 +157,7 @@ impl List {
         let base_joined = kept().map(|row| row.joined.0).min().unwrap_or(0);
         let head = Head {
             seq: self.seq,
+            event: self.event,
             joined: self.joined,
             left: self.left,
             stock: self.stock,
@@ -185,6 +188,7 @@ impl List {
     pub fn image(&self) -> List {
         List {
             seq: self.seq,
+            event: self.event,
             product: self.product.clone(),
             stock: self.stock,
             last_ordinal: self.last_ordinal,

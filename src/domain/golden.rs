@@ -1,0 +1,277 @@
+//! Golden bytes: one record of every variant as it stands in logs out there.
+//!
+//! A line that must change here is a new record version, not a new golden line. The matches
+//! below are without a wildcard, so a new variant does not compile until it is numbered, and the
+//! table fails until it has a line for it.
+
+use std::collections::BTreeSet;
+
+use super::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
+use super::directory::{Accepted, ApiKey, Block, DirectoryEvent, PersonFact, RestockFact};
+use super::list::{How, ListEvent};
+use super::record::{self, Entry, Stamp};
+use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate};
+
+/// `kind hex`, in the order of [`entries`].
+const GOLDEN: &str = include_str!("golden.txt");
+
+/// Position of a variant among the records of a list.
+fn list_variant(event: &ListEvent) -> usize {
+    match event {
+        ListEvent::Joined { .. } => 0,
+        ListEvent::Left { .. } => 1,
+        ListEvent::Moved { .. } => 2,
+        ListEvent::Named { .. } => 3,
+        ListEvent::Restocked { .. } => 4,
+        ListEvent::Stock { .. } => 5,
+        ListEvent::Begun { .. } => 6,
+        ListEvent::Invited { .. } => 7,
+        ListEvent::Closed { .. } => 8,
+    }
+}
+
+/// Position of a variant among the records of the directory.
+fn directory_variant(event: &DirectoryEvent) -> usize {
+    match event {
+        DirectoryEvent::Event(_) => 0,
+        DirectoryEvent::Merged { .. } => 1,
+        DirectoryEvent::Erased { .. } => 2,
+        DirectoryEvent::Unsubscribed { .. } => 3,
+        DirectoryEvent::Suppression { .. } => 4,
+        DirectoryEvent::KeyMinted(_) => 5,
+        DirectoryEvent::KeyRevoked { .. } => 6,
+    }
+}
+
+/// Position of a variant among the records of the campaigns.
+fn campaign_variant(event: &CampaignEvent) -> usize {
+    match event {
+        CampaignEvent::Scheduled(_) => 0,
+        CampaignEvent::Opened { .. } => 1,
+        CampaignEvent::Reopened { .. } => 2,
+        CampaignEvent::Paused(_) => 3,
+        CampaignEvent::Resumed(_) => 4,
+        CampaignEvent::Canceled(_) => 5,
+        CampaignEvent::Expired(_) => 6,
+        CampaignEvent::Failed { .. } => 7,
+        CampaignEvent::Started { .. } => 8,
+        CampaignEvent::Settled { .. } => 9,
+        CampaignEvent::Deferred { .. } => 10,
+        CampaignEvent::Dropped(_) => 11,
+        CampaignEvent::Closed { .. } => 12,
+        CampaignEvent::Noted { .. } => 13,
+    }
+}
+
+/// How many variants there are, by kind.
+const VARIANTS: [usize; 3] = [9, 7, 14];
+
+fn list_events() -> Vec<ListEvent> {
+    let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
+    let campaign = CampaignId(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+    let hows = [How::Event, How::Api, How::Contact, How::Link, How::Page, How::Merge, How::Erasure];
+    let mut events = vec![
+        ListEvent::Moved { event, from: PersonId(7), to: PersonId(70_000) },
+        ListEvent::Named { product: "Stuhl „Ü“".into() },
+        ListEvent::Restocked {
+            key: u128::MAX - 1,
+            stock: Some(-3),
+            day: Day(20_454),
+            campaign: Some(campaign),
+            upto: 251,
+            added: 250,
+        },
+        ListEvent::Restocked { key: 1, stock: None, day: Day(-1), campaign: None, upto: 0, added: 0 },
+        ListEvent::Stock { quantity: i64::MAX },
+        ListEvent::Begun { campaign, upto: u32::MAX, added: 65_536 },
+        ListEvent::Invited { campaign, from: 1, to: 256 },
+        ListEvent::Closed { campaign },
+    ];
+    events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
+    events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));
+    events
+}
+
+fn directory_events() -> Vec<DirectoryEvent> {
+    let list = ListId::parse("restock-chair 01").unwrap();
+    let restock =
+        RestockFact { list: list.clone(), key: 99, product: Some("Chair".into()), quantity: Some(4) };
+    let full = Accepted {
+        name: "notify_me".into(),
+        key: Some(0xfeed),
+        how: How::Event,
+        person: Some(PersonFact {
+            id: PersonId(1),
+            email: Email::parse("ann@shop.example"),
+            user_id: Some("u-1".into()),
+            anonymous_id: Some("a-1".into()),
+            props: vec![("name".into(), "\"Ann\"".into())],
+        }),
+        bag: vec![(list.clone(), true), (ListId::parse("news").unwrap(), false)],
+        timestamp: Some(Millis(1_767_225_600_000)),
+        product: Some((list, "Chair".into())),
+        restock: Some(restock),
+    };
+    let bare = Accepted {
+        name: String::new(),
+        key: None,
+        how: How::Contact,
+        person: None,
+        bag: Vec::new(),
+        timestamp: None,
+        product: None,
+        restock: None,
+    };
+    let key = ApiKey {
+        id: "k1".into(),
+        name: "shop".into(),
+        admin: true,
+        hash: [0xab; 32],
+        created: Millis(5),
+        revoked: Some(Millis(6)),
+    };
+    let person = PersonId(3);
+    let mut events = vec![
+        DirectoryEvent::Event(full),
+        DirectoryEvent::Event(bare),
+        DirectoryEvent::Merged { from: PersonId(2), to: PersonId(1) },
+        DirectoryEvent::Erased { person, keep: None },
+        DirectoryEvent::Unsubscribed { person, address: Some(17), on: true },
+        DirectoryEvent::Unsubscribed { person, address: None, on: false },
+        DirectoryEvent::Suppression { address: 17, block: None },
+        DirectoryEvent::KeyMinted(key),
+        DirectoryEvent::KeyRevoked { id: "k1".into() },
+    ];
+    for block in [Block::Unsubscribed, Block::Bounced, Block::Complained, Block::Manual] {
+        events.push(DirectoryEvent::Suppression { address: 17, block: Some(block) });
+        events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
+    }
+    events
+}
+
+fn campaign_events() -> Vec<CampaignEvent> {
+    let (id, person, ordinal) = (CampaignId(0xbeef), PersonId(9), 4);
+    let header = Header {
+        id,
+        key: Some("restock-x-2026-01-01".into()),
+        name: "Back in stock".into(),
+        list: ListId::parse("restock-x").unwrap(),
+        rule: true,
+        day: Some(Day(20_454)),
+        template: "back_in_stock".into(),
+        props: "{}".into(),
+        subject: Some("It is back".into()),
+        from: Some("shop@shop.example".into()),
+        on_doubt: OnDoubt::Resend,
+        rate: Some(Rate { letters: 100, period_ms: 1000, burst: 10 }),
+        scheduled: Some(Millis(1_767_225_600_000)),
+    };
+    let bare = Header {
+        key: None,
+        rule: false,
+        day: None,
+        subject: None,
+        from: None,
+        on_doubt: OnDoubt::Hold,
+        rate: None,
+        scheduled: None,
+        ..header.clone()
+    };
+    let reply = "451 4.3.0 later".to_owned();
+    let mut events = vec![
+        CampaignEvent::Scheduled(header.clone()),
+        CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
+        CampaignEvent::Opened { header: None, id, upto: 9, added: 8 },
+        CampaignEvent::Reopened { id, again: Again::Restock { upto: 300, added: 2 } },
+        CampaignEvent::Reopened { id, again: Again::Failed },
+        CampaignEvent::Reopened { id, again: Again::Doubt },
+        CampaignEvent::Paused(id),
+        CampaignEvent::Resumed(id),
+        CampaignEvent::Canceled(id),
+        CampaignEvent::Expired(id),
+        CampaignEvent::Failed { id, why: "no template".into() },
+        CampaignEvent::Started { id, person, ordinal, address: u64::MAX },
+        CampaignEvent::Deferred { id, person, ordinal, until: Millis(1 << 40), reply: reply.clone() },
+        CampaignEvent::Dropped(id),
+        CampaignEvent::Closed { id },
+    ];
+    let failed = Settlement::Failed { reply: reply.clone() };
+    let ends = [Settlement::Sent, failed, Settlement::Doubt { reply }].into_iter();
+    for settlement in ends.chain(Skip::ALL.map(Settlement::Skipped)) {
+        events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
+    }
+    events.push(CampaignEvent::Noted { id, person, ordinal, reason: Skip::Left });
+    events
+}
+
+/// Every sample, as the log has it.
+fn entries() -> Vec<Entry> {
+    let stamp = Stamp { seq: 1000, at: Millis(1_767_225_599_999) };
+    let list = ListId::parse("restock-x").unwrap();
+    let lists = list_events().into_iter().map(|event| Entry::List(stamp, list.clone(), event));
+    let directory = directory_events().into_iter().map(|event| Entry::Directory(stamp, event));
+    let campaigns = campaign_events().into_iter().map(|event| Entry::Campaign(stamp, event));
+    lists.chain(directory).chain(campaigns).collect()
+}
+
+/// Kind and bytes of an entry.
+fn write(entry: &Entry) -> (u8, Vec<u8>) {
+    match entry {
+        Entry::List(stamp, list, event) => record::of_list(*stamp, list, event),
+        Entry::Directory(stamp, event) => record::of_directory(*stamp, event),
+        Entry::Campaign(stamp, event) => record::of_campaign(*stamp, event),
+    }
+}
+
+/// A line of the table.
+fn line(entry: &Entry) -> String {
+    let (kind, bytes) = write(entry);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{kind} {hex}")
+}
+
+#[test]
+fn every_variant_has_a_golden_line() {
+    let mut seen = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+    for entry in entries() {
+        match &entry {
+            Entry::List(_, _, event) => seen[0].insert(list_variant(event)),
+            Entry::Directory(_, event) => seen[1].insert(directory_variant(event)),
+            Entry::Campaign(_, event) => seen[2].insert(campaign_variant(event)),
+        };
+    }
+    for (seen, variants) in seen.into_iter().zip(VARIANTS) {
+        assert_eq!(seen, (0..variants).collect::<BTreeSet<_>>());
+    }
+}
+
+#[test]
+fn records_are_written_as_they_always_were() {
+    let lines: Vec<String> = entries().iter().map(line).collect();
+    let golden: Vec<&str> = GOLDEN.lines().collect();
+    for (n, (line, golden)) in lines.iter().zip(&golden).enumerate() {
+        assert_eq!(line, golden, "golden line {}", n + 1);
+    }
+    assert_eq!(lines.len(), golden.len(), "lines wanted:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn golden_lines_read_back_as_what_was_written() {
+    for (golden, entry) in GOLDEN.lines().zip(entries()) {
+        let (kind, hex) = golden.split_once(' ').unwrap();
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+        let kind = kind.parse().unwrap();
+        assert_eq!(record::read(kind, record::VERSION, &bytes).unwrap(), entry);
+        assert!(record::read(kind, record::VERSION, &[bytes.as_slice(), &[0]].concat()).is_err());
+        assert!(record::read(kind, record::VERSION, &bytes[..bytes.len() - 1]).is_err());
+    }
+}
+
+#[test]
+fn an_unknown_kind_or_version_is_refused_by_name() {
+    let (kind, bytes) = write(&entries()[0]);
+    assert!(record::read(kind, record::VERSION + 1, &bytes).is_err());
+    assert!(record::read(4, record::VERSION, &bytes).is_err());
+    assert!(record::read(0, record::VERSION, &bytes).is_err());
+}
