@@ -7,6 +7,8 @@ mod verbs;
 
 use super::*;
 use crate::codec;
+use crate::domain::ids::PersonId;
+use crate::domain::time::Day;
 
 /// The start of time in these tests.
 const START: Millis = Millis(1_700_000_000_000);

@@ -1,6 +1,7 @@
 //! Restocks of a day, handing over, closing.
 
 use super::*;
+use crate::domain::ids::PersonId;
 
 #[test]
 fn a_campaign_counts_everybody_from_the_start() {

@@ -1,5 +1,6 @@
 //! Laws of campaigns under any history.
 
+use crate::domain::ids::PersonId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

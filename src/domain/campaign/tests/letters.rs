@@ -1,6 +1,7 @@
 //! Letters: starting, coming back, doubt, and who is not mailed twice.
 
 use super::*;
+use crate::domain::ids::PersonId;
 
 #[test]
 fn letters_are_taken_in_the_order_of_the_line_and_each_once() {
