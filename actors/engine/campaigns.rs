@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::super::campaign::{CreatedSlot, VerbSlot};
 use super::*;
 use crate::domain::CampaignId;
-use crate::domain::campaign::{
-    Campaign, CampaignRefusal, Campaigns, Header, OnDoubt as HeldOnDoubt, Skip, Verb,
-};
+use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Header, Skip};
 
 /// How far in the past `sendAt` may lie.
 const SEND_AT_PAST_MS: u64 = 60_000;
@@ -52,10 +50,7 @@ impl Engine {
             props: Value::Object(input.props).to_string(),
             subject: input.subject,
             from: input.from,
-            on_doubt: match input.on_doubt {
-                OnDoubt::Hold => HeldOnDoubt::Hold,
-                OnDoubt::Resend => HeldOnDoubt::Resend,
-            },
+            on_doubt: input.on_doubt,
             rate: None,
             scheduled: input.send_at,
         };
@@ -103,14 +98,6 @@ impl Engine {
     pub async fn campaign_verb(&self, id: &str, verb: CampaignVerb) -> Answer<CampaignView> {
         let campaign = CampaignId::parse(id).ok_or_else(|| Refusal::UnknownCampaign(id.to_owned()))?;
         let permit = self.admit().await?;
-        let verb = match verb {
-            CampaignVerb::Cancel => Verb::Cancel,
-            CampaignVerb::Pause => Verb::Pause,
-            CampaignVerb::Resume => Verb::Resume,
-            CampaignVerb::RetryFailed => Verb::RetryFailed,
-            CampaignVerb::ResendDoubt => Verb::ResendDoubt,
-            CampaignVerb::DropDoubt => Verb::DropDoubt,
-        };
         let slot = VerbSlot::default();
         let (part, done) = waiting(permit);
         let message = CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part);

@@ -2,17 +2,8 @@
 
 use serde_json::{Map, Value};
 
+pub use crate::domain::campaign::{OnDoubt, Verb as CampaignVerb};
 use crate::domain::{CampaignId, ListId, Millis};
-
-/// What becomes of letters in doubt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnDoubt {
-    /// Hold and report them (the default).
-    #[default]
-    Hold,
-    /// Send them again, with the same Message-ID.
-    Resend,
-}
 
 /// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
 #[derive(Debug, Clone, Default)]
@@ -106,21 +97,4 @@ pub struct CampaignsQuery {
     pub limit: usize,
     /// Rows to pass over.
     pub offset: usize,
-}
-
-/// A verb on one campaign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CampaignVerb {
-    /// Pending and deferred letters become skipped.
-    Cancel,
-    /// Nothing more starts until resumed.
-    Pause,
-    /// Goes on.
-    Resume,
-    /// Failed letters become pending again.
-    RetryFailed,
-    /// Letters in doubt become pending again.
-    ResendDoubt,
-    /// Letters in doubt are given up (counted as failed).
-    DropDoubt,
 }
