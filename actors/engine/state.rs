@@ -25,22 +25,10 @@ impl Engine {
         self.0.context.clock.now()
     }
 
-    /// The templates that mails and pages are made from.
-    #[must_use]
-    pub fn templates(&self) -> Arc<crate::render::Templates> {
-        Arc::clone(&self.0.context.templates)
-    }
-
     /// What the shop is called on pages.
     #[must_use]
     pub fn shop_name(&self) -> &str {
         &self.0.context.settings.shop_name
-    }
-
-    /// How much has been logged.
-    #[must_use]
-    pub fn log_stats(&self) -> crate::wal::Stats {
-        self.0.context.log.stats()
     }
 
     /// Says why the engine cannot go on, once it cannot.

@@ -80,7 +80,7 @@ pub(super) fn field<'a>(line: Option<&'a str>, name: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing)]
+#[allow(clippy::indexing_slicing, reason = "a test may fail by a panic")]
 mod tests {
     use super::*;
 

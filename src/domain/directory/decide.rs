@@ -9,7 +9,7 @@ use super::super::email::Email;
 use super::super::ids::{ListId, PersonId};
 use super::super::list::How;
 use super::super::time::Millis;
-use super::person::{Away, Fate, Person, Props};
+use super::person::{Away, Person, Props};
 use super::{Accepted, Block, Directory, DirectoryEvent, PersonFact, RestockFact};
 
 /// The names a request gives, with the address hashed under the engine's key.
@@ -324,11 +324,5 @@ impl Directory {
             let link = number.and_then(|n| person.links.iter().find(|link| link.list() == *n));
             link.and_then(|link| link.told()) == Some(*join) || (link.is_none() && !*join)
         })
-    }
-
-    /// True when the number stands for nobody any more.
-    #[must_use]
-    pub fn is_gone(&self, person: PersonId) -> bool {
-        matches!(self.fate(person), Some(Fate::Erased))
     }
 }

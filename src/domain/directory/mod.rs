@@ -308,12 +308,6 @@ impl Directory {
         self.blocks.get(&address).copied()
     }
 
-    /// True when nothing at all is blocked (then no address needs hashing to be looked up).
-    #[must_use]
-    pub fn nothing_blocked(&self) -> bool {
-        self.blocks.is_empty()
-    }
-
     /// The lists a person is or was on, in the order they came to them.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
         let links = self.person(person).map(|(_, p)| p.links.as_slice()).unwrap_or_default();

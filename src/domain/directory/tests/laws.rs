@@ -62,7 +62,7 @@ fn check(directory: &Directory) -> Result<(), TestCaseError> {
     for number in 1..=directory.last_person() {
         let id = PersonId(number);
         let Some((resolved, person)) = directory.person(id) else {
-            prop_assert!(directory.is_gone(id) || matches!(directory.fate(id), Some(Fate::Merged(_))));
+            prop_assert!(matches!(directory.fate(id), Some(Fate::Erased | Fate::Merged(_))));
             continue;
         };
         if resolved != id {
