@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::context::Context;
 use super::delivery::{Delivered, Job, Sheet};
+use super::post::Message;
 use super::receipt::Part;
 use super::runner::Runner;
 use crate::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Settlement, Skip, Status, Verb};
@@ -70,7 +71,7 @@ impl CampaignState {
     }
 
     /// Starts letters while there is a free courier, the pace allows it and the disk has room.
-    fn pump(&mut self, context: &Context, myself: &ActorRef<CampaignMessage>) {
+    fn pump(&mut self, context: &Context) {
         let at = context.clock.now();
         let mut wait: Option<Millis> = None;
         let mut resting = 0;
@@ -105,7 +106,7 @@ impl CampaignState {
         }
         let due = self.wakes.first().map(|(then, _)| *then);
         if let Some(then) = [wait, due].into_iter().flatten().min() {
-            self.arm(context, myself, then.max(at.plus(1)));
+            self.arm(context, then.max(at.plus(1)));
         }
         self.stopped();
     }
@@ -214,18 +215,13 @@ impl CampaignState {
     }
 
     /// Arms the alarm, unless it rings early enough already.
-    fn arm(&mut self, context: &Context, myself: &ActorRef<CampaignMessage>, then: Millis) {
+    fn arm(&mut self, context: &Context, then: Millis) {
         if self.alarm_at.is_some_and(|at| at <= then) {
             return;
         }
         self.alarm += 1;
         self.alarm_at = Some(then);
-        let (clock, myself, generation) = (context.clock.clone(), myself.clone(), self.alarm);
-        tokio::spawn(async move {
-            clock.sleep_until(then).await;
-            // Gone only when the engine is.
-            let _ = myself.cast(CampaignMessage::Alarm(generation));
-        });
+        context.tell(Message::Alarm(then, self.alarm));
     }
 
     /// Nothing is on the wire any more: the stop may go on.
@@ -251,6 +247,56 @@ enum Step {
     Dry,
 }
 
+impl CampaignState {
+    /// Takes the recovered machine; every courier is idle.
+    #[must_use]
+    pub fn new(CampaignArgs { campaigns, couriers }: CampaignArgs) -> Self {
+        Self {
+            campaigns,
+            idle: (0..couriers.len()).rev().collect(),
+            couriers,
+            ready: VecDeque::new(),
+            runners: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            alarm: 0,
+            alarm_at: None,
+            stopping: None,
+        }
+    }
+
+    /// Takes in one message.
+    pub fn hear(&mut self, context: &Context, message: CampaignMessage) {
+        match message {
+            CampaignMessage::Restocked { header, upto, added, part } => {
+                self.restocked(context, header, upto, added, part);
+            }
+            CampaignMessage::Fence(part) => context.barrier(part),
+            CampaignMessage::Create(header, slot, part) => self.create(context, header, &slot, part),
+            CampaignMessage::Begun { campaign, upto, added } => self.begun(context, campaign, upto, added),
+            CampaignMessage::Invited { campaign, people, page, last } => {
+                self.invited(context, campaign, &people, page, last);
+            }
+            CampaignMessage::InvitedAgain { campaign, people, last } => {
+                self.invited_again(context, campaign, people, last);
+            }
+            CampaignMessage::Fetched(campaign, people) => self.fetched(context, campaign, people),
+            CampaignMessage::Note { list, person, reason, part } => {
+                self.note(context, list.as_ref(), person, reason, part);
+            }
+            CampaignMessage::Merged(from) => self.merged(context, from),
+            CampaignMessage::Verb(id, verb, slot, part) => self.verb(context, id, verb, &slot, part),
+            CampaignMessage::Delivered(back) => self.delivered(context, back),
+            CampaignMessage::Alarm(generation) if generation == self.alarm => self.rung(context),
+            CampaignMessage::Alarm(_) => return,
+            CampaignMessage::Read(read) => return read(&self.campaigns),
+            CampaignMessage::Image(reply) => return drop(reply.send(self.campaigns.image())),
+            CampaignMessage::Resume => self.resume(context),
+            CampaignMessage::Stop(reply) => self.stopping = Some(reply),
+        }
+        self.pump(context);
+    }
+}
+
 impl Actor for CampaignActor {
     type Msg = CampaignMessage;
     type State = CampaignState;
@@ -261,60 +307,16 @@ impl Actor for CampaignActor {
         _: ActorRef<CampaignMessage>,
         args: CampaignArgs,
     ) -> Result<CampaignState, ActorProcessingErr> {
-        Ok(CampaignState {
-            campaigns: args.campaigns,
-            idle: (0..args.couriers.len()).rev().collect(),
-            couriers: args.couriers,
-            ready: VecDeque::new(),
-            runners: BTreeMap::new(),
-            wakes: BTreeSet::new(),
-            alarm: 0,
-            alarm_at: None,
-            stopping: None,
-        })
+        Ok(CampaignState::new(args))
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<CampaignMessage>,
+        _: ActorRef<CampaignMessage>,
         message: CampaignMessage,
         state: &mut CampaignState,
     ) -> Result<(), ActorProcessingErr> {
-        let context = &*self.0;
-        match message {
-            CampaignMessage::Restocked { header, upto, added, part } => {
-                state.restocked(context, header, upto, added, part);
-            }
-            CampaignMessage::Fence(part) => context.barrier(part),
-            CampaignMessage::Create(header, slot, part) => state.create(context, header, &slot, part),
-            CampaignMessage::Begun { campaign, upto, added } => state.begun(context, campaign, upto, added),
-            CampaignMessage::Invited { campaign, people, page, last } => {
-                state.invited(context, campaign, &people, page, last);
-            }
-            CampaignMessage::InvitedAgain { campaign, people, last } => {
-                state.invited_again(context, campaign, people, last);
-            }
-            CampaignMessage::Fetched(campaign, people) => state.fetched(context, campaign, people),
-            CampaignMessage::Note { list, person, reason, part } => {
-                state.note(context, list.as_ref(), person, reason, part);
-            }
-            CampaignMessage::Merged(from) => state.merged(context, from),
-            CampaignMessage::Verb(id, verb, slot, part) => state.verb(context, id, verb, &slot, part),
-            CampaignMessage::Delivered(back) => state.delivered(context, back),
-            CampaignMessage::Alarm(generation) if generation == state.alarm => state.rung(context),
-            CampaignMessage::Alarm(_) => return Ok(()),
-            CampaignMessage::Read(read) => {
-                read(&state.campaigns);
-                return Ok(());
-            }
-            CampaignMessage::Image(reply) => {
-                drop(reply.send(state.campaigns.image()));
-                return Ok(());
-            }
-            CampaignMessage::Resume => state.resume(context),
-            CampaignMessage::Stop(reply) => state.stopping = Some(reply),
-        }
-        state.pump(context, &myself);
+        state.hear(&self.0, message);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! What every actor holds: the log, the clock, the secrets, the settings, and the others' names.
+//! What every actor holds: the log, the clock, the secrets, the settings, and the way to the others.
 //!
-//! Nothing in here is anybody's state. The references are set once, after all actors are spawned
-//! and before the first message.
+//! Nothing in here is anybody's state. The post opens once, after all actors are spawned and
+//! before the first message.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,11 +9,8 @@ use std::sync::{Arc, OnceLock};
 use ractor::ActorRef;
 use tokio::sync::watch;
 
-use super::campaign::CampaignMessage;
-use super::directory::DirectoryMessage;
+use super::post::Post;
 use super::receipt::Part;
-use super::snapshotter::SnapshotterMessage;
-use super::supervisor::SupervisorMessage;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
 use crate::domain::{Catalog, Millis, Rate, Retry};
@@ -94,19 +91,6 @@ pub struct Settings {
     pub postal_address: String,
 }
 
-/// The references of the four single actors.
-#[derive(Debug, Clone)]
-pub struct Refs {
-    /// Routes to lists.
-    pub supervisor: ActorRef<SupervisorMessage>,
-    /// Knows people.
-    pub directory: ActorRef<DirectoryMessage>,
-    /// Sends.
-    pub campaign: ActorRef<CampaignMessage>,
-    /// Checkpoints.
-    pub snapshotter: ActorRef<SnapshotterMessage>,
-}
-
 /// Ends the process: the log failed, or an actor died.
 #[derive(Debug, Clone)]
 pub struct Fatal(watch::Sender<Option<String>>, Arc<AtomicBool>);
@@ -173,8 +157,8 @@ pub struct Context {
     pub settings: Settings,
     /// The way out when all is lost.
     pub fatal: Fatal,
-    /// The other actors.
-    pub refs: OnceLock<Refs>,
+    /// The way to the other actors.
+    pub post: OnceLock<Arc<dyn Post>>,
 }
 
 impl std::fmt::Debug for Context {
@@ -184,15 +168,6 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// The other actors.
-    ///
-    /// # Panics
-    /// When asked before all are spawned: messages start only after that.
-    #[must_use]
-    pub fn refs(&self) -> &Refs {
-        self.refs.get().expect("references are set before the first message is sent")
-    }
-
     /// Appends a record; the part is done when it is durable.
     pub fn append(&self, (kind, bytes): (u8, Vec<u8>), part: Part) {
         self.log.append(Record { kind, version: record::VERSION, bytes }, part.ticket());

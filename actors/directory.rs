@@ -123,7 +123,7 @@ impl DirectoryState {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         if let DirectoryEvent::Merged { from, .. } = event {
-            context.cast(&context.refs().campaign, CampaignMessage::Merged(*from));
+            context.tell(CampaignMessage::Merged(*from));
         }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());
         if let Some((_, open)) = self.directory.open_event(seq) {
@@ -155,7 +155,7 @@ impl DirectoryState {
                 task,
                 part: whole.split(),
             };
-            context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, message));
+            context.tell(SupervisorMessage::ToList(list, message));
         }
         whole.done();
     }
@@ -230,7 +230,7 @@ impl DirectoryState {
         self.write(context, &event, at, &part);
         if let Some((person, reason)) = gone {
             let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
-            context.cast(&context.refs().campaign, note);
+            context.tell(note);
         }
         part.done();
         true
@@ -272,7 +272,7 @@ impl DirectoryState {
             }
         }
         let page = ListMessage::InvitePage { campaign, people, to, since, last: to >= upto };
-        context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, page));
+        context.tell(SupervisorMessage::ToList(list, page));
     }
 }
 
@@ -306,6 +306,70 @@ fn in_words(trouble: &Trouble) -> String {
     }
 }
 
+impl DirectoryState {
+    /// Takes in one message.
+    pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
+        self.close();
+        match message {
+            DirectoryMessage::Ingest { items, slot, part } => {
+                let outcomes = items.iter().map(|item| self.ingest(context, item, &part)).collect();
+                *slot.lock() = outcomes;
+                part.done();
+            }
+            DirectoryMessage::Memberships { person, how, bag, slot, part } => {
+                let outcome = self.memberships(context, person, how, bag, &part);
+                *slot.lock() = vec![outcome];
+                part.done();
+            }
+            DirectoryMessage::LeaveAfterSend(person, list) => {
+                let bag = vec![(list.as_str().to_owned(), false)];
+                // Nobody waits for it: after a crash the person is simply still on the list.
+                self.memberships(context, person, How::Event, bag, &Part::new(|_| ()));
+            }
+            DirectoryMessage::Ask(ask, changed, part) => {
+                let whole = part.split();
+                *changed.lock() = self.ask(context, &ask, part);
+                whole.done();
+            }
+            DirectoryMessage::MintKey(key, part) => {
+                self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
+                part.done();
+            }
+            DirectoryMessage::RevokeKey(id, part) => {
+                self.write(context, &DirectoryEvent::KeyRevoked { id }, context.clock.now(), &part);
+                part.done();
+            }
+            DirectoryMessage::LookUp(campaign, list, rows) => {
+                let confirm = ListMessage::Confirm(campaign, self.look_up(context, rows));
+                context.tell(SupervisorMessage::ToList(list, confirm));
+            }
+            DirectoryMessage::Page(page) => self.page(context, page),
+            DirectoryMessage::BeginEverybody(campaign, list) => {
+                let everybody = Some((self.directory.last_person(), self.directory.mailable()));
+                let begin = ListMessage::Begin { campaign, everybody };
+                context.tell(SupervisorMessage::ToList(list, begin));
+            }
+            DirectoryMessage::Read(read) => read(&self.directory),
+            DirectoryMessage::Image(reply) => drop(reply.send(self.directory.image())),
+            DirectoryMessage::Resume => {
+                let open: Vec<(u64, Open)> =
+                    self.directory.open().map(|(event, open)| (event, open.clone())).collect();
+                for (event, open) in open {
+                    if open.how == How::Erasure
+                        && let Some(person) = open.person
+                    {
+                        let part = Part::new(|_| ());
+                        let (list, reason) = (None, Skip::Erased);
+                        let note = CampaignMessage::Note { list, person, reason, part };
+                        context.tell(note);
+                    }
+                    self.send(context, event, open, Part::new(|_| ()));
+                }
+            }
+        }
+    }
+}
+
 impl Actor for DirectoryActor {
     type Msg = DirectoryMessage;
     type State = DirectoryState;
@@ -325,65 +389,7 @@ impl Actor for DirectoryActor {
         message: DirectoryMessage,
         state: &mut DirectoryState,
     ) -> Result<(), ActorProcessingErr> {
-        let context = &*self.0;
-        state.close();
-        match message {
-            DirectoryMessage::Ingest { items, slot, part } => {
-                let outcomes = items.iter().map(|item| state.ingest(context, item, &part)).collect();
-                *slot.lock() = outcomes;
-                part.done();
-            }
-            DirectoryMessage::Memberships { person, how, bag, slot, part } => {
-                let outcome = state.memberships(context, person, how, bag, &part);
-                *slot.lock() = vec![outcome];
-                part.done();
-            }
-            DirectoryMessage::LeaveAfterSend(person, list) => {
-                let bag = vec![(list.as_str().to_owned(), false)];
-                // Nobody waits for it: after a crash the person is simply still on the list.
-                state.memberships(context, person, How::Event, bag, &Part::new(|_| ()));
-            }
-            DirectoryMessage::Ask(ask, changed, part) => {
-                let whole = part.split();
-                *changed.lock() = state.ask(context, &ask, part);
-                whole.done();
-            }
-            DirectoryMessage::MintKey(key, part) => {
-                state.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
-                part.done();
-            }
-            DirectoryMessage::RevokeKey(id, part) => {
-                state.write(context, &DirectoryEvent::KeyRevoked { id }, context.clock.now(), &part);
-                part.done();
-            }
-            DirectoryMessage::LookUp(campaign, list, rows) => {
-                let confirm = ListMessage::Confirm(campaign, state.look_up(context, rows));
-                context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, confirm));
-            }
-            DirectoryMessage::Page(page) => state.page(context, page),
-            DirectoryMessage::BeginEverybody(campaign, list) => {
-                let everybody = Some((state.directory.last_person(), state.directory.mailable()));
-                let begin = ListMessage::Begin { campaign, everybody };
-                context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, begin));
-            }
-            DirectoryMessage::Read(read) => read(&state.directory),
-            DirectoryMessage::Image(reply) => drop(reply.send(state.directory.image())),
-            DirectoryMessage::Resume => {
-                let open: Vec<(u64, Open)> =
-                    state.directory.open().map(|(event, open)| (event, open.clone())).collect();
-                for (event, open) in open {
-                    if open.how == How::Erasure
-                        && let Some(person) = open.person
-                    {
-                        let part = Part::new(|_| ());
-                        let (list, reason) = (None, Skip::Erased);
-                        let note = CampaignMessage::Note { list, person, reason, part };
-                        context.cast(&context.refs().campaign, note);
-                    }
-                    state.send(context, event, open, Part::new(|_| ()));
-                }
-            }
-        }
+        state.hear(&self.0, message);
         Ok(())
     }
 }

@@ -187,7 +187,7 @@ impl ListState {
             let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
             let list = Some(self.id.clone());
             let note = CampaignMessage::Note { list, person, reason, part: part.split() };
-            context.cast(&context.refs().campaign, note);
+            context.tell(note);
         }
     }
 
@@ -199,7 +199,7 @@ impl ListState {
                 one.away = Some(Skip::Left);
             }
         }
-        context.cast(&context.refs().campaign, CampaignMessage::Fetched(campaign, people));
+        context.tell(CampaignMessage::Fetched(campaign, people));
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to.
@@ -222,7 +222,6 @@ impl ListState {
         let key = rule::key(&self.id, day);
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
         let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
-        let refs = context.refs();
         match self.decide(&command, at) {
             Some(ListDecision::New(event)) => {
                 match &event {
@@ -237,7 +236,7 @@ impl ListState {
                         *answer.lock() = Some(RestockAnswer::Accepted { campaign: Some(*campaign) });
                         // The log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, part);
-                        return context.cast(&refs.campaign, opened);
+                        return context.tell(opened);
                     }
                     ListEvent::Stock { .. } => *answer.lock() = Some(RestockAnswer::SoldOut),
                     _ => *answer.lock() = Some(RestockAnswer::Accepted { campaign: None }),
@@ -247,7 +246,7 @@ impl ListState {
             Some(ListDecision::Duplicate(campaign)) => {
                 *answer.lock() = Some(RestockAnswer::Duplicate { campaign });
                 if campaign.is_some() {
-                    context.cast(&refs.campaign, CampaignMessage::Fence(part.split()));
+                    context.tell(CampaignMessage::Fence(part.split()));
                 }
                 context.barrier(part);
             }
@@ -265,7 +264,7 @@ impl ListState {
         self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
         let last = invitation.last || invitation.people.is_empty();
         let invited = CampaignMessage::Invited { campaign, people: invitation.people, page: None, last };
-        context.cast(&context.refs().campaign, invited);
+        context.tell(invited);
     }
 
     /// All that a campaign was given, for one that starts again.
@@ -275,7 +274,7 @@ impl ListState {
         let invitation = invitation.unwrap_or_default();
         let last = invitation.last || !known;
         let again = CampaignMessage::InvitedAgain { campaign, people: invitation.people, last };
-        context.cast(&context.refs().campaign, again);
+        context.tell(again);
     }
 
     /// A campaign made by hand claims its audience.
@@ -283,7 +282,46 @@ impl ListState {
         self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
         let (upto, added) = self.list.audience(campaign).unwrap_or_default();
         let added = everybody.map_or(added, |(_, mailable)| mailable.saturating_sub(self.list.left()));
-        context.cast(&context.refs().campaign, CampaignMessage::Begun { campaign, upto, added });
+        context.tell(CampaignMessage::Begun { campaign, upto, added });
+    }
+}
+
+impl ListState {
+    /// True when all that was recorded is durable (or lost with the log).
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.tickets.load(Ordering::Acquire) == 0
+    }
+
+    /// Takes in one message; false when it was told to rest, and may.
+    pub fn hear(&mut self, context: &Context, message: ListMessage) -> bool {
+        match message {
+            ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
+                self.task(context, Share { event, person, how, timestamp, accepted }, task, part);
+            }
+            ListMessage::Restock { fact, answer, part } => {
+                self.restock(context, fact, context.clock.now(), &answer, part);
+            }
+            ListMessage::Begin { campaign, everybody } => self.begin(context, campaign, everybody),
+            ListMessage::Invite(campaign, most) => self.invite(context, campaign, most),
+            ListMessage::InviteAgain(campaign) => self.invite_again(context, campaign),
+            ListMessage::InvitePage { campaign, people, to, since, last } => {
+                self.carry(context, &ListCommand::InvitePage { campaign, to }, unheard());
+                let mut people = self.list.unless_left(&people);
+                let late = |person| self.list.row(person).is_some_and(|row| row.changed > since);
+                people.retain(|invitee| invitee.here || late(invitee.person));
+                context.tell(CampaignMessage::Invited { campaign, people, page: Some(to), last });
+            }
+            ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
+            ListMessage::Close(campaign, upto) => {
+                self.carry(context, &ListCommand::Close { campaign, upto }, unheard());
+            }
+            ListMessage::Read(read) => read(&self.id, &self.list),
+            ListMessage::Image(reply) => drop(reply.send((self.id.clone(), self.list.image()))),
+            ListMessage::Rest if self.is_quiet() => return false,
+            ListMessage::Rest => context.tell(SupervisorMessage::StillBusy(self.id.clone())),
+        }
+        true
     }
 }
 
@@ -320,36 +358,8 @@ impl Actor for ListActor {
         message: ListMessage,
         state: &mut ListState,
     ) -> Result<(), ActorProcessingErr> {
-        let context = &*self.0;
-        match message {
-            ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
-                state.task(context, Share { event, person, how, timestamp, accepted }, task, part);
-            }
-            ListMessage::Restock { fact, answer, part } => {
-                state.restock(context, fact, context.clock.now(), &answer, part);
-            }
-            ListMessage::Begin { campaign, everybody } => state.begin(context, campaign, everybody),
-            ListMessage::Invite(campaign, most) => state.invite(context, campaign, most),
-            ListMessage::InviteAgain(campaign) => state.invite_again(context, campaign),
-            ListMessage::InvitePage { campaign, people, to, since, last } => {
-                state.carry(context, &ListCommand::InvitePage { campaign, to }, unheard());
-                let mut people = state.list.unless_left(&people);
-                let late = |person| state.list.row(person).is_some_and(|row| row.changed > since);
-                people.retain(|invitee| invitee.here || late(invitee.person));
-                let (page, campaigns) = (Some(to), &context.refs().campaign);
-                context.cast(campaigns, CampaignMessage::Invited { campaign, people, page, last });
-            }
-            ListMessage::Confirm(campaign, people) => state.confirm(context, campaign, people),
-            ListMessage::Close(campaign, upto) => {
-                state.carry(context, &ListCommand::Close { campaign, upto }, unheard());
-            }
-            ListMessage::Read(read) => read(&state.id, &state.list),
-            ListMessage::Image(reply) => drop(reply.send((state.id.clone(), state.list.image()))),
-            ListMessage::Rest if state.tickets.load(Ordering::Acquire) == 0 => myself.stop(None),
-            ListMessage::Rest => {
-                let busy = SupervisorMessage::StillBusy(state.id.clone());
-                context.cast(&context.refs().supervisor, busy);
-            }
+        if !state.hear(&self.0, message) {
+            myself.stop(None);
         }
         Ok(())
     }

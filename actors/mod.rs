@@ -26,6 +26,7 @@ pub mod directory;
 pub mod engine;
 pub mod error;
 pub mod list;
+pub mod post;
 pub mod receipt;
 pub mod recovery;
 pub mod rule;

@@ -99,7 +99,6 @@ impl SnapshotterState {
 
 /// One round.
 async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<SnapshotAnswer, RoundError> {
-    let refs = context.refs();
     let began = context.clock.now();
     let replay_from = context.log.next_lsn();
     let (sealed, seal) = oneshot::channel();
@@ -119,15 +118,15 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
         Ok::<_, StoreError>((building, written))
     });
     let (reply, image) = oneshot::channel();
-    context.cast(&refs.directory, DirectoryMessage::Image(reply));
+    context.tell(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
     let (reply, image) = oneshot::channel();
-    context.cast(&refs.campaign, CampaignMessage::Image(reply));
+    context.tell(CampaignMessage::Image(reply));
     give(&portions, Portion::Campaigns(image.await.map_err(|_| RoundError::Ending)?)).await;
     let mut after = None;
     loop {
         let (reply, slice) = oneshot::channel();
-        context.cast(&refs.supervisor, SupervisorMessage::Walk(after, SLICE, reply));
+        context.tell(SupervisorMessage::Walk(after, SLICE, reply));
         let slice = slice.await.map_err(|_| RoundError::Ending)?;
         give(&portions, Portion::Resting(slice.resting)).await;
         for awake in slice.awake {

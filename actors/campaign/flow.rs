@@ -38,14 +38,14 @@ impl CampaignState {
             let people: Vec<_> = people.filter(|(row, _)| runner.fetch(*row)).collect();
             if !people.is_empty() {
                 let list = campaign.header.list.clone();
-                context.cast(&context.refs().directory, DirectoryMessage::LookUp(id, list, people));
+                context.tell(DirectoryMessage::LookUp(id, list, people));
             } else if !runner.all_invited && !runner.inviting {
                 runner.inviting = true;
                 let (list, upto) = (campaign.header.list.clone(), campaign.upto);
                 if context.catalog.default_opt_in(&list) {
                     let (after, most, since) = (runner.page, window, campaign.started.unwrap_or(at));
                     let page = Page { campaign: id, list, after, upto, most, since };
-                    context.cast(&context.refs().directory, DirectoryMessage::Page(page));
+                    context.tell(DirectoryMessage::Page(page));
                 } else {
                     // One window ahead of what is at hand: the list's record covers many at once.
                     to_list(context, list, ListMessage::Invite(id, window));
@@ -231,7 +231,7 @@ impl CampaignState {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let list = campaign.header.list.clone();
         if context.catalog.default_opt_in(&list) {
-            context.cast(&context.refs().directory, DirectoryMessage::BeginEverybody(id, list));
+            context.tell(DirectoryMessage::BeginEverybody(id, list));
         } else {
             to_list(context, list, ListMessage::Begin { campaign: id, everybody: None });
         }
@@ -302,5 +302,5 @@ impl CampaignState {
 
 /// A message to a list, by way of the supervisor.
 pub(super) fn to_list(context: &Context, list: ListId, message: ListMessage) {
-    context.cast(&context.refs().supervisor, SupervisorMessage::ToList(list, message));
+    context.tell(SupervisorMessage::ToList(list, message));
 }

@@ -58,7 +58,7 @@ impl Engine {
         let slot = CreatedSlot::default();
         let (part, done) = waiting(permit);
         let message = CampaignMessage::Create(header, Arc::clone(&slot), part);
-        context.cast(&context.refs().campaign, message);
+        context.tell(message);
         self.wait(done).await?;
         let (status, scheduled_at, mismatch) = slot.lock().take().ok_or(EngineError::Lost)?;
         Ok(CampaignCreated { id, status: status.as_str().to_owned(), scheduled_at, mismatch })
@@ -101,7 +101,7 @@ impl Engine {
         let slot = VerbSlot::default();
         let (part, done) = waiting(permit);
         let message = CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part);
-        self.0.context.cast(&self.0.context.refs().campaign, message);
+        self.0.context.tell(message);
         self.wait(done).await?;
         let refused = slot.lock().take();
         match refused {
@@ -139,7 +139,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |campaigns: &Campaigns| drop(reply.send(read(campaigns))));
-        self.0.context.cast(&self.0.context.refs().campaign, CampaignMessage::Read(read));
+        self.0.context.tell(CampaignMessage::Read(read));
         self.answered(answer).await
     }
 

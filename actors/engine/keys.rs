@@ -53,7 +53,7 @@ impl Engine {
             revoked: None,
         };
         let (part, done) = waiting(permit);
-        self.0.context.cast(&self.0.context.refs().directory, DirectoryMessage::MintKey(key.clone(), part));
+        self.0.context.tell(DirectoryMessage::MintKey(key.clone(), part));
         self.wait(done).await?;
         let view = key_view(&key);
         self.0.keys.write().insert(id, key);
@@ -75,7 +75,7 @@ impl Engine {
         };
         let (part, done) = waiting(permit);
         let message = DirectoryMessage::RevokeKey(id.to_owned(), part);
-        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.0.context.tell(message);
         self.wait(done).await?;
         Ok(held)
     }

@@ -119,7 +119,7 @@ impl Engine {
         let slot = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
         let message = DirectoryMessage::Memberships { person, how, bag, slot: Arc::clone(&slot), part };
-        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.0.context.tell(message);
         self.wait(done).await?;
         let outcome = slot.lock().pop().flatten();
         match outcome.ok_or(EngineError::Busy)?.1.trouble {

@@ -34,7 +34,7 @@ use crate::domain::directory::{ApiKey, Directory, Ingest, RestockFact, WhoHashed
 use crate::domain::list::{How, List};
 use crate::domain::{ListId, Millis, PersonId, Sku, text};
 
-pub use start::{Report, StartError, Started, start};
+pub use start::{Report, StartError, Started, start, take_up};
 
 /// What a verb answers.
 type Answer<T> = Result<T, EngineError>;
@@ -116,7 +116,7 @@ impl Engine {
         let slot = RestockSlot::default();
         let (part, done) = waiting(permit);
         let message = ListMessage::Restock { fact: fact.clone(), answer: Arc::clone(&slot), part };
-        self.cast(SupervisorMessage::ToList(fact.list, message));
+        self.0.context.tell(SupervisorMessage::ToList(fact.list, message));
         self.wait(done).await?;
         let answer = slot.lock().take();
         answer.ok_or(EngineError::Lost)
@@ -128,8 +128,7 @@ impl Engine {
     /// When the round fails (no space, say) or the engine is ending.
     pub async fn snapshot(&self) -> Answer<SnapshotAnswer> {
         let (reply, answer) = oneshot::channel();
-        let refs = self.0.context.refs();
-        self.0.context.cast(&refs.snapshotter, SnapshotterMessage::Round(Some(reply)));
+        self.0.context.tell(SnapshotterMessage::Round(Some(reply)));
         match answer.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) if failure.no_space => Err(EngineError::DiskFull),
@@ -144,13 +143,13 @@ impl Engine {
     /// When the engine is ending.
     pub async fn census(&self) -> Answer<(usize, usize, usize)> {
         let (reply, answer) = oneshot::channel();
-        self.cast(SupervisorMessage::Census(reply));
+        self.0.context.tell(SupervisorMessage::Census(reply));
         answer.await.map_err(|_| EngineError::Lost)
     }
 
     /// Puts idle lists to rest now, as the sweep does each second.
     pub fn sweep(&self) {
-        self.cast(SupervisorMessage::Sweep);
+        self.0.context.tell(SupervisorMessage::Sweep);
     }
 
     /// Takes no new work from now on, as the first step of a stop.
@@ -168,7 +167,7 @@ impl Engine {
         let all = u32::try_from(context.settings.permits).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(deadline, self.0.permits.acquire_many(all)).await;
         let (reply, quiet) = oneshot::channel();
-        context.cast(&context.refs().campaign, CampaignMessage::Stop(reply));
+        context.tell(CampaignMessage::Stop(reply));
         let wait = Duration::from_millis(context.settings.stop_wait_ms);
         if tokio::time::timeout(wait, quiet).await.is_err() {
             tracing::warn!(
@@ -189,11 +188,8 @@ impl Engine {
     pub fn kill(&self) {
         self.0.context.fatal.expect_the_end();
         self.0.ticker.lock().take();
-        if let Some(refs) = self.0.context.refs.get() {
-            refs.supervisor.kill();
-            refs.directory.kill();
-            refs.campaign.kill();
-            refs.snapshotter.kill();
+        if let Some(post) = self.0.context.post.get() {
+            post.kill();
         }
         self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
     }
@@ -238,11 +234,6 @@ impl Engine {
         }
     }
 
-    /// Sends to the supervisor.
-    fn cast(&self, message: SupervisorMessage) {
-        self.0.context.cast(&self.0.context.refs().supervisor, message);
-    }
-
     /// Asks the directory a question.
     async fn ask_directory<T: Send + 'static>(
         &self,
@@ -250,7 +241,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |directory: &Directory| drop(reply.send(read(directory))));
-        self.0.context.cast(&self.0.context.refs().directory, DirectoryMessage::Read(read));
+        self.0.context.tell(DirectoryMessage::Read(read));
         self.answered(answer).await
     }
 
@@ -262,7 +253,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(read(list))));
-        self.cast(SupervisorMessage::ToList(list, ListMessage::Read(read)));
+        self.0.context.tell(SupervisorMessage::ToList(list, ListMessage::Read(read)));
         self.answered(answer).await
     }
 
@@ -288,7 +279,7 @@ impl Engine {
         let slot = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
         let message = DirectoryMessage::Ingest { items, slot: Arc::clone(&slot), part };
-        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.0.context.tell(message);
         Waiting { slot, done }
     }
 
@@ -371,5 +362,5 @@ fn properties_of(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String
 /// as every membership change.
 pub(super) fn leave_after_send(context: &Context, person: PersonId, list: &ListId) {
     let leave = DirectoryMessage::LeaveAfterSend(person, list.clone());
-    context.cast(&context.refs().directory, leave);
+    context.tell(leave);
 }

@@ -141,7 +141,7 @@ impl Engine {
         let changed = Arc::new(Mutex::new(false));
         let (part, done) = waiting(permit);
         let message = DirectoryMessage::Ask(ask, Arc::clone(&changed), part);
-        self.0.context.cast(&self.0.context.refs().directory, message);
+        self.0.context.tell(message);
         self.wait(done).await?;
         let changed = *changed.lock();
         Ok(changed)

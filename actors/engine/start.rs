@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use ractor::Actor;
 
 use super::super::campaign::{CampaignActor, CampaignArgs};
-use super::super::context::{Fatal, Refs, Settings};
+use super::super::context::{Fatal, Settings};
 use super::super::delivery;
 use super::super::directory::DirectoryActor;
+use super::super::post::Refs;
 use super::super::recovery::{self, Claim, Recovered, RecoveryError};
 use super::super::rule;
 use super::super::snapshotter::Snapshotter;
@@ -122,26 +123,36 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
         templates: args.templates,
         settings,
         fatal,
-        refs: std::sync::OnceLock::new(),
+        post: std::sync::OnceLock::new(),
     });
     let report = report(&found);
-    let keys = found.directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
-    let inner = Inner {
-        permits: Arc::new(Semaphore::new(context.settings.permits)),
-        stopping: AtomicBool::new(false),
-        keys: Arc::new(RwLock::new(keys)),
-        environment_key: args.environment_key.as_deref().map(crate::token::key_hash),
-        couriers: Mutex::new(Vec::new()),
-        ticker: Mutex::new(None),
-        accept_mail: args.rules,
-        context,
-    };
-    let engine = Engine(Arc::new(inner));
+    let engine = Engine::over(context, &found.directory, args.environment_key.as_deref(), args.rules);
     engine.spawn(found, generations, &args.mailer).await?;
     Ok((engine, report))
 }
 
 impl Engine {
+    /// The door of an engine whose post is still to be opened.
+    #[must_use]
+    pub fn over(
+        context: Arc<Context>,
+        directory: &Directory,
+        environment_key: Option<&str>,
+        rules: MailRules,
+    ) -> Self {
+        let keys = directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
+        Self(Arc::new(Inner {
+            permits: Arc::new(Semaphore::new(context.settings.permits)),
+            stopping: AtomicBool::new(false),
+            keys: Arc::new(RwLock::new(keys)),
+            environment_key: environment_key.map(crate::token::key_hash),
+            couriers: Mutex::new(Vec::new()),
+            ticker: Mutex::new(None),
+            accept_mail: rules,
+            context,
+        }))
+    }
+
     /// Spawns all actors and takes up what was open.
     async fn spawn(
         &self,
@@ -165,7 +176,7 @@ impl Engine {
         let generations = Arc::new(generations);
         let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
         let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter };
-        if context.refs.set(refs).is_err() {
+        if !context.open_post(Arc::new(refs)) {
             return Err(StartError::Interrupted);
         }
         for (name, ended) in
@@ -183,26 +194,9 @@ impl Engine {
                 delivery::courier(Arc::clone(context), number, mailer.courier(), inbox, campaign.clone());
             self.0.couriers.lock().push(tokio::spawn(task));
         }
-        self.resume(claims);
+        take_up(context, claims);
         self.tick();
         Ok(())
-    }
-
-    /// What the restart left open is taken up: claims first, so that their campaigns exist.
-    fn resume(&self, claims: Vec<Claim>) {
-        let context = &self.0.context;
-        let refs = context.refs();
-        for Claim { list, product, invite, added } in claims {
-            let Some(day) = invite.day else {
-                self.cast(SupervisorMessage::ToList(list, ListMessage::Close(invite.campaign, invite.upto)));
-                continue;
-            };
-            let header = rule::header(context, &list, product.as_deref(), day, invite.campaign);
-            let (upto, part) = (invite.upto, None);
-            context.cast(&refs.campaign, CampaignMessage::Restocked { header, upto, added, part });
-        }
-        context.cast(&refs.campaign, CampaignMessage::Resume);
-        context.cast(&refs.directory, DirectoryMessage::Resume);
     }
 
     /// Once a second: idle lists rest, the snapshotter looks at its clock.
@@ -219,9 +213,8 @@ impl Engine {
                 }
                 let now = context.clock.now();
                 next = next.plus(TICK_MS).max(now);
-                let refs = context.refs();
-                context.cast(&refs.supervisor, SupervisorMessage::Sweep);
-                context.cast(&refs.snapshotter, SnapshotterMessage::Tick);
+                context.tell(SupervisorMessage::Sweep);
+                context.tell(SnapshotterMessage::Tick);
                 if next.0 % 60_000 < TICK_MS && context.clock.drift_ms().abs() > CLOCK_STEP_MS {
                     let drift_ms = context.clock.drift_ms();
                     tracing::warn!(drift_ms, "the system clock stepped; it is followed at the next start");
@@ -229,6 +222,22 @@ impl Engine {
             }
         });
     }
+}
+
+/// What the restart left open is taken up: claims first, so that their campaigns exist.
+pub fn take_up(context: &Context, claims: Vec<Claim>) {
+    for Claim { list, product, invite, added } in claims {
+        let Some(day) = invite.day else {
+            let close = ListMessage::Close(invite.campaign, invite.upto);
+            context.tell(SupervisorMessage::ToList(list, close));
+            continue;
+        };
+        let header = rule::header(context, &list, product.as_deref(), day, invite.campaign);
+        let (upto, part) = (invite.upto, None);
+        context.tell(CampaignMessage::Restocked { header, upto, added, part });
+    }
+    context.tell(CampaignMessage::Resume);
+    context.tell(DirectoryMessage::Resume);
 }
 
 /// How often idle lists and the snapshotter are looked after.
