@@ -13,18 +13,18 @@ use std::thread::{Builder, JoinHandle};
 
 use super::disk::Disk;
 use super::error::WalError;
-use super::frame::Batch;
+use super::frame::{Batch, MAX_RECORDS};
 use super::maker::{Depot, Maker};
 use super::mark::Mark;
 use super::recover::Recovered;
-use super::writer::{Current, Gauges, Message, Waiting, Writer, now};
+use super::writer::{Age, Current, Gauges, Message, Waiting, Writer, age};
 use super::{Lsn, Options, Record, Ticket};
 
 const WRITER_NAME: &str = "wal-writer";
 const MAKER_NAME: &str = "wal-maker";
 
 /// What is called, once, when the log fails.
-type OnPoison = Box<dyn Fn(&WalError) + Send + Sync>;
+pub(super) type OnPoison = Box<dyn Fn(&WalError) + Send + Sync>;
 
 /// A running log. Clones are the same log; it closes when it is told to or when the last clone goes.
 #[derive(Clone)]
@@ -66,6 +66,28 @@ impl Log {
         recovered: &Recovered,
         on_poison: OnPoison,
     ) -> Result<Self, WalError> {
+        let (log, writer, maker) = Self::parts(disk, &options, recovered, true, age())?;
+        let start = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
+            let thread = Builder::new().name(name.to_owned()).spawn(work);
+            thread.map_err(|error| WalError::io("start a thread for", &options.dir, error))
+        };
+        let sender = log.inner.queue.clone();
+        // From here on an early return closes the queue, which ends whatever has started.
+        let writing = start(WRITER_NAME, Box::new(move || run_writer(writer, &on_poison)))?;
+        log.threads().push(writing);
+        let making = start(MAKER_NAME, Box::new(move || run_maker(maker, &sender)))?;
+        log.threads().push(making);
+        Ok(log)
+    }
+
+    /// The handle, and what has to be moved for it: by threads, or by hand.
+    pub(super) fn parts(
+        disk: Arc<dyn Disk>,
+        options: &Options,
+        recovered: &Recovered,
+        threads: bool,
+        age: Age,
+    ) -> Result<(Self, Writer, Maker), WalError> {
         options.check()?;
         let (sender, queue) = channel();
         let last = recovered.next - 1;
@@ -77,7 +99,7 @@ impl Log {
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         });
-        let depot = Arc::new(Depot::new(recovered.files.clone()));
+        let depot = Arc::new(Depot::new(recovered.files.clone(), threads));
         let writer = Writer {
             disk: disk.clone(),
             options: options.clone(),
@@ -86,26 +108,18 @@ impl Log {
             gauges: gauges.clone(),
             current: open_current(&*disk, recovered)?,
             chain: recovered.chain,
-            mark: Mark::new(&options, recovered.mark),
-            mark_written: now(),
+            mark: Mark::new(options, recovered.mark),
+            mark_written: age(),
+            age,
+            most: MAX_RECORDS,
             seal: false,
             batch: Batch::default(),
             waiting: std::collections::VecDeque::new(),
             held: None,
         };
         let maker = Maker { disk, options: options.clone(), depot: depot.clone(), made: 0 };
-        let start = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
-            let thread = Builder::new().name(name.to_owned()).spawn(work);
-            thread.map_err(|error| WalError::io("start a thread for", &options.dir, error))
-        };
-        let inner = Inner { queue: sender.clone(), gauges, depot, threads: Mutex::new(Vec::new()) };
-        // From here on an early return closes the queue, which ends whatever has started.
-        let log = Self { inner: Arc::new(inner) };
-        let writing = start(WRITER_NAME, Box::new(move || run_writer(writer, &on_poison)))?;
-        log.threads().push(writing);
-        let making = start(MAKER_NAME, Box::new(move || run_maker(maker, &sender)))?;
-        log.threads().push(making);
-        Ok(log)
+        let inner = Inner { queue: sender, gauges, depot, threads: Mutex::new(Vec::new()) };
+        Ok((Self { inner: Arc::new(inner) }, writer, maker))
     }
 
     /// Appends a record; the ticket hears its number once it is durable. Never blocks, so the caller must hold an
@@ -228,9 +242,14 @@ fn open_current(disk: &dyn Disk, recovered: &Recovered) -> Result<Option<Current
 
 fn run_writer(mut writer: Writer, on_poison: &OnPoison) {
     let outcome = catch_unwind(AssertUnwindSafe(|| writer.run()));
+    end_writer(writer, outcome.unwrap_or(Err(WalError::Panicked(WRITER_NAME))), on_poison);
+}
+
+/// The last thing a writer does: what went wrong is told, then every ticket that is left hears it.
+pub(super) fn end_writer(writer: Writer, outcome: Result<(), WalError>, on_poison: &OnPoison) {
     let gauges = writer.gauges.clone();
     let depot = writer.depot.clone();
-    if let Err(error) = outcome.unwrap_or(Err(WalError::Panicked(WRITER_NAME))) {
+    if let Err(error) = outcome {
         gauges.poisoned.store(true, Ordering::Release);
         tracing::error!(%error, "the log failed, nothing more is promised");
         let told = catch_unwind(AssertUnwindSafe(|| on_poison(&error)));

@@ -34,6 +34,8 @@ pub(super) struct Spare {
 pub(super) struct Depot {
     stock: Mutex<Stock>,
     bell: Condvar,
+    /// The writer has a thread of its own, which may wait for space.
+    waits: bool,
     room: AtomicBool,
     segments: AtomicU64,
 }
@@ -55,6 +57,19 @@ struct Stock {
     files: Vec<(Lsn, PathBuf)>,
 }
 
+impl Stock {
+    /// What there is to do now; `again`: it is time to try once more what there was no space for.
+    fn task(&mut self, again: bool) -> Option<Task> {
+        if let Some(below) = self.trim_below.take() {
+            Some(Task::Trim(below))
+        } else if self.ended {
+            Some(Task::End)
+        } else {
+            (self.spare.is_none() && (!self.short || again)).then_some(Task::Make)
+        }
+    }
+}
+
 /// Why there is no spare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoSpare {
@@ -65,7 +80,7 @@ pub(super) enum NoSpare {
 }
 
 impl Depot {
-    pub(super) fn new(files: Vec<(Lsn, PathBuf)>) -> Self {
+    pub(super) fn new(files: Vec<(Lsn, PathBuf)>, waits: bool) -> Self {
         let segments = AtomicU64::new(u64::try_from(files.len()).unwrap_or(u64::MAX));
         let stock = Stock {
             spare: None,
@@ -77,7 +92,7 @@ impl Depot {
             trim_below: None,
             files,
         };
-        Self { stock: Mutex::new(stock), bell: Condvar::new(), room: AtomicBool::new(true), segments }
+        Self { stock: Mutex::new(stock), bell: Condvar::new(), waits, room: AtomicBool::new(true), segments }
     }
 
     pub(super) fn room(&self) -> bool {
@@ -88,7 +103,8 @@ impl Depot {
         self.segments.load(Ordering::Acquire)
     }
 
-    /// Takes the spare, waiting while one is being made; with `must` it also waits for space.
+    /// Takes the spare, waiting while one is being made; with `must` it also waits for space, unless there is
+    /// no thread that could wait.
     pub(super) fn take(&self, must: bool) -> Result<Spare, NoSpare> {
         let mut stock = self.lock();
         loop {
@@ -99,7 +115,7 @@ impl Depot {
             if stock.broken || (stock.short && stock.closing) {
                 return Err(NoSpare::Never);
             }
-            if stock.short && !must {
+            if stock.short && !(must && self.waits) {
                 return Err(NoSpare::Short);
             }
             stock = self.bell.wait(stock).unwrap_or_else(PoisonError::into_inner);
@@ -178,8 +194,27 @@ impl Maker {
         loop {
             match self.next_task() {
                 Task::End => return Ok(()),
-                Task::Trim(below) => self.trim(below)?,
-                Task::Make => self.make()?,
+                task => self.carry_out(task)?,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, task: Task) -> Result<(), WalError> {
+        match task {
+            Task::End => Ok(()),
+            Task::Trim(below) => self.trim(below),
+            Task::Make => self.make(),
+        }
+    }
+
+    /// Does all that there is to do without waiting; `again`: also tries again what there was no space for.
+    pub(super) fn catch_up(&mut self, again: bool) -> Result<(), WalError> {
+        let mut again = again;
+        loop {
+            let task = self.depot.lock().task(std::mem::take(&mut again));
+            match task {
+                None | Some(Task::End) => return Ok(()),
+                Some(task) => self.carry_out(task)?,
             }
         }
     }
@@ -188,14 +223,8 @@ impl Maker {
         let mut stock = self.depot.lock();
         let mut waited = false;
         loop {
-            if let Some(below) = stock.trim_below.take() {
-                return Task::Trim(below);
-            }
-            if stock.ended {
-                return Task::End;
-            }
-            if stock.spare.is_none() && (!stock.short || waited) {
-                return Task::Make;
+            if let Some(task) = stock.task(waited) {
+                return task;
             }
             let bell = &self.depot.bell;
             if stock.short {

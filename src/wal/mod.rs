@@ -45,6 +45,7 @@ mod scan;
 mod segment;
 mod sim;
 mod sim_state;
+mod stepper;
 mod writer;
 
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub use log::{Log, Stats};
 pub use recover::{Recovered, Torn, recover};
 pub use repair::{Repaired, repair};
 pub use sim::{Counts, Fault, Op, SimDisk};
+pub use stepper::Stepper;
 
 /// The number of a record: 1 for the first ever, and no gaps.
 pub type Lsn = u64;

@@ -16,12 +16,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bytes::wide;
 use super::disk::{Disk, DiskFile};
 use super::error::{Lost, WalError};
-use super::frame::{self, Batch, MAX_RECORDS};
+use super::frame::{self, Batch};
 use super::maker::{Depot, NoSpare, Spare};
 use super::mark::Mark;
 use super::segment::{self, Chain, HEADER_BYTES};
@@ -90,7 +90,11 @@ pub(super) struct Writer {
     pub(super) current: Option<Current>,
     pub(super) chain: Chain,
     pub(super) mark: Mark,
-    pub(super) mark_written: Instant,
+    /// How old the log is; what the age of the mark is measured by.
+    pub(super) age: Age,
+    pub(super) mark_written: Duration,
+    /// A batch ends when so many wait in it.
+    pub(super) most: usize,
     /// The next frame should start a new segment.
     pub(super) seal: bool,
     pub(super) batch: Batch,
@@ -100,16 +104,22 @@ pub(super) struct Writer {
     pub(super) held: Option<Message>,
 }
 
-/// The monotonic clock, for the age of the mark; nothing that is written depends on it.
+/// A monotonic clock, from any start; nothing that is written depends on it.
+pub(super) type Age = Box<dyn Fn() -> Duration + Send>;
+
+/// The machine's.
 #[expect(clippy::disallowed_methods, reason = "the age of the mark decides nothing that a test must steer")]
-pub(super) fn now() -> Instant {
-    Instant::now()
+pub(super) fn age() -> Age {
+    let start = std::time::Instant::now();
+    Box::new(move || start.elapsed())
 }
 
 /// Why the loop ends.
-enum End {
+pub(super) enum End {
     Closed,
     Failed(WalError),
+    /// There is no space for the batch, which stays as it is. Only who moves the writer by hand hears this.
+    Later,
 }
 
 impl From<WalError> for End {
@@ -121,16 +131,14 @@ impl From<WalError> for End {
 impl Writer {
     /// Works until the log is closed (`Ok`) or fails. What is still queued fails when the writer is dropped.
     pub(super) fn run(&mut self) -> Result<(), WalError> {
-        let end = loop {
-            if let Err(end) = self.turn() {
-                break end;
-            }
-        };
-        match end {
-            End::Failed(error) => Err(error),
-            End::Closed => {
-                self.mark.write(&*self.disk, self.chain.last, true);
-                Ok(())
+        loop {
+            match self.turn() {
+                Ok(()) | Err(End::Later) => {}
+                Err(End::Failed(error)) => return Err(error),
+                Err(End::Closed) => {
+                    self.mark.write(&*self.disk, self.chain.last, true);
+                    return Ok(());
+                }
             }
         }
     }
@@ -138,14 +146,25 @@ impl Writer {
     /// Gathers one batch and makes it durable.
     fn turn(&mut self) -> Result<(), End> {
         let Some(message) = self.wait()? else { return Ok(()) };
+        self.gather(message)?;
+        self.finish()
+    }
+
+    /// Takes in what has queued up behind this message, as long as it makes one batch.
+    pub(super) fn gather(&mut self, message: Message) -> Result<(), End> {
         let mut next = Some(message);
         while let Some(message) = next.take() {
             self.held = self.take_in(message)?;
             if self.held.is_some() {
                 break;
             }
-            next = if self.waiting.len() < MAX_RECORDS { self.queue.try_recv().ok() } else { None };
+            next = if self.waiting.len() < self.most { self.queue.try_recv().ok() } else { None };
         }
+        Ok(())
+    }
+
+    /// Makes the batch durable, then does what ended it.
+    pub(super) fn finish(&mut self) -> Result<(), End> {
         self.commit()?;
         match self.held.take() {
             Some(Message::Seal(waiting)) => self.seal_now(waiting),
@@ -166,7 +185,7 @@ impl Writer {
         if !self.mark.is_stale(self.chain.last) {
             return self.queue.recv().map(Some).map_err(|_| End::Closed);
         }
-        let left = MARK_EVERY.saturating_sub(self.mark_written.elapsed());
+        let left = MARK_EVERY.saturating_sub(self.mark_age());
         match self.queue.recv_timeout(left) {
             Ok(message) => Ok(Some(message)),
             Err(RecvTimeoutError::Disconnected) => Err(End::Closed),
@@ -219,10 +238,19 @@ impl Writer {
             self.write_batch(records)?;
         }
         self.answer_all();
-        if self.mark.is_stale(self.chain.last) && self.mark_written.elapsed() >= MARK_EVERY {
+        self.look_at_mark();
+        Ok(())
+    }
+
+    /// Writes the mark if it is old and says too little.
+    pub(super) fn look_at_mark(&mut self) {
+        if self.mark.is_stale(self.chain.last) && self.mark_age() >= MARK_EVERY {
             self.write_mark();
         }
-        Ok(())
+    }
+
+    fn mark_age(&self) -> Duration {
+        (self.age)().saturating_sub(self.mark_written)
     }
 
     fn write_batch(&mut self, records: u64) -> Result<(), End> {
@@ -258,7 +286,8 @@ impl Writer {
             Ok(spare) => self.rotate(spare),
             // It was asked for a new segment, but there is no space for one: the current one is as safe.
             Err(_) if fits => Ok(()),
-            Err(NoSpare::Short | NoSpare::Never) => Err(self.why_never()),
+            Err(NoSpare::Short) => Err(End::Later),
+            Err(NoSpare::Never) => Err(self.why_never()),
         }
     }
 
@@ -304,6 +333,6 @@ impl Writer {
 
     fn write_mark(&mut self) {
         self.mark.write(&*self.disk, self.chain.last, false);
-        self.mark_written = now();
+        self.mark_written = (self.age)();
     }
 }
