@@ -21,7 +21,7 @@ use super::directory::DirectoryMessage;
 use super::receipt::Part;
 use super::supervisor::SupervisorMessage;
 use super::verbs::SnapshotAnswer;
-use crate::store::{Generations, Meta, StoreError};
+use crate::store::{Building, Generations, Meta, StoreError};
 
 /// Lists in one slice of the walk.
 const SLICE: usize = 512;
@@ -108,15 +108,8 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     // Few portions on the way at once: a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
-    let writer = tokio::task::spawn_blocking(move || {
-        let mut building = building.begin()?;
-        let mut pages = PageWriter::new(|key: &[u8], value: &[u8]| building.put(key, value));
-        while let Some(portion) = inbox.blocking_recv() {
-            pages.write(portion)?;
-        }
-        let written = pages.finish()?;
-        Ok::<_, StoreError>((building, written))
-    });
+    let writer =
+        tokio::task::spawn_blocking(move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
     let (reply, image) = oneshot::channel();
     context.tell(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
@@ -151,13 +144,8 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     }
     let durable = context.log.durable_lsn();
     let meta = meta(context, replay_from, durable, written);
-    let number = tokio::task::spawn_blocking(move || {
-        let sealed = building.seal(meta)?;
-        let number = sealed.number();
-        sealed.commit()?;
-        Ok::<_, StoreError>((number, generations.replay_floor()))
-    });
-    let (generation, floor) = number.await.map_err(|_| RoundError::Ending)??;
+    let published = tokio::task::spawn_blocking(move || publish(&generations, building, meta));
+    let (generation, floor) = published.await.map_err(|_| RoundError::Ending)??;
     if let Some(floor) = floor {
         context.log.trim(floor);
     }
@@ -166,8 +154,41 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     Ok(SnapshotAnswer { generation, lists, people, campaigns, took_ms })
 }
 
+/// Begins a generation and fills it with what is handed over.
+///
+/// # Errors
+/// What the store says; nothing has changed then.
+pub fn write(
+    generations: &Generations,
+    portions: impl Iterator<Item = Portion>,
+) -> Result<(Building, Written), StoreError> {
+    let mut building = generations.begin()?;
+    let mut pages = PageWriter::new(|key: &[u8], value: &[u8]| building.put(key, value));
+    for portion in portions {
+        pages.write(portion)?;
+    }
+    let written = pages.finish()?;
+    Ok((building, written))
+}
+
+/// Makes a generation the newest; answers its number and the record that the log must keep from now on.
+///
+/// # Errors
+/// What the store says.
+pub fn publish(
+    generations: &Generations,
+    building: Building,
+    meta: Meta,
+) -> Result<(u64, Option<u64>), StoreError> {
+    let sealed = building.seal(meta)?;
+    let number = sealed.number();
+    sealed.commit()?;
+    Ok((number, generations.replay_floor()))
+}
+
 /// What a generation says of itself.
-fn meta(context: &Context, replay_from: u64, durable: u64, written: Written) -> Meta {
+#[must_use]
+pub fn meta(context: &Context, replay_from: u64, durable: u64, written: Written) -> Meta {
     Meta {
         engine: context.secrets.engine,
         replay_from,
