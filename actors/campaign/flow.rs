@@ -283,12 +283,16 @@ impl CampaignState {
                     self.runners.insert(id, Runner::fresh());
                     self.feed(context, id);
                 }
-                _ => {
-                    self.runners.insert(id, Runner::default());
-                    to_list(context, list, ListMessage::InviteAgain(id));
-                }
+                _ => self.ask_again(context, id, list),
             }
         }
+    }
+
+    /// Asks a list for all that it has handed over to a campaign; until it answers nothing more is fetched. What is
+    /// being fetched already stays so.
+    pub(super) fn ask_again(&mut self, context: &Context, id: CampaignId, list: ListId) {
+        self.runners.entry(id).or_default().resumed = false;
+        to_list(context, list, ListMessage::InviteAgain(id));
     }
 
     /// The setting `after_send = "leave"`: who was mailed leaves the list.

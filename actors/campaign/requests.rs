@@ -25,7 +25,12 @@ impl CampaignState {
             }
             return part.into_iter().for_each(|part| context.barrier(part));
         };
+        let at_start = part.is_none();
         self.write(context, &event, at, part);
+        if at_start {
+            // The list may have handed over some of them before the restart.
+            return self.ask_again(context, id, header.list);
+        }
         let runner = self.runners.entry(id).or_insert_with(Runner::fresh);
         runner.all_invited = false;
         self.feed(context, id);

@@ -224,8 +224,10 @@ impl Engine {
     }
 }
 
-/// What the restart left open is taken up: claims first, so that their campaigns exist.
+/// What the restart left open is taken up. The doubt is settled before anything can start a letter, so claims, which
+/// open campaigns, come after it.
 pub fn take_up(context: &Context, claims: Vec<Claim>) {
+    context.tell(CampaignMessage::Resume);
     for Claim { list, product, invite, added } in claims {
         let Some(day) = invite.day else {
             let close = ListMessage::Close(invite.campaign, invite.upto);
@@ -236,7 +238,6 @@ pub fn take_up(context: &Context, claims: Vec<Claim>) {
         let (upto, part) = (invite.upto, None);
         context.tell(CampaignMessage::Restocked { header, upto, added, part });
     }
-    context.tell(CampaignMessage::Resume);
     context.tell(DirectoryMessage::Resume);
 }
 
