@@ -115,10 +115,13 @@ pub async fn courier(
 async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict {
     let gate = job.gate;
     let gate = Box::pin(async move { gate.await.unwrap_or(false) });
-    match letter(context, &job.sheet, &job.recipient, job.email.as_str(), job.campaign, job.date) {
+    let to = job.email.as_str();
+    let verdict = match letter(context, &job.sheet, &job.recipient, to, job.campaign, job.date) {
         Ok(letter) => courier.deliver(&letter, gate).await,
         Err(reply) => Verdict::Failed { reply },
-    }
+    };
+    // What is recorded outlives the person's erasure.
+    verdict.without(to)
 }
 
 /// A letter from the campaign's part and the recipient's.

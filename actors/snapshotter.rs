@@ -1,7 +1,7 @@
 //! Checkpoint rounds: the state of all actors into one verified generation, then the log forgets.
 //!
 //! ```text
-//! S = log's next number ▶ seal ▶ directory ▶ campaigns ▶ lists, slice by slice ▶ barrier durable
+//! seal: S = the first number after it ▶ directory ▶ campaigns ▶ lists, slice by slice ▶ barrier durable
 //!   ▶ verify ▶ CURRENT ▶ trim the log below what the older generation needs
 //! ```
 //!
@@ -100,11 +100,14 @@ impl SnapshotterState {
 /// One round.
 async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<SnapshotAnswer, RoundError> {
     let began = context.clock.now();
-    let replay_from = context.log.next_lsn();
+    // The seal says where the new segment begins. All that the images lack comes after it, so replay begins
+    // there, and the segments before it hold nothing that this generation needs: they can go as a whole.
     let (sealed, seal) = oneshot::channel();
     context.log.seal(Box::new(move |result| {
-        let _ = sealed.send(result.is_ok());
+        let _ = sealed.send(result);
     }));
+    let Ok(Ok(before)) = seal.await else { return Err(RoundError::Ending) };
+    let replay_from = before + 1;
     // Few portions on the way at once: a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
@@ -138,8 +141,7 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     context.barrier(Part::new(move |all| {
         let _ = durable.send(all);
     }));
-    let all = fence.await.unwrap_or(false) && seal.await.unwrap_or(false);
-    if !all {
+    if !fence.await.unwrap_or(false) {
         return Err(RoundError::Ending);
     }
     let durable = context.log.durable_lsn();

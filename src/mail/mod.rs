@@ -29,6 +29,7 @@ mod folder;
 mod letter;
 mod mailer;
 mod outbox;
+mod redact;
 mod setting;
 mod smtp;
 
@@ -75,6 +76,22 @@ pub enum Verdict {
         /// What happened.
         reply: String,
     },
+}
+
+impl Verdict {
+    /// The same without the address of the letter it is about, however the server quoted it: fit to be recorded.
+    #[must_use]
+    pub fn without(self, to: &str) -> Self {
+        let cut = |reply: String| redact::redact(&reply, to);
+        match self {
+            Self::Sent { reply } => Self::Sent { reply: cut(reply) },
+            Self::Deferred { reply, throttled, reached } => {
+                Self::Deferred { reply: cut(reply), throttled, reached }
+            }
+            Self::Failed { reply } => Self::Failed { reply: cut(reply) },
+            Self::Doubt { reply } => Self::Doubt { reply: cut(reply) },
+        }
+    }
 }
 
 /// How a [`Mailer`] behaves; [`MailOptions::default`] is right for a real relay.

@@ -5,8 +5,7 @@
 use std::fmt;
 
 use super::super::Verdict;
-
-const SHOWN_CHARS_MAX: usize = 512;
+use super::super::redact::{SHOWN_CHARS_MAX, without_addresses};
 
 /// A complete reply.
 pub(super) struct Reply {
@@ -86,27 +85,6 @@ pub(super) fn presentable(text: &str) -> String {
     let clean: String =
         text.chars().map(|c| if super::super::address::unprintable(c) { ' ' } else { c }).collect();
     without_addresses(clean.trim()).chars().take(SHOWN_CHARS_MAX).collect()
-}
-
-/// Each run of characters around an `@` becomes `<address>`, with the brackets it may stand in.
-fn without_addresses(text: &str) -> String {
-    let ends = |c: char| c.is_whitespace() || "<>()[]{},;:\"'`|".contains(c);
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('@') {
-        let (before, from_at) = rest.split_at(at);
-        let start = before
-            .rfind(ends)
-            .map_or(0, |i| i + before.get(i..).and_then(|s| s.chars().next()).map_or(1, char::len_utf8));
-        let end = from_at.find(ends).unwrap_or(from_at.len());
-        let kept = before.get(..start).unwrap_or_default();
-        out.push_str(kept.strip_suffix('<').unwrap_or(kept));
-        out.push_str("<address>");
-        let after = from_at.get(end..).unwrap_or_default();
-        rest = if kept.ends_with('<') { after.strip_prefix('>').unwrap_or(after) } else { after };
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
