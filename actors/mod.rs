@@ -34,6 +34,7 @@ mod runner;
 mod slot;
 pub mod snapshotter;
 pub mod supervisor;
+pub mod survey;
 pub mod verbs;
 
 pub use context::{RuleSettings, Settings};

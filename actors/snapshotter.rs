@@ -21,10 +21,14 @@ use super::directory::DirectoryMessage;
 use super::receipt::Part;
 use super::supervisor::SupervisorMessage;
 use super::verbs::SnapshotAnswer;
+use crate::domain::Millis;
 use crate::store::{Building, Generations, Meta, StoreError};
 
 /// Lists in one slice of the walk.
 const SLICE: usize = 512;
+
+/// How often copies of what was cut are looked after.
+const SWEEP_EVERY_MS: u64 = 24 * 3_600_000;
 
 /// Who waits for a round.
 pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, RoundFailure>>;
@@ -60,6 +64,7 @@ pub struct SnapshotterState {
     last_ms: u64,
     last_bytes: u64,
     last_lsn: u64,
+    swept: Option<Millis>,
 }
 
 /// Why a round failed.
@@ -94,6 +99,20 @@ impl SnapshotterState {
             // Gone only when the engine is.
             let _ = myself.cast(SnapshotterMessage::Over(result));
         });
+    }
+}
+
+impl SnapshotterState {
+    /// Once a day, and at the first tick: copies of what was cut go when their days are over.
+    fn sweep(&mut self, context: &Arc<Context>) {
+        let now = context.clock.now();
+        if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_EVERY_MS) {
+            return;
+        }
+        self.swept = Some(now);
+        context.log.sweep_copies(now.0);
+        let generations = Arc::clone(&self.generations);
+        tokio::task::spawn_blocking(move || generations.sweep_set_aside(now.0));
     }
 }
 
@@ -227,6 +246,7 @@ impl Actor for Snapshotter {
             last_ms: self.0.clock.now().0,
             last_bytes: 0,
             last_lsn: self.0.log.next_lsn(),
+            swept: None,
         })
     }
 
@@ -242,6 +262,7 @@ impl Actor for Snapshotter {
                 state.begin(&self.0, &myself);
             }
             SnapshotterMessage::Tick => {
+                state.sweep(&self.0);
                 let settings = &self.0.settings;
                 let age = self.0.clock.now().0.saturating_sub(state.last_ms);
                 let written = self.0.log.stats().bytes.saturating_sub(state.last_bytes);

@@ -191,8 +191,8 @@ pub fn secrets(data: &Path) -> Result<Secrets, BootError> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Secrets::parse(&text).ok_or(BootError::Secrets(path)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if data.join("wal").exists() {
-                // A log without its secrets is somebody's lost backup, not a first start.
+            if ["wal", "snapshots"].iter().any(|part| data.join(part).exists()) {
+                // A log or a snapshot without its secrets is somebody's lost backup, not a first start.
                 return Err(BootError::Secrets(path));
             }
             let mut random = [0; 80];

@@ -93,7 +93,7 @@ impl Building {
         let (dir, backend) = (&round.dir, round.inner.backend);
         disk::sync_tree(dir)?;
         let (names, bytes) = disk::names(dir)?;
-        let copy = Copied::of(&round.inner.dir, round.number, backend, bytes)?;
+        let copy = Copied::of(&round.inner, round.number, backend, bytes)?;
         let mut files = Vec::new();
         for name in names {
             files.push(disk::digest_file(dir, &name, copy.path())?);

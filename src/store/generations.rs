@@ -50,8 +50,21 @@ impl Generations {
     /// A handle for looking only: makes, cleans and checks nothing. For `list` beside a running engine.
     #[must_use]
     pub fn look(dir: PathBuf, engine: [u8; 16], backend: Backend) -> Self {
+        Self::handle(dir, engine, backend, None)
+    }
+
+    /// A handle for looking only that can also `load`: copies that are opened are made in `scratch`, and nothing in the
+    /// store's directory changes.
+    #[must_use]
+    pub fn look_with(dir: PathBuf, engine: [u8; 16], scratch: PathBuf) -> Self {
+        Self::handle(dir, engine, Backend::default(), Some(scratch))
+    }
+
+    fn handle(dir: PathBuf, engine: [u8; 16], backend: Backend, scratch: Option<PathBuf>) -> Self {
         let inner = Inner {
             dir,
+            scratch,
+            loaded: Mutex::new(None),
             engine,
             backend,
             busy: AtomicBool::new(false),
@@ -101,10 +114,31 @@ impl Generations {
         inspect::list(&self.inner)
     }
 
+    /// Refuses snapshots of another engine, as [`Self::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// `CURRENT` names another engine.
+    pub fn check_owner(&self) -> Result<(), StoreError> {
+        match Current::read(&self.inner.dir) {
+            Ok(Some(current)) => {
+                self.inner.refuse_foreign(current.engine, &self.inner.dir.join(current::FILE))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The generation that the last `load` handed out.
+    #[must_use]
+    pub fn loaded(&self) -> Option<u64> {
+        *self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is wrong with `CURRENT`, if anything: damaged, or absent though there are generations.
     #[must_use]
     pub fn current_problem(&self) -> Option<String> {
         match View::read(&self.inner.dir) {
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             Ok(view) => view.current_problem(&self.inner.dir),
             Err(error) => Some(error.to_string()),
         }
@@ -114,6 +148,10 @@ impl Generations {
 /// What the handles of one store share.
 pub(super) struct Inner {
     pub(super) dir: PathBuf,
+    /// Where copies are made for opening, if not in `dir`.
+    pub(super) scratch: Option<PathBuf>,
+    /// The generation that the last load handed out.
+    pub(super) loaded: Mutex<Option<u64>>,
     pub(super) engine: [u8; 16],
     pub(super) backend: Backend,
     /// A round is under way.
@@ -212,12 +250,15 @@ impl Name {
 pub(super) struct Copied(Option<PathBuf>);
 
 impl Copied {
-    pub(super) fn of(store: &Path, number: u64, backend: Backend, bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn of(inner: &Inner, number: u64, backend: Backend, bytes: u64) -> Result<Self, StoreError> {
         if !backend.store().writes_on_open() {
             return Ok(Self(None));
         }
-        disk::room(store, bytes)?;
-        let dir = store.join(format!("gen-{number}{COPY}"));
+        // Looking asks for the room that a start would need, too: its verdict must be the start's.
+        disk::room(&inner.dir, bytes)?;
+        let place = inner.scratch.as_deref().unwrap_or(&inner.dir);
+        disk::room(place, bytes)?;
+        let dir = place.join(format!("gen-{number}{COPY}"));
         disk::remove_dir(&dir)?;
         disk::make_dir(&dir)?;
         Ok(Self(Some(dir)))

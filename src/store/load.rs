@@ -12,6 +12,7 @@
 //! full disk, a foreign engine and a sink that refuses are not damage: they end the load with an error.
 
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use super::digest::Hash;
 use super::disk::COPYING;
@@ -67,6 +68,9 @@ impl Generations {
     pub fn load(&self, sink: &mut Sink<'_>) -> Result<Outcome, StoreError> {
         let inner = &*self.inner;
         let _turn = inner.turn();
+        if inner.scratch.is_some() && !inner.dir.exists() {
+            return Ok(Outcome::None); // a start makes it
+        }
         let view = View::read(&inner.dir)?;
         let candidates = view.candidates();
         let mut problems: Vec<String> = view.current_problem(&inner.dir).into_iter().collect();
@@ -76,7 +80,10 @@ impl Generations {
         for (index, &(number, expected)) in candidates.iter().enumerate() {
             let loaded = verify(inner, number, expected).and_then(|it| it.hand_out(sink));
             match loaded {
-                Ok(meta) => return Ok(Outcome::Generation { number, meta, older: index > 0, problems }),
+                Ok(meta) => {
+                    *inner.loaded.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
+                    return Ok(Outcome::Generation { number, meta, older: index > 0, problems });
+                }
                 Err(Failure::Stop(error)) => return Err(error),
                 Err(Failure::Bad(error)) => {
                     tracing::error!(snapshot.number = number, %error, "snapshot is not good");
@@ -101,7 +108,7 @@ struct Verified {
 fn verify(inner: &Inner, number: u64, expected: Option<Hash>) -> Result<Verified, Failure> {
     let path = inner.generation(number);
     let manifest = inspect::glance(inner, number, expected).map_err(sort)?;
-    let copy = Copied::of(&inner.dir, number, manifest.backend, manifest.bytes()).map_err(Failure::Stop)?;
+    let copy = Copied::of(inner, number, manifest.backend, manifest.bytes()).map_err(Failure::Stop)?;
     inspect::digest_files(&path, &manifest, copy.path()).map_err(sort)?;
     let opened = copy.path().unwrap_or(&path);
     let reader = Reader::start(manifest.backend, opened, manifest.bytes()).map_err(Failure::Stop)?;

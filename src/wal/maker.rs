@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::copies;
 use super::disk::{Disk, DiskFile};
 use super::error::WalError;
 use super::segment::make_blank;
@@ -53,6 +54,8 @@ struct Stock {
     /// The writer has ended.
     ended: bool,
     trim_below: Option<Lsn>,
+    /// Look after the copies of cut tails; the time is this.
+    sweep_at: Option<u64>,
     /// Segments with their first numbers, oldest first.
     files: Vec<(Lsn, PathBuf)>,
 }
@@ -62,6 +65,8 @@ impl Stock {
     fn task(&mut self, again: bool) -> Option<Task> {
         if let Some(below) = self.trim_below.take() {
             Some(Task::Trim(below))
+        } else if let Some(now_ms) = self.sweep_at.take() {
+            Some(Task::Sweep(now_ms))
         } else if self.ended {
             Some(Task::End)
         } else {
@@ -90,6 +95,7 @@ impl Depot {
             closing: false,
             ended: false,
             trim_below: None,
+            sweep_at: None,
             files,
         };
         Self { stock: Mutex::new(stock), bell: Condvar::new(), waits, room: AtomicBool::new(true), segments }
@@ -131,6 +137,10 @@ impl Depot {
         self.change(|stock| stock.trim_below = Some(below.max(stock.trim_below.unwrap_or(0))));
     }
 
+    pub(super) fn sweep(&self, now_ms: u64) {
+        self.change(|stock| stock.sweep_at = Some(now_ms));
+    }
+
     pub(super) fn closing(&self) {
         self.change(|stock| stock.closing = true);
     }
@@ -167,6 +177,7 @@ impl Depot {
 enum Task {
     Make,
     Trim(Lsn),
+    Sweep(u64),
     End,
 }
 
@@ -203,6 +214,10 @@ impl Maker {
         match task {
             Task::End => Ok(()),
             Task::Trim(below) => self.trim(below),
+            Task::Sweep(now_ms) => {
+                copies::sweep(&*self.disk, &self.options.dir, now_ms);
+                Ok(())
+            }
             Task::Make => self.make(),
         }
     }

@@ -32,15 +32,18 @@
 //! The log does not look into records, has no opinion on time, and does not lock its directory: the caller does.
 
 mod bytes;
+mod copies;
 mod disk;
 mod error;
 mod frame;
 mod inspect;
 mod log;
+mod look;
 mod maker;
 mod mark;
 mod recover;
 mod repair;
+mod salvage;
 mod scan;
 mod segment;
 mod sim;
@@ -50,12 +53,15 @@ mod writer;
 
 use std::path::PathBuf;
 
+pub use copies::{BrokenCopy, COPY_STAYS_MS, copies};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect};
 pub use log::{Log, Stats};
+pub use look::{LookDisk, first_segment, segments_below};
 pub use recover::{Recovered, Torn, recover};
-pub use repair::{Repaired, repair};
+pub use repair::{Repaired, repair, repair_from, set_aside_segments};
+pub use salvage::salvage;
 pub use sim::{Counts, Fault, Op, SimDisk};
 pub use stepper::Stepper;
 

@@ -19,6 +19,7 @@ use super::disk::Disk;
 use super::error::{Damage, Harm, WalError};
 use super::mark::{self, MarkValue};
 use super::recover::{clear_tail, copy_aside, set_aside};
+use super::salvage::salvage;
 use super::scan::{self, Scan};
 use super::segment;
 use super::{Lsn, Options};
@@ -49,12 +50,27 @@ pub struct Repaired {
 /// [`WalError::Damaged`] if the damage cannot be cut (a foreign engine, an unknown format), and what the file system
 /// says.
 pub fn repair(disk: &Arc<dyn Disk>, options: &Options, known_durable: Lsn) -> Result<Repaired, WalError> {
+    repair_from(disk, options, None, known_durable)
+}
+
+/// The same for a caller that needs the records from number `from` on: a log that begins too late for it is damage too,
+/// and is given up as a whole.
+///
+/// # Errors
+///
+/// As [`repair`].
+pub fn repair_from(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    from: Option<Lsn>,
+    known_durable: Lsn,
+) -> Result<Repaired, WalError> {
     options.check()?;
     let disk = &**disk;
     let mut done =
         Repaired { damage: Vec::new(), lost: None, changed: Vec::new(), copies: Vec::new(), next: 1 };
     loop {
-        let found = scan::scan(disk, options, None, known_durable)?;
+        let found = scan::scan(disk, options, from, known_durable)?;
         done.next = found.chain.last + 1;
         let Some(damage) = found.damage.clone() else { return Ok(done) };
         if matches!(damage.harm, Harm::ForeignEngine | Harm::UnknownFormat(_)) {
@@ -80,6 +96,20 @@ fn clear_last(disk: &dyn Disk, options: &Options, found: &Scan, done: &mut Repai
     Ok(())
 }
 
+/// Takes segments out of the log that nobody needs any more, oldest first, so that no interruption leaves a hole.
+/// Answers their new places.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn set_aside_segments(
+    disk: &dyn Disk,
+    options: &Options,
+    names: &[String],
+) -> Result<Vec<PathBuf>, WalError> {
+    names.iter().map(|name| set_aside(disk, options, &options.dir.join(name))).collect()
+}
+
 fn cut(
     disk: &dyn Disk,
     options: &Options,
@@ -99,7 +129,12 @@ fn cut(
     }
     let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
     // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
-    let highest = (damage.expected + damage.at_risk).saturating_sub(1).max(damage.expected);
+    let mut highest = (damage.expected + damage.at_risk).saturating_sub(1).max(damage.expected);
+    if damage.harm == Harm::Uncovered {
+        // The segments that are there are of no use without those before them; their numbers are not used again.
+        highest = highest.max(found.known).max(found.files.last().map_or(0, |(first, _)| *first));
+        salvage(disk, options, &mut |lsn, _| highest = highest.max(lsn))?;
+    }
     let counter = found.mark.map_or(1, |mark| mark.counter + 1);
     mark::reset(disk, options, MarkValue { counter, durable: highest })?;
     clear_last(disk, options, found, done)?;
@@ -110,7 +145,7 @@ fn cut(
     }
     let header = found.chain.next(options, highest + 1, options.segment_bytes);
     segment::christen(disk, options, &blank, &mut *file, &header)?;
-    if damage.at_risk > 0 {
+    if damage.at_risk > 0 || highest > damage.expected {
         done.lost = Some((damage.expected, highest));
     }
     Ok(())

@@ -229,6 +229,17 @@ impl App {
         panic!("the campaign never came to it: {}", self.get(&format!("/v1/campaigns/{id}")).await);
     }
 
+    /// Looks at the directory until it is as wanted; the log's own thread is what is waited for.
+    pub async fn until(&self, wanted: impl Fn(&Plan) -> bool) {
+        for _ in 0..20_000 {
+            if wanted(&self.plan) {
+                return;
+            }
+            self.get("/v1/health").await;
+        }
+        panic!("the directory never came to it");
+    }
+
     /// Until it is sent.
     pub async fn campaign_sent(&self, id: &str) -> Value {
         self.campaign_until(id, |campaign| campaign["status"] == "sent").await

@@ -308,6 +308,11 @@ impl Directory {
         self.blocks.get(&address).copied()
     }
 
+    /// Why addresses take no mail, one entry an address.
+    pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
+        self.blocks.values().copied()
+    }
+
     /// The lists a person is or was on, in the order they came to them.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
         let links = self.person(person).map(|(_, p)| p.links.as_slice()).unwrap_or_default();
