@@ -70,9 +70,16 @@ pub fn repair_from(
     let mut done =
         Repaired { damage: Vec::new(), lost: None, changed: Vec::new(), copies: Vec::new(), next: 1 };
     loop {
-        let found = scan::scan(disk, options, from, known_durable)?;
+        let mut found = scan::scan(disk, options, from, known_durable)?;
         done.next = found.chain.last + 1;
-        let Some(damage) = found.damage.clone() else { return Ok(done) };
+        let Some(mut damage) = found.damage.clone() else { return Ok(done) };
+        if found.files.is_empty() {
+            // The log is gone: it begins anew with what the caller needs first, and is of no use to anybody who would
+            // need more of it.
+            found.chain.last = from.map_or(0, |from| from.max(1) - 1);
+            damage.expected = found.chain.last + 1;
+            damage.at_risk = (found.known + 1).saturating_sub(damage.expected);
+        }
         if matches!(damage.harm, Harm::ForeignEngine | Harm::UnknownFormat(_)) {
             return Err(WalError::Damaged(damage));
         }

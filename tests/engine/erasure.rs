@@ -25,7 +25,9 @@ fn held(plan: &Plan) -> Vec<(PathBuf, &'static str)> {
     let mut held = Vec::new();
     for (path, bytes) in files(plan) {
         let bytes = bytes.to_ascii_lowercase();
-        held.extend(WORDS.iter().filter(|word| contains(&bytes, word.as_bytes())).map(|word| (path.clone(), *word)));
+        held.extend(
+            WORDS.iter().filter(|word| contains(&bytes, word.as_bytes())).map(|word| (path.clone(), *word)),
+        );
     }
     held
 }
@@ -51,7 +53,8 @@ async fn live(app: &App) {
     press_all(app, &["bob"], "lamp").await;
     app.outbox().answer_with(|letter| {
         let to = letter.to.to_uppercase();
-        let failed = Reply::Give(Verdict::Failed { reply: format!("550 5.1.1 <{to}>: unknown, not {}", letter.to) });
+        let failed =
+            Reply::Give(Verdict::Failed { reply: format!("550 5.1.1 <{to}>: unknown, not {}", letter.to) });
         let deferred = Verdict::Deferred {
             reply: format!("451 4.7.1 later for {}", letter.to.replace('@', "%40")),
             throttled: false,
@@ -68,8 +71,11 @@ async fn live(app: &App) {
     let lamp = restocked(app, "d2", "lamp").await;
     app.campaign_until(&lamp, |c| n(c, "deferredCount") == 1 && n(c, "sentCount") == 1).await;
     // The merge: the address of nobody by id becomes the address of the user.
-    app.post("/v1/events", json!({ "name": "seen", "userId": "user-of-ann", "email": "old.private@erased.example" }))
-        .await;
+    app.post(
+        "/v1/events",
+        json!({ "name": "seen", "userId": "user-of-ann", "email": "old.private@erased.example" }),
+    )
+    .await;
     let dee = restockd::actors::verbs::Who {
         email: restockd::domain::Email::parse("dee.private@erased.example"),
         ..Default::default()
@@ -102,7 +108,10 @@ async fn two_rounds_after_an_erasure_nothing_of_the_person_stands_in_any_file() 
         app.post("/v1/admin/snapshot", json!({})).await;
         let before = held(&app.plan);
         for word in WORDS.iter().filter(|word| !word.starts_with("key-of")) {
-            assert!(before.iter().any(|(_, found)| found == word), "{backend}: {word} was nowhere to begin with");
+            assert!(
+                before.iter().any(|(_, found)| found == word),
+                "{backend}: {word} was nowhere to begin with"
+            );
         }
         erase_both(&app).await;
         two_rounds(&app).await;
@@ -111,7 +120,8 @@ async fn two_rounds_after_an_erasure_nothing_of_the_person_stands_in_any_file() 
         let app = plan.start().await;
         assert_eq!(held(&app.plan), [], "{backend}, started again");
         // What must be remembered is: no import and no press of somebody who wanted no mail.
-        let event = json!({ "name": "w", "email": "dee.private@erased.example", "lists": { "restock-chair": true } });
+        let event =
+            json!({ "name": "w", "email": "dee.private@erased.example", "lists": { "restock-chair": true } });
         let answer = app.post("/v1/events", event).await;
         assert!(answer["listsError"].is_string(), "{answer}");
         assert_eq!(members(&app, "restock-chair").await, 1);

@@ -106,6 +106,11 @@ impl App {
         Plan::new().start().await
     }
 
+    /// An engine that a test has booted by itself.
+    pub fn of(running: Running, plan: Plan) -> Self {
+        Self { running: Some(running), plan }
+    }
+
     /// The running parts.
     pub fn running(&self) -> &Running {
         self.running.as_ref().unwrap()

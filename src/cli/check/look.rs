@@ -16,13 +16,13 @@ use indicatif::ProgressBar;
 use super::findings::{
     CopyFinding, DamageFinding, Findings, GenerationFinding, LogFindings, SnapshotFindings, StartFindings,
 };
+use crate::actors::StartError;
 use crate::actors::recovery::{self, RecoveryError};
 use crate::actors::survey::Survey;
-use crate::actors::StartError;
 use crate::boot::BootError;
-use crate::domain::{Millis, Retry};
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::Directory;
+use crate::domain::{Millis, Retry};
 use crate::store::{Backend, GenerationInfo, Generations, Role};
 use crate::token::Secrets;
 use crate::wal::{self, Disk, LookDisk, RealDisk, TailState};
@@ -96,7 +96,9 @@ impl Looker {
     pub(super) fn secrets(&self) -> anyhow::Result<Held> {
         let path = self.data.join("secrets");
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Secrets::parse(&text).map_or(Held::Lost("damaged"), |it| Held::Whole(Box::new(it)))),
+            Ok(text) => {
+                Ok(Secrets::parse(&text).map_or(Held::Lost("damaged"), |it| Held::Whole(Box::new(it))))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let used = ["wal", "snapshots"].iter().any(|part| self.data.join(part).exists());
                 Ok(if used { Held::Lost("missing") } else { Held::NoneYet })
@@ -124,7 +126,8 @@ impl Looker {
         let needed = listed.iter().find(|one| Some(one.number) == loaded).and_then(|one| one.meta.as_ref());
         bar.set_message("counting the records");
         found.log = Some(self.log(secrets, needed.map_or(1, |meta| meta.replay_from), durable)?);
-        found.start.from = loaded.map_or_else(|| "log alone".to_owned(), |number| format!("snapshot {number}"));
+        found.start.from =
+            loaded.map_or_else(|| "log alone".to_owned(), |number| format!("snapshot {number}"));
         match verdict {
             Ok((survey, problems)) => {
                 found.start.brings_back = Some(survey);
@@ -158,8 +161,7 @@ impl Looker {
         let campaigns = Campaigns::new(None, RETRY);
         let now = (!self.accept_clock).then_some(self.now);
         generations.check_owner()?;
-        let found =
-            recovery::recover(&disk, &self.options(secrets), generations, directory, campaigns, now)?;
+        let found = recovery::recover(&disk, &self.options(secrets), generations, directory, campaigns, now)?;
         Ok((Survey::of(&found), found.problems))
     }
 
@@ -199,7 +201,8 @@ impl Looker {
     fn copies(&self) -> Vec<CopyFinding> {
         let disk = LookDisk::new(Arc::new(RealDisk));
         let cut = wal::copies(&disk, &self.data.join("wal")).unwrap_or_default();
-        let aside = Generations::look(self.data.join("snapshots"), [0; 16], Backend::default()).set_aside_list();
+        let aside =
+            Generations::look(self.data.join("snapshots"), [0; 16], Backend::default()).set_aside_list();
         let all = cut.into_iter().map(|copy| (copy.path, copy.seen_ms)).chain(aside);
         let days = |seen: u64| self.now.0.saturating_sub(seen) / DAY_MS;
         all.map(|(path, seen)| CopyFinding { path, days: seen.map(days) }).collect()

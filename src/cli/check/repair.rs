@@ -158,7 +158,10 @@ impl Work<'_> {
         let options = self.looker.options(self.secrets);
         let look = || LookDisk::new(Arc::new(RealDisk));
         if self.damage.harm == Harm::Stray {
-            return Ok(Plan { cut: Some(usable.first().map_or(1, |(_, meta)| meta.replay_from)), ..Plan::default() });
+            return Ok(Plan {
+                cut: Some(usable.first().map_or(1, |(_, meta)| meta.replay_from)),
+                ..Plan::default()
+            });
         }
         if let Some((_, newest)) = usable.first() {
             let below = wal::segments_below(&look(), &options, newest.replay_from)?;
@@ -171,8 +174,12 @@ impl Work<'_> {
             }
         }
         let expected = self.damage.expected;
-        let begins = wal::first_segment(&look(), &options)?.unwrap_or(1);
+        let first = wal::first_segment(&look(), &options)?;
+        let begins = first.unwrap_or(1);
         let fits = |meta: &Meta| {
+            if first.is_none() {
+                return meta.durable < meta.replay_from; // nothing of the log is left, and it needs nothing of it
+            }
             let covered = begins <= meta.replay_from || meta.replay_from >= expected;
             covered && meta.durable < expected
         };
@@ -227,7 +234,10 @@ impl Account {
         let readable: u64 = kinds.values().sum();
         let all = (last + 1).saturating_sub(first);
         let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        println!("            {readable} of these {all} can still be read in the copies: {}", kinds.join(", "));
+        println!(
+            "            {readable} of these {all} can still be read in the copies: {}",
+            kinds.join(", ")
+        );
         if !lists.is_empty() {
             let more = lists.len().saturating_sub(LISTS_MAX);
             let named: Vec<&str> = lists.into_iter().take(LISTS_MAX).collect();

@@ -103,7 +103,10 @@ fn log(lines: &mut Lines, log: &LogFindings) {
     if let Some(damage) = &log.damage {
         let file = damage.file.display();
         let (offset, expected, what) = (damage.offset, damage.expected, &damage.what);
-        lines.put("DAMAGE", &format!("{file} at offset {offset}, where record {expected} is expected: {what}"));
+        lines.put(
+            "DAMAGE",
+            &format!("{file} at offset {offset}, where record {expected} is expected: {what}"),
+        );
         lines.put("", &format!("{} records known to have existed are at risk", damage.at_risk));
     }
 }
@@ -136,7 +139,9 @@ fn brings_back(lines: &mut Lines, it: &Survey) {
         let law = if it.unbalanced.is_empty() { "they add up" } else { "THEY DO NOT ADD UP" };
         lines.put("letters", &format!("{}; {law}", words(&it.letters)));
     }
-    it.unbalanced.iter().for_each(|id| lines.put("UNBALANCED", &format!("campaign {id}; please report this")));
+    it.unbalanced
+        .iter()
+        .for_each(|id| lines.put("UNBALANCED", &format!("campaign {id}; please report this")));
     lines.put("in doubt", &format!("{} letters", it.in_doubt));
     lines.put("open", &format!("{} events, {} restocks to be told again", it.open_events, it.claims));
     lines.put("API keys", &format!("{}, and {} revoked", it.api_keys, it.api_keys_revoked));

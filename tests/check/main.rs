@@ -1,0 +1,9 @@
+//! `restockd check` and `--repair` on damaged directories: what is said, that nothing changes, that the start agrees.
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod cut;
+mod damage;
+mod place;
+mod plain;
+#[path = "../support/mod.rs"]
+mod support;
