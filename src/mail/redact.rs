@@ -130,7 +130,10 @@ mod tests {
             ("550 ANN.LEE (at) SHOP.EXAMPLE is not here", "550 <address> is not here"),
             ("550 user ann.lee unknown", "550 user <address> unknown"),
             ("550 user ANN.LEE, unknown", "550 user <address>, unknown"),
-            ("550 see https://x.example/?m=ann.lee%40shop.example&x=1", "550 see https:<address>"),
+            (
+                "550 see https://x.example/?m=ann.lee%40shop.example&x=1",
+                "550 see https://x.example/?m=<address>&x=1",
+            ),
             ("451 4.7.1 <other@else.example> and bob%40else.example", "451 4.7.1 <address> and <address>"),
             ("250 2.0.0 Ok: queued as 4F2", "250 2.0.0 Ok: queued as 4F2"),
         ];

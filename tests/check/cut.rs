@@ -40,7 +40,7 @@ async fn a_repair_at_any_frame_keeps_a_prefix_that_fits_together() {
     let plan = full("flat").await;
     let whole = Case::of(&plan);
     let newest = whole.json()["snapshots"]["generations"][0]["replay_from"].as_u64().unwrap();
-    let (mut free, mut cut) = (0, 0);
+    let (mut free, mut cut, mut missing) = (0, 0, 0);
     for (place, segment) in whole.segments().iter().enumerate() {
         let first: u64 = segment.file_stem().unwrap().to_str().unwrap().parse().unwrap();
         for (at, _) in frames(segment) {
@@ -58,12 +58,14 @@ async fn a_repair_at_any_frame_keeps_a_prefix_that_fits_together() {
                 free += 1;
             } else {
                 assert!(done.out.contains("LOST        records"), "{name}: {}", done.out);
-                assert!((8..12).contains(&kept), "{name}: {kept}");
+                // An event whose list's own record is lost is sent again: then nobody is missing.
+                assert!((8..=12).contains(&kept), "{name}: {kept}");
                 cut += 1;
+                missing += usize::from(kept < 12);
             }
         }
     }
-    assert!(free >= 4 && cut >= 4, "{free} {cut}");
+    assert!(free >= 4 && cut >= 4 && missing >= 3, "{free} {cut} {missing}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +77,7 @@ async fn two_damages_one_below_and_one_above_cost_only_the_one_above() {
     let done = case.run(&["--repair"]);
     assert_eq!(done.code, 0, "{}", done.out);
     let kept = goes_on(&case, &pressed(), "two damages").await;
-    assert!((9..12).contains(&kept), "{kept}");
+    assert!((8..=12).contains(&kept), "{kept}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
