@@ -46,6 +46,7 @@ mod segment;
 mod sim;
 mod sim_state;
 mod stepper;
+mod sync;
 mod writer;
 
 use std::path::PathBuf;

@@ -104,6 +104,21 @@ impl SimDisk {
         self.lock().power_left = Some(calls);
     }
 
+    /// Forgets every planned fault.
+    pub fn heal(&self) {
+        let mut state = self.lock();
+        state.rules.clear();
+        state.full = false;
+        state.power_left = None;
+    }
+
+    /// True when some call is planned to fail.
+    #[must_use]
+    pub fn has_plans(&self) -> bool {
+        let state = self.lock();
+        !state.rules.is_empty() || state.full || state.power_left.is_some()
+    }
+
     /// The power goes and comes back: what was not synced is lost, kept or harmed.
     pub fn crash(&self) {
         self.lock().crash();

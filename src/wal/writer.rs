@@ -14,8 +14,6 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::bytes::wide;
@@ -25,6 +23,8 @@ use super::frame::{self, Batch};
 use super::maker::{Depot, NoSpare, Spare};
 use super::mark::Mark;
 use super::segment::{self, Chain, HEADER_BYTES};
+use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync::sync::mpsc::{Receiver, RecvTimeoutError};
 use super::{Lsn, Options, Record, Ticket};
 
 const MARK_EVERY: Duration = Duration::from_millis(100);
