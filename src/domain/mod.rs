@@ -24,8 +24,6 @@ pub mod pace;
 pub mod pages;
 pub mod record;
 pub mod retry;
-#[cfg(test)]
-mod tests;
 pub mod text;
 pub mod time;
 
