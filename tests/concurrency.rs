@@ -16,9 +16,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::wal::{
-    Disk, DiskFile, Fault, Log, Lost, Lsn, MIN_SEGMENT_BYTES, Op, Options, Record, SimDisk, recover,
-};
+use restockd::disk::{Disk, DiskFile, Fault, Op, SimDisk, Stat};
+use restockd::wal::{Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, recover};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
@@ -56,8 +55,16 @@ impl Disk for Switching {
         switch(|| Ok(Box::new(SwitchingFile(self.0.open(path)?)) as Box<dyn DiskFile>))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.0.open_to_read(path)
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.0.read(path)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.0.stat(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -72,8 +79,20 @@ impl Disk for Switching {
         switch(|| self.0.remove(path))
     }
 
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.make_dir(dir)
+    }
+
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         self.0.create_dir(dir)
+    }
+
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.remove_dir_all(dir)
+    }
+
+    fn make_private(&self, dir: &Path) -> io::Result<()> {
+        self.0.make_private(dir)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -82,6 +101,14 @@ impl Disk for Switching {
 
     fn sync_fs(&self, dir: &Path) -> io::Result<()> {
         self.0.sync_fs(dir)
+    }
+
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.0.free(dir)
+    }
+
+    fn is_machine(&self) -> bool {
+        false
     }
 }
 
@@ -93,6 +120,12 @@ impl DiskFile for SwitchingFile {
     fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         self.0.read_at(offset, into)
     }
+
+    fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_some_at(offset, into)
+    }
+
+    fn forget_cache(&mut self) {}
 
     fn sync_data(&mut self) -> io::Result<()> {
         switch(|| self.0.sync_data())

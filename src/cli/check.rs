@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::boot;
+use crate::disk::{Disk, RealDisk};
 use crate::store::{Backend, Generations};
 use crate::token::Secrets;
-use crate::wal::{self, Disk, RealDisk, TailState};
+use crate::wal::{self, TailState};
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -31,9 +32,10 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} holds no restockd data (no secrets file)", data.display()))?;
     let secrets =
         Secrets::parse(&text).context("the secrets file is damaged; put it back from the backup")?;
-    let generations = Generations::look(data.join("snapshots"), secrets.engine, Backend::Sled);
-    let (from, durable) = show_generations(&generations);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let generations =
+        Generations::look(Arc::clone(&disk), data.join("snapshots"), secrets.engine, Backend::Sled);
+    let (from, durable) = show_generations(&generations);
     let options = wal::Options::new(data.join("wal"), secrets.engine);
     if args.repair {
         repair(data, &disk, &options, durable)?;

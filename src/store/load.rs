@@ -14,8 +14,8 @@
 use std::path::PathBuf;
 
 use super::digest::Hash;
-use super::disk::COPYING;
 use super::error::StoreError;
+use super::files::COPYING;
 use super::generations::{Copied, Generations, Inner};
 use super::inspect::{self, View};
 use super::manifest::{Manifest, Meta};
@@ -67,7 +67,7 @@ impl Generations {
     pub fn load(&self, sink: &mut Sink<'_>) -> Result<Outcome, StoreError> {
         let inner = &*self.inner;
         let _turn = inner.turn();
-        let view = View::read(&inner.dir)?;
+        let view = View::read(&*inner.disk, &inner.dir)?;
         let candidates = view.candidates();
         let mut problems: Vec<String> = view.current_problem(&inner.dir).into_iter().collect();
         if candidates.is_empty() && problems.is_empty() {
@@ -101,10 +101,13 @@ struct Verified {
 fn verify(inner: &Inner, number: u64, expected: Option<Hash>) -> Result<Verified, Failure> {
     let path = inner.generation(number);
     let manifest = inspect::glance(inner, number, expected).map_err(sort)?;
-    let copy = Copied::of(&inner.dir, number, manifest.backend, manifest.bytes()).map_err(Failure::Stop)?;
-    inspect::digest_files(&path, &manifest, copy.path()).map_err(sort)?;
+    manifest.backend.check(&*inner.disk, &path).map_err(Failure::Stop)?;
+    let copy = Copied::of(&inner.disk, &inner.dir, number, manifest.backend, manifest.bytes())
+        .map_err(Failure::Stop)?;
+    inspect::digest_files(&*inner.disk, &path, &manifest, copy.path()).map_err(sort)?;
     let opened = copy.path().unwrap_or(&path);
-    let reader = Reader::start(manifest.backend, opened, manifest.bytes()).map_err(Failure::Stop)?;
+    let reader =
+        Reader::start(&inner.disk, manifest.backend, opened, manifest.bytes()).map_err(Failure::Stop)?;
     let (tally, digest) = reader.verify().map_err(sort)?;
     if let Some(what) = tally.differs(&manifest.tally) {
         return Err(Failure::Bad(StoreError::damaged(&path, what)));

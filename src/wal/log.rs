@@ -8,7 +8,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::disk::Disk;
 use super::error::WalError;
 use super::frame::{Batch, MAX_RECORDS};
 use super::maker::{Depot, Maker};
@@ -20,6 +19,7 @@ use super::sync::sync::{Mutex, MutexGuard, PoisonError};
 use super::sync::thread::{self, Builder, JoinHandle};
 use super::writer::{Age, Current, Gauges, Message, Waiting, Writer, age};
 use super::{Lsn, Options, Record, Ticket};
+use crate::disk::Disk;
 
 const WRITER_NAME: &str = "wal-writer";
 const MAKER_NAME: &str = "wal-maker";

@@ -15,12 +15,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::disk::{Disk, DiskFile};
 use super::error::WalError;
 use super::segment::make_blank;
 use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::{Lsn, Options};
+use crate::disk::{Disk, DiskFile};
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 

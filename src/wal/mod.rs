@@ -32,7 +32,6 @@
 //! The log does not look into records, has no opinion on time, and does not lock its directory: the caller does.
 
 mod bytes;
-mod disk;
 mod error;
 mod frame;
 mod inspect;
@@ -43,21 +42,17 @@ mod recover;
 mod repair;
 mod scan;
 mod segment;
-mod sim;
-mod sim_state;
 mod stepper;
 mod sync;
 mod writer;
 
 use std::path::PathBuf;
 
-pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect};
 pub use log::{Log, Stats};
 pub use recover::{Recovered, Torn, recover};
 pub use repair::{Repaired, repair};
-pub use sim::{Counts, Fault, Op, SimDisk};
 pub use stepper::Stepper;
 
 /// The number of a record: 1 for the first ever, and no gaps.
