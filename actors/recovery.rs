@@ -11,13 +11,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::disk::Disk;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::{Directory, Open, Task};
 use crate::domain::list::{Invite, List, PackedList};
 use crate::domain::record::{self, Entry};
 use crate::domain::{ListId, Millis};
 use crate::store::{Generations, Outcome, StoreError};
-use crate::wal::{self, Disk, Options, RecordRef, WalError};
+use crate::wal::{self, Options, RecordRef, WalError};
 
 use super::checkpoint::PageReader;
 

@@ -23,11 +23,11 @@ use crate::actors::verbs::Scope;
 use crate::actors::{self, Engine, EngineError, MailRules, StartError, Started};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::disk::RealDisk;
 use crate::http::Server;
 use crate::mail::{MailError, Mailer, Outbox};
 use crate::render::{RenderError, Templates};
 use crate::token::Secrets;
-use crate::wal::RealDisk;
 
 /// Why the engine is not up; each text says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //!  3     http/                                    parse, authenticate, admit, ask, answer
 //!  2     actors/                                  ractor lives here and nowhere else
 //!  1     wal/  store/  mail/  clock               disk, sled, SMTP, time; strangers to each other
+//!       disk/                                    the file system under log and snapshots, real and simulated
 //!  0     domain/  codec  token  render            words, machines, bytes, secrets, templates: pure
 //! ```
 //!
@@ -16,6 +17,7 @@ pub mod render;
 pub mod token;
 
 pub mod clock;
+pub mod disk;
 pub mod mail;
 pub mod store;
 pub mod wal;

@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 400;
 
 /// A floor and the modules of this crate it may name.
-const MAY_NAME: [(&str, &[&str]); 12] = [
+const MAY_NAME: [(&str, &[&str]); 13] = [
     ("domain", &["domain", "codec"]),
     ("codec", &[]),
     ("token", &["domain"]),
     ("render", &["render"]),
     ("clock", &["domain"]),
-    ("wal", &["wal"]),
-    ("store", &["store"]),
+    ("disk", &["disk"]),
+    ("wal", &["wal", "disk"]),
+    ("store", &["store", "disk"]),
     ("mail", &["mail"]),
-    ("actors", &["actors", "domain", "codec", "token", "render", "clock", "wal", "store", "mail"]),
+    ("actors", &["actors", "domain", "codec", "token", "render", "clock", "disk", "wal", "store", "mail"]),
     ("http", &["http", "actors", "domain", "render"]),
     ("telemetry", &[]),
     ("lib", &[]),

@@ -15,19 +15,20 @@ use super::super::snapshotter::Snapshotter;
 use super::super::supervisor::Supervisor;
 use super::*;
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::domain::Catalog;
 use crate::domain::campaign::Campaigns;
 use crate::mail::Mailer;
 use crate::render::Templates;
 use crate::store::{Backend, Generations, StoreError};
 use crate::token::Secrets;
-use crate::wal::{self, Disk, Log, WalError};
+use crate::wal::{self, Log, WalError};
 
 /// What an engine is started with.
 pub struct Started {
     /// The data directory; log and snapshots live in folders of it.
     pub data: PathBuf,
-    /// The log's file system.
+    /// The file system of log and snapshots.
     pub disk: Arc<dyn Disk>,
     /// Length of a log segment, in bytes.
     pub segment_bytes: u64,
@@ -106,7 +107,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
     let campaigns = Campaigns::new(settings.rate, settings.retry);
     let (engine, log_options) = (args.secrets.engine, options.clone());
     let recovered = tokio::task::spawn_blocking(move || {
-        let generations = Generations::open(snapshots, engine, backend)?;
+        let generations = Generations::open(Arc::clone(&disk), snapshots, engine, backend)?;
         let found = recovery::recover(&disk, &log_options, &generations, directory, campaigns, now)?;
         Ok::<_, StartError>((found, generations))
     });

@@ -6,9 +6,11 @@
 //! backend that wrote it and is read with that one, whatever is configured now.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::StoreError;
 use super::{flat::Flat, sled::Sled};
+use crate::disk::Disk;
 
 /// A page on its way to or from a backend: key and value.
 pub(super) type Page = (Vec<u8>, Vec<u8>);
@@ -40,6 +42,14 @@ impl Backend {
         [Self::Sled, Self::Flat].into_iter().find(|backend| backend.name() == name)
     }
 
+    /// Refuses a disk that this backend cannot work on: sled opens files by itself.
+    pub(super) fn check(self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+        if self == Self::Sled && !disk.is_machine() {
+            return Err(StoreError::NotTheMachine { path: dir.to_path_buf() });
+        }
+        Ok(())
+    }
+
     pub(super) fn store(self) -> &'static dyn SnapshotStore {
         match self {
             Self::Sled => &Sled,
@@ -51,9 +61,9 @@ impl Backend {
 /// Writes and reads the pages of one directory. Every call may panic or hang; callers see to that.
 pub(super) trait SnapshotStore: Sync {
     /// Makes an empty set of pages in an empty directory.
-    fn create(&self, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError>;
+    fn create(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError>;
     /// Opens a finished set of pages.
-    fn open(&self, dir: &Path) -> Result<Box<dyn PageReader>, StoreError>;
+    fn open(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageReader>, StoreError>;
     /// Whether opening writes, so that only a copy may be opened.
     fn writes_on_open(&self) -> bool;
 }
@@ -69,5 +79,5 @@ pub(super) trait PageWriter {
 /// A finished set of pages.
 pub(super) trait PageReader {
     /// Visits every page in ascending key order, the same each time.
-    fn scan(&self, each: &mut Each<'_>) -> Result<(), StoreError>;
+    fn scan(&mut self, each: &mut Each<'_>) -> Result<(), StoreError>;
 }

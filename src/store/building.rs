@@ -18,8 +18,8 @@ use std::sync::atomic::Ordering;
 use super::backend::Page;
 use super::current::{self, Current, Named};
 use super::digest::Tally;
-use super::disk;
 use super::error::StoreError;
+use super::files;
 use super::generations::{Copied, Inner};
 use super::inspect::View;
 use super::manifest::{self, Manifest, Meta};
@@ -46,9 +46,10 @@ pub struct Building {
 
 impl Building {
     pub(super) fn start(round: Round) -> Result<Self, StoreError> {
-        disk::remove_dir(&round.dir)?;
-        disk::make_dir(&round.dir)?;
-        let writer = Writer::start(round.inner.backend, &round.dir)?;
+        let disk = &round.inner.disk;
+        files::remove_dir(&**disk, &round.dir)?;
+        files::make_dir(&**disk, &round.dir)?;
+        let writer = Writer::start(disk, round.inner.backend, &round.dir)?;
         Ok(Self { writer, round, batch: Vec::new(), batch_bytes: 0, tally: Tally::default() })
     }
 
@@ -90,15 +91,16 @@ impl Building {
         self.send()?;
         let Self { writer, round, tally, .. } = self;
         writer.finish()?;
-        let (dir, backend) = (&round.dir, round.inner.backend);
-        disk::sync_tree(dir)?;
-        let (names, bytes) = disk::names(dir)?;
+        let (shared, dir, backend) = (&round.inner.disk, &round.dir, round.inner.backend);
+        let disk = &**shared;
+        files::sync_tree(disk, dir)?;
+        let (names, bytes) = files::names(disk, dir)?;
         let copy = Copied::of(&round.inner, round.number, backend, bytes)?;
         let mut files = Vec::new();
         for name in names {
-            files.push(disk::digest_file(dir, &name, copy.path())?);
+            files.push(files::digest_file(disk, dir, &name, copy.path())?);
         }
-        let reader = Reader::start(backend, copy.path().unwrap_or(dir), tally.bytes)?;
+        let reader = Reader::start(shared, backend, copy.path().unwrap_or(dir), tally.bytes)?;
         let (found, digest) = reader.verify().map_err(|error| match error {
             StoreError::Damaged { path, what } => StoreError::ReadBack { path, what },
             other => other,
@@ -109,8 +111,8 @@ impl Building {
             return Err(StoreError::ReadBack { path: dir.clone(), what });
         }
         let (text, hash) = Manifest { meta, backend, tally, digest, files }.encode();
-        disk::write_synced(&dir.join(manifest::FILE), text.as_bytes())?;
-        disk::sync_dir(dir)?;
+        files::write_synced(disk, &dir.join(manifest::FILE), text.as_bytes())?;
+        files::sync_dir(disk, dir)?;
         Ok(Sealed { manifest: hash, round })
     }
 
@@ -147,12 +149,12 @@ impl Sealed {
         let _turn = inner.turn();
         inner.refuse_when_unsure()?;
         let newest = Named { number: self.round.number, manifest: self.manifest };
-        let previous = View::read(&inner.dir)?.newest_good(&inner);
+        let previous = View::read(&*inner.disk, &inner.dir)?.newest_good(&inner);
         self.round.rename(inner.generation(newest.number))?;
         let current = Current { engine: inner.engine, newest, previous };
-        current.prepare(&inner.dir)?;
+        current.prepare(&*inner.disk, &inner.dir)?;
         self.round.published = true;
-        if let Err(error) = Current::publish(&inner.dir) {
+        if let Err(error) = Current::publish(&*inner.disk, &inner.dir) {
             inner.unsure.store(true, Ordering::SeqCst);
             return Err(error);
         }
@@ -178,9 +180,10 @@ impl Round {
     }
 
     fn rename(&mut self, to: PathBuf) -> Result<(), StoreError> {
-        std::fs::rename(&self.dir, &to).map_err(|e| StoreError::io("rename to", &to, e))?;
+        let disk = &*self.inner.disk;
+        disk.rename(&self.dir, &to).map_err(|e| StoreError::io("rename to", &to, e))?;
         self.dir = to;
-        let synced = disk::sync_dir(&self.inner.dir);
+        let synced = files::sync_dir(disk, &self.inner.dir);
         if synced.is_err() {
             self.inner.unsure.store(true, Ordering::SeqCst);
         }
@@ -192,7 +195,8 @@ impl Drop for Round {
     fn drop(&mut self) {
         if !self.published {
             let tmp = self.inner.dir.join(current::TMP);
-            for result in [disk::remove_file(&tmp), disk::remove_dir(&self.dir)] {
+            let disk = &*self.inner.disk;
+            for result in [files::remove_file(disk, &tmp), files::remove_dir(disk, &self.dir)] {
                 if let Err(error) = result {
                     log_left_behind(&self.dir, &error);
                 }

@@ -13,14 +13,14 @@
 //! is removed before it.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use super::digest::Hash;
-use super::disk;
 use super::error::StoreError;
+use super::files;
 use super::text::{self, field, hex, unhex};
+use crate::disk::Disk;
 
 /// The name of the file.
 pub(super) const FILE: &str = "CURRENT";
@@ -47,9 +47,9 @@ pub(super) struct Current {
 
 impl Current {
     /// Reads it; `None` when there is no such file.
-    pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
+    pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE);
-        let text = match text::read(&path, BYTES_MAX) {
+        let text = match text::read(disk, &path, BYTES_MAX) {
             Ok(text) => text,
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -66,17 +66,17 @@ impl Current {
     }
 
     /// Writes the new text beside the old; nothing is published yet.
-    pub(super) fn prepare(&self, dir: &Path) -> Result<(), StoreError> {
+    pub(super) fn prepare(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let tmp = dir.join(TMP);
-        disk::remove_file(&tmp)?;
-        disk::write_synced(&tmp, text::close(self.body()).as_bytes())
+        files::remove_file(disk, &tmp)?;
+        files::write_synced(disk, &tmp, text::close(self.body()).as_bytes())
     }
 
     /// Publishes what was prepared. After an error it is unknown which of the two texts will be found.
-    pub(super) fn publish(dir: &Path) -> Result<(), StoreError> {
+    pub(super) fn publish(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let path = dir.join(FILE);
-        fs::rename(dir.join(TMP), &path).map_err(|e| StoreError::io("rename to", &path, e))?;
-        disk::sync_dir(dir)
+        disk.rename(&dir.join(TMP), &path).map_err(|e| StoreError::io("rename to", &path, e))?;
+        files::sync_dir(disk, dir)
     }
 
     fn body(&self) -> String {

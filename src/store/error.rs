@@ -58,6 +58,13 @@ pub enum StoreError {
         /// The two facts that differ.
         what: String,
     },
+    /// sled was to work on a disk that only this process knows.
+    #[error("sled works on the machine's own file system only, and {} is not on it; use the flat backend",
+        path.display())]
+    NotTheMachine {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A backend failed or panicked.
     #[error("the {backend} backend failed in {}: {what}", path.display())]
     Backend {

@@ -12,16 +12,16 @@
 //! the order they were put; opening reads the file once, checks all of it, and keeps the keys with their
 //! places in memory to visit them sorted. Opening writes nothing.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::backend::{Each, Page, PageReader, PageWriter, SnapshotStore};
 use super::building::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use super::error::StoreError;
+use crate::disk::{Disk, DiskFile, Stream};
 
 const FILE: &str = "pages.flat";
 const HEAD: [u8; 12] = *b"RSTKPAGE\x01\0\0\0";
@@ -33,21 +33,20 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub(super) struct Flat;
 
 impl SnapshotStore for Flat {
-    fn create(&self, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError> {
+    fn create(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError> {
         let path = dir.join(FILE);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|e| StoreError::io("create", &path, e))?;
-        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let file = disk.create(&path).map_err(|e| StoreError::io("create", &path, e))?;
+        let file = BufWriter::with_capacity(BUFFER_BYTES, Stream::new(file));
         let mut writer = Writer { path, file, digest: Sha256::new(), bytes: 0, pages: 0 };
         writer.write(&HEAD)?;
         Ok(Box::new(writer))
     }
 
-    fn open(&self, dir: &Path) -> Result<Box<dyn PageReader>, StoreError> {
+    fn open(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageReader>, StoreError> {
         let path = dir.join(FILE);
-        let file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
-        let mut scan =
-            Scan { digest: Sha256::new(), at: 0, file: BufReader::with_capacity(BUFFER_BYTES, &file) };
+        let mut file = disk.open_to_read(&path).map_err(|e| StoreError::io("open", &path, e))?;
+        let stream = BufReader::with_capacity(BUFFER_BYTES, Stream::new(&mut *file));
+        let scan = Scan { digest: Sha256::new(), at: 0, file: stream };
         let mut places = scan.run().map_err(|what| StoreError::damaged(&path, what))?;
         places.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         Ok(Box::new(Reader { path, file, places }))
@@ -60,7 +59,7 @@ impl SnapshotStore for Flat {
 
 struct Writer {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<Stream<Box<dyn DiskFile>>>,
     digest: Sha256,
     bytes: u64,
     pages: u64,
@@ -108,13 +107,13 @@ struct Place {
 
 /// The one reading from end to end.
 struct Scan<'a> {
-    file: BufReader<&'a File>,
+    file: BufReader<Stream<&'a mut (dyn DiskFile + 'static)>>,
     digest: Sha256,
     at: u64,
 }
 
 impl Scan<'_> {
-    fn run(&mut self) -> Result<Vec<Place>, String> {
+    fn run(mut self) -> Result<Vec<Place>, String> {
         if self.take::<12>()? != HEAD {
             return Err("it does not begin as a file of pages".to_owned());
         }
@@ -175,16 +174,16 @@ impl Scan<'_> {
 
 struct Reader {
     path: PathBuf,
-    file: File,
+    file: Box<dyn DiskFile>,
     places: Vec<Place>,
 }
 
 impl PageReader for Reader {
-    fn scan(&self, each: &mut Each<'_>) -> Result<(), StoreError> {
+    fn scan(&mut self, each: &mut Each<'_>) -> Result<(), StoreError> {
         let mut value = Vec::new();
         for place in &self.places {
             value.resize(place.length, 0);
-            let read = self.file.read_exact_at(&mut value, place.at);
+            let read = self.file.read_at(place.at, &mut value);
             read.map_err(|e| StoreError::io("read", &self.path, e))?;
             each(&place.key, &value)?;
         }

@@ -5,8 +5,7 @@
 //! everything stays where it is for `load` and for a human.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::backend::Backend;
 use super::building::{Building, Round};
 use super::current::{self, Current};
-use super::disk;
 use super::error::StoreError;
+use super::files;
 use super::inspect::{self, GenerationInfo, View};
 use super::text::hex;
+use crate::disk::Disk;
 
 const BUILDING: &str = ".building";
 const COPY: &str = ".copy";
@@ -34,34 +34,46 @@ impl Generations {
     /// # Errors
     ///
     /// The directory cannot be made, read or cleaned, or its snapshots belong to another engine.
-    pub fn open(dir: PathBuf, engine: [u8; 16], backend: Backend) -> Result<Self, StoreError> {
-        if !dir.is_dir() {
-            disk::make_dir(&dir)?;
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        engine: [u8; 16],
+        backend: Backend,
+    ) -> Result<Self, StoreError> {
+        backend.check(&*disk, &dir)?;
+        if disk.stat(&dir).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            files::make_dir(&*disk, &dir)?;
             let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-            disk::sync_dir(parent.unwrap_or(Path::new(".")))?;
+            files::sync_dir(&*disk, parent.unwrap_or(Path::new(".")))?;
         }
-        fs::set_permissions(&dir, Permissions::from_mode(0o700))
-            .map_err(|e| StoreError::io("set the permissions of", &dir, e))?;
-        let store = Self::look(dir, engine, backend);
+        disk.make_private(&dir).map_err(|e| StoreError::io("set the permissions of", &dir, e))?;
+        let store = Self::look(disk, dir, engine, backend);
         store.inner.clean()?;
         Ok(store)
     }
 
     /// A handle for looking only: makes, cleans and checks nothing. For `list` beside a running engine.
     #[must_use]
-    pub fn look(dir: PathBuf, engine: [u8; 16], backend: Backend) -> Self {
-        Self::handle(dir, engine, backend, None)
+    pub fn look(disk: Arc<dyn Disk>, dir: PathBuf, engine: [u8; 16], backend: Backend) -> Self {
+        Self::handle(disk, dir, engine, backend, None)
     }
 
-    /// A handle for looking only that can also `load`: copies that are opened are made in `scratch`, and nothing in the
-    /// store's directory changes.
+    /// A handle for looking only that can also `load`: copies that are opened are made in `scratch`, on the same disk,
+    /// and nothing in the store's directory changes.
     #[must_use]
-    pub fn look_with(dir: PathBuf, engine: [u8; 16], scratch: PathBuf) -> Self {
-        Self::handle(dir, engine, Backend::default(), Some(scratch))
+    pub fn look_with(disk: Arc<dyn Disk>, dir: PathBuf, engine: [u8; 16], scratch: PathBuf) -> Self {
+        Self::handle(disk, dir, engine, Backend::default(), Some(scratch))
     }
 
-    fn handle(dir: PathBuf, engine: [u8; 16], backend: Backend, scratch: Option<PathBuf>) -> Self {
+    fn handle(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        engine: [u8; 16],
+        backend: Backend,
+        scratch: Option<PathBuf>,
+    ) -> Self {
         let inner = Inner {
+            disk,
             dir,
             scratch,
             loaded: Mutex::new(None),
@@ -88,7 +100,7 @@ impl Generations {
         }
         // from here on the round's drop ends it
         let mut round = Round::new(Arc::clone(inner), 0, inner.dir.join("gen-0.building"));
-        round.number = View::read(&inner.dir)?.next_number()?;
+        round.number = View::read(&*inner.disk, &inner.dir)?.next_number()?;
         round.dir = inner.dir.join(format!("gen-{}{BUILDING}", round.number));
         Building::start(round)
     }
@@ -100,7 +112,7 @@ impl Generations {
         if self.inner.unsure.load(Ordering::SeqCst) {
             return None;
         }
-        let current = View::read(&self.inner.dir).ok()?.current.ok()??;
+        let current = View::read(&*self.inner.disk, &self.inner.dir).ok()?.current.ok()??;
         let [newest, previous] = [current.newest, current.previous?].map(|named| {
             let manifest = inspect::glance(&self.inner, named.number, Some(named.manifest)).ok()?;
             (!self.inner.is_bad(named.number)).then_some(manifest.meta.replay_from)
@@ -120,7 +132,7 @@ impl Generations {
     ///
     /// `CURRENT` names another engine.
     pub fn check_owner(&self) -> Result<(), StoreError> {
-        match Current::read(&self.inner.dir) {
+        match Current::read(&*self.inner.disk, &self.inner.dir) {
             Ok(Some(current)) => {
                 self.inner.refuse_foreign(current.engine, &self.inner.dir.join(current::FILE))
             }
@@ -137,8 +149,8 @@ impl Generations {
     /// What is wrong with `CURRENT`, if anything: damaged, or absent though there are generations.
     #[must_use]
     pub fn current_problem(&self) -> Option<String> {
-        match View::read(&self.inner.dir) {
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        match View::read(&*self.inner.disk, &self.inner.dir) {
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
             Ok(view) => view.current_problem(&self.inner.dir),
             Err(error) => Some(error.to_string()),
         }
@@ -147,6 +159,7 @@ impl Generations {
 
 /// What the handles of one store share.
 pub(super) struct Inner {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
     /// Where copies are made for opening, if not in `dir`.
     pub(super) scratch: Option<PathBuf>,
@@ -198,25 +211,25 @@ impl Inner {
 
     /// Removes the generations that `CURRENT` does not name.
     pub(super) fn remove_unnamed(&self, current: &Current) -> Result<(), StoreError> {
-        let numbers = View::read(&self.dir)?.numbers;
+        let numbers = View::read(&*self.disk, &self.dir)?.numbers;
         for number in
             numbers.into_iter().filter(|&number| current.named().all(|named| named.number != number))
         {
-            disk::remove_dir(&self.generation(number))?;
+            files::remove_dir(&*self.disk, &self.generation(number))?;
         }
-        disk::sync_dir(&self.dir)
+        files::sync_dir(&*self.disk, &self.dir)
     }
 
     fn clean(&self) -> Result<(), StoreError> {
-        let view = View::read(&self.dir)?;
+        let view = View::read(&*self.disk, &self.dir)?;
         if let Ok(Some(current)) = &view.current {
             self.refuse_foreign(current.engine, &self.dir.join(current::FILE))?;
         }
         // a process that died after a rename may have left it in memory only
-        disk::sync_dir(&self.dir)?;
-        disk::remove_file(&self.dir.join(current::TMP))?;
+        files::sync_dir(&*self.disk, &self.dir)?;
+        files::remove_file(&*self.disk, &self.dir.join(current::TMP))?;
         for name in &view.debris {
-            disk::remove_dir(&self.dir.join(name))?;
+            files::remove_dir(&*self.disk, &self.dir.join(name))?;
         }
         match &view.current {
             Ok(Some(current))
@@ -247,31 +260,32 @@ impl Name {
 }
 
 /// A directory for the copy that is opened in place of a generation, if its backend needs one; removed again.
-pub(super) struct Copied(Option<PathBuf>);
+pub(super) struct Copied(Option<(Arc<dyn Disk>, PathBuf)>);
 
 impl Copied {
     pub(super) fn of(inner: &Inner, number: u64, backend: Backend, bytes: u64) -> Result<Self, StoreError> {
         if !backend.store().writes_on_open() {
             return Ok(Self(None));
         }
+        let disk = &inner.disk;
         // Looking asks for the room that a start would need, too: its verdict must be the start's.
-        disk::room(&inner.dir, bytes)?;
+        files::room(&**disk, &inner.dir, bytes)?;
         let place = inner.scratch.as_deref().unwrap_or(&inner.dir);
-        disk::room(place, bytes)?;
+        files::room(&**disk, place, bytes)?;
         let dir = place.join(format!("gen-{number}{COPY}"));
-        disk::remove_dir(&dir)?;
-        disk::make_dir(&dir)?;
-        Ok(Self(Some(dir)))
+        files::remove_dir(&**disk, &dir)?;
+        files::make_dir(&**disk, &dir)?;
+        Ok(Self(Some((Arc::clone(disk), dir))))
     }
 
     pub(super) fn path(&self) -> Option<&Path> {
-        self.0.as_deref()
+        self.0.as_ref().map(|(_, dir)| dir.as_path())
     }
 }
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.0.as_deref().map(disk::remove_dir) {
+        if let Some(Err(error)) = self.0.as_ref().map(|(disk, dir)| files::remove_dir(&**disk, dir)) {
             tracing::warn!(%error, "a copy of a snapshot is removed at the next start");
         }
     }

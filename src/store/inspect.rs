@@ -10,16 +10,16 @@
 //! generations themselves, each of which was read back whole before it got its name, the newest first.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use super::current::{self, Current, Named};
 use super::digest::Hash;
-use super::disk;
 use super::error::StoreError;
+use super::files;
 use super::generations::{Inner, Name};
 use super::manifest::{self, Manifest, Meta};
+use crate::disk::Disk;
 
 /// What `CURRENT` says about a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,24 +58,22 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn read(dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, StoreError> {
         let (mut numbers, mut debris, mut highest) = (BTreeSet::new(), Vec::new(), 0);
-        for entry in fs::read_dir(dir).map_err(|e| StoreError::io("list", dir, e))? {
-            let name = entry.map_err(|e| StoreError::io("list", dir, e))?.file_name();
-            let Some(name) = name.to_str() else { continue };
-            match Name::parse(name) {
+        for name in disk.list(dir).map_err(|e| StoreError::io("list", dir, e))? {
+            match Name::parse(&name) {
                 Some(Name::Generation(number)) => {
                     numbers.insert(number);
                     highest = highest.max(number);
                 }
                 Some(Name::Debris(number)) => {
-                    debris.push(name.to_owned());
+                    debris.push(name);
                     highest = highest.max(number);
                 }
                 None => {}
             }
         }
-        let current = Current::read(dir);
+        let current = Current::read(disk, dir);
         if let Ok(Some(current)) = &current {
             highest = current.named().fold(highest, |highest, named| highest.max(named.number));
         }
@@ -103,7 +101,7 @@ impl View {
                 return None;
             }
             glance(inner, number, expected).ok()?;
-            let (_, manifest) = Manifest::read(&inner.generation(number)).ok()?;
+            let (_, manifest) = Manifest::read(&*inner.disk, &inner.generation(number)).ok()?;
             Some(Named { number, manifest })
         };
         self.candidates().iter().find_map(good)
@@ -126,14 +124,14 @@ impl View {
 pub(super) fn glance(inner: &Inner, number: u64, expected: Option<Hash>) -> Result<Manifest, StoreError> {
     let dir = inner.generation(number);
     let path = dir.join(manifest::FILE);
-    let (manifest, digest) = Manifest::read(&dir)?;
+    let (manifest, digest) = Manifest::read(&*inner.disk, &dir)?;
     if expected.is_some_and(|expected| expected != digest) {
         return Err(StoreError::damaged(&path, "it is whole, but not the manifest that CURRENT names"));
     }
     inner.refuse_foreign(manifest.meta.engine, &path)?;
     for file in &manifest.files {
         let path = dir.join(&file.name);
-        let found = fs::metadata(&path).map_err(|e| StoreError::io("open", &path, e))?.len();
+        let found = inner.disk.stat(&path).map_err(|e| StoreError::io("open", &path, e))?.len;
         if found != file.length {
             let what = format!("it has {found} bytes, {} were written", file.length);
             return Err(StoreError::damaged(&path, what));
@@ -143,9 +141,14 @@ pub(super) fn glance(inner: &Inner, number: u64, expected: Option<Hash>) -> Resu
 }
 
 /// Digests every file of a generation, copying where asked, and compares with the manifest.
-pub(super) fn digest_files(dir: &Path, manifest: &Manifest, copy: Option<&Path>) -> Result<(), StoreError> {
+pub(super) fn digest_files(
+    disk: &dyn Disk,
+    dir: &Path,
+    manifest: &Manifest,
+    copy: Option<&Path>,
+) -> Result<(), StoreError> {
     for file in &manifest.files {
-        let found = disk::digest_file(dir, &file.name, copy)?;
+        let found = files::digest_file(disk, dir, &file.name, copy)?;
         if found != *file {
             return Err(StoreError::damaged(
                 &dir.join(&file.name),
@@ -157,7 +160,7 @@ pub(super) fn digest_files(dir: &Path, manifest: &Manifest, copy: Option<&Path>)
 }
 
 pub(super) fn list(inner: &Inner) -> Vec<GenerationInfo> {
-    let view = match View::read(&inner.dir) {
+    let view = match View::read(&*inner.disk, &inner.dir) {
         Ok(view) => view,
         Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
@@ -183,9 +186,10 @@ fn info(inner: &Inner, number: u64, place: Option<usize>, named: &[Named]) -> Ge
     };
     let dir = inner.generation(number);
     let expected = place.and_then(|place| named.get(place)).map(|named| named.manifest);
-    let checked = glance(inner, number, expected).and_then(|manifest| digest_files(&dir, &manifest, None));
+    let checked = glance(inner, number, expected)
+        .and_then(|manifest| digest_files(&*inner.disk, &dir, &manifest, None));
     let damage = checked.err().map(|error| error.to_string());
-    let manifest = Manifest::read(&dir).ok().map(|(manifest, _)| manifest);
+    let manifest = Manifest::read(&*inner.disk, &dir).ok().map(|(manifest, _)| manifest);
     let (pages, bytes) = manifest.as_ref().map_or((0, 0), |it| (it.tally.pages, it.bytes()));
     GenerationInfo { number, role, meta: manifest.map(|it| it.meta), pages, bytes, damage }
 }

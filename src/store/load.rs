@@ -11,12 +11,13 @@
 //! The sink is called only in the second pass, so it never sees a page of a generation that turns out bad. A
 //! full disk, a foreign engine and a sink that refuses are not damage: they end the load with an error.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use super::digest::Hash;
-use super::disk::COPYING;
 use super::error::StoreError;
+use super::files::COPYING;
 use super::generations::{Copied, Generations, Inner};
 use super::inspect::{self, View};
 use super::manifest::{Manifest, Meta};
@@ -68,10 +69,12 @@ impl Generations {
     pub fn load(&self, sink: &mut Sink<'_>) -> Result<Outcome, StoreError> {
         let inner = &*self.inner;
         let _turn = inner.turn();
-        if inner.scratch.is_some() && !inner.dir.exists() {
+        if inner.scratch.is_some()
+            && inner.disk.stat(&inner.dir).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        {
             return Ok(Outcome::None); // a start makes it
         }
-        let view = View::read(&inner.dir)?;
+        let view = View::read(&*inner.disk, &inner.dir)?;
         let candidates = view.candidates();
         let mut problems: Vec<String> = view.current_problem(&inner.dir).into_iter().collect();
         if candidates.is_empty() && problems.is_empty() {
@@ -108,10 +111,12 @@ struct Verified {
 fn verify(inner: &Inner, number: u64, expected: Option<Hash>) -> Result<Verified, Failure> {
     let path = inner.generation(number);
     let manifest = inspect::glance(inner, number, expected).map_err(sort)?;
+    manifest.backend.check(&*inner.disk, &path).map_err(Failure::Stop)?;
     let copy = Copied::of(inner, number, manifest.backend, manifest.bytes()).map_err(Failure::Stop)?;
-    inspect::digest_files(&path, &manifest, copy.path()).map_err(sort)?;
+    inspect::digest_files(&*inner.disk, &path, &manifest, copy.path()).map_err(sort)?;
     let opened = copy.path().unwrap_or(&path);
-    let reader = Reader::start(manifest.backend, opened, manifest.bytes()).map_err(Failure::Stop)?;
+    let reader =
+        Reader::start(&inner.disk, manifest.backend, opened, manifest.bytes()).map_err(Failure::Stop)?;
     let (tally, digest) = reader.verify().map_err(sort)?;
     if let Some(what) = tally.differs(&manifest.tally) {
         return Err(Failure::Bad(StoreError::damaged(&path, what)));

@@ -25,9 +25,10 @@ use sha2::{Digest, Sha256};
 
 use super::backend::Backend;
 use super::digest::{Hash, Tally};
-use super::disk::{self, FileEntry};
 use super::error::StoreError;
+use super::files::{self, FileEntry};
 use super::text::{self, field, hex, unhex};
+use crate::disk::Disk;
 
 /// The manifest's name in its generation.
 pub(super) const FILE: &str = "MANIFEST";
@@ -85,9 +86,9 @@ pub(super) struct Manifest {
 
 impl Manifest {
     /// Reads the manifest of a generation, with the SHA-256 that `CURRENT` knows it by.
-    pub(super) fn read(dir: &Path) -> Result<(Self, Hash), StoreError> {
+    pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<(Self, Hash), StoreError> {
         let path = dir.join(FILE);
-        let bytes = text::read_bounded(&path, BYTES_MAX)?;
+        let bytes = text::read_bounded(disk, &path, BYTES_MAX)?;
         let digest = digest(&bytes);
         let text = text::open(bytes).map_err(|what| StoreError::damaged(&path, what))?;
         let manifest = Self::parse(&text).filter(|manifest| manifest.body() == text);
@@ -145,7 +146,7 @@ impl Manifest {
         let files = list(&mut lines, "files", FILES_MAX, |line| {
             let mut words = field(Some(line), "file")?.splitn(3, ' ');
             let (length, digest) = (words.next()?.parse().ok()?, unhex(words.next()?)?);
-            let name = words.next().filter(|name| disk::plain_name(name))?.to_owned();
+            let name = words.next().filter(|name| files::plain_name(name))?.to_owned();
             Some(FileEntry { name, length, digest })
         })?;
         let meta = Meta { engine, replay_from, durable, made_ms, counts };

@@ -13,12 +13,14 @@
 //! so a slow sink is not mistaken for a hang.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 
 use super::backend::{Backend, Page, PageReader};
 use super::digest::{Hash, SortedTally, Tally};
 use super::error::StoreError;
 use super::watch;
+use crate::disk::Disk;
 
 /// A chunk is sent on when it holds this much.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -44,13 +46,18 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts opening the pages in a directory of about so many bytes.
-    pub(super) fn start(backend: Backend, dir: &Path, bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        disk: &Arc<dyn Disk>,
+        backend: Backend,
+        dir: &Path,
+        bytes: u64,
+    ) -> Result<Self, StoreError> {
         let (answer, answers) = sync_channel(CHUNKS_IN_FLIGHT);
         let (go, gone) = channel();
         let (end, ended) = channel::<()>();
-        let place = dir.to_path_buf();
+        let (disk, place) = (Arc::clone(disk), dir.to_path_buf());
         watch::spawn("snapshot-read", dir, move || {
-            work(backend, &place, &answer, &gone);
+            work(&disk, backend, &place, &answer, &gone);
             drop(end);
         })?;
         let (answers, go, dir) = (Some(answers), Some(go), dir.to_path_buf());
@@ -102,23 +109,23 @@ impl Drop for Reader {
     }
 }
 
-fn work(backend: Backend, dir: &Path, answers: &Answers, go: &Receiver<()>) {
+fn work(disk: &Arc<dyn Disk>, backend: Backend, dir: &Path, answers: &Answers, go: &Receiver<()>) {
     let name = backend.name();
-    let reader = match watch::guard(name, dir, || backend.store().open(dir)) {
+    let mut reader = match watch::guard(name, dir, || backend.store().open(disk, dir)) {
         Ok(reader) => reader,
         Err(error) => return drop(answers.send(Err(error))),
     };
-    let first = watch::guard(name, dir, || pass(&*reader, dir, None));
+    let first = watch::guard(name, dir, || pass(&mut *reader, dir, None));
     let good = first.is_ok();
     let told = answers.send(first).is_ok();
     if told && good && go.recv().is_ok() {
-        let second = watch::guard(name, dir, || pass(&*reader, dir, Some(answers)));
+        let second = watch::guard(name, dir, || pass(&mut *reader, dir, Some(answers)));
         drop(answers.send(second));
     }
     drop(watch::close(name, dir, reader));
 }
 
-fn pass(reader: &dyn PageReader, dir: &Path, answers: Option<&Answers>) -> Result<Answer, StoreError> {
+fn pass(reader: &mut dyn PageReader, dir: &Path, answers: Option<&Answers>) -> Result<Answer, StoreError> {
     let mut tally = SortedTally::default();
     let mut chunk = Vec::new();
     let mut bytes = 0;

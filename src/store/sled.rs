@@ -8,11 +8,13 @@
 //! before each batch and before a copy, and never lets sled find out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sled::{Batch, Config, Db, Error, Mode};
 
 use super::backend::{Each, Page, PageReader, PageWriter, SnapshotStore};
 use super::error::StoreError;
+use crate::disk::Disk;
 
 /// sled's own cache; its default is 1 GiB.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -29,11 +31,11 @@ struct Open {
 }
 
 impl SnapshotStore for Sled {
-    fn create(&self, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError> {
+    fn create(&self, _: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError> {
         Ok(Box::new(open(dir, true)?))
     }
 
-    fn open(&self, dir: &Path) -> Result<Box<dyn PageReader>, StoreError> {
+    fn open(&self, _: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageReader>, StoreError> {
         Ok(Box::new(open(dir, false)?))
     }
 
@@ -58,7 +60,7 @@ impl PageWriter for Open {
 }
 
 impl PageReader for Open {
-    fn scan(&self, each: &mut Each<'_>) -> Result<(), StoreError> {
+    fn scan(&mut self, each: &mut Each<'_>) -> Result<(), StoreError> {
         for page in self.db.iter() {
             let (key, value) = page.map_err(|e| said(&self.dir, e))?;
             each(&key, &value)?;

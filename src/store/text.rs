@@ -10,11 +10,11 @@
 //! is damaged even where the checksum holds.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::error::StoreError;
+use crate::disk::{Disk, Stream};
 
 /// Closes a text with its checksum line.
 pub(super) fn close(mut text: String) -> String {
@@ -24,16 +24,16 @@ pub(super) fn close(mut text: String) -> String {
 }
 
 /// Reads a whole text file of at most `limit` bytes; the checksum line is checked and taken off.
-pub(super) fn read(path: &Path, limit: u64) -> Result<String, StoreError> {
-    let bytes = read_bounded(path, limit)?;
+pub(super) fn read(disk: &dyn Disk, path: &Path, limit: u64) -> Result<String, StoreError> {
+    let bytes = read_bounded(disk, path, limit)?;
     open(bytes).map_err(|what| StoreError::damaged(path, what))
 }
 
 /// Reads a whole file, refusing one that is longer than `limit`.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
-    let file = File::open(path).map_err(|e| StoreError::io("open", path, e))?;
+pub(super) fn read_bounded(disk: &dyn Disk, path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
+    let file = disk.open_to_read(path).map_err(|e| StoreError::io("open", path, e))?;
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| StoreError::io("read", path, e))?;
+    Stream::new(file).take(limit + 1).read_to_end(&mut bytes).map_err(|e| StoreError::io("read", path, e))?;
     if bytes.len() as u64 > limit {
         return Err(StoreError::damaged(path, format!("it is longer than {limit} bytes")));
     }

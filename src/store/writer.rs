@@ -13,12 +13,14 @@
 //! the directory can be removed with no file in it open.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 
 use super::backend::{Backend, Page};
-use super::disk;
 use super::error::StoreError;
+use super::files;
 use super::watch;
+use crate::disk::Disk;
 
 enum Command {
     Put(Vec<Page>),
@@ -29,6 +31,7 @@ enum Command {
 pub(super) struct Writer {
     commands: Option<SyncSender<Command>>,
     answers: Receiver<Result<(), StoreError>>,
+    disk: Arc<dyn Disk>,
     backend: Backend,
     dir: PathBuf,
     bytes: u64,
@@ -37,14 +40,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread and makes the backend.
-    pub(super) fn start(backend: Backend, dir: &Path) -> Result<Self, StoreError> {
-        disk::room(dir, 0)?;
+    pub(super) fn start(disk: &Arc<dyn Disk>, backend: Backend, dir: &Path) -> Result<Self, StoreError> {
+        files::room(&**disk, dir, 0)?;
         let (commands, received) = sync_channel(1);
         let (answer, answers) = channel();
-        let place = dir.to_path_buf();
-        watch::spawn("snapshot-write", dir, move || work(backend, &place, &received, &answer))?;
-        let dir = dir.to_path_buf();
-        let mut writer = Self { commands: Some(commands), answers, backend, dir, bytes: 0, asked: true };
+        let (own, place) = (Arc::clone(disk), dir.to_path_buf());
+        watch::spawn("snapshot-write", dir, move || work(&own, backend, &place, &received, &answer))?;
+        let (disk, dir) = (Arc::clone(disk), dir.to_path_buf());
+        let mut writer =
+            Self { commands: Some(commands), answers, disk, backend, dir, bytes: 0, asked: true };
         writer.settle()?;
         Ok(writer)
     }
@@ -52,7 +56,7 @@ impl Writer {
     /// Hands a batch over, once the one before is written.
     pub(super) fn put(&mut self, batch: Vec<Page>, bytes: u64) -> Result<(), StoreError> {
         self.settle()?;
-        disk::room(&self.dir, bytes)?;
+        files::room(&*self.disk, &self.dir, bytes)?;
         self.bytes += bytes;
         self.ask(Command::Put(batch))
     }
@@ -60,7 +64,7 @@ impl Writer {
     /// Writes everything out and closes the files; they are not synced yet.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         self.settle()?;
-        disk::room(&self.dir, 0)?;
+        files::room(&*self.disk, &self.dir, 0)?;
         self.ask(Command::Finish)?;
         self.settle()
     }
@@ -80,7 +84,9 @@ impl Writer {
         let answer = watch::wait(&self.answers, self.backend.name(), &self.dir, watch::limit(self.bytes));
         match answer {
             // others filled the disk between two looks at it, and the backend took it ill
-            Err(StoreError::Hung { .. } | StoreError::Backend { .. }) => disk::room(&self.dir, 0).and(answer),
+            Err(StoreError::Hung { .. } | StoreError::Backend { .. }) => {
+                files::room(&*self.disk, &self.dir, 0).and(answer)
+            }
             answer => answer,
         }
     }
@@ -104,13 +110,14 @@ impl Drop for Writer {
 }
 
 fn work(
+    disk: &Arc<dyn Disk>,
     backend: Backend,
     dir: &Path,
     commands: &Receiver<Command>,
     answers: &Sender<Result<(), StoreError>>,
 ) {
     let name = backend.name();
-    let mut writer = match watch::guard(name, dir, || backend.store().create(dir)) {
+    let mut writer = match watch::guard(name, dir, || backend.store().create(disk, dir)) {
         Ok(writer) => writer,
         Err(error) => return drop(answers.send(Err(error))),
     };

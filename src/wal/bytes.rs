@@ -33,16 +33,6 @@ pub(super) fn content_end(bytes: &[u8]) -> usize {
     0
 }
 
-/// A length or offset as the file system counts it.
-pub(super) fn wide(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// An offset as memory counts it.
-pub(super) fn narrow(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "a test may fail by a panic")]
 mod tests {

@@ -11,8 +11,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
 use super::error::WalError;
+use crate::disk::Disk;
 
 /// How long a copy stays once an engine has seen it.
 pub const COPY_STAYS_MS: u64 = 7 * 24 * 3_600_000;

@@ -17,9 +17,10 @@
 
 use crc32fast::Hasher;
 
-use super::bytes::{content_end, narrow, u32_at, u64_at, wide};
+use super::bytes::{content_end, u32_at, u64_at};
 use super::segment::HEADER_BYTES;
 use super::{Lsn, MAX_RECORD_BYTES, Record, RecordRef};
+use crate::disk::{narrow, wide};
 
 pub(super) const FRAME_HEAD_BYTES: usize = 32;
 pub(super) const RECORD_HEAD_BYTES: usize = 6;

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::disk::Disk;
 use super::error::{Damage, WalError};
 use super::scan::{self, Tail};
 use super::{Lsn, Options};
+use crate::disk::Disk;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]

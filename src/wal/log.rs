@@ -6,19 +6,20 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::Arc;
 
-use super::disk::Disk;
 use super::error::WalError;
 use super::frame::{Batch, MAX_RECORDS};
 use super::maker::{Depot, Maker};
 use super::mark::Mark;
 use super::recover::Recovered;
+use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync::sync::mpsc::{Sender, channel};
+use super::sync::sync::{Mutex, MutexGuard, PoisonError};
+use super::sync::thread::{self, Builder, JoinHandle};
 use super::writer::{Age, Current, Gauges, Message, Waiting, Writer, age};
 use super::{Lsn, Options, Record, Ticket};
+use crate::disk::Disk;
 
 const WRITER_NAME: &str = "wal-writer";
 const MAKER_NAME: &str = "wal-maker";
@@ -204,7 +205,7 @@ impl Log {
         drop(self.inner.queue.send(message));
     }
 
-    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -222,7 +223,7 @@ impl Inner {
     fn close(&self) {
         self.depot.closing();
         drop(self.queue.send(Message::Close));
-        let me = std::thread::current().id();
+        let me = thread::current().id();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if threads.iter().any(|thread| thread.thread().id() == me) {
             return; // A ticket closed the log: its own thread cannot wait for itself.

@@ -8,9 +8,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskFile};
 use super::error::WalError;
 use super::{Lsn, Options, segment};
+use crate::disk::{Disk, DiskFile, Stat, narrow, wide};
 
 /// Looks at another disk and changes nothing on it.
 pub struct LookDisk {
@@ -68,8 +68,16 @@ impl Disk for LookDisk {
         Ok(Box::new(Forgets(self.inner.read(path)?)))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.inner.open_to_read(path)
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.inner.read(path)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.inner.stat(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -89,7 +97,19 @@ impl Disk for LookDisk {
         Ok(())
     }
 
+    fn make_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn create_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove_dir_all(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn make_private(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
 
@@ -99,6 +119,14 @@ impl Disk for LookDisk {
 
     fn sync_fs(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.inner.free(dir)
+    }
+
+    fn is_machine(&self) -> bool {
+        self.inner.is_machine()
     }
 }
 
@@ -111,11 +139,20 @@ impl DiskFile for Forgets {
     }
 
     fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        let at = narrow(offset);
         let bytes = at.checked_add(into.len()).and_then(|end| self.0.get(at..end));
         into.copy_from_slice(bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
         Ok(())
     }
+
+    fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let rest = self.0.get(narrow(offset)..).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        Ok(count)
+    }
+
+    fn forget_cache(&mut self) {}
 
     fn sync_data(&mut self) -> io::Result<()> {
         Ok(())
@@ -130,6 +167,6 @@ impl DiskFile for Forgets {
     }
 
     fn len(&mut self) -> io::Result<u64> {
-        Ok(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
+        Ok(wide(self.0.len()))
     }
 }

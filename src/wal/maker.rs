@@ -12,15 +12,16 @@
 //! - Old segments go oldest first, each removal synced before the next, and the newest never: a crash leaves no hole.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::copies;
-use super::disk::{Disk, DiskFile};
 use super::error::WalError;
 use super::segment::make_blank;
+use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::{Lsn, Options};
+use crate::disk::{Disk, DiskFile};
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 

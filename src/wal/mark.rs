@@ -18,9 +18,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bytes::{u32_at, u64_at};
-use super::disk::{Disk, DiskFile};
 use super::error::{WalError, is_no_space};
 use super::{Lsn, Options};
+use crate::disk::{Disk, DiskFile};
 
 const NAME: &str = "mark";
 const MAGIC: &[u8; 8] = b"RSTKMARK";

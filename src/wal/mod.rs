@@ -33,7 +33,6 @@
 
 mod bytes;
 mod copies;
-mod disk;
 mod error;
 mod frame;
 mod inspect;
@@ -46,15 +45,13 @@ mod repair;
 mod salvage;
 mod scan;
 mod segment;
-mod sim;
-mod sim_state;
 mod stepper;
+mod sync;
 mod writer;
 
 use std::path::PathBuf;
 
 pub use copies::{BrokenCopy, COPY_STAYS_MS, copies};
-pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect};
 pub use log::{Log, Stats};
@@ -62,7 +59,6 @@ pub use look::{LookDisk, first_segment, segments_below};
 pub use recover::{Recovered, Torn, recover};
 pub use repair::{Repaired, repair, repair_from, set_aside_segments};
 pub use salvage::salvage;
-pub use sim::{Counts, Fault, Op, SimDisk};
 pub use stepper::Stepper;
 
 /// The number of a record: 1 for the first ever, and no gaps.

@@ -18,14 +18,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bytes::{ZEROS, content_end, narrow, wide};
-use super::disk::Disk;
+use super::bytes::{ZEROS, content_end};
 use super::error::WalError;
 use super::frame;
 use super::mark::MarkValue;
 use super::scan::{self, Scan, Segment, Tail};
 use super::segment::{self, Chain};
 use super::{Lsn, Options, RecordRef};
+use crate::disk::{Disk, narrow, wide};
 
 const TEMPORARY_END: &str = ".tmp";
 

@@ -15,7 +15,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::disk::Disk;
 use super::error::{Damage, Harm, WalError};
 use super::mark::{self, MarkValue};
 use super::recover::{clear_tail, copy_aside, set_aside};
@@ -23,6 +22,7 @@ use super::salvage::salvage;
 use super::scan::{self, Scan};
 use super::segment;
 use super::{Lsn, Options};
+use crate::disk::Disk;
 
 const BLANK_NAME: &str = "repair.tmp";
 

@@ -6,11 +6,11 @@
 //! before it is tried.
 
 use super::bytes::content_end;
-use super::disk::Disk;
 use super::error::WalError;
 use super::frame;
 use super::segment::{self, HEADER_BYTES, Header};
 use super::{Lsn, Options, RecordRef};
+use crate::disk::Disk;
 
 /// Hands out every record of every segment file whose frame verifies, file by file.
 ///

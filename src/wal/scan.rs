@@ -20,13 +20,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::bytes::{content_end, narrow, wide};
-use super::disk::Disk;
+use super::bytes::content_end;
 use super::error::{Damage, Harm, WalError};
 use super::frame::{self, Frame};
 use super::mark::{self, MarkValue};
 use super::segment::{self, Chain, HEADER_BYTES, Header};
 use super::{Lsn, Options};
+use crate::disk::{Disk, narrow, wide};
 
 /// A segment with a good header, verified up to `end`.
 #[derive(Debug, Clone)]

@@ -17,10 +17,10 @@
 
 use std::path::Path;
 
-use super::bytes::{ZEROS, narrow, u32_at, u64_at, wide};
-use super::disk::{Disk, DiskFile};
+use super::bytes::{ZEROS, u32_at, u64_at};
 use super::error::{Harm, WalError};
 use super::{Lsn, Options};
+use crate::disk::{Disk, DiskFile, narrow, wide};
 
 pub(super) const HEADER_BYTES: usize = 4096;
 const FORMAT_VERSION: u32 = 1;

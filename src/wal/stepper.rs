@@ -12,13 +12,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::disk::Disk;
 use super::error::WalError;
 use super::log::{Log, OnPoison, end_writer};
 use super::maker::Maker;
 use super::recover::Recovered;
 use super::writer::{End, Writer};
 use super::{Lsn, Options};
+use crate::disk::Disk;
 
 /// The two halves of a log that has no threads.
 pub struct Stepper {

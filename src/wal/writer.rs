@@ -14,18 +14,17 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::bytes::wide;
-use super::disk::{Disk, DiskFile};
 use super::error::{Lost, WalError};
 use super::frame::{self, Batch};
 use super::maker::{Depot, NoSpare, Spare};
 use super::mark::Mark;
 use super::segment::{self, Chain, HEADER_BYTES};
+use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::sync::sync::mpsc::{Receiver, RecvTimeoutError};
 use super::{Lsn, Options, Record, Ticket};
+use crate::disk::{Disk, DiskFile, wide};
 
 const MARK_EVERY: Duration = Duration::from_millis(100);
 

@@ -1,4 +1,4 @@
-//! P1 at every instant: the power is cut after each call to the disk in turn, and what was
+//! P1 at every instant: the power is cut after each call to the disk of log and snapshots in turn, and what was
 //! acknowledged by then is there, whole bags and nothing else.
 
 use std::path::PathBuf;
@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use restockd::actors::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
 use restockd::actors::{Engine, MailRules, Started, start};
+use restockd::disk::SimDisk;
 use restockd::domain::{Email, Sku};
 use restockd::mail::{Mailer, Outbox};
-use restockd::wal::SimDisk;
 
 use crate::support::Plan;
 
 /// An engine on a disk that can lose power.
-async fn engine(plan: &Plan, disk: &SimDisk, snapshots: PathBuf) -> (Engine, Arc<Outbox>) {
+async fn engine(plan: &Plan, disk: &SimDisk, data: PathBuf) -> (Engine, Arc<Outbox>) {
     let config = plan.config();
-    std::fs::create_dir_all(&snapshots).unwrap();
+    std::fs::create_dir_all(plan.data()).unwrap();
+    disk.put_dir(&data);
     let mailer = Mailer::from_url("memory:", config.mail_options).unwrap();
     let outbox = mailer.outbox().unwrap();
     let started = Started {
-        data: snapshots,
+        data,
         disk: Arc::new(disk.clone()),
         segment_bytes: 64 * 1024,
         backend: config.backend,
@@ -53,13 +54,15 @@ fn signal() -> RestockInput {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Acked(bool, bool, bool);
 
-/// Joins, a restock, leaves; each only after the one before.
+/// Joins, a restock, leaves; each only after the one before, with a snapshot between, whether it succeeds or not.
 async fn story(engine: &Engine) -> Acked {
     let mut acked = Acked(engine.ingest(event(true, "k1")).await.is_ok(), false, false);
     if acked.0 {
+        let _ = engine.snapshot().await;
         acked.1 = matches!(engine.restock(signal()).await, Ok(RestockAnswer::Accepted { campaign: Some(_) }));
     }
     if acked.1 {
+        let _ = engine.snapshot().await;
         acked.2 = engine.ingest(event(false, "k2")).await.is_ok();
     }
     acked
@@ -89,7 +92,7 @@ async fn done(engine: &Engine) -> Vec<restockd::actors::verbs::CampaignView> {
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_the_power_is_cut_what_was_acknowledged_is_there_and_bags_are_whole() {
     let mut whole = 0;
-    for calls in 0..200 {
+    for calls in 0..400 {
         let (plan, disk) = (Plan::new(), SimDisk::new(calls));
         let data = plan.data().join("engine");
         let (first, sent_before) = engine(&plan, &disk, data.clone()).await;

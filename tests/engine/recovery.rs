@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use restockd::boot::boot;
 use restockd::clock::Clock;
+use restockd::disk::RealDisk;
 use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact};
 use restockd::domain::list::How;
 use restockd::domain::record::{self, Stamp};
 use restockd::domain::{Email, ListId, Millis, PersonId};
-use restockd::wal::{self, Log, Options, RealDisk, Record};
+use restockd::wal::{self, Log, Options, Record};
 use serde_json::json;
 
 use crate::helpers::*;
@@ -20,7 +21,7 @@ fn forge(plan: &Plan, events: &[DirectoryEvent]) {
     std::fs::create_dir_all(plan.data()).unwrap();
     let secrets = restockd::boot::secrets(&plan.data()).unwrap();
     let options = Options { segment_bytes: 1 << 20, ..Options::new(plan.data().join("wal"), secrets.engine) };
-    let disk: Arc<dyn wal::Disk> = Arc::new(RealDisk);
+    let disk: Arc<dyn restockd::disk::Disk> = Arc::new(RealDisk);
     let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
     let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
     for (seq, event) in (1..).zip(events) {

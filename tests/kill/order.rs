@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use restockd::boot;
+use restockd::disk::{Disk, RealDisk};
 use restockd::domain::directory::DirectoryEvent;
 use restockd::domain::record::{self, Entry, Stamp};
-use restockd::wal::{self, Disk, Log, Options, RealDisk, Record};
+use restockd::wal::{self, Log, Options, Record};
 use serde_json::json;
 
 use crate::process::{Client, Place, press};

@@ -22,6 +22,17 @@ struct Promise {
     key: u128,
     waiting: BTreeSet<usize>,
     acknowledged: bool,
+    /// The campaign that the answer named.
+    campaign: Option<u128>,
+}
+
+/// A key that was acknowledged.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    asked: u64,
+    told: u64,
+    /// Some request with it was called new.
+    new: bool,
 }
 
 /// The naive model: addresses, lists, mails.
@@ -35,7 +46,14 @@ pub struct Model {
     accepted: BTreeMap<(u128, usize), u32>,
     /// Letters that a server refused for good.
     refused: BTreeSet<(u128, usize)>,
-    counted: BTreeMap<(usize, u128), u64>,
+    /// Deliveries and event keys that were acknowledged, and when.
+    counted: BTreeMap<String, Counted>,
+    /// Which SKU a campaign is about.
+    campaigns: BTreeMap<u128, usize>,
+    /// Campaigns some of whose letters an operator sent again.
+    resent: BTreeSet<u128>,
+    /// Campaigns some of whose letters in doubt an operator gave up: whether they arrived is nobody's business now.
+    given_up: BTreeSet<u128>,
 }
 
 /// Seven days in milliseconds.
@@ -93,24 +111,47 @@ impl Model {
         let free = |address: &usize| !matches!(self.blocked.get(address), Some(None | Some(true)));
         let waiting = self.known.iter().filter(|((_, of), known)| *of == sku && **known == Known::Yes);
         let waiting = waiting.map(|((address, _), _)| *address).filter(free).collect();
-        self.promises.push(Promise { sku, key, waiting, acknowledged: false });
+        self.promises.push(Promise { sku, key, waiting, acknowledged: false, campaign: None });
     }
 
-    pub fn told_restock(&mut self, sku: usize, key: u128) {
+    pub fn told_restock(&mut self, sku: usize, key: u128, campaign: Option<u128>) {
         for promise in self.promises.iter_mut().filter(|p| (p.sku, p.key) == (sku, key)) {
             promise.acknowledged = true;
+            promise.campaign = promise.campaign.or(campaign);
         }
     }
 
-    /// A restock record: the same delivery counts once in seven days (P2).
-    pub fn counted(&mut self, sku: usize, key: u128, at: u64) {
-        let before = self.counted.insert((sku, key), at);
-        assert!(before.is_none_or(|before| at >= before + WEEK), "delivery {key} counted twice");
+    /// An answer to a request with a key: new or seen before. What was acknowledged once in seven days is not new
+    /// again (P2), and what was never sent before is no repeat.
+    pub fn counted(&mut self, key: &str, new: bool, repeated: bool, asked: u64, told: u64) {
+        assert!(new || repeated, "{key} is called a repeat and was sent once");
+        let first = Counted { asked, told, new: false };
+        let before = self.counted.entry(key.to_owned()).or_insert(first);
+        if new {
+            // Of two that were under way at once, the repeat may be answered first.
+            let fits = !before.new && asked <= before.told;
+            assert!(fits || asked >= before.asked + WEEK, "{key} counted twice");
+            *before = Counted { asked, told, new };
+        }
     }
 
-    /// A record that a crash took back before it was durable.
-    pub fn uncounted(&mut self, sku: usize, key: u128) {
-        self.counted.remove(&(sku, key));
+    /// A campaign is about this SKU.
+    pub fn is_about(&mut self, campaign: u128, sku: usize) {
+        self.campaigns.insert(campaign, sku);
+    }
+
+    /// An operator sends letters in doubt again: from here on a mail may come twice.
+    pub fn resends(&mut self, campaign: u128) {
+        self.resent.insert(campaign);
+    }
+
+    pub fn gives_up(&mut self, campaign: u128) {
+        self.given_up.insert(campaign);
+    }
+
+    /// An operator has had a hand in the doubt of this campaign.
+    pub fn was_judged(&self, campaign: u128) -> bool {
+        self.resent.contains(&campaign) || self.given_up.contains(&campaign)
     }
 
     /// A letter is started: only to somebody who wants it (P4).
@@ -124,15 +165,12 @@ impl Model {
     pub fn accepts(&mut self, campaign: u128, address: usize) {
         let count = self.accepted.entry((campaign, address)).or_default();
         *count += 1;
-        assert_eq!(*count, 1, "two mails of campaign {campaign} to address {address}");
+        let fine = *count == 1 || self.resent.contains(&campaign);
+        assert!(fine, "two mails of campaign {campaign} to address {address}");
     }
 
     pub fn refuses(&mut self, campaign: u128, address: usize) {
         self.refused.insert((campaign, address));
-    }
-
-    pub fn mails(&self) -> usize {
-        self.accepted.len()
     }
 
     /// How many mails of a campaign were accepted.
@@ -142,13 +180,16 @@ impl Model {
 
     /// Everybody to whom an acknowledged restock was promised has got a mail for that SKU (P1, P5,
     /// P7), or `excused` says why not.
-    pub fn judge(&self, excused: impl Fn(usize, u128, usize) -> bool) {
+    pub fn judge(&self, excused: impl Fn(usize, Option<u128>, usize) -> bool) {
         for promise in self.promises.iter().filter(|promise| promise.acknowledged) {
             for address in &promise.waiting {
-                let of_sku = |campaign: &u128| *campaign / 100_000 == promise.sku as u128;
+                let of_sku = |campaign: &u128| match promise.campaign {
+                    Some(named) => named == *campaign,
+                    None => self.campaigns.get(campaign) == Some(&promise.sku),
+                };
                 let got = self.accepted.keys().any(|(c, a)| of_sku(c) && a == address);
                 let refused = self.refused.iter().any(|(c, a)| of_sku(c) && a == address);
-                let fine = got || refused || excused(promise.sku, promise.key, *address);
+                let fine = got || refused || excused(promise.sku, promise.campaign, *address);
                 assert!(fine, "address {address} waited for {promise:?} in vain");
             }
         }

@@ -31,7 +31,8 @@ fn a_generation_renamed_but_not_named_is_ignored_and_cleaned() {
         // as it was between the two renames
         fs::write(place.path("CURRENT"), current).unwrap();
         fs::rename(place.path("aside"), place.path("gen-1")).unwrap();
-        let look = restockd::store::Generations::look(place.dir.clone(), super::ENGINE, backend);
+        let look =
+            restockd::store::Generations::look(super::real(), place.dir.clone(), super::ENGINE, backend);
         assert_eq!(look.list()[0].role, Role::Unnamed);
         assert_eq!(look.replay_floor(), Some(10));
         loads(&look, 2, &pages(2));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use restockd::store::{Backend, Generations, Outcome, StoreError};
 
-use super::{BOTH, ENGINE, load, loads, meta, pages, round};
+use super::{BOTH, ENGINE, load, loads, meta, pages, real, round};
 
 struct Mount(tempfile::TempDir);
 
@@ -53,7 +53,7 @@ fn a_disk_full_while_building_is_said_so_and_leaves_no_trace() {
         for size in ["103m", "109m", "118m", "134m", "155m"] {
             let mount = Mount::new(size);
             let dir = mount.path().join("snapshots");
-            let store = Generations::open(dir.clone(), ENGINE, backend).unwrap();
+            let store = Generations::open(real(), dir.clone(), ENGINE, backend).unwrap();
             round(&store, 10, &pages(1));
             for _ in 0..2 {
                 let error = fill(&store);
@@ -70,7 +70,7 @@ fn a_disk_full_while_building_is_said_so_and_leaves_no_trace() {
 fn a_load_without_room_for_the_copy_says_so_and_blames_no_snapshot() {
     let mount = Mount::new("120m");
     let dir = mount.path().join("snapshots");
-    let store = Generations::open(dir, ENGINE, Backend::Sled).unwrap();
+    let store = Generations::open(real(), dir, ENGINE, Backend::Sled).unwrap();
     round(&store, 10, &pages(1));
     let ballast = mount.path().join("ballast");
     let _ = fs::write(&ballast, vec![0; 128 << 20]);

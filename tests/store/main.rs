@@ -8,13 +8,16 @@ mod damage;
 mod forged;
 #[cfg(feature = "root-tests")]
 mod full_disk;
+mod power;
 mod rounds;
 mod twins;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use restockd::disk::{Disk, RealDisk};
 use restockd::store::{Backend, Generations, Meta, Outcome, StoreError};
 use tempfile::TempDir;
 
@@ -23,6 +26,11 @@ pub type Pages = BTreeMap<Vec<u8>, Vec<u8>>;
 
 pub const ENGINE: [u8; 16] = [7; 16];
 pub const BOTH: [Backend; 2] = [Backend::Sled, Backend::Flat];
+
+/// The disk of the machine.
+pub fn real() -> Arc<dyn Disk> {
+    Arc::new(RealDisk)
+}
 
 /// A store in a directory of its own.
 pub struct Place {
@@ -47,7 +55,7 @@ impl Place {
     }
 
     pub fn open(&self) -> Generations {
-        Generations::open(self.dir.clone(), ENGINE, self.backend).unwrap()
+        Generations::open(real(), self.dir.clone(), ENGINE, self.backend).unwrap()
     }
 
     /// One whole round in a fresh handle.

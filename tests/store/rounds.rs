@@ -7,7 +7,7 @@ use restockd::store::{
     Backend, Generations, KEY_BYTES_MAX, Meta, Outcome, Role, StoreError, VALUE_BYTES_MAX,
 };
 
-use super::{BOTH, ENGINE, Pages, Place, load, loads, meta, pages, round, tree};
+use super::{BOTH, ENGINE, Pages, Place, load, loads, meta, pages, real, round, tree};
 
 #[test]
 fn nothing_was_ever_there() {
@@ -124,7 +124,7 @@ fn looking_writes_nothing_at_all() {
         fs::create_dir(place.path("gen-9.building")).unwrap();
         fs::write(place.path("CURRENT.tmp"), "x").unwrap();
         let before = tree(&place.dir);
-        let store = Generations::look(place.dir.clone(), ENGINE, backend);
+        let store = Generations::look(real(), place.dir.clone(), ENGINE, backend);
         let list = store.list();
         assert_eq!(list.len(), 2);
         assert!(list.iter().all(|it| it.damage.is_none() && it.bytes > 70_000 && it.pages == 21), "{list:?}");
@@ -132,7 +132,7 @@ fn looking_writes_nothing_at_all() {
         assert_eq!((store.replay_floor(), store.current_problem()), (Some(10), None));
         assert!(tree(&place.dir) == before);
     }
-    assert!(Generations::look("nowhere".into(), ENGINE, Backend::Flat).list().is_empty());
+    assert!(Generations::look(real(), "nowhere".into(), ENGINE, Backend::Flat).list().is_empty());
 }
 
 #[test]
@@ -140,10 +140,10 @@ fn another_engines_snapshots_are_refused() {
     for backend in BOTH {
         let place = Place::with_two(backend);
         let before = tree(&place.dir);
-        let foreign = Generations::open(place.dir.clone(), [8; 16], backend);
+        let foreign = Generations::open(real(), place.dir.clone(), [8; 16], backend);
         let error = foreign.map(|_| ()).unwrap_err();
         assert!(matches!(error, StoreError::ForeignEngine { .. }), "{error}");
-        let look = Generations::look(place.dir.clone(), [8; 16], backend);
+        let look = Generations::look(real(), place.dir.clone(), [8; 16], backend);
         assert!(matches!(load(&look).0, Err(StoreError::ForeignEngine { .. })));
         assert!(look.list().iter().all(|it| it.damage.as_ref().unwrap().contains("engine")));
         fs::remove_file(place.path("CURRENT")).unwrap();
@@ -202,7 +202,7 @@ fn a_sink_that_refuses_ends_the_load() {
 #[test]
 fn a_generation_is_read_by_the_backend_that_wrote_it() {
     let place = Place::with_two(Backend::Sled);
-    let store = Generations::open(place.dir.clone(), ENGINE, Backend::Flat).unwrap();
+    let store = Generations::open(real(), place.dir.clone(), ENGINE, Backend::Flat).unwrap();
     loads(&store, 2, &pages(2));
     round(&store, 30, &pages(3));
     loads(&place.open(), 3, &pages(3));

@@ -2,7 +2,8 @@
 
 use std::sync::mpsc::Receiver;
 
-use restockd::wal::{Lost, Lsn, SimDisk};
+use restockd::disk::SimDisk;
+use restockd::wal::{Lost, Lsn};
 
 use crate::support::{Run, read, read_from};
 
@@ -83,10 +84,11 @@ fn a_power_cut_inside_recovery_itself_is_survived() {
 
 #[test]
 fn a_simulated_crash_is_the_same_for_the_same_seed_and_differs_for_others() {
-    use restockd::wal::Disk;
+    use restockd::disk::Disk;
     let after = |seed: u64| {
         let sim = SimDisk::new(seed);
         sim.create_dir("/d".as_ref()).unwrap();
+        sim.sync_dir("/".as_ref()).unwrap();
         let mut file = sim.create("/d/f".as_ref()).unwrap();
         file.write_at(0, &[1; 4096]).unwrap();
         file.sync_all().unwrap();

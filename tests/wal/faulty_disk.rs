@@ -2,7 +2,8 @@
 
 use std::sync::mpsc::channel;
 
-use restockd::wal::{Disk, Fault, Lost, Op, SimDisk, WalError, recover};
+use restockd::disk::{Disk, Fault, Op, SimDisk};
+use restockd::wal::{Lost, WalError, recover};
 
 use crate::support::{
     Run, arc, eventually, hold, names, options, read, read_from, record, segment_path, ticket,

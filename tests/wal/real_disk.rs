@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use restockd::wal::{Disk, MIN_SEGMENT_BYTES, Options, RealDisk, recover};
+use restockd::disk::{Disk, RealDisk};
+use restockd::wal::{MIN_SEGMENT_BYTES, Options, recover};
 
 use crate::support::{ENGINE, Run};
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use restockd::wal::{Disk, Fault, Harm, Op, SimDisk, WalError, repair};
+use restockd::disk::{Disk, Fault, Op, SimDisk};
+use restockd::wal::{Harm, WalError, repair};
 
 use crate::support::{Run, arc, closed_log, frame_starts, names, options, read, read_from, segment_path};
 

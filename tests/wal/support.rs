@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
+use restockd::disk::{Disk, SimDisk};
 use restockd::wal::{
-    Disk, Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, SimDisk, Ticket, WalError, recover,
+    Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, Ticket, WalError, recover,
 };
 
 pub const ENGINE: [u8; 16] = *b"engine-for-tests";

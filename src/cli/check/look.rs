@@ -20,12 +20,13 @@ use crate::actors::StartError;
 use crate::actors::recovery::{self, RecoveryError};
 use crate::actors::survey::Survey;
 use crate::boot::BootError;
+use crate::disk::{Disk, RealDisk};
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::Directory;
 use crate::domain::{Millis, Retry};
 use crate::store::{Backend, GenerationInfo, Generations, Role};
 use crate::token::Secrets;
-use crate::wal::{self, Disk, LookDisk, RealDisk, TailState};
+use crate::wal::{self, LookDisk, TailState};
 
 /// Looks beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;
@@ -141,7 +142,7 @@ impl Looker {
 
     /// The snapshots, to be looked at only.
     pub(super) fn generations(&self, secrets: &Secrets, scratch: &Scratch) -> Generations {
-        Generations::look_with(self.data.join("snapshots"), secrets.engine, scratch.0.clone())
+        Generations::look_with(Arc::new(RealDisk), self.data.join("snapshots"), secrets.engine, scratch.0.clone())
     }
 
     /// The log's options.
@@ -201,8 +202,9 @@ impl Looker {
     fn copies(&self) -> Vec<CopyFinding> {
         let disk = LookDisk::new(Arc::new(RealDisk));
         let cut = wal::copies(&disk, &self.data.join("wal")).unwrap_or_default();
-        let aside =
-            Generations::look(self.data.join("snapshots"), [0; 16], Backend::default()).set_aside_list();
+        let snapshots = self.data.join("snapshots");
+        let aside = Generations::look(Arc::new(RealDisk), snapshots, [0; 16], Backend::default());
+        let aside = aside.set_aside_list();
         let all = cut.into_iter().map(|copy| (copy.path, copy.seen_ms)).chain(aside);
         let days = |seen: u64| self.now.0.saturating_sub(seen) / DAY_MS;
         all.map(|(path, seen)| CopyFinding { path, days: seen.map(days) }).collect()

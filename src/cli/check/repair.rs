@@ -28,10 +28,11 @@ use super::look::{Held, Looker, Scratch, kind, known, sentence};
 use super::show;
 use crate::actors::recovery::RecoveryError;
 use crate::boot::{self, BootError};
+use crate::disk::{Disk, RealDisk};
 use crate::domain::record::{self, Entry};
 use crate::store::{GenerationInfo, Generations, Meta, Role};
 use crate::token::Secrets;
-use crate::wal::{self, Damage, Disk, Harm, LookDisk, RealDisk, WalError};
+use crate::wal::{self, Damage, Harm, LookDisk, WalError};
 
 /// Each step removes one damage for good; a directory with more is beyond this tool.
 const STEPS_MAX: u32 = 16;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::bytes::{narrow, wide};
 use super::sim::{Counts, Fault, Op};
+use super::sim_tree::{NameChange, ROOT, Tree};
+use super::{narrow, wide};
 
 pub(super) const SECTOR_BYTES: usize = 512;
 
@@ -16,11 +17,8 @@ pub(super) struct State {
     pub(super) random: u64,
     pub(super) boot: u64,
     pub(super) files: BTreeMap<u64, File>,
-    pub(super) next_file: u64,
-    pub(super) names: BTreeMap<PathBuf, u64>,
-    pub(super) stable_names: BTreeMap<PathBuf, u64>,
-    pub(super) pending: Vec<NameChange>,
-    pub(super) dirs: BTreeSet<PathBuf>,
+    pub(super) next: u64,
+    pub(super) tree: Tree,
     pub(super) rules: Vec<Rule>,
     pub(super) full: bool,
     pub(super) power_left: Option<u64>,
@@ -33,13 +31,6 @@ pub(super) struct File {
     pub(super) live: Vec<u8>,
     pub(super) stable: Vec<u8>,
     pub(super) dirty: BTreeSet<usize>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum NameChange {
-    Set(PathBuf, u64),
-    Rename(PathBuf, PathBuf),
-    Remove(PathBuf),
 }
 
 #[derive(Debug, Clone)]
@@ -83,11 +74,8 @@ impl State {
             random: seed,
             boot: 0,
             files: BTreeMap::new(),
-            next_file: 1,
-            names: BTreeMap::new(),
-            stable_names: BTreeMap::new(),
-            pending: Vec::new(),
-            dirs: BTreeSet::new(),
+            next: ROOT + 1,
+            tree: Tree::new(),
             rules: Vec::new(),
             full: false,
             power_left: None,
@@ -106,6 +94,8 @@ impl State {
             Op::SyncFs => &mut counts.fs_syncs,
             Op::Rename => &mut counts.renames,
             Op::Remove => &mut counts.removes,
+            Op::MakeDir => &mut counts.made_dirs,
+            Op::RemoveDir => &mut counts.removed_dirs,
         } += 1;
         match &mut self.power_left {
             Some(0) => return Err(Failure { error: Fault::Broken.error(), effect: Effect::Nothing }),
@@ -132,40 +122,47 @@ impl State {
         }
         match hit {
             Some(at) => Err(Failure { error: self.rules.remove(at).fault.error(), effect: Effect::Planned }),
-            None if self.full && op == Op::Create => {
+            None if self.full && matches!(op, Op::Create | Op::MakeDir) => {
                 Err(Failure { error: Fault::Full.error(), effect: Effect::Nothing })
             }
             None => Ok(()),
         }
     }
 
+    /// A number that nothing has.
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Counts a call that changes names, and does it unless it fails.
     pub(super) fn change_names(&mut self, op: Op, path: &Path, change: NameChange) -> io::Result<()> {
         let outcome = self.call(op, path);
         if outcome.as_ref().err().is_none_or(|failure| failure.effect == Effect::Unsaid) {
-            apply(&mut self.names, &change);
-            if let NameChange::Rename(_, to) = &change
-                && let Some(file) = self.names.get(to).and_then(|id| self.files.get_mut(id))
-            {
-                file.path.clone_from(to);
+            self.tree.change(change);
+            if op == Op::Rename {
+                self.retell_paths();
             }
-            self.pending.push(change);
         }
         outcome.map_err(|failure| failure.error)
     }
 
-    pub(super) fn crash(&mut self) {
-        let kept = if self.pending.is_empty() { 0 } else { self.random() % (wide(self.pending.len()) + 1) };
-        for change in std::mem::take(&mut self.pending).iter().take(narrow(kept)) {
-            apply(&mut self.stable_names, change);
-        }
-        self.names = self.stable_names.clone();
-        let alive: BTreeSet<u64> = self.names.values().copied().collect();
-        self.files.retain(|id, _| alive.contains(id));
-        for (path, id) in &self.names {
-            if let Some(file) = self.files.get_mut(id) {
-                file.path.clone_from(path);
+    /// Tells every file where it stands now: planned faults are found by path.
+    fn retell_paths(&mut self) {
+        for (path, id) in self.tree.files() {
+            if let Some(file) = self.files.get_mut(&id) {
+                file.path = path;
             }
         }
+    }
+
+    pub(super) fn crash(&mut self) {
+        let pending = self.tree.pending();
+        let kept = if pending == 0 { 0 } else { self.random() % (wide(pending) + 1) };
+        self.tree.crash(narrow(kept));
+        let alive: BTreeSet<u64> = self.tree.files().into_values().collect();
+        self.files.retain(|id, _| alive.contains(id));
+        self.retell_paths();
         let mut files = std::mem::take(&mut self.files);
         for file in files.values_mut() {
             self.crash_file(file);
@@ -209,32 +206,6 @@ impl State {
                     to.copy_from_slice(from);
                 }
             }
-        }
-    }
-
-    pub(super) fn sync_names(&mut self, dir: Option<&Path>) {
-        let (now, later) = std::mem::take(&mut self.pending).into_iter().partition(|change| {
-            let (NameChange::Set(path, _) | NameChange::Rename(_, path) | NameChange::Remove(path)) = change;
-            dir.is_none() || path.parent() == dir
-        });
-        let now: Vec<NameChange> = now;
-        now.iter().for_each(|change| apply(&mut self.stable_names, change));
-        self.pending = later;
-    }
-}
-
-fn apply(names: &mut BTreeMap<PathBuf, u64>, change: &NameChange) {
-    match change {
-        NameChange::Set(path, id) => {
-            names.insert(path.clone(), *id);
-        }
-        NameChange::Rename(from, to) => {
-            if let Some(id) = names.remove(from) {
-                names.insert(to.clone(), id);
-            }
-        }
-        NameChange::Remove(path) => {
-            names.remove(path);
         }
     }
 }

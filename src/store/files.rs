@@ -4,15 +4,14 @@
 //! failed is never tried again on the same file: the kernel has marked the pages clean by then. Before a file
 //! is digested the kernel is asked to forget its cached pages, so that what is hashed comes from the device.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::digest::Hash;
 use super::error::StoreError;
+use crate::disk::{Disk, DiskFile, Kind, Stream};
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// Deeper than any backend nests; a loop of links is not followed at all.
@@ -32,50 +31,50 @@ pub(super) struct FileEntry {
 const HEADROOM_BYTES: u64 = 96 << 20;
 
 /// Refuses to go on when so many bytes would not leave the headroom free.
-pub(super) fn room(dir: &Path, bytes: u64) -> Result<(), StoreError> {
-    let free =
-        rustix::fs::statvfs(dir).map_err(|e| StoreError::io("ask for the free space of", dir, e.into()))?;
-    if free.f_bavail.saturating_mul(free.f_frsize) < bytes.saturating_add(HEADROOM_BYTES) {
+pub(super) fn room(disk: &dyn Disk, dir: &Path, bytes: u64) -> Result<(), StoreError> {
+    let free = disk.free(dir).map_err(|e| StoreError::io("ask for the free space of", dir, e))?;
+    if free < bytes.saturating_add(HEADROOM_BYTES) {
         return Err(StoreError::NoSpace { path: dir.to_path_buf() });
     }
     Ok(())
 }
 
 /// Makes a directory that only we can look into.
-pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().mode(0o700).create(dir).map_err(|e| StoreError::io("make the directory", dir, e))
+pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    disk.make_dir(dir).map_err(|e| StoreError::io("make the directory", dir, e))
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir).and_then(|file| file.sync_all()).map_err(|e| StoreError::io("sync the directory", dir, e))
+pub(super) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    disk.sync_dir(dir).map_err(|e| StoreError::io("sync the directory", dir, e))
 }
 
 /// Writes a new file whole and makes its bytes durable; its name is not yet.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = file.map_err(|e| StoreError::io("create", path, e))?;
-    file.write_all(bytes).map_err(|e| StoreError::io("write", path, e))?;
+pub(super) fn write_synced(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = disk.create(path).map_err(|e| StoreError::io("create", path, e))?;
+    file.write_at(0, bytes).map_err(|e| StoreError::io("write", path, e))?;
     file.sync_all().map_err(|e| StoreError::io("sync", path, e))
 }
 
 /// Syncs every file below a directory, then every directory, the deepest first, itself last.
-pub(super) fn sync_tree(dir: &Path) -> Result<(), StoreError> {
-    let (files, mut dirs) = walk(dir)?;
-    for path in &files {
-        File::open(path).and_then(|file| file.sync_all()).map_err(|e| StoreError::io("sync", path, e))?;
+pub(super) fn sync_tree(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    let Tree { files, mut dirs } = walk(disk, dir)?;
+    for (path, _) in &files {
+        disk.open_to_read(path)
+            .and_then(|mut file| file.sync_all())
+            .map_err(|e| StoreError::io("sync", path, e))?;
     }
     dirs.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
-    dirs.iter().try_for_each(|path| sync_dir(path))
+    dirs.iter().try_for_each(|path| sync_dir(disk, path))
 }
 
 /// The names of the files below a directory, sorted, and their bytes together.
-pub(super) fn names(dir: &Path) -> Result<(Vec<String>, u64), StoreError> {
-    let (files, _) = walk(dir)?;
+pub(super) fn names(disk: &dyn Disk, dir: &Path) -> Result<(Vec<String>, u64), StoreError> {
+    let Tree { files, .. } = walk(disk, dir)?;
     let mut names = Vec::with_capacity(files.len());
     let mut bytes = 0;
-    for path in files {
-        bytes += fs::metadata(&path).map_err(|e| StoreError::io("open", &path, e))?.len();
+    for (path, length) in files {
+        bytes += length;
         let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
         names.push(name.ok_or_else(|| StoreError::damaged(&path, "its name is not text"))?.to_owned());
     }
@@ -93,22 +92,27 @@ pub(super) fn plain_name(name: &str) -> bool {
 }
 
 /// Reads a file once: its length and digest, and where asked a copy of exactly the bytes that were digested.
-pub(super) fn digest_file(dir: &Path, name: &str, copy: Option<&Path>) -> Result<FileEntry, StoreError> {
+pub(super) fn digest_file(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    copy: Option<&Path>,
+) -> Result<FileEntry, StoreError> {
     let path = dir.join(name);
-    let kind = fs::symlink_metadata(&path).map_err(|e| StoreError::io("open", &path, e))?;
-    if !kind.is_file() {
+    let found = disk.stat(&path).map_err(|e| StoreError::io("open", &path, e))?;
+    if found.kind != Kind::File {
         return Err(StoreError::damaged(&path, "it is not a plain file"));
     }
-    let mut file = File::open(&path).map_err(|e| StoreError::io("open", &path, e))?;
-    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
-    let mut target = copy.map(|copy| Target::create(copy, name)).transpose()?;
+    let mut file = disk.open_to_read(&path).map_err(|e| StoreError::io("open", &path, e))?;
+    file.forget_cache();
+    let mut file = Stream::new(file);
+    let mut target = copy.map(|copy| Target::create(disk, copy, name)).transpose()?;
     let (mut digest, mut length) = (Sha256::new(), 0);
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return Err(StoreError::io("read", &path, e)),
         };
         let bytes = buffer.get(..count).unwrap_or_default();
@@ -122,13 +126,13 @@ pub(super) fn digest_file(dir: &Path, name: &str, copy: Option<&Path>) -> Result
 }
 
 /// Removes a directory with all in it; one that is not there is fine.
-pub(super) fn remove_dir(dir: &Path) -> Result<(), StoreError> {
-    absent_is_fine(fs::remove_dir_all(dir)).map_err(|e| StoreError::io("remove the directory", dir, e))
+pub(super) fn remove_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
+    absent_is_fine(disk.remove_dir_all(dir)).map_err(|e| StoreError::io("remove the directory", dir, e))
 }
 
 /// Removes a file; one that is not there is fine.
-pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
-    absent_is_fine(fs::remove_file(path)).map_err(|e| StoreError::io("remove", path, e))
+pub(super) fn remove_file(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    absent_is_fine(disk.remove(path)).map_err(|e| StoreError::io("remove", path, e))
 }
 
 fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
@@ -138,17 +142,16 @@ fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
 /// A copy being written. Its errors are told apart from those of its source: they are no damage.
 struct Target {
     path: PathBuf,
-    file: File,
+    file: Stream<Box<dyn DiskFile>>,
 }
 
 impl Target {
-    fn create(dir: &Path, name: &str) -> Result<Self, StoreError> {
+    fn create(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Self, StoreError> {
         let path = dir.join(name);
         let parent = path.parent().unwrap_or(dir);
-        fs::create_dir_all(parent).map_err(|e| copying(parent, e))?;
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|e| copying(&path, e))?;
-        Ok(Self { path, file })
+        disk.create_dir(parent).map_err(|e| copying(parent, e))?;
+        let file = disk.create(&path).map_err(|e| copying(&path, e))?;
+        Ok(Self { path, file: Stream::new(file) })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -163,25 +166,28 @@ fn copying(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::io(COPYING, path, error)
 }
 
-fn walk(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StoreError> {
-    let (mut files, mut dirs) = (Vec::new(), Vec::new());
+/// What is below a directory: files with their lengths, and directories, itself among them.
+struct Tree {
+    files: Vec<(PathBuf, u64)>,
+    dirs: Vec<PathBuf>,
+}
+
+fn walk(disk: &dyn Disk, dir: &Path) -> Result<Tree, StoreError> {
+    let mut tree = Tree { files: Vec::new(), dirs: Vec::new() };
     let mut open = vec![(dir.to_path_buf(), 0)];
     while let Some((dir, depth)) = open.pop() {
-        let entries = fs::read_dir(&dir).map_err(|e| StoreError::io("list", &dir, e))?;
-        for entry in entries {
-            let entry = entry.map_err(|e| StoreError::io("list", &dir, e))?;
-            let kind = entry.file_type().map_err(|e| StoreError::io("list", &entry.path(), e))?;
-            if kind.is_file() {
-                files.push(entry.path());
-            } else if kind.is_dir() && depth < DEPTH_MAX {
-                open.push((entry.path(), depth + 1));
-            } else {
-                return Err(StoreError::damaged(&entry.path(), "it is neither a plain file nor a directory"));
+        for name in disk.list(&dir).map_err(|e| StoreError::io("list", &dir, e))? {
+            let path = dir.join(name);
+            let found = disk.stat(&path).map_err(|e| StoreError::io("list", &path, e))?;
+            match found.kind {
+                Kind::File => tree.files.push((path, found.len)),
+                Kind::Dir if depth < DEPTH_MAX => open.push((path, depth + 1)),
+                _ => return Err(StoreError::damaged(&path, "it is neither a plain file nor a directory")),
             }
         }
-        dirs.push(dir);
+        tree.dirs.push(dir);
     }
-    Ok((files, dirs))
+    Ok(tree)
 }
 
 #[cfg(test)]

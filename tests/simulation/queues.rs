@@ -1,0 +1,162 @@
+//! The simulation's post: messages in order per sender and receiver, and otherwise in any order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use restockd::actors::campaign::CampaignMessage;
+use restockd::actors::context::Context;
+use restockd::actors::directory::DirectoryMessage;
+use restockd::actors::list::ListMessage;
+use restockd::actors::post::{Message, Post};
+use restockd::domain::{ListId, Millis};
+
+use crate::dice::Dice;
+
+/// Who speaks, or is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Node {
+    /// One request of a client.
+    Client(u64),
+    Supervisor,
+    Directory,
+    Campaign,
+    List(ListId),
+    Snapshotter,
+    Boot,
+}
+
+/// What travels.
+pub enum Parcel {
+    Message(Message),
+    /// What the supervisor passes on.
+    List(ListMessage),
+}
+
+impl Parcel {
+    /// A word for the story of a seed.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Message(Message::Campaign(message)) => match message {
+                CampaignMessage::Restocked { header, upto, added, .. } => {
+                    format!("restocked {} up to {upto}, {added} more", header.id)
+                }
+                CampaignMessage::Invited { campaign, people, last, .. } => {
+                    format!("invited {campaign} {people:?} last {last}")
+                }
+                CampaignMessage::InvitedAgain { campaign, people, last } => {
+                    format!("invited again {campaign} {people:?} last {last}")
+                }
+                CampaignMessage::Fetched(campaign, people) => {
+                    let rows: Vec<_> = people.iter().map(|one| (one.row, one.person.0, one.away)).collect();
+                    format!("fetched {campaign} {rows:?}")
+                }
+                CampaignMessage::Note { list, person, reason, .. } => {
+                    format!("note {list:?} {} {reason:?}", person.0)
+                }
+                CampaignMessage::Merged(person) => format!("merged {}", person.0),
+                CampaignMessage::Verb(campaign, verb, ..) => format!("{verb:?} {campaign}"),
+                CampaignMessage::Delivered(back) => {
+                    format!("delivered {} {} {:?}", back.campaign, back.person.0, back.verdict)
+                }
+                CampaignMessage::Begun { campaign, .. } => format!("begun {campaign}"),
+                CampaignMessage::Alarm(number) => format!("alarm {number}"),
+                CampaignMessage::Resume => "resume".to_owned(),
+                _ => "something".to_owned(),
+            },
+            Self::Message(Message::Directory(DirectoryMessage::LookUp(campaign, _, rows))) => {
+                format!("look up {campaign} {rows:?}")
+            }
+            Self::List(ListMessage::Task { event, person, task, .. }) => {
+                format!("task {event} {person:?} {task:?}")
+            }
+            Self::List(ListMessage::Restock { .. }) => "restock".to_owned(),
+            Self::List(ListMessage::Invite(campaign, most)) => format!("invite {campaign} {most}"),
+            Self::List(ListMessage::InviteAgain(campaign)) => format!("invite again {campaign}"),
+            Self::List(ListMessage::Close(campaign, upto)) => format!("close {campaign} up to {upto}"),
+            Self::List(ListMessage::Confirm(campaign, people)) => {
+                format!("confirm {campaign} of {}", people.len())
+            }
+            _ => "something".to_owned(),
+        }
+    }
+}
+
+/// What the post holds.
+#[derive(Default)]
+struct State {
+    speaker: Option<Node>,
+    ways: BTreeMap<(Node, Node), VecDeque<Parcel>>,
+    alarms: Vec<(Millis, u64)>,
+}
+
+/// The post; clones are the same one.
+#[derive(Clone, Default)]
+pub struct Queues(Arc<Mutex<State>>);
+
+impl Queues {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Who speaks from now on.
+    pub fn speaks(&self, node: Node) {
+        self.state().speaker = Some(node);
+    }
+
+    /// Puts a parcel on its way.
+    pub fn push(&self, from: Node, to: Node, parcel: Parcel) {
+        self.state().ways.entry((from, to)).or_default().push_back(parcel);
+    }
+
+    /// The next parcel of a way that the dice choose.
+    pub fn pop(&self, dice: &mut Dice) -> Option<(Node, Parcel)> {
+        let mut state = self.state();
+        let full: Vec<(Node, Node)> = state.ways.keys().cloned().collect();
+        if full.is_empty() {
+            return None;
+        }
+        let mut way = full.into_iter().nth(dice.below(state.ways.len()))?;
+        // What the start says is said before anybody outside can speak.
+        let first = (Node::Boot, way.1.clone());
+        if matches!(way.0, Node::Client(_)) && state.ways.contains_key(&first) {
+            way = first;
+        }
+        let queue = state.ways.get_mut(&way)?;
+        let parcel = queue.pop_front()?;
+        if queue.is_empty() {
+            state.ways.remove(&way);
+        }
+        Some((way.1, parcel))
+    }
+
+    /// An alarm whose time has come.
+    pub fn alarm(&self, now: Millis) -> Option<u64> {
+        let mut state = self.state();
+        let at = state.alarms.iter().position(|(then, _)| *then <= now)?;
+        Some(state.alarms.remove(at).1)
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.state().ways.is_empty()
+    }
+}
+
+impl Post for Queues {
+    fn carry(&self, _: &Context, message: Message) {
+        let mut state = self.state();
+        let to = match &message {
+            Message::Supervisor(_) => Node::Supervisor,
+            Message::Directory(_) => Node::Directory,
+            Message::Campaign(_) => Node::Campaign,
+            Message::Snapshotter(_) => Node::Snapshotter,
+            Message::Alarm(then, number) => {
+                state.alarms.push((*then, *number));
+                return;
+            }
+        };
+        let from = state.speaker.clone().expect("somebody speaks");
+        state.ways.entry((from, to)).or_default().push_back(Parcel::Message(message));
+    }
+
+    fn kill(&self) {}
+}
