@@ -191,6 +191,8 @@ impl Replay {
         for (id, list) in &self.awake {
             claims_of(id, list, &self.campaigns, &mut claims);
         }
+        // One log leads to one order, whatever the map's.
+        claims.sort_by(|one, other| one.list.cmp(&other.list));
         let mut lists: Vec<_> = self.lists.into_iter().collect();
         lists.extend(self.awake.into_iter().map(|(id, list)| (id, list.pack())));
         let (directory, campaigns) = (self.directory, self.campaigns);
