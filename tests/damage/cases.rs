@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
-use restockd::wal::{Lsn, SimDisk, WalError};
+use restockd::disk::SimDisk;
+use restockd::wal::{Lsn, WalError};
 
 use super::sample::{Sample, read};
 

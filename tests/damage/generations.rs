@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use restockd::actors::checkpoint::{PageWriter, Portion};
+use restockd::disk::RealDisk;
 use restockd::domain::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
 use restockd::domain::list::{How, List, ListEvent};
 use restockd::domain::{Email, ListId, Millis, PersonId};
@@ -122,7 +123,7 @@ impl Store {
     }
 
     fn open(&self) -> Generations {
-        Generations::open(self.dir(), ENGINE, self.backend).unwrap()
+        Generations::open(Arc::new(RealDisk), self.dir(), ENGINE, self.backend).unwrap()
     }
 
     /// The files of the newest generation.

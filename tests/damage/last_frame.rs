@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd::wal::{Disk, Log, SimDisk};
+use restockd::disk::{Disk, SimDisk};
+use restockd::wal::Log;
 
 use super::cases::{Dice, Table, complete, seed};
 use super::sample::{Frame, HEADER, Sample, options, read};

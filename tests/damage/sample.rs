@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
+use restockd::disk::{Disk, SimDisk};
 use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact};
 use restockd::domain::list::How;
 use restockd::domain::record::{self, Stamp};
 use restockd::domain::{Email, Millis, PersonId};
-use restockd::wal::{
-    Disk, Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, SimDisk, WalError, recover,
-};
+use restockd::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
 
 use super::lived;
 

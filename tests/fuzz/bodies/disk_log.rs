@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use restockd::wal::{
-    Disk, Harm, MIN_SEGMENT_BYTES, Options, SimDisk, TailState, WalError, inspect, recover, repair,
-};
+use restockd::disk::{Disk, SimDisk};
+use restockd::wal::{Harm, MIN_SEGMENT_BYTES, Options, TailState, WalError, inspect, recover, repair};
 
 use super::script::Script;
 

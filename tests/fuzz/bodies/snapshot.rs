@@ -10,23 +10,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use restockd::actors::checkpoint::{PageReader, PageWriter, Portion};
 use restockd::actors::recovery;
+use restockd::disk::{Disk, SimDisk};
 use restockd::domain::campaign::Campaigns;
 use restockd::domain::directory::Directory;
 use restockd::domain::list::PackedList;
 use restockd::domain::{ListId, Retry};
 use restockd::store::{Backend, Generations, Outcome};
-use restockd::wal::{Disk, MIN_SEGMENT_BYTES, Options, SimDisk};
+use restockd::wal::{MIN_SEGMENT_BYTES, Options};
 use sha2::{Digest, Sha256};
 
 use super::script::Script;
 
 const ENGINE: [u8; 16] = [7; 16];
+const DIR: &str = "/data/snapshots";
 const OPS_MAX: usize = 48;
 const KINDS: [u8; 4] = [b'A', b'B', b'L', b'?'];
 
@@ -206,24 +207,17 @@ fn harm(script: &mut Script<'_>, files: &mut Files) {
     }
 }
 
-thread_local! {
-    /// In memory where there is such a place.
-    static PLACE: tempfile::TempDir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-}
-
-fn lay(dir: &Path, files: &Files) {
+/// A disk with these files.
+fn lay(files: &Files) -> Arc<dyn Disk> {
+    let sim = SimDisk::new(1);
     for generation in ["gen-1", "gen-2"] {
-        fs::create_dir_all(dir.join(generation)).unwrap();
+        sim.put_dir(&Path::new(DIR).join(generation));
     }
-    for name in NAMES {
-        match files.get(name) {
-            Some(bytes) => fs::write(dir.join(name), bytes).unwrap(),
-            None => drop(fs::remove_file(dir.join(name))),
-        }
-    }
+    files.iter().for_each(|(name, bytes)| sim.put(&Path::new(DIR).join(name), bytes.clone()));
+    Arc::new(sim)
 }
 
-fn whole(script: &mut Script<'_>, dir: &Path) {
+fn whole(script: &mut Script<'_>) {
     let (pages, built) = build(script);
     let mut files = built.clone();
     for _ in 0..OPS_MAX {
@@ -232,10 +226,10 @@ fn whole(script: &mut Script<'_>, dir: &Path) {
         }
         harm(script, &mut files);
     }
-    lay(dir, &files);
+    let disk = lay(&files);
     let changed = |name: &str| files.get(name) != built.get(name);
     let forged = |name: &str| changed(name) && files.get(name).is_some_and(|it| verifies(it));
-    let generations = Generations::open(dir.to_path_buf(), ENGINE, Backend::Flat);
+    let generations = Generations::open(disk.clone(), DIR.into(), ENGINE, Backend::Flat);
     let Ok(generations) = generations else {
         assert!(NAMES.iter().any(|name| forged(name)), "a store was not opened");
         return;
@@ -267,7 +261,6 @@ fn whole(script: &mut Script<'_>, dir: &Path) {
         Err(error) => assert!(NAMES.iter().any(|name| forged(name)), "{error}"),
     }
     assert!(!generations.list().is_empty() || files.is_empty());
-    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let options = Options { segment_bytes: MIN_SEGMENT_BYTES, ..Options::new("/data/wal", ENGINE) };
     let (directory, campaigns) = (Directory::new(3, 1000), Campaigns::new(None, Retry::default()));
     drop(recovery::recover(&disk, &options, &generations, directory, campaigns, None));
@@ -329,7 +322,7 @@ pub fn body(data: &[u8]) {
     if script.u8() % 2 == 0 {
         pages_only(&mut script);
     } else {
-        PLACE.with(|place| whole(&mut script, place.path()));
+        whole(&mut script);
     }
 }
 
