@@ -87,6 +87,11 @@ fn cut(
     damage: &Damage,
     done: &mut Repaired,
 ) -> Result<(), WalError> {
+    let highest = damage.expected.saturating_add(damage.at_risk).saturating_sub(1).max(damage.expected);
+    if highest >= segment::LSN_END - 1 {
+        // Nothing can be numbered above that; whoever claims it is wrong.
+        return Err(WalError::Damaged(damage.clone()));
+    }
     // The new segment is made before anything is given up, so a full disk changes nothing.
     let dir = &options.dir;
     disk.create_dir(dir).map_err(|error| WalError::io("make the directory", dir, error))?;
@@ -99,7 +104,6 @@ fn cut(
     }
     let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
     // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
-    let highest = (damage.expected + damage.at_risk).saturating_sub(1).max(damage.expected);
     let counter = found.mark.map_or(1, |mark| mark.counter + 1);
     mark::reset(disk, options, MarkValue { counter, durable: highest })?;
     clear_last(disk, options, found, done)?;

@@ -321,7 +321,8 @@ fn report(
     } else {
         highest
     };
-    Ok(Damage { file, offset, expected, at_risk: (highest + 1).saturating_sub(expected), harm })
+    let at_risk = highest.saturating_add(1).saturating_sub(expected);
+    Ok(Damage { file, offset, expected, at_risk, harm })
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {
