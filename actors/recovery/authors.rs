@@ -106,8 +106,8 @@ impl Replay for CampaignsReplay {
 
 /// Some lists, being replayed.
 pub(super) struct ListsReplay {
-    pub(super) lists: Lists,
-    pub(super) newest: Millis,
+    lists: Lists,
+    newest: Millis,
     answers: Vec<(u64, ListId)>,
     to_directory: SyncSender<Work>,
 }
@@ -115,6 +115,11 @@ pub(super) struct ListsReplay {
 impl ListsReplay {
     pub(super) fn new(lists: Lists, to_directory: SyncSender<Work>) -> Self {
         Self { lists, newest: Millis(0), answers: Vec::new(), to_directory }
+    }
+
+    /// What is left of it; the way to the directory is not.
+    pub(super) fn ended(self) -> (Lists, Millis) {
+        (self.lists, self.newest)
     }
 }
 

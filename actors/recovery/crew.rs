@@ -98,23 +98,25 @@ pub(super) fn replay(
         };
         let read = wal::recover(disk, options, from, durable, &mut |lsn, record| reader.pass_on(lsn, record));
         let mut first = reader.finish();
-        let lists: Vec<_> = workers.into_iter().map(|worker| end(worker, &mut first)).collect();
+        // The directory hears lists, so it ends only when no list is left that could speak to it.
+        let ended = workers.into_iter().map(|worker| end(worker, &mut first).map(ListsReplay::ended));
+        let lists: Vec<_> = ended.collect();
         let (directory, campaigns) = (end(directory, &mut first), end(campaigns, &mut first));
         if let Some(Failure { lsn, reason }) = first {
             return Err(wal::refused(disk, options, lsn, reason).into());
         }
         let log = read?;
-        let lists: Option<Vec<ListsReplay>> = lists.into_iter().collect();
+        let lists: Option<Vec<(Lists, Millis)>> = lists.into_iter().collect();
         let (Some(directory), Some(campaigns), Some(lists)) = (directory, campaigns, lists) else {
             return Err(RecoveryError::Misfit("a worker of the replay was lost".to_owned()));
         };
-        let newest = lists.iter().map(|lists| lists.newest).max().unwrap_or_default();
+        let newest = lists.iter().map(|(_, newest)| *newest).max().unwrap_or(Millis(0));
         Ok(Replayed {
             log,
             newest: newest.max(directory.newest).max(campaigns.newest),
             directory: directory.directory,
             campaigns: campaigns.campaigns,
-            lists: lists.into_iter().map(|lists| lists.lists).collect(),
+            lists: lists.into_iter().map(|(lists, _)| lists).collect(),
         })
     })
 }

@@ -1,7 +1,6 @@
 //! The replay in parallel against the plainest one: one record after the other, in the order of the log.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -13,7 +12,7 @@ use crate::domain::directory::{Ask, Ingest, Task, WhoHashed};
 use crate::domain::list::{How, List, ListCommand, ListDecision};
 use crate::domain::record::{self, Entry, Stamp};
 use crate::domain::{CampaignId, Catalog, Day, Email, PersonId, Retry};
-use crate::wal::{Log, RealDisk, Record};
+use crate::wal::{Log, Record, SimDisk};
 
 const LISTS: usize = 5;
 const NOON: Millis = Millis(1_700_000_000_000);
@@ -195,9 +194,9 @@ fn header(n: usize, id_: CampaignId) -> Header {
 }
 
 /// Writes records to a log, and gives it back to be read.
-fn log_of(records: &[Record], dir: &Path) -> (Arc<dyn Disk>, Options) {
-    let options = Options { segment_bytes: 64 * 1024, ..Options::new(dir.join("wal"), [1; 16]) };
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+fn log_of(records: &[Record]) -> (Arc<dyn Disk>, Options) {
+    let options = Options { segment_bytes: 64 * 1024, ..Options::new("/data/wal", [1; 16]) };
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
     let log = Log::start(Arc::clone(&disk), options.clone(), &read, Box::new(|_| ())).unwrap();
     records.iter().for_each(|record| log.append_quiet(record.clone()));
@@ -231,8 +230,7 @@ proptest! {
         ops in ops(), cut: prop::sample::Index, workers in 1..4_usize,
     ) {
         let records = written(&ops);
-        let dir = tempfile::tempdir().unwrap();
-        let log = log_of(&records, dir.path());
+        let log = log_of(&records);
         let mut plain = Plain::replay(&records);
         plain.close_done();
         for cut in [0, cut.index(records.len() + 1)] {
@@ -269,8 +267,7 @@ proptest! {
         for gap in gaps.iter().filter(|_| records.len() > 1).collect::<Vec<_>>() {
             records.remove(gap.index(records.len()));
         }
-        let dir = tempfile::tempdir().unwrap();
-        let log = log_of(&records, dir.path());
+        let log = log_of(&records);
         // The plainest way to see a gap: each author's counter, in the order of the log.
         let mut held: BTreeMap<String, u64> = BTreeMap::new();
         let gap = (1..).zip(&records).find(|(_, record)| {
