@@ -21,12 +21,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use restockd::actors::recovery;
+use restockd::disk::{Disk, RealDisk};
+use restockd::domain::Retry;
 use restockd::domain::campaign::Campaigns;
 use restockd::domain::directory::Directory;
 use restockd::domain::record::{self, Entry};
-use restockd::domain::Retry;
 use restockd::store::{Backend, Generations};
-use restockd::wal::{self, RealDisk};
+use restockd::wal;
 
 #[path = "../tests/support/process.rs"]
 mod process;
@@ -120,13 +121,15 @@ impl Figure {
 fn measure(part: &str, data: &Path) {
     let secrets = shop::secrets(data);
     let options = shop::options(data, &secrets);
-    let disk: Arc<dyn wal::Disk> = Arc::new(RealDisk);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut directory = Directory::new(secrets.seed(), 20_000_000);
     let campaigns = Campaigns::new(None, Retry::default());
     let start = Instant::now();
     match part {
         "recover" => {
-            let generations = Generations::open(shop::snapshots(data), secrets.engine, Backend::Sled).unwrap();
+            let snapshots = shop::snapshots(data);
+            let generations =
+                Generations::open(Arc::clone(&disk), snapshots, secrets.engine, Backend::Sled).unwrap();
             let found = recovery::recover(&disk, &options, &generations, directory, campaigns, None).unwrap();
             assert_eq!(found.directory.open().count(), 0);
             done(start);

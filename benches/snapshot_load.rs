@@ -78,8 +78,14 @@ fn main() {
     });
     took.sort_unstable();
     println!("{} memberships, {connections} connections, {}:", size.memberships(), backend.name());
-    println!("{rounds} rounds, median {} ms; engine {:.0} MiB\n", took[took.len() / 2], engine.resident_mib());
-    println!("| stretch | answers | p50 ms | p99 ms | max ms | p99 with / without |\n|---|---:|---:|---:|---:|---:|");
+    println!(
+        "{rounds} rounds, median {} ms; engine {:.0} MiB\n",
+        took[took.len() / 2],
+        engine.resident_mib()
+    );
+    println!(
+        "| stretch | answers | p50 ms | p99 ms | max ms | p99 with / without |\n|---|---:|---:|---:|---:|---:|"
+    );
     let mut ratios = Vec::new();
     for pair in 0..repeats {
         let without = row(&format!("{} without", pair + 1), &all, 2 * pair + 1, None);

@@ -128,11 +128,12 @@ impl Replay for ListsReplay {
         let (stamp, id, event) =
             record::read_list(record.version, record.bytes).map_err(|error| error.to_string())?;
         self.newest = self.newest.max(stamp.at);
-        let (id, list) = self.lists.wake(id, || match record::read(record.kind, record.version, record.bytes) {
-            Ok(Entry::List(_, id, _)) => Ok(id),
-            Ok(_) => Err(ASTRAY.to_owned()),
-            Err(error) => Err(error.to_string()),
-        })?;
+        let (id, list) =
+            self.lists.wake(id, || match record::read(record.kind, record.version, record.bytes) {
+                Ok(Entry::List(_, id, _)) => Ok(id),
+                Ok(_) => Err(ASTRAY.to_owned()),
+                Err(error) => Err(error.to_string()),
+            })?;
         if newer("a list", list.seq(), stamp.seq)? {
             list.apply(&event, stamp.at);
         }

@@ -20,11 +20,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
+use crate::disk::Disk;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::Directory;
 use crate::domain::record::{self, Author};
 use crate::domain::{ListId, Millis};
-use crate::wal::{self, Disk, Lsn, Options, RecordRef};
+use crate::wal::{self, Lsn, Options, RecordRef};
 
 use super::RecoveryError;
 use super::authors::{CampaignsReplay, DirectoryReplay, ListsReplay};

@@ -78,7 +78,9 @@ impl Lists {
         let (mut rested, mut claims) = (Vec::with_capacity(self.table.len()), Vec::new());
         for (_, mut held) in self.table {
             let running = match &held.state {
-                State::Packed(packed) => !packed.summary().map_err(|error| error.to_string())?.running.is_empty(),
+                State::Packed(packed) => {
+                    !packed.summary().map_err(|error| error.to_string())?.running.is_empty()
+                }
                 State::Awake(_) => true,
             };
             if running {

@@ -7,19 +7,24 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec;
+use crate::disk::SimDisk;
 use crate::domain::campaign::{Header, OnDoubt};
 use crate::domain::directory::{Ask, Ingest, Task, WhoHashed};
 use crate::domain::list::{How, List, ListCommand, ListDecision};
 use crate::domain::record::{self, Entry, Stamp};
 use crate::domain::{CampaignId, Catalog, Day, Email, PersonId, Retry};
-use crate::wal::{Log, Record, SimDisk};
+use crate::wal::{Log, Record};
 
 const LISTS: usize = 5;
 const NOON: Millis = Millis(1_700_000_000_000);
 
 #[derive(Debug, Clone)]
 enum Op {
-    Press { who: usize, user: Option<usize>, bag: Vec<(usize, bool)> },
+    Press {
+        who: usize,
+        user: Option<usize>,
+        bag: Vec<(usize, bool)>,
+    },
     Erase(usize),
     /// A list takes up the next share that waits for it.
     Deliver(usize),
@@ -29,8 +34,11 @@ enum Op {
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let bag = proptest::collection::vec((0..LISTS, proptest::bool::weighted(0.8)), 0..4);
-    let press = (0..6_usize, proptest::option::of(0..3_usize), bag)
-        .prop_map(|(who, user, bag)| Op::Press { who, user, bag });
+    let press = (0..6_usize, proptest::option::of(0..3_usize), bag).prop_map(|(who, user, bag)| Op::Press {
+        who,
+        user,
+        bag,
+    });
     let op = prop_oneof![
         6 => press,
         1 => (0..6_usize).prop_map(Op::Erase),
@@ -87,7 +95,8 @@ impl Plain {
 fn written(ops: &[Op]) -> Vec<Record> {
     let (mut plain, mut records, catalog) = (Plain::new(), Vec::new(), Catalog::default());
     let mut shares: BTreeMap<ListId, VecDeque<(u64, Open, Task)>> = BTreeMap::new();
-    let mut push = |(kind, bytes): (u8, Vec<u8>)| records.push(Record { kind, version: record::VERSION, bytes });
+    let mut push =
+        |(kind, bytes): (u8, Vec<u8>)| records.push(Record { kind, version: record::VERSION, bytes });
     for (step, op) in (0..).zip(ops) {
         let at = NOON.plus(step * 1000);
         let events = match op {
@@ -325,7 +334,10 @@ fn a_record_that_a_merge_left_behind_is_not_taken_for_an_answer() {
     assert_eq!(replay.directory.open().map(|(event, _)| event).collect::<Vec<_>>(), [2]);
     replay.answered(2, &id(0));
     replay.answered(2, &id(0));
-    assert!(replay.directory.open_event(2).is_some(), "one list alone closed what two have to do for {person}");
+    assert!(
+        replay.directory.open_event(2).is_some(),
+        "one list alone closed what two have to do for {person}"
+    );
     replay.answered(2, &id(1));
     assert_eq!(replay.directory.open().count(), 0);
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use restockd::actors::checkpoint::{PageWriter, Portion};
+use restockd::disk::{Disk, RealDisk};
 use restockd::domain::campaign::Campaigns;
 use restockd::domain::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
 use restockd::domain::list::{How, List, ListCommand, ListDecision};
@@ -18,7 +19,7 @@ use restockd::domain::record::{self, Stamp};
 use restockd::domain::{Catalog, Email, ListId, Millis, PersonId, Retry};
 use restockd::store::{Backend, Generations, Meta};
 use restockd::token::Secrets;
-use restockd::wal::{self, Log, Options, RealDisk, Record};
+use restockd::wal::{self, Log, Options, Record};
 
 /// Records on their way to the log before it is waited for.
 const AHEAD: usize = 100_000;
@@ -73,7 +74,8 @@ impl Shop {
         let (how, timestamp, default_opt_in) = (How::Event, None, false);
         for n in bag {
             let (id, list) = &mut self.lists[n];
-            let change = ListCommand::Change { event: seq, person, join: true, timestamp, how, default_opt_in };
+            let change =
+                ListCommand::Change { event: seq, person, join: true, timestamp, how, default_opt_in };
             let ListDecision::New(event) = list.decide(&change, self.now) else { panic!("{p} was there") };
             list.apply(&event, self.now);
             write(record::of_list(Stamp { seq: list.seq(), at: self.now }, id, &event));
@@ -113,7 +115,8 @@ impl Shop {
 
     /// Writes the whole shop as one generation.
     pub fn snapshot(self, data: &Path, secrets: &Secrets, backend: Backend) {
-        let generations = Generations::open(snapshots(data), secrets.engine, backend).unwrap();
+        let generations =
+            Generations::open(Arc::new(RealDisk), snapshots(data), secrets.engine, backend).unwrap();
         let mut building = generations.begin().unwrap();
         let mut pages = PageWriter::new(|key: &[u8], value: &[u8]| building.put(key, value));
         pages.write(Portion::Directory(self.directory.image())).unwrap();
@@ -125,8 +128,7 @@ impl Shop {
         }
         let written = pages.finish().unwrap();
         let counts = vec![("lists".to_owned(), written.lists), ("people".to_owned(), written.people)];
-        let meta =
-            Meta { engine: secrets.engine, replay_from: 1, durable: 0, made_ms: self.now.0, counts };
+        let meta = Meta { engine: secrets.engine, replay_from: 1, durable: 0, made_ms: self.now.0, counts };
         building.seal(meta).unwrap().commit().unwrap();
     }
 
@@ -144,7 +146,7 @@ pub struct Pen {
 
 impl Pen {
     pub fn new(data: &Path, secrets: &Secrets) -> Self {
-        let disk: Arc<dyn wal::Disk> = Arc::new(RealDisk);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let options = options(data, secrets);
         let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
         Self { log: Log::start(disk, options, &read, Box::new(|_| ())).unwrap(), ahead: 0 }
