@@ -51,7 +51,7 @@ use std::path::PathBuf;
 pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect};
 pub use log::{Log, Stats};
-pub use recover::{Recovered, Torn, recover};
+pub use recover::{Recovered, Torn, recover, refused};
 pub use repair::{Repaired, repair};
 pub use stepper::Stepper;
 

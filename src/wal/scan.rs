@@ -145,7 +145,7 @@ pub(super) fn scan(
 }
 
 /// The segment files in order.
-fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
+pub(super) fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
     let names = match disk.list(&options.dir) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
