@@ -5,8 +5,19 @@
 //! newer than its author's state ──▶ what was open and is not done ──▶ ready to spawn
 //! ```
 //!
+//! The replay runs in parallel by author ([`crew`]): no author's state depends on another's, and
+//! each author's records are taken in the order of the log, so the outcome does not depend on how
+//! many work on it.
+//!
 //! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
 //! never "start empty" where there was something. Replay never reads a clock.
+
+mod authors;
+mod batch;
+mod crew;
+mod lists;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +25,14 @@ use std::sync::Arc;
 use crate::disk::Disk;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::{Directory, Open, Task};
-use crate::domain::list::{Invite, List, PackedList};
-use crate::domain::record::{self, Entry};
+use crate::domain::list::{Invite, PackedList};
 use crate::domain::{ListId, Millis};
 use crate::store::{Generations, Outcome, StoreError};
-use crate::wal::{self, Options, RecordRef, WalError};
+use crate::wal::{self, Options, WalError};
 
 use super::checkpoint::PageReader;
+use crew::Replayed;
+use lists::Lists;
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +49,9 @@ pub enum RecoveryError {
     /// A verified snapshot does not read back: a bug or a foreign version.
     #[error("the snapshot does not fit this version of restockd: {0}")]
     Misfit(String),
+    /// The threads of the replay.
+    #[error("no thread for the replay: {0}; free some memory or raise the limit of processes")]
+    Threads(#[source] std::io::Error),
     /// The newest record lies in the future.
     #[error(
         "the newest record is {ahead_s} s ahead of this machine's clock; set the clock right, or start with \
@@ -84,176 +99,91 @@ pub fn recover(
     disk: &Arc<dyn Disk>,
     options: &Options,
     generations: &Generations,
-    directory: Directory,
-    campaigns: Campaigns,
+    mut directory: Directory,
+    mut campaigns: Campaigns,
     now: Option<Millis>,
 ) -> Result<Recovered, RecoveryError> {
-    let mut states =
-        Replay { directory, campaigns, lists: HashMap::new(), awake: HashMap::new(), newest: Millis(0) };
     let mut packed = HashMap::new();
     let outcome = {
-        let mut reader = PageReader::new(&mut states.directory, &mut states.campaigns, &mut packed);
+        let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut packed);
         let outcome = generations.load(&mut |key, value| reader.read(key, value))?;
         reader.finish().map_err(RecoveryError::Misfit)?;
         outcome
     };
-    states.lists = packed;
-    let (from, durable, problems) = match outcome {
-        Outcome::None => (1, 0, Vec::new()),
+    let (from, durable, newest, problems) = match outcome {
+        Outcome::None => (1, 0, Millis(0), Vec::new()),
         Outcome::Generation { meta, problems, .. } => {
             // After a clean stop the log may hold no record that tells the time.
-            states.newest = Millis(meta.made_ms);
-            (meta.replay_from, meta.durable, problems)
+            (meta.replay_from, meta.durable, Millis(meta.made_ms), problems)
         }
-        Outcome::AllBad { problems } => (1, 0, problems),
+        Outcome::AllBad { problems } => (1, 0, Millis(0), problems),
     };
-    let read = wal::recover(disk, options, from, durable, &mut |_, record| states.take(record));
-    let log = match read {
-        Err(error) if from == 1 && !problems.is_empty() => {
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(LIST_WORKERS_MAX));
+    let lists = lists::deal(packed, workers);
+    let read = crew::replay(disk, options, (from, durable), directory, campaigns, lists);
+    let replayed = match read {
+        Err(RecoveryError::Log(error)) if from == 1 && !problems.is_empty() => {
             return Err(RecoveryError::NothingGood(problems, error));
         }
         read => read?,
     };
-    let ahead = now.map_or(0, |now| states.newest.since(now));
+    let ahead = now.map_or(0, |now| replayed.newest.max(newest).since(now));
     if ahead > CLOCK_AHEAD_MS {
         return Err(RecoveryError::Clock { ahead_s: ahead / 1000 });
     }
-    states.finish(log, problems)
+    finish(replayed, problems)
 }
 
 /// How far the newest record may lie ahead of the clock.
 const CLOCK_AHEAD_MS: u64 = 5 * 60_000;
+/// More workers than this would wait for the one that reads.
+const LIST_WORKERS_MAX: usize = 8;
 
-/// States while the log is replayed.
-struct Replay {
-    directory: Directory,
-    campaigns: Campaigns,
-    lists: HashMap<ListId, PackedList>,
-    awake: HashMap<ListId, List>,
-    newest: Millis,
+/// Finds what was left open, and puts all lists to rest.
+fn finish(replayed: Replayed, problems: Vec<String>) -> Result<Recovered, RecoveryError> {
+    let Replayed { log, mut directory, campaigns, mut lists, .. } = replayed;
+    close_done(&mut directory, &mut lists).map_err(RecoveryError::Misfit)?;
+    let rested = crew::all_at_once(lists, |lists| lists.rest(&campaigns))?;
+    let (mut lists, mut claims) = (Vec::new(), Vec::new());
+    for one in rested {
+        let (mut at_rest, mut claimed) = one.map_err(RecoveryError::Misfit)?;
+        if lists.is_empty() {
+            lists = at_rest;
+        } else {
+            lists.append(&mut at_rest);
+        }
+        claims.append(&mut claimed);
+    }
+    claims.sort_by(|one, other| one.list.cmp(&other.list));
+    Ok(Recovered { directory, campaigns, lists, claims, log, problems })
 }
 
-impl Replay {
-    /// Applies one record where its author's counter is newer.
-    fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String> {
-        let entry =
-            record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())?;
-        match entry {
-            Entry::Directory(stamp, event) => {
-                self.newest = self.newest.max(stamp.at);
-                if newer("the directory", self.directory.seq(), stamp.seq)? {
-                    self.directory.apply(&event, stamp.at);
-                }
-            }
-            Entry::Campaign(stamp, event) => {
-                self.newest = self.newest.max(stamp.at);
-                if newer("the campaigns", self.campaigns.seq(), stamp.seq)? {
-                    self.campaigns.apply(&event, stamp.at);
-                }
-            }
-            Entry::List(stamp, id, event) => {
-                self.newest = self.newest.max(stamp.at);
-                let list = self.wake(&id)?;
-                if newer("a list", list.seq(), stamp.seq)? {
-                    list.apply(&event, stamp.at);
-                }
-                if let Some(answered) = event.answers() {
-                    self.close_answered(answered, &id);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A list, unpacked for good while the replay lasts.
-    fn wake(&mut self, id: &ListId) -> Result<&mut List, String> {
-        if !self.awake.contains_key(id) {
-            let list = match self.lists.remove(id) {
-                Some(packed) => packed.unpack().map_err(|error| error.to_string())?,
-                None => List::default(),
-            };
-            self.awake.insert(id.clone(), list);
-        }
-        self.awake.get_mut(id).ok_or_else(|| "a list was lost on the way".to_owned())
-    }
-
-    /// Puts all lists to rest and finds what was left open.
-    fn finish(mut self, log: wal::Recovered, problems: Vec<String>) -> Result<Recovered, RecoveryError> {
-        self.close_done().map_err(RecoveryError::Misfit)?;
-        let mut claims = Vec::new();
-        for (id, packed) in &self.lists {
-            let summary = packed.summary().map_err(|error| RecoveryError::Misfit(error.to_string()))?;
-            if !summary.running.is_empty() {
-                let list = packed.unpack().map_err(|error| RecoveryError::Misfit(error.to_string()))?;
-                claims_of(id, &list, &self.campaigns, &mut claims);
-            }
-        }
-        for (id, list) in &self.awake {
-            claims_of(id, list, &self.campaigns, &mut claims);
-        }
-        let mut lists: Vec<_> = self.lists.into_iter().collect();
-        lists.extend(self.awake.into_iter().map(|(id, list)| (id, list.pack())));
-        let (directory, campaigns) = (self.directory, self.campaigns);
-        Ok(Recovered { directory, campaigns, lists, claims, log, problems })
-    }
-
-    /// Closes an open event as soon as the only list that it has spoke of it, so that a replay
-    /// does not hold every event of the log.
-    fn close_answered(&mut self, event: u64, by: &ListId) {
-        let only = |open: &Open| matches!(open.tasks.as_slice(), [Task::Change { list, .. }] if list == by);
-        if self.directory.open_event(event).is_some_and(|(_, open)| only(open)) {
-            self.directory.close(event);
+/// Closes open events all of whose lists have passed them; the rest is sent again, in order. A
+/// list hears events in order, so what it has not passed is a run at the end.
+fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), String> {
+    let mut closed = Vec::new();
+    for (event, open) in directory.open() {
+        if is_done(event, open, lists)? {
+            closed.push(event);
         }
     }
-
-    /// Closes open events all of whose lists have passed them; the rest is sent again, in order. A
-    /// list hears events in order, so what it has not passed is a run at the end.
-    fn close_done(&mut self) -> Result<(), String> {
-        let events: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
-        for event in events {
-            let Some(open) = self.directory.open_event(event).map(|(_, open)| open.clone()) else {
-                continue;
-            };
-            let mut done = true;
-            for task in &open.tasks {
-                done &= match task {
-                    Task::Change { list, .. } | Task::Move { list, .. } => self.wake(list)?.passed(event),
-                    Task::Restock(fact) => {
-                        let list = self.wake(&fact.list)?;
-                        list.passed(event) || list.has_signal(fact.key)
-                    }
-                };
-            }
-            if done {
-                self.directory.close(event);
-            }
-        }
-        Ok(())
-    }
+    closed.into_iter().for_each(|event| directory.close(event));
+    Ok(())
 }
 
-/// True when a record is the next of its author's; an error when one is missing before it.
-fn newer(author: &str, held: u64, seq: u64) -> Result<bool, String> {
-    if seq > held + 1 {
-        return Err(format!("{author} went from record {held} to {seq}: records are missing between them"));
-    }
-    Ok(seq > held)
-}
-
-/// A list's claims on campaigns that do not know of them, or think they are done.
-fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<Claim>) {
-    let known = |campaign| campaigns.get(campaign).map_or(0, |campaign| campaign.upto);
-    for (invite, added) in list.claims(known) {
-        let held = campaigns.get(invite.campaign);
-        let heard = held.is_some_and(|held| held.upto >= invite.upto && !held.status.is_closed());
-        let by_hand = invite.day.is_none() && held.is_none_or(|held| !held.status.is_closed());
-        if !heard && !by_hand {
-            claims.push(Claim {
-                list: id.clone(),
-                product: list.product().map(str::to_owned),
-                invite,
-                added,
-            });
+/// True when each list of an open event has passed it.
+fn is_done(event: u64, open: &Open, lists: &mut [Lists]) -> Result<bool, String> {
+    for task in &open.tasks {
+        let (Task::Change { list: id, .. } | Task::Move { list: id, .. }) = task else {
+            let Task::Restock(fact) = task else { return Ok(false) };
+            match lists::find(lists, &fact.list)? {
+                Some(list) if list.passed(event) || list.has_signal(fact.key) => continue,
+                _ => return Ok(false),
+            }
+        };
+        if !lists::find(lists, id)?.is_some_and(|list| list.passed(event)) {
+            return Ok(false);
         }
     }
+    Ok(true)
 }

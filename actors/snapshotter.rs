@@ -130,8 +130,7 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     // Few portions on the way at once: a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
-    let writer =
-        tokio::task::spawn_blocking(move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
+    let writer = in_background(move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
     let (reply, image) = oneshot::channel();
     context.tell(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
@@ -165,7 +164,7 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     }
     let durable = context.log.durable_lsn();
     let meta = meta(context, replay_from, durable, written);
-    let published = tokio::task::spawn_blocking(move || publish(&generations, building, meta));
+    let published = in_background(move || publish(&generations, building, meta));
     let (generation, floor) = published.await.map_err(|_| RoundError::Ending)??;
     if let Some(floor) = floor {
         context.log.trim(floor);
@@ -173,6 +172,25 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     let Written { lists, people, campaigns } = written;
     let took_ms = context.clock.now().since(began);
     Ok(SnapshotAnswer { generation, lists, people, campaigns, took_ms })
+}
+
+/// How far the work of a round steps back behind the work for shoppers: about a third of its share.
+const STEP_BACK: i32 = 5;
+
+/// Runs what has time, on a thread that steps back when processors are short. Threads that it starts
+/// (the store's and sled's) step back with it. Nothing is answered where there is no thread to be had.
+fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, outcome) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+        // Refused by no system that we know of; the round is the same without.
+        let _ = rustix::process::nice(STEP_BACK);
+        // Nobody waits any more when the engine is ending.
+        let _ = done.send(work());
+    });
+    if let Err(error) = thread {
+        tracing::error!(%error, "no thread for a checkpoint round");
+    }
+    outcome
 }
 
 /// Begins a generation and fills it with what is handed over.
@@ -297,5 +315,24 @@ impl Actor for Snapshotter {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_round_steps_back_behind_the_work_for_shoppers_and_its_threads_do_too() {
+        let priority = || rustix::process::getpriority_process(None).ok();
+        let before = priority().map(|before| (before + STEP_BACK).min(19));
+        let inner = move || std::thread::spawn(priority).join().ok().flatten();
+        let (own, below) = in_background(move || (priority(), inner())).await.expect("it ran");
+        assert_eq!((own, below), (before, before));
+    }
+
+    #[tokio::test]
+    async fn a_round_that_panics_is_answered_with_nothing() {
+        assert!(in_background(|| panic!("sled is odd")).await.is_err());
     }
 }

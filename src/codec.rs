@@ -6,8 +6,8 @@
 //! vouched for, never from a socket; every decode says how much it used, and what is left over is
 //! an error.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// The most a single decode may claim, in bytes.
 const LIMIT: usize = 64 << 20;
@@ -53,6 +53,25 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let (value, rest) = decode_prefix(bytes)?;
     if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
+}
+
+/// Decodes a value that fills `bytes` exactly and may borrow from them.
+///
+/// # Errors
+/// When the bytes are something else, or too many.
+pub fn decode_borrowed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+    let (value, rest) = decode_borrowed_prefix(bytes)?;
+    if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
+}
+
+/// Decodes a value that may borrow from the front of `bytes` and returns what follows it.
+///
+/// # Errors
+/// When the bytes are something else.
+pub fn decode_borrowed_prefix<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), CodecError> {
+    let (value, used) = bincode::serde::borrow_decode_from_slice(bytes, config())
+        .map_err(|error| CodecError::Malformed(error.to_string()))?;
+    Ok((value, bytes.get(used..).unwrap_or_default()))
 }
 
 /// Decodes a value from the front of `bytes` and returns what follows it.

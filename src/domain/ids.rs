@@ -4,6 +4,7 @@
 //! stands in a file name. A person's number is the directory's own and never reused; a
 //! campaign's id is a keyed hash of its key, made outside (domain/ holds no secret).
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,6 +64,13 @@ impl ListId {
     #[must_use]
     pub fn sku(&self) -> Option<&str> {
         self.0.strip_prefix(SKU_LIST_PREFIX).filter(|sku| !sku.is_empty())
+    }
+}
+
+/// A table keyed by ids is asked with a text.
+impl Borrow<str> for ListId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -74,8 +74,12 @@ impl KeyWindow {
     /// True when one more key may be taken in at `now` (if need be by letting very old ones go).
     #[must_use]
     pub fn has_room(&self, now: Millis) -> bool {
-        let oldest = self.minutes.keys().next().map(|minutes| Seen { key: [0; 4], minutes: *minutes });
-        self.count < self.limit || oldest.is_some_and(|oldest| oldest.expired(now, RETRY_MS))
+        self.count < self.limit || self.oldest().is_some_and(|oldest| oldest.expired(now, RETRY_MS))
+    }
+
+    /// A key as old as the oldest that is held.
+    fn oldest(&self) -> Option<Seen> {
+        self.minutes.keys().next().map(|minutes| Seen { key: [0; 4], minutes: *minutes })
     }
 
     /// Remembers `key` as accepted at `now`. Total: replay may pass the limit, live never does
@@ -143,6 +147,9 @@ impl KeyWindow {
     /// Clears one shard of what is older than `keep_ms`, taking them in turn.
     fn sweep(&mut self, now: Millis, keep_ms: u64) {
         self.hand = (self.hand + 1) % SHARDS;
+        if !self.oldest().is_some_and(|oldest| oldest.expired(now, keep_ms)) {
+            return;
+        }
         if let Some(shard) = self.shards.get_mut(self.hand)
             && shard.iter().any(|seen| seen.expired(now, keep_ms))
         {

@@ -42,6 +42,17 @@ pub enum Entry {
     Campaign(Stamp, CampaignEvent),
 }
 
+/// Whose record it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author<'a> {
+    /// The list with this id.
+    List(&'a str),
+    /// The directory.
+    Directory,
+    /// The campaign actor.
+    Campaigns,
+}
+
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
@@ -81,6 +92,33 @@ pub fn of_directory(stamp: Stamp, event: &DirectoryEvent) -> (u8, Vec<u8>) {
 #[must_use]
 pub fn of_campaign(stamp: Stamp, event: &CampaignEvent) -> (u8, Vec<u8>) {
     (3, codec::encode(&(stamp, event)))
+}
+
+/// Whose record it is, without reading all of it.
+///
+/// # Errors
+/// When kind or version are unknown, or a list's record does not begin as one.
+pub fn author(kind: u8, version: u8, bytes: &[u8]) -> Result<Author<'_>, EntryError> {
+    match (version, kind) {
+        (VERSION, 1) => codec::decode_borrowed_prefix(bytes)
+            .map(|((_, list), _): ((Stamp, &str), _)| Author::List(list))
+            .map_err(|source| EntryError::Malformed { kind, source }),
+        (VERSION, 2) => Ok(Author::Directory),
+        (VERSION, 3) => Ok(Author::Campaigns),
+        _ => Err(EntryError::Unknown { kind, version }),
+    }
+}
+
+/// Reads a list's record; its id stays where it is.
+///
+/// # Errors
+/// When the version is unknown, or the bytes do not fit.
+pub fn read_list(version: u8, bytes: &[u8]) -> Result<(Stamp, &str, ListEvent), EntryError> {
+    let kind = 1;
+    if version != VERSION {
+        return Err(EntryError::Unknown { kind, version });
+    }
+    codec::decode_borrowed(bytes).map_err(|source| EntryError::Malformed { kind, source })
 }
 
 /// Reads a record.

@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::actors::verbs::EventAnswer;
+use crate::actors::verbs::{EventAnswer, EventInput};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX};
@@ -42,7 +42,7 @@ pub(super) async fn create(
     let lines = is_lines(&parts.headers);
     let _room = app.batches.take(announced(&body)).await?;
     let body = body::read(body, BATCH_BYTES_MAX, app.body_timeout).await?;
-    let items = if lines { by_line(&body)? } else { by_field(&body)? };
+    let items = items(&body, lines)?;
     let mut good = Vec::with_capacity(items.len());
     let mut bad = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
@@ -75,7 +75,13 @@ fn is_lines(headers: &HeaderMap) -> bool {
         .any(|k| essence.eq_ignore_ascii_case(k))
 }
 
-fn parse(item: &[u8]) -> Result<crate::actors::verbs::EventInput, ApiError> {
+/// Cuts a body into its items, not yet parsed.
+pub(super) fn items(body: &[u8], lines: bool) -> Result<Vec<&[u8]>, ApiError> {
+    if lines { by_line(body) } else { by_field(body) }
+}
+
+/// Parses one item.
+pub(super) fn parse(item: &[u8]) -> Result<EventInput, ApiError> {
     if item.len() > BODY_BYTES_MAX {
         return Err(ApiError::TooLarge(BODY_BYTES_MAX));
     }

@@ -35,6 +35,8 @@ mod envelope;
 mod error;
 mod events;
 mod form;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod keys;
 mod links;

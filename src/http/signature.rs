@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::settings::{Scheme, Source};
 
 /// Bytes of a SHA-256 tag.
-const TAG_BYTES: usize = 32;
+pub(super) const TAG_BYTES: usize = 32;
 
 /// The signature header's value for a body: lower-case hex of HMAC-SHA256.
 ///

@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +25,7 @@ use super::body::{self, BODY_BYTES_MAX, Segment};
 use super::error::ApiError;
 use super::events::whole;
 use super::settings::{Source, SourceFields};
-use super::signature::Verifier;
+use super::signature::{TAG_BYTES, Verifier};
 use super::validate::kind;
 use super::{App, answer};
 
@@ -35,6 +36,32 @@ const RESTOCK: &str = "restock";
 pub(super) struct Receiver {
     verifier: Verifier,
     fields: SourceFields,
+}
+
+impl Receiver {
+    /// The signature of a delivery, before its body is read.
+    pub(super) fn tag(&self, headers: &HeaderMap) -> Result<[u8; TAG_BYTES], ApiError> {
+        if !self.verifier.configured() {
+            return Err(ApiError::Unsigned);
+        }
+        self.verifier.tag(headers).ok_or(ApiError::BadSignature)
+    }
+
+    /// The restock in a body that has this signature; none for another type.
+    pub(super) fn open(
+        &self,
+        source: String,
+        tag: &[u8; TAG_BYTES],
+        body: &[u8],
+    ) -> Result<Option<RestockInput>, ApiError> {
+        if !self.verifier.verify(tag, body) {
+            return Err(ApiError::BadSignature);
+        }
+        let malformed = || ApiError::Payload("Malformed JSON".into());
+        let text = std::str::from_utf8(body).map_err(|_| malformed())?;
+        let payload = serde_json::from_str(text).map_err(|_| malformed())?;
+        read(&self.fields, source, payload).map_err(ApiError::Payload)
+    }
 }
 
 /// Prepares the sources of the settings.
@@ -60,19 +87,10 @@ pub(super) async fn receive(
 ) -> Result<Response, ApiError> {
     let source = source.map_err(|_| ApiError::UnknownSource)?.0;
     let receiver = app.sources.get(&source).ok_or(ApiError::UnknownSource)?;
-    if !receiver.verifier.configured() {
-        return Err(ApiError::Unsigned);
-    }
     let (parts, body) = request.into_parts();
-    let tag = receiver.verifier.tag(&parts.headers).ok_or(ApiError::BadSignature)?;
+    let tag = receiver.tag(&parts.headers)?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
-    if !receiver.verifier.verify(&tag, &body) {
-        return Err(ApiError::BadSignature);
-    }
-    let malformed = || ApiError::Payload("Malformed JSON".into());
-    let text = std::str::from_utf8(&body).map_err(|_| malformed())?;
-    let payload = serde_json::from_str(text).map_err(|_| malformed())?;
-    let Some(restock) = read(&receiver.fields, source, payload).map_err(ApiError::Payload)? else {
+    let Some(restock) = receiver.open(source, &tag, &body)? else {
         return Ok(skipped("type is not restock"));
     };
     Ok(match app.engine.restock(restock).await? {

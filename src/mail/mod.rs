@@ -26,6 +26,8 @@
 mod address;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod letter;
 mod mailer;
 mod outbox;

@@ -18,7 +18,7 @@
 use crc32fast::Hasher;
 
 use super::bytes::{content_end, u32_at, u64_at};
-use super::segment::HEADER_BYTES;
+use super::segment::{HEADER_BYTES, LSN_END};
 use super::{Lsn, MAX_RECORD_BYTES, Record, RecordRef};
 use crate::disk::{narrow, wide};
 
@@ -204,7 +204,7 @@ fn plausible(len: usize, records: u32, first_lsn: Lsn, stable_lsn: Lsn) -> bool 
     (1..=MAX_RECORDS).contains(&count)
         && len >= count * RECORD_HEAD_BYTES
         && len <= MAX_PAYLOAD_BYTES
-        && (1..Lsn::MAX / 2).contains(&first_lsn)
+        && (1..LSN_END).contains(&first_lsn)
         && stable_lsn < first_lsn
 }
 

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use super::bytes::{u32_at, u64_at};
 use super::error::{WalError, is_no_space};
+use super::segment::LSN_END;
 use super::{Lsn, Options};
 use crate::disk::{Disk, DiskFile};
 
@@ -149,7 +150,7 @@ fn decode(slot: &[u8], engine: &[u8; 16]) -> Option<MarkValue> {
     let covered = slot.get(..CRC_AT).filter(|covered| covered.starts_with(MAGIC))?;
     let good = u32_at(slot, CRC_AT)? == checksum(covered, engine);
     let value = MarkValue { counter: u64_at(slot, 8)?, durable: u64_at(slot, 16)? };
-    good.then_some(value)
+    (good && value.counter < u64::MAX / 2 && value.durable < LSN_END).then_some(value)
 }
 
 fn checksum(covered: &[u8], engine: &[u8; 16]) -> u32 {
@@ -163,6 +164,17 @@ fn checksum(covered: &[u8], engine: &[u8; 16]) -> u32 {
 #[allow(clippy::indexing_slicing, reason = "a test may fail by a panic")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slot_that_verifies_and_cannot_be_ours_says_nothing() {
+        for value in [
+            MarkValue { counter: u64::MAX, durable: 1 },
+            MarkValue { counter: 1, durable: u64::MAX },
+            MarkValue { counter: 1, durable: LSN_END },
+        ] {
+            assert_eq!(decode(&encode(value, &[1; 16]), &[1; 16]), None);
+        }
+    }
 
     #[test]
     fn a_slot_is_read_back_and_no_bit_of_it_can_change_the_value() {

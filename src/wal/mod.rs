@@ -56,7 +56,7 @@ pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect};
 pub use log::{Log, Stats};
 pub use look::{LookDisk, first_segment, segments_below};
-pub use recover::{Recovered, Torn, recover};
+pub use recover::{Recovered, Torn, recover, refused};
 pub use repair::{Repaired, repair, repair_from, set_aside_segments};
 pub use salvage::salvage;
 pub use stepper::Stepper;
@@ -75,6 +75,9 @@ pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The smallest segment that [`Options`] may ask for.
 pub const MIN_SEGMENT_BYTES: u64 = 64 * 1024;
+
+/// The longest segment: what [`Options`] may ask for, and what a header is believed about its file.
+pub const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// The segment size that is used when nothing else is said.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -126,9 +129,9 @@ impl Options {
     }
 
     fn check(&self) -> Result<(), WalError> {
-        if self.segment_bytes < MIN_SEGMENT_BYTES {
+        if !(MIN_SEGMENT_BYTES..=MAX_SEGMENT_BYTES).contains(&self.segment_bytes) {
             return Err(WalError::Options(format!(
-                "segments of {} bytes are too small, the least is {MIN_SEGMENT_BYTES}",
+                "segments of {} bytes are not between {MIN_SEGMENT_BYTES} and {MAX_SEGMENT_BYTES}",
                 self.segment_bytes
             )));
         }

@@ -23,7 +23,7 @@ use super::error::WalError;
 use super::frame;
 use super::mark::MarkValue;
 use super::scan::{self, Scan, Segment, Tail};
-use super::segment::{self, Chain};
+use super::segment::{self, Chain, Header};
 use super::{Lsn, Options, RecordRef};
 use crate::disk::{Disk, narrow, wide};
 
@@ -221,6 +221,35 @@ fn deliver(
         }
     }
     Ok(delivered)
+}
+
+/// The error of a record that is refused only after it was handed out: says where it stands, as [`recover`] does for
+/// one that its sink refuses.
+#[must_use]
+pub fn refused(disk: &Arc<dyn Disk>, options: &Options, lsn: Lsn, reason: String) -> WalError {
+    match place_of(&**disk, options, lsn) {
+        Ok((file, offset)) => WalError::Refused { file, offset, lsn, reason },
+        Err(error) => error,
+    }
+}
+
+/// The segment and the offset of the frame that holds a record; offset 0 where the segment does not hold it any more.
+fn place_of(disk: &dyn Disk, options: &Options, lsn: Lsn) -> Result<(PathBuf, u64), WalError> {
+    let files = scan::list(disk, options)?;
+    let Some((_, path)) = files.into_iter().rfind(|(first, _)| *first <= lsn) else {
+        return Ok((options.dir.clone(), 0));
+    };
+    let bytes = disk.read(&path).map_err(|error| WalError::io("read", &path, error))?;
+    let Ok(header) = Header::decode(&bytes, &options.engine) else { return Ok((path, 0)) };
+    let seed = frame::seed(&header.engine, header.number);
+    let mut at = segment::HEADER_BYTES;
+    while let Ok(frame) = frame::decode(&bytes, at, seed) {
+        if frame.last_lsn() >= lsn {
+            return Ok((path, wide(at)));
+        }
+        at = frame.end;
+    }
+    Ok((path, 0))
 }
 
 /// Copies a file, without the zeros at its end, to a name that says it is broken.

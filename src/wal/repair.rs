@@ -78,7 +78,7 @@ pub fn repair_from(
             // need more of it.
             found.chain.last = from.map_or(0, |from| from.max(1) - 1);
             damage.expected = found.chain.last + 1;
-            damage.at_risk = (found.known + 1).saturating_sub(damage.expected);
+            damage.at_risk = found.known.saturating_add(1).saturating_sub(damage.expected);
         }
         if matches!(damage.harm, Harm::ForeignEngine | Harm::UnknownFormat(_)) {
             return Err(WalError::Damaged(damage));
@@ -124,6 +124,16 @@ fn cut(
     damage: &Damage,
     done: &mut Repaired,
 ) -> Result<(), WalError> {
+    let mut highest = damage.expected.saturating_add(damage.at_risk).saturating_sub(1).max(damage.expected);
+    if damage.harm == Harm::Uncovered {
+        // The segments that are there are of no use without those before them; their numbers are not used again.
+        highest = highest.max(found.known).max(found.files.last().map_or(0, |(first, _)| *first));
+        salvage(disk, options, &mut |lsn, _| highest = highest.max(lsn))?;
+    }
+    if highest >= segment::LSN_END - 1 {
+        // Nothing can be numbered above that; whoever claims it is wrong.
+        return Err(WalError::Damaged(damage.clone()));
+    }
     // The new segment is made before anything is given up, so a full disk changes nothing.
     let dir = &options.dir;
     disk.create_dir(dir).map_err(|error| WalError::io("make the directory", dir, error))?;
@@ -136,12 +146,6 @@ fn cut(
     }
     let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
     // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
-    let mut highest = (damage.expected + damage.at_risk).saturating_sub(1).max(damage.expected);
-    if damage.harm == Harm::Uncovered {
-        // The segments that are there are of no use without those before them; their numbers are not used again.
-        highest = highest.max(found.known).max(found.files.last().map_or(0, |(first, _)| *first));
-        salvage(disk, options, &mut |lsn, _| highest = highest.max(lsn))?;
-    }
     let counter = found.mark.map_or(1, |mark| mark.counter + 1);
     mark::reset(disk, options, MarkValue { counter, durable: highest })?;
     clear_last(disk, options, found, done)?;

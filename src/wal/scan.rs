@@ -145,7 +145,7 @@ pub(super) fn scan(
 }
 
 /// The segment files in order.
-fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
+pub(super) fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
     let names = match disk.list(&options.dir) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -321,7 +321,8 @@ fn report(
     } else {
         highest
     };
-    Ok(Damage { file, offset, expected, at_risk: (highest + 1).saturating_sub(expected), harm })
+    let at_risk = highest.saturating_add(1).saturating_sub(expected);
+    Ok(Damage { file, offset, expected, at_risk, harm })
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {

@@ -19,10 +19,12 @@ use std::path::Path;
 
 use super::bytes::{ZEROS, u32_at, u64_at};
 use super::error::{Harm, WalError};
-use super::{Lsn, Options};
+use super::{Lsn, MAX_SEGMENT_BYTES, Options};
 use crate::disk::{Disk, DiskFile, narrow, wide};
 
 pub(super) const HEADER_BYTES: usize = 4096;
+/// No number that is written reaches this, so adding to one that was read cannot pass the end of numbers.
+pub(super) const LSN_END: Lsn = Lsn::MAX / 2;
 const FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"RSTKDWAL";
 const CRC_AT: usize = HEADER_BYTES - 4;
@@ -85,11 +87,16 @@ impl Header {
             previous_crc: u32_at(covered, 56).ok_or(SHORT)?,
             capacity: u64_at(covered, 64).ok_or(SHORT)?,
         };
-        if header.first_lsn <= header.previous_last {
-            Err(Harm::Header("its numbers make no sense"))
-        } else {
-            Ok(header)
-        }
+        if header.is_plausible() { Ok(header) } else { Err(Harm::Header("its numbers make no sense")) }
+    }
+
+    /// Whether a writer could have written these numbers: what comes after them is reckoned with, and a file is made
+    /// as long as the capacity says.
+    fn is_plausible(&self) -> bool {
+        self.first_lsn > self.previous_last
+            && self.first_lsn < LSN_END
+            && (1..LSN_END).contains(&self.number)
+            && (wide(HEADER_BYTES)..=MAX_SEGMENT_BYTES).contains(&self.capacity)
     }
 }
 
@@ -124,7 +131,7 @@ pub(super) fn name(first_lsn: Lsn) -> String {
 pub(super) fn parse_name(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(NAME_END)?;
     let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok().filter(|first| *first >= 1) } else { None }
+    if plain { digits.parse().ok().filter(|first| (1..LSN_END).contains(first)) } else { None }
 }
 
 /// Makes a blank segment: zeros, synced. Its name is not durable yet.
@@ -174,12 +181,39 @@ mod tests {
     #[test]
     fn only_segment_names_are_segments() {
         assert_eq!(parse_name(&name(7)), Some(7));
-        assert_eq!(parse_name(&name(u64::MAX)), Some(u64::MAX));
+        assert_eq!(parse_name(&name(LSN_END - 1)), Some(LSN_END - 1));
+        assert_eq!(parse_name(&name(u64::MAX)), None, "nobody wrote that");
         for other in ["mark", "7.wal", "+0000000000000000007.wal", "99999999999999999999.wal", "spare-1.tmp"]
         {
             assert_eq!(parse_name(other), None, "{other}");
         }
         assert_eq!(parse_name(&format!("{}.broken-1", name(7))), None);
+    }
+
+    #[test]
+    fn a_header_that_verifies_and_cannot_be_ours_is_refused() {
+        let good = Header {
+            engine: [3; 16],
+            number: 2,
+            first_lsn: 9,
+            previous_last: 8,
+            previous_crc: 77,
+            capacity: 65536,
+        };
+        let bad = [
+            Header { number: u64::MAX, ..good },
+            Header { number: 0, ..good },
+            Header { first_lsn: u64::MAX, ..good },
+            Header { first_lsn: u64::MAX, previous_last: u64::MAX - 1, ..good },
+            Header { previous_last: 9, ..good },
+            Header { capacity: u64::MAX, ..good },
+            Header { capacity: MAX_SEGMENT_BYTES + 1, ..good },
+            Header { capacity: 0, ..good },
+        ];
+        for header in bad {
+            let refused = Header::decode(&header.encode(), &[3; 16]);
+            assert!(matches!(refused, Err(Harm::Header(_))), "{header:?}: {refused:?}");
+        }
     }
 
     #[test]

@@ -142,3 +142,23 @@ async fn a_password_without_a_way_to_give_it_defers() {
     assert_eq!(name(&verdict), "deferred");
     assert_eq!(server.commands().len(), 1);
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_does_not_get_it_into_a_verdict() {
+    // `\0user\0secret-word` and its parts, as AUTH sends them
+    for echo in ["secret-word", "AHVzZXIAc2VjcmV0LXdvcmQ="] {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        let words =
+            format!("220 relay\r\n250-relay\r\n250 AUTH PLAIN\r\n535 no user has {echo}, go away\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, words.as_bytes()).await.unwrap();
+        let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
+        let letters = [letter(1)];
+        let verdicts =
+            restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters).await;
+        let verdict = verdicts.unwrap().remove(0);
+        let restockd::mail::Verdict::Deferred { reply, reached: false, .. } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert!(reply.contains("535") && !reply.contains(echo), "{reply}");
+    }
+}

@@ -21,6 +21,8 @@ const SLICE: usize = 2;
 
 /// What a round waits for.
 enum Stage {
+    /// The seal answers the last record before the new segment; replay begins after it.
+    Seal(Receiver<Option<u64>>),
     Directory(Receiver<DirectoryImage>),
     Campaigns(Receiver<CampaignsImage>),
     Slice(Receiver<Slice>),
@@ -30,8 +32,7 @@ enum Stage {
 
 /// A round under way.
 pub struct Round {
-    /// Answers the last record before the new segment; replay begins after it.
-    seal: Receiver<Option<u64>>,
+    replay_from: u64,
     portions: Vec<Portion>,
     /// What is waited for; none only within a step.
     stage: Option<Stage>,
@@ -51,9 +52,7 @@ impl Round {
         let context = &running.context;
         let (sealed, seal) = oneshot::channel();
         context.log.seal(Box::new(move |result| _ = sealed.send(result.ok())));
-        let (reply, image) = oneshot::channel();
-        context.tell(DirectoryMessage::Image(reply));
-        Self { seal, portions: Vec::new(), stage: Some(Stage::Directory(image)) }
+        Self { replay_from: 0, portions: Vec::new(), stage: Some(Stage::Seal(seal)) }
     }
 
     /// Goes on as far as one answer goes.
@@ -62,6 +61,16 @@ impl Round {
         let context = &running.context;
         let Some(stage) = self.stage.take() else { return Step::Over(false) };
         let next = match stage {
+            Stage::Seal(mut seal) => match seal.try_recv() {
+                Ok(Some(before)) => {
+                    self.replay_from = before + 1;
+                    let (reply, image) = oneshot::channel();
+                    context.tell(DirectoryMessage::Image(reply));
+                    Stage::Directory(image)
+                }
+                Ok(None) => return Step::Over(false),
+                Err(_) => Stage::Seal(seal),
+            },
             Stage::Directory(mut image) => match image.try_recv() {
                 Ok(image) => {
                     self.portions.push(Portion::Directory(image));
@@ -111,13 +120,12 @@ impl Round {
     }
 
     /// Everything is handed over and durable: the generation is written, verified and named, the log trimmed.
-    fn publish(mut self, running: &Running) -> bool {
-        let Ok(Some(before)) = self.seal.try_recv() else { return false };
+    fn publish(self, running: &Running) -> bool {
         let Ok((building, written)) = write(&running.generations, self.portions.into_iter()) else {
             return false;
         };
         let durable = running.context.log.durable_lsn();
-        let meta = meta(&running.context, before + 1, durable, written);
+        let meta = meta(&running.context, self.replay_from, durable, written);
         match publish(&running.generations, building, meta) {
             Ok((_, floor)) => {
                 floor.into_iter().for_each(|floor| running.context.log.trim(floor));

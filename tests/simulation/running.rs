@@ -20,12 +20,12 @@ use restockd::actors::recovery::{self, Recovered, RecoveryError};
 use restockd::actors::supervisor::{Slice, SupervisorMessage};
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
+use restockd::disk::SimDisk;
 use restockd::domain::campaign::Campaigns;
 use restockd::domain::directory::Directory;
 use restockd::domain::list::{List, PackedList};
 use restockd::domain::{ListId, Millis};
 use restockd::store::{Backend, Generations};
-use restockd::wal::SimDisk;
 use restockd::wal::{Log, Options, Stepper};
 use tokio::sync::oneshot;
 
@@ -64,9 +64,10 @@ impl Running {
     /// Recovers and starts; what was open is on its way to be taken up.
     pub fn start(scene: &Scene, disk: &SimDisk, clock: &Clock) -> Result<Self, StartError> {
         let options = options(scene);
-        let disk: Arc<dyn restockd::wal::Disk> = Arc::new(disk.clone());
-        let snapshots = PathBuf::from(format!("/tmp/snapx/{:?}", std::time::SystemTime::now()));
-        let generations = Generations::open(snapshots, scene.secrets.engine, Backend::Flat)?;
+        let disk: Arc<dyn restockd::disk::Disk> = Arc::new(disk.clone());
+        let snapshots = PathBuf::from("/data/snapshots");
+        let engine = scene.secrets.engine;
+        let generations = Generations::open(Arc::clone(&disk), snapshots, engine, Backend::Flat)?;
         let found = recover(scene, &disk, &options, &generations, Some(clock.now()))?;
         let ended = Arc::new(AtomicBool::new(false));
         let poisoned = Arc::clone(&ended);
@@ -291,7 +292,7 @@ pub fn options(scene: &Scene) -> Options {
 /// Everything from the disk.
 pub fn recover(
     scene: &Scene,
-    disk: &Arc<dyn restockd::wal::Disk>,
+    disk: &Arc<dyn restockd::disk::Disk>,
     options: &Options,
     generations: &Generations,
     now: Option<Millis>,

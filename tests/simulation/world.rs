@@ -1,12 +1,13 @@
 //! The world: one engine that is started, crashed and started again, its clients, its relay, its disk, its clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use restockd::actors::StartError;
 use restockd::clock::Clock;
+use restockd::disk::{Disk, Fault, Op, SimDisk};
 use restockd::domain::{CampaignId, Email, ListId, Millis};
-use restockd::wal::{Fault, Op, SimDisk};
 
 use crate::clients::{Pending, Wish};
 use crate::dice::Dice;
@@ -110,6 +111,9 @@ impl World {
             lost: 0,
             trace: 0,
         };
+        // The data directory is there before anything else, as at boot.
+        world.disk.create_dir(Path::new("/data")).unwrap();
+        world.disk.sync_dir(Path::new("/")).unwrap();
         world.start(false);
         world
     }
@@ -211,7 +215,7 @@ impl World {
     fn round(&mut self) {
         let Some(running) = &mut self.running else { return };
         match running.round.take() {
-            None if false && self.dice.one_in(4) => running.round = Some(Round::begin(running)),
+            None if self.dice.one_in(4) => running.round = Some(Round::begin(running)),
             None => {}
             Some(round) => match round.step(running) {
                 Step::On(round) => running.round = Some(round),

@@ -142,7 +142,12 @@ impl Looker {
 
     /// The snapshots, to be looked at only.
     pub(super) fn generations(&self, secrets: &Secrets, scratch: &Scratch) -> Generations {
-        Generations::look_with(Arc::new(RealDisk), self.data.join("snapshots"), secrets.engine, scratch.0.clone())
+        Generations::look_with(
+            Arc::new(RealDisk),
+            self.data.join("snapshots"),
+            secrets.engine,
+            scratch.0.clone(),
+        )
     }
 
     /// The log's options.

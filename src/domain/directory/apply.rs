@@ -235,12 +235,17 @@ impl Directory {
 
     /// The number of a list, given out at first mention.
     fn number(&mut self, list: &ListId) -> u32 {
-        if let Some(number) = self.list_numbers.get(list) {
-            return *number;
-        }
+        self.list_number(list).unwrap_or_else(|| self.give_number(list.clone()))
+    }
+
+    /// Gives a list its number.
+    pub(super) fn give_number(&mut self, list: ListId) -> u32 {
         let number = self.lists.len() as u32;
-        self.lists.push(list.clone());
-        self.list_numbers.insert(list.clone(), number);
+        let lists = &self.lists;
+        self.list_numbers.insert(list.as_str(), number, |n, h| {
+            h.of(lists.get(n as usize).map_or("", |list| list.as_str()))
+        });
+        self.lists.push(list);
         number
     }
 

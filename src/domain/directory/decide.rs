@@ -320,8 +320,8 @@ impl Directory {
         }
         let Some((_, person)) = self.person(found.id) else { return false };
         bag.iter().all(|(list, join)| {
-            let number = self.list_numbers.get(list);
-            let link = number.and_then(|n| person.links.iter().find(|link| link.list() == *n));
+            let number = self.list_number(list);
+            let link = number.and_then(|n| person.links.iter().find(|link| link.list() == n));
             link.and_then(|link| link.told()) == Some(*join) || (link.is_none() && !*join)
         })
     }

@@ -110,8 +110,7 @@ impl Directory {
                     return Err(format!("list page {first} came after {} lists", self.lists.len()));
                 }
                 for list in lists {
-                    self.list_numbers.insert(list.clone(), self.lists.len() as u32);
-                    self.lists.push(list);
+                    self.give_number(list);
                 }
             }
             DirectoryPage::People(first, people) => {

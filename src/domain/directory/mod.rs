@@ -209,7 +209,8 @@ pub struct Directory {
     pub(super) by_user: Index,
     pub(super) by_anonymous: Index,
     pub(super) lists: Pages<ListId>,
-    pub(super) list_numbers: BTreeMap<ListId, u32>,
+    /// List to number; derived.
+    pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
     pub(super) blocks: BTreeMap<u128, Block>,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
@@ -231,7 +232,7 @@ impl Directory {
             by_user: Index::new(seed ^ 1),
             by_anonymous: Index::new(seed ^ 2),
             lists: Pages::default(),
-            list_numbers: BTreeMap::new(),
+            list_numbers: Index::new(seed ^ 3),
             keys: KeyWindow::new(keys_max),
             blocks: BTreeMap::new(),
             api_keys: BTreeMap::new(),
@@ -352,6 +353,12 @@ impl Directory {
     #[must_use]
     pub fn keys_held(&self) -> usize {
         self.keys.len()
+    }
+
+    /// The number of a list that was mentioned before.
+    fn list_number(&self, list: &ListId) -> Option<u32> {
+        let is = |number| self.lists.get(number as usize).is_some_and(|other| other == list);
+        self.list_numbers.find(list.as_str(), is)
     }
 
     /// A person's row by its position.

@@ -32,6 +32,9 @@ use super::wire::{Stream, Wire};
 /// How long a goodbye may take: the letters are safe already.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Shorter words of a refusal are not taken for the password.
+const ECHO_BYTES_MIN: usize = 4;
+
 /// Everything that couriers of one mailer share.
 #[derive(Debug)]
 pub(in super::super) struct Post {
@@ -121,21 +124,30 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, protects, greets and signs in.
     pub(super) async fn open(post: &Post) -> Result<Connection, Trouble> {
-        let limit = post.options.command_timeout;
         let (stream, name) = dial(post).await?;
+        Self::greet(post, Box::new(stream), &name).await
+    }
+
+    /// Protects a stream that is there, greets and signs in.
+    pub(super) async fn greet(
+        post: &Post,
+        stream: Box<dyn Stream>,
+        name: &str,
+    ) -> Result<Connection, Trouble> {
+        let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
-            Safety::Tls => Wire::new(protect(post, Box::new(stream)).await?),
-            Safety::StartTls | Safety::Plain => Wire::new(Box::new(stream)),
+            Safety::Tls => Wire::new(protect(post, stream).await?),
+            Safety::StartTls | Safety::Plain => Wire::new(stream),
         };
         let greeting =
             wire.reply(limit).await.map_err(|e| Trouble::new("no greeting from the mail server", e))?;
         if greeting.code != 220 {
             return Err(Trouble::refused("the mail server turned us away", &greeting));
         }
-        let mut offers = hello(&mut wire, &name, limit).await?;
+        let mut offers = hello(&mut wire, name, limit).await?;
         if post.relay.safety == Safety::StartTls {
             wire = start_tls(post, wire, &offers, limit).await?;
-            offers = hello(&mut wire, &name, limit).await?;
+            offers = hello(&mut wire, name, limit).await?;
         }
         if let Some(credentials) = &post.relay.credentials {
             sign_in(&mut wire, credentials, &offers, limit).await?;
@@ -255,6 +267,14 @@ async fn sign_in(wire: &mut Wire, who: &Credentials, offers: &Reply, limit: Dura
     for (i, step) in steps.iter().enumerate() {
         let reply = wire.ask(step, limit).await.map_err(|e| Trouble::new(what, e))?;
         if reply.code != if i == last { 235 } else { 334 } {
+            let said = reply.text();
+            let sent = steps
+                .iter()
+                .map(|step| step.trim_start_matches("AUTH PLAIN ").trim_start_matches("AUTH LOGIN"));
+            let mut secrets = sent.chain([who.password.as_str()]).filter(|it| it.len() >= ECHO_BYTES_MIN);
+            if secrets.any(|secret| said.contains(secret)) {
+                return Err(Trouble::new(what, format!("{}, and it repeats what we sent", reply.code)));
+            }
             return Err(Trouble::refused(what, &reply));
         }
     }

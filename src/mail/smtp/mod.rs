@@ -30,6 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(super) use connect::Post;
+pub(super) use wire::Stream;
 
 use self::connect::Connection;
 use self::transaction::{Open, Refusal};
@@ -52,10 +53,14 @@ impl SmtpCourier {
             Ok(packed) => packed,
             Err(error) => return Verdict::Failed { reply: error.to_string() },
         };
-        let mut connection = match self.open_for(&packed).await {
-            Ok(connection) => connection,
-            Err(verdict) => return verdict,
-        };
+        match self.open_for(&packed).await {
+            Ok(connection) => self.carry(connection, &packed, gate).await,
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Sends a letter over a connection that waits for its body.
+    async fn carry(&mut self, mut connection: Connection, packed: &Packed, gate: Gate) -> Verdict {
         if !gate.await {
             // After 354 there is no way back but to hang up.
             return super::mailer::log_lost(true);
@@ -111,6 +116,26 @@ impl SmtpCourier {
         // A server that hung up, or spoke while nobody asked, is not asked again.
         connection.wire.is_quiet().await.then_some(connection)
     }
+}
+
+/// Carries letters over a stream that is already there, until the connection is of no more use: what each came to.
+/// A connection that is never ready gives one verdict.
+pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters: &[Letter]) -> Vec<Verdict> {
+    let mut courier = SmtpCourier::new(Arc::clone(post));
+    match Connection::greet(post, stream, "[127.0.0.1]").await {
+        Ok(connection) => courier.kept = Some(connection),
+        Err(trouble) => return vec![trouble.into_verdict()],
+    }
+    let mut verdicts = Vec::new();
+    for packed in letters.iter().filter_map(|letter| letter.pack().ok()) {
+        let Some(connection) = courier.take_kept().await else { break };
+        verdicts.push(match courier.try_open(connection, &packed).await {
+            Ok(connection) => courier.carry(connection, &packed, Box::pin(async { true })).await,
+            Err(refusal) => refusal.verdict,
+        });
+    }
+    courier.close().await;
+    verdicts
 }
 
 impl fmt::Debug for SmtpCourier {

@@ -20,7 +20,7 @@ const LINES_MAX: usize = 100;
 const READ_BUFFER_BYTES: usize = 4_096;
 
 /// What a connection runs over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in super::super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Why no reply was read or no bytes were written.

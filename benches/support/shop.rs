@@ -1,0 +1,188 @@
+//! A shop made up for benches: shoppers press "notify me", the machines decide, and what they
+//! decide is written as the engine writes it, but with nobody to wait for.
+//!
+//! Shopper `p` presses once, for several products at a time; which ones follows from `p` alone.
+//! One list may be long: everybody whose number divides by `one_in` waits for it too.
+#![allow(dead_code, reason = "each bench uses its part")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use restockd::actors::checkpoint::{PageWriter, Portion};
+use restockd::disk::{Disk, RealDisk};
+use restockd::domain::campaign::Campaigns;
+use restockd::domain::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
+use restockd::domain::list::{How, List, ListCommand, ListDecision};
+use restockd::domain::record::{self, Stamp};
+use restockd::domain::{Catalog, Email, ListId, Millis, PersonId, Retry};
+use restockd::store::{Backend, Generations, Meta};
+use restockd::token::Secrets;
+use restockd::wal::{self, Log, Options, Record};
+
+/// Records on their way to the log before it is waited for.
+const AHEAD: usize = 100_000;
+
+/// How many, and how spread.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// Shoppers.
+    pub people: usize,
+    /// Lists, beside the long one.
+    pub lists: usize,
+    /// Products in a press.
+    pub bag: usize,
+    /// Every so manieth shopper waits for the long list too; 0 for no long list.
+    pub one_in: usize,
+}
+
+impl Size {
+    /// Memberships in all.
+    pub fn memberships(&self) -> usize {
+        self.people * self.bag + self.people.checked_div(self.one_in).unwrap_or(0)
+    }
+}
+
+/// The machines of the shop.
+pub struct Shop {
+    size: Size,
+    catalog: Catalog,
+    directory: Directory,
+    lists: Vec<(ListId, List)>,
+    now: Millis,
+}
+
+impl Shop {
+    pub fn new(size: Size, secrets: &Secrets) -> Self {
+        let lists = (0..size.lists).map(|n| format!("restock-sku-{n:06}"));
+        let lists = lists.chain(["restock-hype".to_owned()]);
+        let lists = lists.map(|id| (ListId::parse(&id).unwrap(), List::default())).collect();
+        let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 - 3 * 86_400_000;
+        let directory = Directory::new(secrets.seed(), 20_000_000);
+        Self { size, catalog: Catalog::default(), directory, lists, now: Millis(days) }
+    }
+
+    /// Shopper `p` presses: one record of the directory, one of each list.
+    pub fn press(&mut self, p: usize, write: &mut impl FnMut((u8, Vec<u8>))) {
+        let mut bag: Vec<usize> = (0..self.size.bag).map(|n| (p * 31 + n * 7919) % self.size.lists).collect();
+        if self.size.one_in > 0 && p.is_multiple_of(self.size.one_in) {
+            bag.push(self.size.lists);
+        }
+        let names = bag.iter().map(|n| (self.lists[*n].0.as_str().to_owned(), true)).collect();
+        let (seq, person) = self.event(p, "product.waitlisted", names, Vec::new(), write);
+        let (how, timestamp, default_opt_in) = (How::Event, None, false);
+        for n in bag {
+            let (id, list) = &mut self.lists[n];
+            let change =
+                ListCommand::Change { event: seq, person, join: true, timestamp, how, default_opt_in };
+            let ListDecision::New(event) = list.decide(&change, self.now) else { panic!("{p} was there") };
+            list.apply(&event, self.now);
+            write(record::of_list(Stamp { seq: list.seq(), at: self.now }, id, &event));
+        }
+    }
+
+    /// Shopper `p` looks at something: an event without a list.
+    pub fn look(&mut self, p: usize, write: &mut impl FnMut((u8, Vec<u8>))) {
+        let props = vec![("last_seen_sku".to_owned(), format!("\"sku-{:06}\"", p % self.size.lists))];
+        self.event(p, "product.viewed", Vec::new(), props, write);
+    }
+
+    fn event(
+        &mut self,
+        p: usize,
+        name: &str,
+        bag: Vec<(String, bool)>,
+        props: Vec<(String, String)>,
+        write: &mut impl FnMut((u8, Vec<u8>)),
+    ) -> (u64, PersonId) {
+        self.now = self.now.plus(u64::from(p.is_multiple_of(50)));
+        let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
+        let who = WhoHashed { email: Some((email, p as u128)), user_id: None, anonymous_id: None };
+        let (name, how, timestamp, product, restock) = (name.to_owned(), How::Event, None, None, None);
+        let key = Some((p as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let key = key.filter(|_| !bag.is_empty());
+        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock };
+        let decision = self.directory.decide(&item, &self.catalog, self.now).unwrap();
+        let [event @ DirectoryEvent::Event(_)] = decision.events.as_slice() else { panic!("one event") };
+        self.directory.apply(event, self.now);
+        let seq = self.directory.seq();
+        // The lists answer at once.
+        self.directory.close(seq);
+        write(record::of_directory(Stamp { seq, at: self.now }, event));
+        (seq, decision.outcome.person.unwrap())
+    }
+
+    /// Writes the whole shop as one generation.
+    pub fn snapshot(self, data: &Path, secrets: &Secrets, backend: Backend) {
+        let generations =
+            Generations::open(Arc::new(RealDisk), snapshots(data), secrets.engine, backend).unwrap();
+        let mut building = generations.begin().unwrap();
+        let mut pages = PageWriter::new(|key: &[u8], value: &[u8]| building.put(key, value));
+        pages.write(Portion::Directory(self.directory.image())).unwrap();
+        pages.write(Portion::Campaigns(Campaigns::new(None, Retry::default()).image())).unwrap();
+        let mut lists = self.lists;
+        lists.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (id, list) in lists {
+            pages.write(Portion::Resting(vec![(id, list.pack())])).unwrap();
+        }
+        let written = pages.finish().unwrap();
+        let counts = vec![("lists".to_owned(), written.lists), ("people".to_owned(), written.people)];
+        let meta = Meta { engine: secrets.engine, replay_from: 1, durable: 0, made_ms: self.now.0, counts };
+        building.seal(meta).unwrap().commit().unwrap();
+    }
+
+    /// Nobody is asked about it any more.
+    pub fn memberships(&self) -> usize {
+        self.lists.iter().map(|(_, list)| list.joined() as usize).sum()
+    }
+}
+
+/// A log that records are written to as fast as the disk takes them.
+pub struct Pen {
+    log: Log,
+    ahead: usize,
+}
+
+impl Pen {
+    pub fn new(data: &Path, secrets: &Secrets) -> Self {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let options = options(data, secrets);
+        let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
+        Self { log: Log::start(disk, options, &read, Box::new(|_| ())).unwrap(), ahead: 0 }
+    }
+
+    pub fn write(&mut self, (kind, bytes): (u8, Vec<u8>)) {
+        self.log.append_quiet(Record { kind, version: record::VERSION, bytes });
+        self.ahead += 1;
+        if self.ahead == AHEAD {
+            let (done, durable) = mpsc::channel();
+            self.log.barrier(Box::new(move |result| done.send(result.is_ok()).unwrap()));
+            assert!(durable.recv().unwrap());
+            self.ahead = 0;
+        }
+    }
+
+    /// Bytes of frames written so far, about.
+    pub fn bytes(&self) -> u64 {
+        self.log.stats().bytes
+    }
+
+    pub fn close(self) {
+        self.log.close();
+    }
+}
+
+/// The secrets of a data directory, made where there are none.
+pub fn secrets(data: &Path) -> Secrets {
+    std::fs::create_dir_all(data).unwrap();
+    restockd::boot::secrets(data).unwrap()
+}
+
+pub fn options(data: &Path, secrets: &Secrets) -> Options {
+    Options::new(data.join("wal"), secrets.engine)
+}
+
+pub fn snapshots(data: &Path) -> PathBuf {
+    data.join("snapshots")
+}

@@ -1,0 +1,54 @@
+//! Doors for the fuzz targets: what the handlers do with bytes from a stranger, without a socket or an engine.
+//!
+//! Each is the handler's own code from the bytes to the Engine's input. Not part of the door's interface; nothing
+//! in the engine calls it.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::IntoResponse;
+
+use crate::actors::verbs::{EventInput, RestockInput};
+
+use super::error::ApiError;
+use super::settings::Source;
+use super::{batch, webhooks};
+
+/// The status that a request is refused with.
+pub type Status = u16;
+
+/// A delivery to a source: the restock in it, none for another type, or the status of the refusal. Headers that
+/// HTTP itself would not let in are left out.
+///
+/// # Errors
+///
+/// The status.
+pub fn webhook(
+    source: Source,
+    headers: &[(&str, &[u8])],
+    body: &[u8],
+) -> Result<Option<RestockInput>, Status> {
+    let id = source.id.clone();
+    let receivers = webhooks::receivers(vec![source]).map_err(|_| 0_u16)?;
+    let receiver = receivers.get(&id).ok_or(ApiError::UnknownSource).map_err(status)?;
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_bytes(value)) {
+            map.append(name, value);
+        }
+    }
+    let tag = receiver.tag(&map).map_err(status)?;
+    receiver.open(id, &tag, body).map_err(status)
+}
+
+/// The items of a batch, each parsed or refused by itself.
+///
+/// # Errors
+///
+/// The status with which the whole batch is refused.
+pub fn batch(body: &[u8], lines: bool) -> Result<Vec<Result<EventInput, Status>>, Status> {
+    let items = batch::items(body, lines).map_err(status)?;
+    Ok(items.into_iter().map(|item| batch::parse(item).map_err(status)).collect())
+}
+
+fn status(error: ApiError) -> Status {
+    error.into_response().status().as_u16()
+}

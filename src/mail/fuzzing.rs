@@ -1,0 +1,31 @@
+//! A door for the fuzz target of the reply path: a conversation over a stream that the caller plays the server on.
+//!
+//! It leaves out what a test cannot play (names, TCP) and nothing else: greeting, sign-in, transaction, dot, reset
+//! and goodbye are the courier's own. Not part of the floor's interface; nothing in the engine calls it.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::setting::{self, Target};
+use super::smtp::{self, Post};
+use super::{Letter, MailError, MailOptions, Verdict};
+
+/// Carries letters to the server at the other end of `stream`, as a mail setting says; one verdict for each that
+/// was tried.
+///
+/// # Errors
+///
+/// The setting is not one of SMTP.
+pub async fn converse(
+    setting: &str,
+    options: MailOptions,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    letters: &[Letter],
+) -> Result<Vec<Verdict>, MailError> {
+    let Target::Smtp(relay) = setting::parse(setting)? else {
+        return Err(MailError::Setting("only a mail server can be spoken with"));
+    };
+    let post = Arc::new(Post::new(relay, options)?);
+    Ok(smtp::converse(&post, Box::new(stream), letters).await)
+}

@@ -1,0 +1,77 @@
+//! Pages of machines that have lived a little: what a small shop's snapshot holds, made by the machines themselves.
+
+use std::collections::BTreeMap;
+
+use restockd::actors::checkpoint::{PageWriter, Portion};
+use restockd::domain::campaign::Campaigns;
+use restockd::domain::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
+use restockd::domain::list::{How, List, ListEvent};
+use restockd::domain::record::{self, Entry};
+use restockd::domain::{Email, ListId, Millis, PersonId, Retry};
+
+const NOON: Millis = Millis(1_772_452_800_000);
+
+/// One record of every variant, `kind hex` a line.
+const GOLDEN: &str = include_str!("../../../src/domain/golden.txt");
+
+/// Every variant of every record, with its kind and bytes.
+pub fn golden() -> Vec<(u8, Vec<u8>)> {
+    let line = |line: &str| {
+        let (kind, hex) = line.split_once(' ').unwrap();
+        let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
+        (kind.parse().unwrap(), bytes.collect())
+    };
+    GOLDEN.lines().map(line).collect()
+}
+
+fn press(number: u32, list: &ListId) -> DirectoryEvent {
+    let person = PersonFact {
+        id: PersonId(number),
+        email: Email::parse(&format!("p{number}@shop.example")),
+        user_id: (number % 3 == 0).then(|| format!("u-{number}")),
+        anonymous_id: (number % 5 == 0).then(|| format!("a-{number}")),
+        props: vec![("name".into(), format!("\"Person {number}\""))],
+    };
+    DirectoryEvent::Event(Accepted {
+        name: "product.waitlisted".into(),
+        key: Some(u128::from(number) << 90 | 7),
+        how: How::Event,
+        person: Some(person),
+        bag: vec![(list.clone(), true)],
+        timestamp: None,
+        product: Some((list.clone(), "Chair".into())),
+        restock: None,
+    })
+}
+
+/// The pages, by key.
+pub fn pages() -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let chair = ListId::parse("restock-chair").unwrap();
+    let (mut directory, mut campaigns) = (Directory::new(3, 1000), Campaigns::new(None, Retry::default()));
+    let mut lists = BTreeMap::from([(chair.clone(), List::default())]);
+    for number in 1..=8 {
+        directory.apply(&press(number, &chair), NOON);
+        let (event, person) = (u64::from(number), PersonId(number));
+        let joined = ListEvent::Joined { event, person, ordinal: number, changed: NOON, how: How::Event };
+        lists.get_mut(&chair).unwrap().apply(&joined, NOON);
+    }
+    for (kind, bytes) in golden() {
+        match record::read(kind, record::VERSION, &bytes).unwrap() {
+            Entry::List(stamp, id, event) => lists.entry(id).or_default().apply(&event, stamp.at),
+            Entry::Directory(stamp, event) => directory.apply(&event, stamp.at),
+            Entry::Campaign(stamp, event) => campaigns.apply(&event, stamp.at),
+        }
+    }
+    let mut pages = BTreeMap::new();
+    let mut writer = PageWriter::new(|key: &[u8], value: &[u8]| {
+        pages.insert(key.to_vec(), value.to_vec());
+        Ok::<(), ()>(())
+    });
+    writer.write(Portion::Directory(directory.image())).unwrap();
+    writer.write(Portion::Campaigns(campaigns.image())).unwrap();
+    for (id, list) in lists {
+        writer.write(Portion::Resting(vec![(id, list.pack())])).unwrap();
+    }
+    writer.finish().unwrap();
+    pages
+}
