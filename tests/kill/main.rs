@@ -19,6 +19,8 @@
 
 mod broadcast;
 mod crowd;
+#[path = "../support/dice.rs"]
+mod dice;
 mod order;
 mod presses;
 #[path = "../support/process.rs"]
@@ -26,28 +28,4 @@ mod process;
 #[path = "../support/sink.rs"]
 mod sink;
 
-/// A number from the environment, or the short form's.
-fn size(name: &str, short: u64) -> u64 {
-    std::env::var(name).map_or(short, |text| text.parse().unwrap())
-}
-
-/// Random numbers from a seed that is printed.
-struct Dice(u64);
-
-impl Dice {
-    fn new(what: &str) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = size("RESTOCKD_SEED", u64::from(now.subsec_nanos()));
-        println!("{what}: RESTOCKD_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number below `end` (splitmix64).
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end.max(1)
-    }
-}
+use dice::{Dice, size};

@@ -99,19 +99,6 @@ impl World {
     }
 }
 
-/// Everybody on a list.
-fn members(client: &Client, sku: &str) -> BTreeSet<String> {
-    let (mut all, mut cursor) = (BTreeSet::new(), String::new());
-    loop {
-        let page = client.get(&format!("/v1/lists/restock-{sku}/members?limit=1000{cursor}"));
-        for member in page["members"].as_array().unwrap() {
-            assert!(all.insert(member["email"].as_str().unwrap().to_owned()), "twice on one list: {member}");
-        }
-        let Some(next) = page["cursor"].as_str() else { return all };
-        cursor = format!("&cursor={next}");
-    }
-}
-
 #[test]
 fn what_was_acknowledged_under_load_is_there_after_every_kill() {
     let kills = size("RESTOCKD_KILLS", 3);
@@ -147,7 +134,8 @@ fn what_was_acknowledged_under_load_is_there_after_every_kill() {
     let engine = place.start();
     let repeated: u64 = promised.iter().map(|each| each.repeated).sum();
     let (mut presses, mut restocks) = (0, 0);
-    let lists: Vec<_> = (0..SKUS).map(|n| members(&engine.client, &format!("s{n}"))).collect();
+    let members = |n: u64| engine.client.members(&format!("restock-s{n}"));
+    let lists: Vec<BTreeSet<String>> = (0..SKUS).map(|n| members(n).into_iter().collect()).collect();
     for ((sku, email), here) in promised.iter().flat_map(|each| &each.members) {
         let list = &lists[sku[1..].parse::<usize>().unwrap()];
         assert_eq!(list.contains(email), *here, "{email} on {sku}");
