@@ -3,7 +3,6 @@
 //! | file | what is killed | what must hold |
 //! |---|---|---|
 //! | `broadcast` | a broadcast over SMTP, and one into a folder | nobody twice, nobody lost in silence, the doubt bounded |
-//! | `presses` | presses, leaves and restocks from many threads | what was acknowledged is there |
 //! | `order` | the engine, between the directory's record and the list's | the last word counts |
 //! | `crowd` | nothing: one webhook thousands of times at once | one signal, one campaign |
 //!
@@ -22,7 +21,6 @@ mod crowd;
 #[path = "../support/dice.rs"]
 mod dice;
 mod order;
-mod presses;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../support/sink.rs"]

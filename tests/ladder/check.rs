@@ -113,7 +113,7 @@ fn recent_members(client: &Client, facts: &Facts, found: &mut Findings) {
 }
 
 /// Every list: nobody is missing, nobody is there who never asked or has left, and all stand in the order they came.
-fn all_members(client: &Client, facts: &Facts, found: &mut Findings) {
+pub fn all_members(client: &Client, facts: &Facts, found: &mut Findings) {
     let lists: BTreeSet<&String> = facts.members.keys().map(|(list, _)| list).collect();
     for list in lists {
         if client.try_get(&format!("/v1/lists/{list}")).is_none_or(|(status, _)| status != 200) {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::check::{Depth, account, compare};
+use crate::check::{Depth, Findings, account, all_members, compare};
 use crate::dice::Dice;
 use crate::image::{Image, fill};
 use crate::load::Load;
@@ -61,8 +61,9 @@ fn story(backend: &str) {
     let started = match place.spawn(&[]).listening() {
         Ok(started) => {
             // What it knows it says, also without space.
-            let facts = world.oracle.look(Clone::clone);
-            compare(&started.client, &facts, Depth::Sample, &mut dice);
+            let mut found = Findings::default();
+            world.oracle.look(|facts| all_members(&started.client, facts, &mut found));
+            found.none("on the full disk");
             started.kill();
             "started"
         }

@@ -29,6 +29,8 @@ pub struct World {
     pub gate: RwLock<Client>,
     pub oracle: Oracle,
     over: AtomicBool,
+    /// The test has failed: nobody will answer any more.
+    abandoned: AtomicBool,
     /// Checkpoint rounds that succeeded.
     pub rounds: AtomicU64,
     /// Requests that were sent again.
@@ -48,6 +50,7 @@ impl Load {
             gate: RwLock::new(client),
             oracle: Oracle::new(name),
             over: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             rounds: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             seed,
@@ -75,28 +78,38 @@ impl Load {
     }
 
     /// Lets every thread finish what it has asked for.
-    pub fn end(self) -> Arc<World> {
+    pub fn end(mut self) -> Arc<World> {
         self.world.over.store(true, Ordering::Relaxed);
-        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
-        self.world
+        self.threads.drain(..).for_each(|thread| thread.join().unwrap());
+        Arc::clone(&self.world)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.world.over.store(true, Ordering::Relaxed);
+        self.world.abandoned.store(true, Ordering::Relaxed);
     }
 }
 
 impl Wire for World {
     fn ask(&self, ask: &dyn Fn(&Client) -> Answer) -> Option<Heard> {
         let mut repeated = 0;
-        let (status, body) = until("the engine acknowledges", || {
+        let heard = until("the engine acknowledges", || {
+            if self.abandoned.load(Ordering::Relaxed) {
+                return Some(None);
+            }
             let client = self.gate.read().unwrap();
             match ask(&client) {
                 Some((503, _)) | None => {
                     repeated += 1;
                     None
                 }
-                answer => answer,
+                answer => Some(answer),
             }
         });
         self.repeated.fetch_add(repeated, Ordering::Relaxed);
-        Some(Heard { status, body, repeated })
+        heard.map(|(status, body)| Heard { status, body, repeated })
     }
 
     fn oracle(&self) -> &Oracle {

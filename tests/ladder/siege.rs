@@ -98,7 +98,7 @@ fn live(name: &str, backend: &str, blows: u64, blow: &mut impl Blow, dice: &mut 
     let world = Arc::clone(&load.world);
     for number in 1..=blows {
         // Often at once, so that blows fall behind a start, too.
-        let more = if dice.below(3) == 0 { dice.below(20) } else { dice.below(300) };
+        let more = if dice.below(2) == 0 { dice.below(20) } else { dice.below(160) };
         load.go_on(more);
         std::thread::sleep(Duration::from_micros(dice.below(2_000)));
         blow.strike(&place, engine, dice);

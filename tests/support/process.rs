@@ -206,11 +206,6 @@ impl Engine {
         Ended { status, said: self.said() }
     }
 
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.process.try_wait().unwrap().is_some()
-    }
-
     /// What it said lately.
     pub fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().iter().cloned().collect()
