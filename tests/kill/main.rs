@@ -3,7 +3,6 @@
 //! | file | what is killed | what must hold |
 //! |---|---|---|
 //! | `broadcast` | a broadcast over SMTP, and one into a folder | nobody twice, nobody lost in silence, the doubt bounded |
-//! | `presses` | presses, leaves and restocks from many threads | what was acknowledged is there |
 //! | `order` | the engine, between the directory's record and the list's | the last word counts |
 //! | `crowd` | nothing: one webhook thousands of times at once | one signal, one campaign |
 //!
@@ -19,35 +18,12 @@
 
 mod broadcast;
 mod crowd;
+#[path = "../support/dice.rs"]
+mod dice;
 mod order;
-mod presses;
 #[path = "../support/process.rs"]
 mod process;
 #[path = "../support/sink.rs"]
 mod sink;
 
-/// A number from the environment, or the short form's.
-fn size(name: &str, short: u64) -> u64 {
-    std::env::var(name).map_or(short, |text| text.parse().unwrap())
-}
-
-/// Random numbers from a seed that is printed.
-struct Dice(u64);
-
-impl Dice {
-    fn new(what: &str) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = size("RESTOCKD_SEED", u64::from(now.subsec_nanos()));
-        println!("{what}: RESTOCKD_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A number below `end` (splitmix64).
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end.max(1)
-    }
-}
+use dice::{Dice, size};

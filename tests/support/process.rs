@@ -5,10 +5,11 @@
 #![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// Where an engine lives: a temporary directory, its environment, its configuration.
 pub struct Place {
     dir: tempfile::TempDir,
+    data: PathBuf,
     env: BTreeMap<String, String>,
     toml: String,
 }
@@ -55,7 +57,19 @@ impl Place {
             ("RESTOCKD_LOG", "warn"),
         ];
         let env = env.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { dir: tempfile::tempdir().unwrap(), env, toml: String::new() }
+        let dir = tempfile::tempdir().unwrap();
+        Self { data: dir.path().join("data"), dir, env, toml: String::new() }
+    }
+
+    /// The data directory lies elsewhere: on a file system that is cut or filled.
+    pub fn data_in(mut self, data: PathBuf) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     pub fn env(mut self, key: &str, value: &str) -> Self {
@@ -79,11 +93,19 @@ impl Place {
 
     /// Starts the engine and waits until it listens.
     pub fn start(&self) -> Engine {
+        self.spawn(&[]).listening().unwrap_or_else(|ended| panic!("the engine did not start: {ended:#?}"))
+    }
+
+    /// Starts the process, behind another program's command line where one is given.
+    pub fn spawn(&self, through: &[OsString]) -> Starting {
         let config = self.dir().join("restockd.toml");
         std::fs::write(&config, &self.toml).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_restockd"))
+        let engine = OsString::from(env!("CARGO_BIN_EXE_restockd"));
+        let mut words = through.iter().chain([&engine]);
+        let mut process = Command::new(words.next().unwrap())
+            .args(words)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(self.dir().join("data"))
+            .arg(&self.data)
             .arg("--config")
             .arg(&config)
             .env_clear()
@@ -94,22 +116,52 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        let lines = BufReader::new(process.stderr.take().unwrap());
+        Starting { process: Some(process), lines: Some(lines) }
+    }
+}
+
+/// A process that does not listen yet; dropped, it is killed.
+pub struct Starting {
+    process: Option<Child>,
+    lines: Option<BufReader<ChildStderr>>,
+}
+
+/// How a process ended that was not killed by us.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub said: Vec<String>,
+}
+
+impl Starting {
+    /// Waits until it listens, or ends.
+    pub fn listening(mut self) -> Result<Engine, Ended> {
+        let (mut process, mut lines) = (self.process.take().unwrap(), self.lines.take().unwrap());
         let mut said = VecDeque::new();
-        let url = loop {
+        loop {
             let mut line = String::new();
             if lines.read_line(&mut line).unwrap_or(0) == 0 {
-                let status = process.wait();
-                panic!("the engine did not start ({status:?}): {said:#?}");
+                return Err(Ended { status: process.wait().unwrap(), said: said.into() });
             }
             if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split([',', '\n']).next().unwrap().trim().to_owned();
+                let url = rest.split([',', '\n']).next().unwrap().trim().to_owned();
+                let said = Arc::new(Mutex::new(said));
+                listen_to(lines, Arc::clone(&said));
+                return Ok(Engine { process, client: Client::new(url), said });
             }
             said.push_back(line);
-        };
-        let said = Arc::new(Mutex::new(said));
-        listen_to(lines, Arc::clone(&said));
-        Engine { process, client: Client::new(url), said }
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // It may have ended by itself.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
@@ -143,6 +195,15 @@ impl Engine {
         assert_eq!(self.process.try_wait().unwrap(), None, "it ended by itself: {:#?}", self.said());
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop with SIGTERM, and waits for its end.
+    pub fn stop(mut self) -> Ended {
+        let id = rustix::process::Pid::from_child(&self.process);
+        // Gone already where it ended by itself.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        let status = until("the engine ends", || self.process.try_wait().unwrap());
+        Ended { status, said: self.said() }
     }
 
     /// What it said lately.
@@ -204,6 +265,19 @@ impl Client {
         read(request.header("authorization", &format!("Bearer {KEY}")).send_json(body))
     }
 
+    pub fn try_delete(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.delete(format!("{}{path}", self.url)).force_send_body();
+        read(request.header("authorization", &format!("Bearer {KEY}")).send_json(body))
+    }
+
+    /// What `Retry-After` says in the answer to an event, with the status.
+    pub fn retry_after(&self, event: &Value) -> Option<(u16, Option<u64>)> {
+        let request = self.agent.post(format!("{}/v1/events", self.url));
+        let answer = request.header("authorization", &format!("Bearer {KEY}")).send_json(event).ok()?;
+        let after = answer.headers().get("retry-after").and_then(|text| text.to_str().ok()?.parse().ok());
+        Some((answer.status().as_u16(), after))
+    }
+
     pub fn try_restock(&self, delivery: &str, sku: &str) -> Answer {
         let (body, signature) = restock(delivery, sku);
         let request = self.agent.post(format!("{}/v1/webhooks/inventory", self.url));
@@ -248,6 +322,35 @@ impl Client {
         let campaign = found.next().cloned();
         assert!(found.next().is_none(), "two campaigns of one SKU on one day: {all}");
         campaign.inspect(add_up)
+    }
+
+    /// Everybody on a list, in the order they came; nobody is on it twice.
+    pub fn members(&self, list: &str) -> Vec<String> {
+        let (mut all, mut cursor, mut seen) = (Vec::new(), String::new(), BTreeSet::new());
+        loop {
+            let page = self.get(&format!("/v1/lists/{list}/members?limit=1000{cursor}"));
+            for member in page["members"].as_array().unwrap() {
+                let email = member["email"].as_str().unwrap().to_owned();
+                assert!(seen.insert(email.clone()), "twice on one list: {member}");
+                all.push(email);
+            }
+            let Some(next) = page["cursor"].as_str() else { return all };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
+    /// All campaigns, whose counts add up.
+    pub fn campaigns(&self) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let page = self.get(&format!("/v1/campaigns?limit=200&offset={}", all.len()));
+            let campaigns = page["campaigns"].as_array().unwrap();
+            campaigns.iter().for_each(add_up);
+            all.extend(campaigns.iter().cloned());
+            if page["hasMore"] != true {
+                return all;
+            }
+        }
     }
 
     /// A campaign, whose counts add up.

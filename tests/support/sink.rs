@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub struct Letter {
     pub to: String,
     pub message_id: String,
+    pub subject: String,
     /// When it was accepted (or its dot came).
     pub at: Instant,
 }
@@ -78,6 +79,11 @@ impl Sink {
         look(&self.shared.seen.lock().unwrap())
     }
 
+    /// Forgets what was seen, for the next story.
+    pub fn clear(&self) {
+        *self.shared.seen.lock().unwrap() = Seen::default();
+    }
+
     /// Waits until what was seen is as wanted.
     pub fn wait<T>(&self, wanted: impl Fn(&Seen) -> Option<T>) -> T {
         let mut seen = self.shared.seen.lock().unwrap();
@@ -120,8 +126,9 @@ impl Shared {
                 }
                 "DATA" => {
                     out.write_all(b"354 go ahead\r\n")?;
-                    let message_id = letter(&mut lines)?;
-                    self.take(std::mem::take(&mut to), message_id);
+                    let (message_id, subject) = letter(&mut lines)?;
+                    let to = std::mem::take(&mut to);
+                    self.take(Letter { to, message_id, subject, at: Instant::now() });
                     b"250 2.0.0 taken\r\n"
                 }
                 "QUIT" => return out.write_all(b"221 2.0.0 bye\r\n"),
@@ -133,8 +140,7 @@ impl Shared {
     }
 
     /// Takes its time, then the letter.
-    fn take(&self, to: String, message_id: String) {
-        let mut letter = Letter { to, message_id, at: Instant::now() };
+    fn take(&self, mut letter: Letter) {
         self.seen.lock().unwrap().dots.push(letter.clone());
         if !self.delay.is_zero() {
             // The work that a real relay has with a letter; nobody is synchronised by it.
@@ -149,20 +155,26 @@ impl Shared {
     }
 }
 
-/// Reads a letter to its end; an error if the connection ends first.
-fn letter(lines: &mut BufReader<TcpStream>) -> std::io::Result<String> {
-    let (mut line, mut message_id) = (Vec::new(), String::new());
+/// Reads a letter to its end, its Message-ID and subject; an error if the connection ends first.
+fn letter(lines: &mut BufReader<TcpStream>) -> std::io::Result<(String, String)> {
+    let (mut line, mut message_id, mut subject) = (Vec::new(), String::new(), String::new());
+    let header = |line: &[u8], name: &str, value: &mut String| {
+        let length = name.len();
+        if value.is_empty()
+            && line.get(..length).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        {
+            *value = String::from_utf8_lossy(&line[length..]).trim().to_owned();
+        }
+    };
     loop {
         line.clear();
         if lines.read_until(b'\n', &mut line)? == 0 || !line.ends_with(b"\n") {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         if line == b".\r\n" {
-            return Ok(message_id);
+            return Ok((message_id, subject));
         }
-        let name = line.get(..11).unwrap_or_default();
-        if message_id.is_empty() && name.eq_ignore_ascii_case(b"message-id:") {
-            message_id = String::from_utf8_lossy(&line[11..]).trim().to_owned();
-        }
+        header(&line, "message-id:", &mut message_id);
+        header(&line, "subject:", &mut subject);
     }
 }
