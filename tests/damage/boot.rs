@@ -75,7 +75,7 @@ fn change(path: &Path, dice: &mut Dice) -> String {
     match dice.below(4) {
         0 => {
             fs::remove_file(path).unwrap();
-            return format!("{} missing", path.display());
+            format!("{} missing", path.display())
         }
         1 => {
             bytes.truncate(dice.below(used));

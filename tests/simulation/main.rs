@@ -138,7 +138,7 @@ impl Drop for Tell {
 
 #[test]
 fn whatever_happens_nothing_acknowledged_is_lost_and_nobody_is_mailed_twice() {
-    let seeds = size("RESTOCKD_SEEDS", 60);
+    let seeds = size("RESTOCKD_SEEDS", 24);
     let first = size("RESTOCKD_SEED", 1);
     let sum = run_all(first, seeds);
     let counts = sum.counts;

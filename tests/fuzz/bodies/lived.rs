@@ -28,8 +28,8 @@ fn press(number: u32, list: &ListId) -> DirectoryEvent {
     let person = PersonFact {
         id: PersonId(number),
         email: Email::parse(&format!("p{number}@shop.example")),
-        user_id: (number % 3 == 0).then(|| format!("u-{number}")),
-        anonymous_id: (number % 5 == 0).then(|| format!("a-{number}")),
+        user_id: number.is_multiple_of(3).then(|| format!("u-{number}")),
+        anonymous_id: number.is_multiple_of(5).then(|| format!("a-{number}")),
         props: vec![("name".into(), format!("\"Person {number}\""))],
     };
     DirectoryEvent::Event(Accepted {
