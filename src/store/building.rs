@@ -171,23 +171,38 @@ pub(super) struct Round {
     pub(super) inner: Arc<Inner>,
     pub(super) number: u64,
     pub(super) dir: PathBuf,
+    /// It has the name of a generation already.
+    named: bool,
     published: bool,
 }
 
 impl Round {
     pub(super) fn new(inner: Arc<Inner>, number: u64, dir: PathBuf) -> Self {
-        Self { inner, number, dir, published: false }
+        Self { inner, number, dir, named: false, published: false }
     }
 
     fn rename(&mut self, to: PathBuf) -> Result<(), StoreError> {
         let disk = &*self.inner.disk;
         disk.rename(&self.dir, &to).map_err(|e| StoreError::io("rename to", &to, e))?;
-        self.dir = to;
+        (self.dir, self.named) = (to, true);
         let synced = files::sync_dir(disk, &self.inner.dir);
         if synced.is_err() {
             self.inner.unsure.store(true, Ordering::SeqCst);
         }
         synced
+    }
+
+    /// Durably debris again. Removing a directory goes file by file, and a crash within must not leave half of one
+    /// that looks like a generation.
+    fn take_back(&mut self) -> Result<(), StoreError> {
+        if !std::mem::take(&mut self.named) {
+            return Ok(());
+        }
+        let disk = &*self.inner.disk;
+        let to = self.inner.building(self.number);
+        disk.rename(&self.dir, &to).map_err(|e| StoreError::io("rename to", &to, e))?;
+        self.dir = to;
+        files::sync_dir(disk, &self.inner.dir)
     }
 }
 
@@ -195,8 +210,10 @@ impl Drop for Round {
     fn drop(&mut self) {
         if !self.published {
             let tmp = self.inner.dir.join(current::TMP);
+            let debris = self.take_back();
             let disk = &*self.inner.disk;
-            for result in [files::remove_file(disk, &tmp), files::remove_dir(disk, &self.dir)] {
+            let removed = debris.and_then(|()| files::remove_dir(disk, &self.dir));
+            for result in [files::remove_file(disk, &tmp), removed] {
                 if let Err(error) = result {
                     log_left_behind(&self.dir, &error);
                 }

@@ -101,7 +101,7 @@ impl Generations {
         // from here on the round's drop ends it
         let mut round = Round::new(Arc::clone(inner), 0, inner.dir.join("gen-0.building"));
         round.number = View::read(&*inner.disk, &inner.dir)?.next_number()?;
-        round.dir = inner.dir.join(format!("gen-{}{BUILDING}", round.number));
+        round.dir = inner.building(round.number);
         Building::start(round)
     }
 
@@ -179,6 +179,11 @@ impl Inner {
     /// Where a generation lies once it has its name.
     pub(super) fn generation(&self, number: u64) -> PathBuf {
         self.dir.join(format!("gen-{number}"))
+    }
+
+    /// Where it is made before.
+    pub(super) fn building(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("gen-{number}{BUILDING}"))
     }
 
     /// Loads and commits take turns, so that nothing is removed while it is read.

@@ -101,6 +101,7 @@ async fn whenever_the_power_is_cut_what_was_acknowledged_is_there_and_bags_are_w
         first.kill();
         first.abandon().await;
         disk.crash();
+        let kept = disk.contents().keys().filter(|path| path.ends_with("MANIFEST")).count();
         let (second, sent_after) = engine(&plan, &disk, data).await;
         // The directory has sent again what was open once it answers a question.
         second.find_contacts(event(true, "k1").who).await.unwrap();
@@ -110,6 +111,7 @@ async fn whenever_the_power_is_cut_what_was_acknowledged_is_there_and_bags_are_w
             assert_eq!(held, [1; 3], "cut after {calls}: {acked:?}");
         }
         if acked.2 {
+            assert_eq!(kept, 2, "cut after {calls}: no two snapshots were made on the way");
             assert_eq!(held, [0; 3], "cut after {calls}: {acked:?}");
         }
         let campaigns = done(&second).await;

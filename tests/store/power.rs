@@ -139,6 +139,10 @@ fn whichever_call_fails_what_was_committed_is_there_whole_with_and_without_a_cra
                 let sim = disk(nth);
                 sim.fail(op, "", nth, fault);
                 let committed = story(&sim);
+                // The story makes no such call any more.
+                if sim.has_plans() {
+                    break;
+                }
                 let what = format!("{op:?} {nth}, {fault:?}");
                 let crashed = sim.fork(nth);
                 crashed.crash();
@@ -147,13 +151,7 @@ fn whichever_call_fails_what_was_committed_is_there_whole_with_and_without_a_cra
                     goes_on(&sim, &what);
                 }
                 // The removal of what is old may fail in a round that succeeds.
-                if committed == ROUNDS && !matches!(op, Remove | RemoveDir | SyncDir) {
-                    break;
-                }
                 failed += u32::from(committed < ROUNDS);
-                if nth > 30 {
-                    break;
-                }
             }
             assert!(failed > 0 || matches!(op, Remove | RemoveDir), "{op:?} never failed a round");
         }
