@@ -31,6 +31,8 @@ use crate::strace::{self, Calls, Harm, Spot};
 
 /// Spots of each run and backend in the short form.
 const SHORT: usize = 24;
+/// Spots that are worked on at once: most of a run is waiting for the disk.
+const WORKERS: usize = 4;
 /// How long a script waits for space.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -68,7 +70,7 @@ impl Script {
             deeds::press(self, &format!("p{n}@shop.example"), &all[..1 + n % 3], true, &format!("k{n}"));
         }
         deeds::restock(self, "a", "d1");
-        deeds::press(self, "p2@shop.example", &[b.clone()], false, "k-leave");
+        deeds::press(self, "p2@shop.example", std::slice::from_ref(&b), false, "k-leave");
         self.round();
         deeds::erase(self, "p1@shop.example");
         let many: Vec<String> = (0..20).map(|n| format!("m{n}@shop.example")).collect();
@@ -253,7 +255,9 @@ fn chosen(calls: &Calls, dice: &mut Dice) -> Vec<(Spot, Harm)> {
         Ok(text) => text.parse().unwrap(),
         Err(_) => SHORT,
     };
-    let step = all.len().div_ceil(wanted.max(1)).max(1);
+    let mut step = all.len().div_ceil(wanted.max(1)).max(1);
+    // Every kind of harm comes in turn.
+    step += usize::from(step % harms.len() == 0);
     let offset = dice.below(step as u64) as usize;
     println!(
         "{} spots ({} calls, {} hidden), {} points; every {step}th from {offset}",
@@ -265,31 +269,44 @@ fn chosen(calls: &Calls, dice: &mut Dice) -> Vec<(Spot, Harm)> {
     all.into_iter().skip(offset).step_by(step).collect()
 }
 
-fn enumerate(name: &str, run: Run<'_>, sink: &Sink, backend: &str, dice: &mut Dice) {
+fn enumerate(name: &str, run: Run<'_>, backend: &str, dice: &mut Dice) {
     let began = Instant::now();
-    let calls = dry(run, sink, backend);
-    let mut tally = Tally::default();
-    for (spot, kind) in chosen(&calls, dice) {
-        harm(run, sink, backend, &spot, kind, &mut tally);
-    }
+    let points = chosen(&dry(run, &relay(), backend), dice);
+    let worker = |number: usize| {
+        let (sink, mut tally) = (relay(), Tally::default());
+        for (spot, kind) in points.iter().skip(number).step_by(WORKERS) {
+            harm(run, &sink, backend, spot, *kind, &mut tally);
+        }
+        tally
+    };
+    let worker = &worker;
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|number| scope.spawn(move || worker(number))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker found something wrong")).collect()
+    });
+    let sum = |part: fn(&Tally) -> u64| tallies.iter().map(part).sum::<u64>();
     println!(
         "system calls, {name}, {backend}: {} points ({} reached), {} starts refused, {} ended by themselves, {} went on; \
          {} acknowledgements, {} comparisons: 0 lost, 0 twice, {} in doubt; {:.0?}",
-        tally.points,
-        tally.reached,
-        tally.refused,
-        tally.ended,
-        tally.went_on,
-        tally.acknowledged,
-        tally.compared,
-        tally.doubt,
+        sum(|tally| tally.points),
+        sum(|tally| tally.reached),
+        sum(|tally| tally.refused),
+        sum(|tally| tally.ended),
+        sum(|tally| tally.went_on),
+        sum(|tally| tally.acknowledged),
+        sum(|tally| tally.compared),
+        sum(|tally| tally.doubt),
         began.elapsed()
     );
 }
 
+/// A relay that takes a moment for each letter.
+fn relay() -> Sink {
+    Sink::start(Duration::from_millis(1))
+}
+
 /// A directory on which the story was told, and killed while letters were on their way.
 fn killed(sink: &Sink, backend: &str) -> (Place, Facts, Vec<Letter>) {
-    sink.clear();
     let place = settings(sink, backend, "1h");
     let engine = place.start();
     let script = Script { client: engine.client.clone(), oracle: Oracle::new("killed") };
@@ -302,11 +319,10 @@ fn killed(sink: &Sink, backend: &str) -> (Place, Facts, Vec<Letter>) {
 }
 
 fn both(backend: &str) {
-    let sink = Sink::start(Duration::from_millis(1));
     let mut dice = Dice::new("system calls");
-    enumerate("first start and story", Run::First, &sink, backend, &mut dice);
-    let (place, facts, letters) = killed(&sink, backend);
-    enumerate("recovery", Run::Recovery(place.data(), &facts, &letters), &sink, backend, &mut dice);
+    enumerate("first start and story", Run::First, backend, &mut dice);
+    let (place, facts, letters) = killed(&relay(), backend);
+    enumerate("recovery", Run::Recovery(place.data(), &facts, &letters), backend, &mut dice);
 }
 
 #[test]
