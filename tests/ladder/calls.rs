@@ -13,7 +13,8 @@
 //! in a checkpoint round fails the round and nothing else.
 //!
 //! The short form takes every k-th spot from an offset that is printed (`RESTOCKD_POINTS` says about how many of each
-//! run and backend, `all` for all, `RESTOCKD_SEED` the offset).
+//! run and backend, `all` for all, `RESTOCKD_SEED` the offset). A spot that failed is tried again by
+//! `RESTOCKD_SPOT="wal/mark pwrite64 2 100"`: path, call, n, and how many times.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -140,8 +141,15 @@ fn copy(from: &Path, to: &Path) {
 
 /// Waits until nothing is left to send.
 fn settle(engine: &Engine) {
+    let end = Instant::now() + Duration::from_secs(60);
     until("all campaigns are sent", || {
-        engine.client.campaigns().iter().all(|campaign| campaign["status"] == "sent").then_some(())
+        let open: Vec<_> = engine.client.campaigns();
+        let open: Vec<_> = open.into_iter().filter(|campaign| campaign["status"] != "sent").collect();
+        assert!(
+            open.is_empty() || Instant::now() < end,
+            "campaigns that do not come to their end: {open:#?}"
+        );
+        open.is_empty().then_some(())
     });
 }
 
@@ -248,6 +256,12 @@ fn harm(run: Run<'_>, sink: &Sink, backend: &str, spot: &Spot, harm: Harm, tally
 /// All spots of a run, or every k-th from an offset.
 fn chosen(calls: &Calls, dice: &mut Dice) -> Vec<(Spot, Harm)> {
     let harms = [Harm::Kill, Harm::Io, Harm::NoSpace];
+    if let Ok(words) = std::env::var("RESTOCKD_SPOT") {
+        let words: Vec<&str> = words.split(' ').collect();
+        let [path, call, nth, times] = words[..] else { panic!("path, call, nth, times") };
+        let spot = Spot { path: path.to_owned(), call: call.to_owned(), nth: nth.parse().unwrap() };
+        return harms.iter().cycle().take(times.parse().unwrap()).map(|harm| (spot.clone(), *harm)).collect();
+    }
     let all = calls.spots.iter().flat_map(|spot| harms.map(|harm| (spot.clone(), harm)));
     let all: Vec<_> = all.collect();
     let wanted = match std::env::var("RESTOCKD_POINTS") {
