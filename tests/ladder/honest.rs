@@ -12,6 +12,9 @@ use crate::process::{Answer, Client, until};
 use crate::siege::settings;
 use crate::sink::Sink;
 
+/// What is claimed, and how it is put into the facts.
+type Lie = (&'static str, fn(&mut Facts));
+
 /// An engine that answers everything at once.
 struct Direct(Client, Oracle);
 
@@ -55,7 +58,7 @@ fn an_oracle_that_is_told_a_lie_finds_it() {
     fair.findings.none("the truth about letters");
 
     let key = |name: &str| ("restock-b".to_owned(), format!("{name}@shop.example"));
-    let lies: [(&str, fn(&mut Facts)); 7] = [
+    let lies: [Lie; 7] = [
         ("somebody is a member", |facts| {
             let here = facts.members.values().next().copied().unwrap();
             facts.members.insert(("restock-a".to_owned(), "dan@shop.example".to_owned()), here);
