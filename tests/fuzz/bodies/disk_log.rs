@@ -239,7 +239,7 @@ fn harm(script: &mut Script<'_>, files: &mut Files, frames: &[(PathBuf, usize, u
             file[start + 24..start + 28].copy_from_slice(&crc.to_le_bytes());
         }
         8 => {
-            let at = if script.u8() % 2 == 0 { 0 } else { 512 };
+            let at = if script.u8().is_multiple_of(2) { 0 } else { 512 };
             let crc = files.get(&dir().join("mark")).and_then(|mark| mark.get(at..at + 28)).map(slot_crc);
             if let (Some(crc), Some(mark)) = (crc, files.get_mut(&dir().join("mark"))) {
                 mark[at + 24..at + 28].copy_from_slice(&crc.to_le_bytes());

@@ -319,7 +319,7 @@ fn pages_only(script: &mut Script<'_>) {
 
 pub fn body(data: &[u8]) {
     let mut script = Script::new(data);
-    if script.u8() % 2 == 0 {
+    if script.u8().is_multiple_of(2) {
         pages_only(&mut script);
     } else {
         whole(&mut script);
