@@ -23,6 +23,7 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::SnapshotAnswer;
 use crate::domain::Millis;
 use crate::store::{Building, Generations, Meta, StoreError};
+use crate::wal::Log;
 
 /// Lists in one slice of the walk.
 const SLICE: usize = 512;
@@ -164,11 +165,9 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     }
     let durable = context.log.durable_lsn();
     let meta = meta(context, replay_from, durable, written);
-    let published = in_background(move || publish(&generations, building, meta));
-    let (generation, floor) = published.await.map_err(|_| RoundError::Ending)??;
-    if let Some(floor) = floor {
-        context.log.trim(floor);
-    }
+    let log = context.log.clone();
+    let published = in_background(move || publish(&log, &generations, building, meta));
+    let generation = published.await.map_err(|_| RoundError::Ending)??;
     let Written { lists, people, campaigns } = written;
     let took_ms = context.clock.now().since(began);
     Ok(SnapshotAnswer { generation, lists, people, campaigns, took_ms })
@@ -210,19 +209,23 @@ pub fn write(
     Ok((building, written))
 }
 
-/// Makes a generation the newest; answers its number and the record that the log must keep from now on.
+/// Makes a generation the newest, and only then lets the log go below what the older one needs; answers its number.
 ///
 /// # Errors
-/// What the store says.
+/// What the store says; the log keeps everything then.
 pub fn publish(
+    log: &Log,
     generations: &Generations,
     building: Building,
     meta: Meta,
-) -> Result<(u64, Option<u64>), StoreError> {
+) -> Result<u64, StoreError> {
     let sealed = building.seal(meta)?;
     let number = sealed.number();
     sealed.commit()?;
-    Ok((number, generations.replay_floor()))
+    if let Some(floor) = generations.replay_floor() {
+        log.trim(floor);
+    }
+    Ok(number)
 }
 
 /// What a generation says of itself.

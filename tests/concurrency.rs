@@ -59,8 +59,16 @@ impl Disk for Switching {
         self.0.open_to_read(path)
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.0.open_to_read(path)
+    }
+
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.0.read(path)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.0.stat(path)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -103,6 +111,26 @@ impl Disk for Switching {
         self.0.sync_fs(dir)
     }
 
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.make_dir(dir)
+    }
+
+    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.remove_dir_all(dir)
+    }
+
+    fn make_private(&self, dir: &Path) -> io::Result<()> {
+        self.0.make_private(dir)
+    }
+
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.0.free(dir)
+    }
+
+    fn is_machine(&self) -> bool {
+        false
+    }
+
     fn free(&self, dir: &Path) -> io::Result<u64> {
         self.0.free(dir)
     }
@@ -127,6 +155,14 @@ impl DiskFile for SwitchingFile {
 
     fn forget_cache(&mut self) {}
 
+    fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_some_at(offset, into)
+    }
+
+    fn forget_cache(&mut self) {
+        self.0.forget_cache();
+    }
+
     fn sync_data(&mut self) -> io::Result<()> {
         switch(|| self.0.sync_data())
     }
@@ -144,12 +180,15 @@ impl DiskFile for SwitchingFile {
     }
 }
 
+/// What the ticket of a byte heard.
+type Heard = (u8, Result<Lsn, Lost>);
+
 /// A log on a disk, and what its tickets heard.
 #[derive(Clone)]
 struct Bench {
     sim: SimDisk,
     log: Log,
-    heard: Arc<Mutex<Vec<(u8, Result<Lsn, Lost>)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     poisons: Arc<Mutex<u32>>,
 }
 
@@ -181,7 +220,7 @@ impl Bench {
     }
 
     /// How often each was answered.
-    fn answers(&self) -> Vec<(u8, Result<Lsn, Lost>)> {
+    fn answers(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
     }
 }

@@ -7,7 +7,6 @@ use restockd::actors::post::Message;
 use restockd::domain::CampaignId;
 use restockd::mail::Verdict;
 use tokio::sync::mpsc;
-use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::dice::Dice;
 use crate::model::Model;
@@ -97,10 +96,7 @@ impl Relay {
     /// Looks which starts have become durable; a letter whose start is lost stays where it is, the engine is dying.
     fn look(&mut self) {
         for carried in self.wire.iter_mut().filter(|carried| !carried.open) {
-            carried.open = match carried.job.gate.try_recv() {
-                Ok(durable) => durable,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => false,
-            };
+            carried.open = carried.job.gate.try_recv().unwrap_or_default();
         }
     }
 }

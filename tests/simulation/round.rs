@@ -126,13 +126,7 @@ impl Round {
         };
         let durable = running.context.log.durable_lsn();
         let meta = meta(&running.context, self.replay_from, durable, written);
-        match publish(&running.generations, building, meta) {
-            Ok((_, floor)) => {
-                floor.into_iter().for_each(|floor| running.context.log.trim(floor));
-                true
-            }
-            Err(_) => false,
-        }
+        publish(&running.context.log, &running.generations, building, meta).is_ok()
     }
 }
 
