@@ -5,7 +5,7 @@ use std::sync::Arc;
 use restockd::boot::boot;
 use restockd::clock::Clock;
 use restockd::disk::RealDisk;
-use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact};
+use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
 use restockd::domain::list::How;
 use restockd::domain::record::{self, Stamp};
 use restockd::domain::{Email, ListId, Millis, PersonId};
@@ -57,6 +57,32 @@ async fn a_bag_that_no_list_had_taken_up_is_sent_again_whole() {
     let app = plan.start().await;
     settle(&app).await;
     assert_eq!((members(&app, "restock-a").await, members(&app, "restock-b").await), (1, 1));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restock_whose_list_hears_of_it_after_midnight_counts_for_the_day_it_was_accepted() {
+    let plan = Plan::new();
+    let list = ListId::parse("restock-a").unwrap();
+    let fact = RestockFact { list, key: 7, product: None, quantity: None };
+    let DirectoryEvent::Event(plain) = event(1, None, &[]) else { panic!("an event is one") };
+    let restock = DirectoryEvent::Event(Accepted {
+        name: "product.restocked".to_owned(),
+        person: None,
+        restock: Some(fact),
+        ..plain
+    });
+    forge(&plan, &[event(1, Some("ann"), &[("restock-a", true)]), restock]);
+    // The engine was down over midnight.
+    plan.clock.advance(13 * 3_600_000);
+    let app = plan.start().await;
+    settle(&app).await;
+    let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
+    app.campaign_sent(&id).await;
+    // The same day's key by hand is the same campaign.
+    let again =
+        json!({ "list": "restock-a", "template": "announcement", "idempotencyKey": "restock-a-2026-03-02" });
+    assert_eq!(app.post("/v1/campaigns", again).await["campaignId"], id.as_str());
     app.stop().await;
 }
 

@@ -169,7 +169,8 @@ impl World {
         let Some(answer) = self.request(engine, &wish) else { return };
         let key = wish.key();
         if let Some(key) = &key {
-            *self.sent.entry(key.clone()).or_default() += 1;
+            let now = self.clock.now().0;
+            self.sent.entry(key.clone()).or_insert((0, now)).0 += 1;
         }
         self.say(|| format!("{wish:?} is asked"));
         before(&mut self.model, &wish);
@@ -338,7 +339,10 @@ impl World {
 
     /// An answer to a request with a key.
     fn count(&mut self, key: String, new: bool, asked: u64) {
-        let repeated = self.sent.get(&key).is_some_and(|times| *times > 1);
+        let (times, first) = self.sent.get(&key).copied().unwrap_or_default();
+        let repeated = times > 1;
+        // A repeat says that it was accepted before, at some time since it was first asked.
+        let asked = if new { asked } else { first };
         self.model.counted(&key, new, repeated, asked, self.clock.now().0);
     }
 

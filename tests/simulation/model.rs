@@ -54,6 +54,8 @@ pub struct Model {
     resent: BTreeSet<u128>,
     /// Campaigns some of whose letters in doubt an operator gave up: whether they arrived is nobody's business now.
     given_up: BTreeSet<u128>,
+    /// Addresses that were made one person with another.
+    united: BTreeSet<usize>,
 }
 
 /// Seven days in milliseconds.
@@ -76,6 +78,7 @@ impl Model {
     }
 
     pub fn told(&mut self, address: usize, sku: usize, known: Known) {
+        let known = if self.united.contains(&address) { Known::Unsure } else { known };
         self.known.insert((address, sku), known);
     }
 
@@ -86,11 +89,16 @@ impl Model {
     }
 
     pub fn told_block(&mut self, address: usize, on: bool) {
+        if self.united.contains(&address) {
+            return;
+        }
         self.blocked.insert(address, Some(on));
     }
 
-    /// From now on nothing is certain of an address.
+    /// An address becomes one person with another: from now on what is asked for the other changes it too, so
+    /// nothing is certain of it any more.
     pub fn muddle(&mut self, address: usize, skus: usize) {
+        self.united.insert(address);
         (0..skus).for_each(|sku| _ = self.known.insert((address, sku), Known::Unsure));
         self.blocked.insert(address, None);
         self.excuse(address, None);

@@ -34,8 +34,8 @@ pub struct World {
     pub model: Model,
     /// Requests with a key, to be sent again.
     pub wishes: Vec<Wish>,
-    /// How often each key was sent.
-    pub sent: BTreeMap<String, u32>,
+    /// How often each key was sent, and when for the first time.
+    pub sent: BTreeMap<String, (u32, u64)>,
     pub created: BTreeSet<CampaignId>,
     /// Campaigns that somebody asked to cancel.
     pub canceled: BTreeSet<u128>,

@@ -85,7 +85,7 @@ fn a_letter_found_started_after_a_restart_is_in_doubt_and_held() {
     desk.start(1, 1, START);
     desk.settle(1, 1, Settlement::Doubt { reply: String::new() }, START);
     assert!(desk.verb(1, Verb::DropDoubt).unwrap() && !desk.verb(1, Verb::DropDoubt).unwrap());
-    assert_eq!(desk.state(1, 1), LetterState::Failed);
+    assert_eq!(desk.state(1, 1), LetterState::Dropped);
 }
 
 #[test]
