@@ -110,8 +110,8 @@ impl Depot {
         self.segments.load(Ordering::Acquire)
     }
 
-    /// Takes the spare, waiting while one is being made; with `must` it also waits for space, unless there is
-    /// no thread that could wait.
+    /// Takes the spare, waiting while one is being made; with `must` it also waits for space. Where no thread could
+    /// wait, it never does.
     pub(super) fn take(&self, must: bool) -> Result<Spare, NoSpare> {
         let mut stock = self.lock();
         loop {
@@ -122,7 +122,7 @@ impl Depot {
             if stock.broken || (stock.short && stock.closing) {
                 return Err(NoSpare::Never);
             }
-            if stock.short && !(must && self.waits) {
+            if !self.waits || (stock.short && !must) {
                 return Err(NoSpare::Short);
             }
             stock = self.bell.wait(stock).unwrap_or_else(PoisonError::into_inner);

@@ -147,13 +147,13 @@ impl World {
         };
         self.clock.advance(ms);
         match self.dice.below(200) {
-            0..26 => self.client(),
-            26..122 => _ = self.deliver(),
-            122..148 => self.mail(true),
-            148..180 => self.write(),
-            180..184 => self.make(),
-            184..188 => self.sweep(),
-            188..194 => self.round(),
+            0..24 => self.client(),
+            24..112 => _ = self.deliver(),
+            112..134 => self.mail(true),
+            134..164 => self.write(),
+            164..168 => self.make(),
+            168..171 => self.sweep(),
+            171..194 => self.round(),
             194 => self.full(),
             195..197 => self.light_fuse(),
             197 => self.break_disk(),
@@ -215,7 +215,7 @@ impl World {
     fn round(&mut self) {
         let Some(running) = &mut self.running else { return };
         match running.round.take() {
-            None if self.dice.one_in(4) => running.round = Some(Round::begin(running)),
+            None if self.dice.one_in(2) => running.round = Some(Round::begin(running)),
             None => {}
             Some(round) => match round.step(running) {
                 Step::On(round) => running.round = Some(round),
