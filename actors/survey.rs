@@ -133,7 +133,7 @@ fn rows_add_up(campaign: &Campaign) -> bool {
             LetterState::Started => 1,
             LetterState::Deferred => 2,
             LetterState::Sent => 3,
-            LetterState::Failed => 4,
+            LetterState::Failed | LetterState::Dropped => 4,
             LetterState::Doubt => 5,
             LetterState::Skipped(reason) => {
                 for (one, count) in Skip::ALL.iter().zip(&mut skipped) {

@@ -47,7 +47,7 @@ fn shop() -> Pages {
         let person = PersonFact {
             id: PersonId(number),
             email: Email::parse(&format!("person-{number}@shop.example")),
-            user_id: (number % 3 == 0).then(|| format!("user-{number}")),
+            user_id: number.is_multiple_of(3).then(|| format!("user-{number}")),
             anonymous_id: None,
             props: vec![("city".into(), format!("\"Town {}\"", number % 97))],
         };

@@ -64,7 +64,7 @@ async fn a_crash_with_letters_on_the_wire_holds_them_in_doubt_and_sends_the_rest
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_in_doubt_can_be_dropped_and_count_as_failed() {
+async fn letters_in_doubt_can_be_dropped_count_as_failed_and_are_not_retried_with_those_refused() {
     let app = App::fresh().await;
     press_all(&app, &["ann", "bob"], "chair").await;
     answer_for(&app, "ann", Reply::Keep(unheard()));
@@ -77,6 +77,11 @@ async fn letters_in_doubt_can_be_dropped_and_count_as_failed() {
     app.press(&at("cid"), "chair").await;
     restocked(&app, "d2", "chair").await;
     app.campaign_until(&id, |c| c["status"] == "sent" && n(c, "sentCount") == 2).await;
+    assert_eq!(mailed_sorted(&app), ["ann", "bob", "cid"]);
+    // It may have arrived: giving it up is not asking for it again together with what was refused.
+    verb(&app, &id, "retry-failed").await;
+    let done = app.campaign_sent(&id).await;
+    assert_eq!((n(&done, "failedCount"), n(&done, "sentCount")), (1, 2), "{done}");
     assert_eq!(mailed_sorted(&app), ["ann", "bob", "cid"]);
     app.stop().await;
 }

@@ -100,7 +100,7 @@ impl World {
                 let row = persons[address].and_then(|person| seen.people.iter().position(|p| *p == person));
                 let state = row.map(|at| seen.states[at]);
                 canceled.contains(&seen.id)
-                    || (judged.contains(&seen.id) && state == Some(LetterState::Failed))
+                    || (judged.contains(&seen.id) && state == Some(LetterState::Dropped))
                     || seen.status == Status::Canceled
                     || matches!(state, Some(LetterState::Doubt | LetterState::Skipped(Skip::Expired)))
                     || (tried.contains(&(sku, address))

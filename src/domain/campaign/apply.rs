@@ -86,7 +86,7 @@ impl Campaigns {
                 });
             }
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
-                c.ledger.turn(&[LetterState::Doubt], LetterState::Failed, at_s);
+                c.ledger.turn(&[LetterState::Doubt], LetterState::Dropped, at_s);
             }),
             CampaignEvent::Noted { id, person, ordinal, reason } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, _| {

@@ -182,7 +182,7 @@ impl Campaigns {
         match row.state {
             LetterState::Pending | LetterState::Deferred => Some(settled()),
             LetterState::Skipped(old) => (old.may_change() && lasting).then(settled),
-            LetterState::Started | LetterState::Failed | LetterState::Doubt => {
+            LetterState::Started | LetterState::Failed | LetterState::Doubt | LetterState::Dropped => {
                 let known = campaign.ledger.gone.contains_key(&at_row);
                 (lasting && !known).then_some(CampaignEvent::Noted { id, person, ordinal, reason })
             }
@@ -239,7 +239,7 @@ impl Campaigns {
             };
             let when = Millis(other.created.0 + u64::from(row.at_s) * 1000);
             match row.state {
-                LetterState::Sent | LetterState::Doubt => at.since(when) < span_ms,
+                LetterState::Sent | LetterState::Doubt | LetterState::Dropped => at.since(when) < span_ms,
                 LetterState::Started | LetterState::Deferred => true,
                 LetterState::Pending => !other.status.is_closed() && other.created < campaign.created,
                 LetterState::Failed | LetterState::Skipped(_) => false,

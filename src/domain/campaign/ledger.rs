@@ -33,6 +33,8 @@ pub enum LetterState {
     Skipped(Skip),
     /// Outcome unknown.
     Doubt,
+    /// Was in doubt and was given up: counted as failed, but it may have arrived, so it is not tried again.
+    Dropped,
 }
 
 /// A row of the ledger.
@@ -77,7 +79,7 @@ impl Counts {
             LetterState::Started => &mut self.started,
             LetterState::Deferred => &mut self.deferred,
             LetterState::Sent => &mut self.sent,
-            LetterState::Failed => &mut self.failed,
+            LetterState::Failed | LetterState::Dropped => &mut self.failed,
             LetterState::Doubt => &mut self.doubt,
             LetterState::Skipped(reason) => {
                 let [a, b, c, d, e, f, g, h, i] = &mut self.skipped;

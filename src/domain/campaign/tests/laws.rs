@@ -191,7 +191,7 @@ fn check(desk: &Desk, seen: &Seen) -> Result<(), TestCaseError> {
                 LetterState::Started => counts.started += 1,
                 LetterState::Deferred => counts.deferred += 1,
                 LetterState::Sent => counts.sent += 1,
-                LetterState::Failed => counts.failed += 1,
+                LetterState::Failed | LetterState::Dropped => counts.failed += 1,
                 LetterState::Doubt => counts.doubt += 1,
                 LetterState::Skipped(reason) => {
                     let at = Skip::ALL.iter().position(|other| *other == reason).unwrap();
