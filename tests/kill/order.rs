@@ -1,7 +1,7 @@
 //! What a crash left open is taken up in the order in which it was said.
 //!
 //! The log is written by hand as a crash can leave it: the directory's records are there, those of
-//! the list are not yet.
+//! the list are not yet; or those of the list, and not yet those of the campaign.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -9,44 +9,67 @@ use std::sync::mpsc::channel;
 use restockd::boot;
 use restockd::disk::{Disk, RealDisk};
 use restockd::domain::directory::DirectoryEvent;
+use restockd::domain::list::ListEvent;
 use restockd::domain::record::{self, Entry, Stamp};
+use restockd::domain::{CampaignId, Day};
 use restockd::wal::{self, Log, Options, Record};
 use serde_json::json;
 
-use crate::process::{Client, Place, press};
+use crate::process::{Client, Place, count, press, until};
 
-/// Appends copies of the directory's last event, with nothing but the choices changed.
-fn append_choices(place: &Place, choices: &[bool]) {
-    let data = place.dir().join("data");
-    let _lock = boot::lock(&data).unwrap();
+/// Appends records to a log at rest: kind and bytes, made of all that it holds.
+fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<(u8, Vec<u8>)>) {
+    let data = place.data();
+    let _lock = boot::lock(data).unwrap();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let options = Options {
         segment_bytes: 1 << 20,
-        ..Options::new(data.join("wal"), boot::secrets(&data).unwrap().engine)
+        ..Options::new(data.join("wal"), boot::secrets(data).unwrap().engine)
     };
-    let mut newest = None;
+    let mut entries = Vec::new();
     let recovered = wal::recover(&disk, &options, 1, 0, &mut |_, record| {
-        if let Ok(Entry::Directory(stamp, DirectoryEvent::Event(event))) =
-            record::read(record.kind, record.version, record.bytes)
-        {
-            newest = Some((stamp, event));
-        }
+        entries.extend(record::read(record.kind, record.version, record.bytes));
         Ok(())
     })
     .unwrap();
-    let (mut stamp, mut event) = newest.unwrap();
     let log = Log::start(disk, options, &recovered, Box::new(|why| panic!("{why}"))).unwrap();
-    for choice in choices {
-        stamp = Stamp { seq: stamp.seq + 1, at: stamp.at };
-        event.key = None;
-        event.bag.iter_mut().for_each(|(_, join)| *join = *choice);
-        let (kind, bytes) = record::of_directory(stamp, &DirectoryEvent::Event(event.clone()));
+    for (kind, bytes) in make(entries) {
         log.append_quiet(Record { kind, version: record::VERSION, bytes });
     }
     let (durable, heard) = channel();
     log.barrier(Box::new(move |result| durable.send(result.is_ok()).unwrap()));
     assert!(heard.recv().unwrap());
     log.close();
+}
+
+/// Copies of the directory's last event, with nothing but the choices changed.
+fn choose(entries: Vec<Entry>, choices: &[bool]) -> Vec<(u8, Vec<u8>)> {
+    let event = entries.into_iter().filter_map(|entry| match entry {
+        Entry::Directory(stamp, DirectoryEvent::Event(event)) => Some((stamp, event)),
+        _ => None,
+    });
+    let (mut stamp, mut event) = event.last().unwrap();
+    let copies = choices.iter().map(|choice| {
+        stamp = Stamp { seq: stamp.seq + 1, at: stamp.at };
+        event.key = None;
+        event.bag.iter_mut().for_each(|(_, join)| *join = *choice);
+        record::of_directory(stamp, &DirectoryEvent::Event(event.clone()))
+    });
+    copies.collect()
+}
+
+/// A restock of every list on which somebody waits.
+fn restock_all(entries: Vec<Entry>) -> Vec<(u8, Vec<u8>)> {
+    let restocks = entries.into_iter().zip(1..).filter_map(|(entry, key)| match entry {
+        Entry::List(stamp, list, ListEvent::Joined { ordinal, .. }) => {
+            let day = Day((stamp.at.0 / 86_400_000) as i32);
+            let campaign = Some(CampaignId(key));
+            let event = ListEvent::Restocked { key, stock: Some(5), day, campaign, upto: ordinal, added: 1 };
+            Some(record::of_list(Stamp { seq: stamp.seq + 1, at: stamp.at }, &list, &event))
+        }
+        _ => None,
+    });
+    restocks.collect()
 }
 
 fn members(client: &Client) -> u64 {
@@ -59,7 +82,7 @@ fn last_word(choices: &[bool]) -> bool {
     let engine = place.start();
     engine.client.post("/v1/events", &press("ann@shop.example", "chair"));
     engine.kill();
-    append_choices(&place, choices);
+    append(&place, |entries| choose(entries, choices));
     let engine = place.start();
     // Somebody else's press goes through the same actors behind what was open.
     engine.client.post("/v1/events", &press("bob@shop.example", "chair"));
@@ -82,4 +105,24 @@ fn after_a_crash_the_last_word_of_a_person_counts() {
     {
         assert_eq!(last_word(choices), *choices.last().unwrap_or(&true), "{choices:?}");
     }
+}
+
+#[test]
+fn after_a_crash_every_campaign_that_never_heard_of_its_restock_mails_who_waits() {
+    // So many that the first lists answer while the last are still being told.
+    let lists = 1500;
+    let place = Place::new("memory:").toml("[engine]\nsegment_mib = 1\n");
+    let engine = place.start();
+    let events: Vec<_> = (0..lists).map(|n| press(&format!("p{n}@shop.example"), &format!("s{n}"))).collect();
+    engine.client.post("/v1/events/batch", &json!({ "events": events }));
+    engine.kill();
+    append(&place, restock_all);
+    let engine = place.start();
+    let campaigns = until("every campaign is sent", || {
+        let campaigns = engine.client.campaigns();
+        campaigns.iter().all(|campaign| campaign["status"] == "sent").then_some(campaigns)
+    });
+    assert_eq!(campaigns.len(), lists);
+    assert!(campaigns.iter().all(|campaign| count(campaign, "sent") == 1));
+    engine.kill();
 }
