@@ -27,6 +27,8 @@ pub(super) const RECORD_HEAD_BYTES: usize = 6;
 /// A batch ends before it has more records than this.
 pub(super) const MAX_RECORDS: usize = 4096;
 const MAX_PAYLOAD_BYTES: usize = MAX_RECORD_BYTES + RECORD_HEAD_BYTES;
+/// The longest frame.
+pub(super) const MAX_FRAME_BYTES: usize = FRAME_HEAD_BYTES + MAX_PAYLOAD_BYTES + 8;
 const CRC_AT: usize = 24;
 const CRC_END: usize = 28;
 

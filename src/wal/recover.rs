@@ -3,14 +3,14 @@
 //! ```text
 //!   sync of the file system -> scan -> damage?  -> refuse, nothing was changed
 //!                                   -> torn?    -> copy aside, zeros, sync
-//!                                   -> last frame not known durable? -> write it again, sync
+//!                           -> the end: last frame and the zeros behind it written again, sync
 //!                           -> remove unfinished files -> records from `from` on, in order
 //! ```
 //!
 //! - The file system is synced first: after a crash of the process alone, bytes that are read may exist in memory
 //!   only, and nothing may be decided on them.
-//! - The last frame is written again because its sync may have failed. The kernel then shows the bytes and calls them
-//!   clean, although the disk never got them; only writing makes them dirty again.
+//! - The end is written again because a sync may have failed, of the last frame or of an earlier cut. The kernel then
+//!   shows the bytes and calls them clean, although the disk never got them; only writing makes them dirty again.
 //! - A torn tail is copied before it is cut (without the zeros behind it), and never stops a start.
 //! - Nothing is changed before the whole log was judged, and all changes can be interrupted and done again.
 
@@ -95,7 +95,7 @@ pub fn recover(
         return Err(WalError::Damaged(damage));
     }
     let torn = cut_tail(disk, options, &mut found)?;
-    settle_last_frame(disk, &found)?;
+    settle_end(disk, &found)?;
     remove_unfinished(disk, dir)?;
     let delivered = deliver(disk, &found.segments, from, sink)?;
     let recovered = recovered(found, torn, delivered);
@@ -172,19 +172,20 @@ pub(super) fn clear_tail(disk: &dyn Disk, segment: &Segment) -> Result<(), WalEr
     file.sync_all().map_err(wrap)
 }
 
-/// Writes the last frame again if nothing proves that it was synced.
-fn settle_last_frame(disk: &dyn Disk, found: &Scan) -> Result<(), WalError> {
-    let Some((last, start)) = found.segments.last().and_then(|last| Some((last, last.last_frame?))) else {
-        return Ok(());
-    };
-    if last.last <= found.known {
-        return Ok(());
-    }
-    let wrap = |error| WalError::io("settle the last frame of", &last.path, error);
+/// Writes the end of the log again: the last frame, if nothing proves that it was synced, and zeros as far behind it
+/// as one torn frame can reach. A sync that failed in an earlier life left bytes that can be read and that no later
+/// sync writes; only writing them again does.
+fn settle_end(disk: &dyn Disk, found: &Scan) -> Result<(), WalError> {
+    let Some(last) = found.segments.last() else { return Ok(()) };
+    let wrap = |error| WalError::io("settle the end of", &last.path, error);
     let mut file = disk.open(&last.path).map_err(wrap)?;
-    let mut frame = vec![0; narrow(last.end - start)];
-    file.read_at(start, &mut frame).and_then(|()| file.write_at(start, &frame)).map_err(wrap)?;
-    file.sync_data().map_err(wrap)
+    if let Some(start) = last.last_frame.filter(|_| last.last > found.known) {
+        let mut frame = vec![0; narrow(last.end - start)];
+        file.read_at(start, &mut frame).and_then(|()| file.write_at(start, &frame)).map_err(wrap)?;
+    }
+    let full = last.header.capacity.max(last.len);
+    let reach = full.min(last.end + wide(frame::MAX_FRAME_BYTES));
+    segment::fill_zeros(&mut *file, last.end, reach).and_then(|()| file.sync_data()).map_err(wrap)
 }
 
 /// Removes files whose making was interrupted.

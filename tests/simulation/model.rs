@@ -138,7 +138,7 @@ impl Model {
         if new {
             // Of two that were under way at once, the repeat may be answered first.
             let fits = !before.new && asked <= before.told;
-            assert!(fits || asked >= before.asked + WEEK, "{key} counted twice");
+            assert!(fits || told >= before.asked + WEEK, "{key} counted twice");
             *before = Counted { asked, told, new };
         }
     }

@@ -236,3 +236,28 @@ fn a_start_needs_the_sync_of_the_file_system() {
     let error = recover(&arc(&sim), &options(), 1, 0, &mut |_, _| Ok(())).unwrap_err();
     assert!(matches!(error, WalError::Io { .. }), "{error}");
 }
+
+#[test]
+fn a_cut_whose_sync_failed_is_made_again_at_the_next_start() {
+    let sim = SimDisk::new(3);
+    let run = Run::start(&sim);
+    run.append("one").unwrap();
+    run.append("two").unwrap();
+    run.log.close();
+    crate::support::forget_mark(&sim);
+    let mut bytes = sim.contents()[&segment_path(1)].clone();
+    let starts = crate::support::frame_starts(&bytes);
+    bytes[starts[1] + 20] ^= 1;
+    sim.put(&segment_path(1), bytes);
+    // The tail is cut, but the disk never gets the zeros: the kernel only calls their pages clean.
+    sim.fail(Op::Sync, "1.wal", 1, Fault::Broken);
+    assert!(read(&sim).is_err());
+    // The same machine starts again: it reads zeros.
+    let run = Run::start(&sim);
+    run.append("three").unwrap();
+    run.seal().unwrap();
+    run.append("four").unwrap();
+    drop(run);
+    sim.crash();
+    assert_eq!(read(&sim).unwrap().1.len(), 3);
+}
