@@ -116,9 +116,9 @@ impl Queues {
             return None;
         }
         let mut way = full.into_iter().nth(dice.below(state.ways.len()))?;
-        // What the start says is said before anybody outside can speak.
+        // What the start says lies in every mailbox before anybody else can speak.
         let first = (Node::Boot, way.1.clone());
-        if matches!(way.0, Node::Client(_)) && state.ways.contains_key(&first) {
+        if state.ways.contains_key(&first) {
             way = first;
         }
         let queue = state.ways.get_mut(&way)?;
