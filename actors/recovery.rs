@@ -5,7 +5,7 @@
 //! newer than its author's state ──▶ what was open and is not done ──▶ ready to spawn
 //! ```
 //!
-//! The replay runs in parallel by author ([`crew`]): no author's state depends on another's, and
+//! The replay runs in parallel by author (`crew`): no author's state depends on another's, and
 //! each author's records are taken in the order of the log, so the outcome does not depend on how
 //! many work on it.
 //!
