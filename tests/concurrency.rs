@@ -59,16 +59,8 @@ impl Disk for Switching {
         self.0.open_to_read(path)
     }
 
-    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.0.open_to_read(path)
-    }
-
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.0.read(path)
-    }
-
-    fn stat(&self, path: &Path) -> io::Result<Stat> {
-        self.0.stat(path)
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -111,26 +103,6 @@ impl Disk for Switching {
         self.0.sync_fs(dir)
     }
 
-    fn make_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.make_dir(dir)
-    }
-
-    fn remove_dir_all(&self, dir: &Path) -> io::Result<()> {
-        self.0.remove_dir_all(dir)
-    }
-
-    fn make_private(&self, dir: &Path) -> io::Result<()> {
-        self.0.make_private(dir)
-    }
-
-    fn free(&self, dir: &Path) -> io::Result<u64> {
-        self.0.free(dir)
-    }
-
-    fn is_machine(&self) -> bool {
-        false
-    }
-
     fn free(&self, dir: &Path) -> io::Result<u64> {
         self.0.free(dir)
     }
@@ -154,14 +126,6 @@ impl DiskFile for SwitchingFile {
     }
 
     fn forget_cache(&mut self) {}
-
-    fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read_some_at(offset, into)
-    }
-
-    fn forget_cache(&mut self) {
-        self.0.forget_cache();
-    }
 
     fn sync_data(&mut self) -> io::Result<()> {
         switch(|| self.0.sync_data())
