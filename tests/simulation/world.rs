@@ -51,6 +51,8 @@ pub struct World {
     pub refusals: u64,
     pub lost: u64,
     trace: u64,
+    /// The latest time that any life has seen.
+    latest: u64,
 }
 
 /// What a world went through.
@@ -110,6 +112,7 @@ impl World {
             refusals: 0,
             lost: 0,
             trace: 0,
+            latest: 0,
         };
         // The data directory is there before anything else, as at boot.
         world.disk.create_dir(Path::new("/data")).unwrap();
@@ -328,8 +331,10 @@ impl World {
     /// Between two lives the machine's clock may have been set.
     fn step_clock(&mut self) {
         let now = self.clock.now().0;
+        // More than five minutes behind what stands in the log refuses the start, and rightly so.
+        self.latest = self.latest.max(now);
         let then = match self.dice.below(12) {
-            0 => now - self.dice.below(240_000) as u64,
+            0 => self.latest - self.dice.below(240_000) as u64,
             1 => now + 86_400_000,
             2 => now + 3_600_000,
             _ => now + self.dice.below(5_000) as u64,
