@@ -12,12 +12,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Options;
 use super::error::WalError;
 use super::log::{Log, OnPoison, end_writer};
 use super::maker::Maker;
 use super::recover::Recovered;
 use super::writer::{End, Writer};
-use super::{Lsn, Options};
 use crate::disk::Disk;
 
 /// The two halves of a log that has no threads.
@@ -83,12 +83,6 @@ impl Stepper {
             Ok(()) => self.writer.is_some(),
             Err(error) => self.end(Err(error)),
         }
-    }
-
-    /// The last record that was written.
-    #[must_use]
-    pub fn last(&self) -> Lsn {
-        self.writer.as_ref().map_or(0, |writer| writer.chain.last)
     }
 
     fn end(&mut self, outcome: Result<(), WalError>) -> bool {

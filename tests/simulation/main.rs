@@ -73,10 +73,10 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, world: &World) {
-        self.operations += world.operations;
-        self.acknowledged += world.acknowledged;
-        let (all, one) = (&mut self.counts, world.counts);
+    fn add(&mut self, operations: u64, acknowledged: u64, one: Counts) {
+        self.operations += operations;
+        self.acknowledged += acknowledged;
+        let all = &mut self.counts;
         all.power_cuts += one.power_cuts;
         all.kills += one.kills;
         all.in_recovery += one.in_recovery;
@@ -102,7 +102,8 @@ fn run_all(first: u64, seeds: u64) -> Sum {
                     return sum;
                 }
                 let failing = Tell(seed);
-                sum.add(&run(seed, &scene));
+                let world = run(seed, &scene);
+                sum.add(world.operations, world.acknowledged, world.counts);
                 std::mem::forget(failing);
             }
         };
@@ -113,16 +114,7 @@ fn run_all(first: u64, seeds: u64) -> Sum {
             .collect::<Vec<_>>()
     });
     sums.into_iter().fold(Sum::default(), |mut all, sum| {
-        all.operations += sum.operations;
-        all.acknowledged += sum.acknowledged;
-        let (to, from) = (&mut all.counts, sum.counts);
-        to.power_cuts += from.power_cuts;
-        to.kills += from.kills;
-        to.in_recovery += from.in_recovery;
-        to.disk_errors += from.disk_errors;
-        to.full += from.full;
-        to.rounds += from.rounds;
-        to.letters += from.letters;
+        all.add(sum.operations, sum.acknowledged, sum.counts);
         all
     })
 }
