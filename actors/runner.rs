@@ -5,9 +5,13 @@
 //!                        │ news of the person meanwhile: back to the ledger, asked again
 //! ```
 //!
-//! Invariant: a row is at hand (being fetched, or ready) at most once.
+//! Each piece of news makes the turn one higher, and a row remembers the turn in which it was asked for: news
+//! counts for rows asked for before it, never for those asked for because of it.
+//!
+//! Invariants: a row is at hand (being fetched, or ready) at most once; news is held only while a row is being
+//! fetched that it may concern.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::campaign::Prepared;
@@ -19,12 +23,14 @@ use crate::domain::{Millis, PersonId};
 pub struct Runner {
     /// Fetched and not started.
     ready: VecDeque<Prepared>,
-    /// Rows asked of the directory and not answered.
-    fetching: BTreeSet<u32>,
+    /// Rows asked of the directory and not answered, and the turn in which they were asked for.
+    fetching: BTreeMap<u32, u64>,
+    /// How much news there was so far.
+    turn: u64,
     /// Rows in `ready`.
     held: BTreeSet<u32>,
-    /// People of whom there was news while rows were being fetched.
-    news: Vec<PersonId>,
+    /// People of whom there was news while rows were being fetched: the turn that it ended.
+    news: BTreeMap<PersonId, u64>,
     /// The list was asked and has not answered.
     pub inviting: bool,
     /// The list has nobody left of the audience.
@@ -68,22 +74,29 @@ impl Runner {
 
     /// Notes that a row is being fetched; false when it is at hand already.
     pub fn fetch(&mut self, row: u32) -> bool {
-        !self.held.contains(&row) && self.fetching.insert(row)
+        if self.held.contains(&row) || self.fetching.contains_key(&row) {
+            return false;
+        }
+        self.fetching.insert(row, self.turn);
+        true
     }
 
     /// Takes in what was fetched; answers the rows that must be asked for again.
     pub fn fetched(&mut self, people: Vec<Prepared>) -> Vec<u32> {
         let mut again = Vec::new();
-        for one in people.into_iter().filter(|one| self.fetching.remove(&one.row)) {
-            if self.news.contains(&one.live) || self.news.contains(&one.person) {
+        for one in people {
+            let Some(asked) = self.fetching.remove(&one.row) else { continue };
+            let news = |person| self.news.get(person).is_some_and(|turn| *turn >= asked);
+            if news(&one.live) || news(&one.person) {
                 again.push(one.row);
             } else {
                 self.held.insert(one.row);
                 self.ready.push_back(one);
             }
         }
-        if self.fetching.is_empty() {
-            self.news.clear();
+        if !self.news.is_empty() {
+            let oldest = self.fetching.values().min().copied().unwrap_or(u64::MAX);
+            self.news.retain(|_, turn| *turn >= oldest);
         }
         again
     }
@@ -98,7 +111,8 @@ impl Runner {
     /// Lets go of what was fetched of a person; answers the ledger's rows and numbers for them.
     pub fn forget(&mut self, person: PersonId) -> Vec<(u32, PersonId)> {
         if !self.fetching.is_empty() {
-            self.news.push(person);
+            self.news.insert(person, self.turn);
+            self.turn += 1;
         }
         let held = &mut self.held;
         let mut forgotten = Vec::new();
@@ -119,5 +133,45 @@ impl Runner {
         self.held.clear();
         self.fetching.clear();
         self.news.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(row: u32, person: u32) -> Prepared {
+        let person = PersonId(person);
+        Prepared { row, person, live: person, email: None, address: 0, away: None, props: Vec::new() }
+    }
+
+    #[test]
+    fn news_of_two_people_who_are_fetched_in_turn_is_asked_for_once_each() {
+        let mut runner = Runner::fresh();
+        assert!(runner.fetch(3) && runner.fetch(4));
+        assert_eq!(runner.forget(PersonId(30)), []);
+        assert_eq!(runner.forget(PersonId(40)), []);
+        // Each is asked for again before the other's answer is there: something is always being fetched.
+        assert_eq!(runner.fetched(vec![prepared(3, 30)]), [3]);
+        assert!(runner.fetch(3));
+        assert_eq!(runner.fetched(vec![prepared(4, 40)]), [4]);
+        assert!(runner.fetch(4));
+        assert_eq!(runner.fetched(vec![prepared(3, 30)]), []);
+        assert_eq!(runner.fetched(vec![prepared(4, 40)]), []);
+        assert_eq!(runner.next().map(|one| one.row), Some(3));
+        assert_eq!(runner.next().map(|one| one.row), Some(4));
+        assert!(runner.news.is_empty());
+    }
+
+    #[test]
+    fn news_counts_for_whoever_was_asked_for_before_it() {
+        let mut runner = Runner::fresh();
+        assert!(runner.fetch(1));
+        runner.forget(PersonId(20));
+        assert!(runner.fetch(2), "asked for after the news");
+        assert_eq!(runner.fetched(vec![prepared(2, 20)]), []);
+        runner.forget(PersonId(10));
+        assert_eq!(runner.fetched(vec![prepared(1, 10)]), [1]);
+        assert!(runner.news.is_empty());
     }
 }

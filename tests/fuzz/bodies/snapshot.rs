@@ -256,6 +256,8 @@ fn whole(script: &mut Script<'_>) {
         Ok(Outcome::AllBad { problems }) => {
             assert!(taken.is_empty() && !problems.is_empty());
             let hit = ["CURRENT", NAMES[1], NAMES[2]].into_iter().any(changed);
+            // A backend that was given no time to answer says nothing about the files.
+            let hit = hit || problems.iter().any(|problem| problem.contains("did not end within"));
             assert!(hit, "the older generation is whole, and yet: {problems:?}");
         }
         Ok(Outcome::None) => panic!("there never was a snapshot, it says"),
