@@ -160,10 +160,10 @@ impl ListState {
                     self.carry(context, &ListCommand::Name { product }, part.split());
                 }
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
-                if !join {
+                let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
+                if !join && !self.is_stale(context, person, &change) {
                     self.note(context, person, how, default_opt_in, &part);
                 }
-                let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
                 self.carry(context, &change, part);
             }
             Task::Move { list: _, from } => {
@@ -178,6 +178,13 @@ impl ListState {
                 self.restock(context, fact, accepted, &RestockSlot::default(), part);
             }
         }
+    }
+
+    /// Word that somebody leaves, older than what the list heard of them since: it changes nothing, here or in a
+    /// campaign. After a restart every open event is heard again.
+    fn is_stale(&self, context: &Context, person: PersonId, change: &ListCommand) -> bool {
+        self.list.subscribed(person) == Some(true)
+            && self.decide(change, context.clock.now()) == Some(ListDecision::Nothing)
     }
 
     /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of

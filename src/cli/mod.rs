@@ -1,10 +1,12 @@
 //! The verbs of the command line, one file each.
 
 mod check;
+mod child;
 mod demo;
 mod keys;
 mod serve;
 mod sign;
+mod storm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ pub use check::CheckArgs;
 pub use demo::DemoArgs;
 pub use keys::KeysArgs;
 pub use sign::SignArgs;
+pub use storm::StormArgs;
 
 /// A back-in-stock engine: shoppers wait, a warehouse restocks, everybody gets exactly one mail, in order.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// List, mint and revoke API keys of a running engine.
     Keys(KeysArgs),
+    /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
+    Storm(StormArgs),
 }
 
 /// Where the engine runs.
@@ -70,5 +75,6 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Sign(args) => sign::sign(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Keys(args) => keys::keys(&args),
+        Verb::Storm(args) => storm::storm(&args),
     }
 }

@@ -32,6 +32,19 @@ async fn who_leaves_while_the_letter_waits_is_not_mailed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn word_of_leaving_that_is_older_than_the_joining_takes_nobody_out_of_a_campaign() {
+    let app = one_by_one().start().await;
+    let id = victim_behind_first(&app).await;
+    let late = json!({ "name": "order.completed", "email": at("victim"), "lists": { "restock-chair": false },
+        "timestamp": "2001-01-01T00:00:00Z" });
+    app.post("/v1/events", late).await;
+    app.outbox().release();
+    app.campaign_sent(&id).await;
+    assert_eq!(mailed(&app), ["first", "victim", "third"]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_stops_all_mail_while_the_letter_waits_is_not_mailed() {
     let app = one_by_one().start().await;
     let id = victim_behind_first(&app).await;

@@ -9,7 +9,6 @@
 //! listed in doubt, nobody else has any.
 
 mod account;
-mod child;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +19,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use child::{Child, Client};
+use super::child::{self, Child, Client};
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
@@ -61,7 +60,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         dir.display(),
         dir.join("outbox").display()
     );
-    let mut engine = Child::start(&dir, args.rate)?;
+    let settings = [
+        ("RESTOCKD_MAIL", format!("folder:{}", dir.join("outbox").display())),
+        ("RESTOCKD_MAIL_RATE", format!("{}/s", args.rate)),
+    ];
+    let mut engine = Child::start(&dir, None, &settings)?;
     let client = engine.client();
 
     press(&client, args.shoppers)?;
@@ -72,7 +75,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let killed = broadcast_until(&client, &campaign, args.shoppers)?;
     engine.kill()?;
     println!("kill -9 with {killed} mails settled; starting again on the same directory …");
-    engine = Child::start(&dir, args.rate)?;
+    engine = Child::start(&dir, None, &settings)?;
     let client = engine.client();
     let last = broadcast(&client, &campaign)?;
     let chair = client.get("/v1/lists/restock-chair-01")?;

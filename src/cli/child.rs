@@ -1,5 +1,8 @@
-//! The demo's own engine: the same binary as a child process, spoken to over HTTP.
+//! An engine of one's own: the same binary as a child process, spoken to over HTTP.
+//!
+//! The demo and the storm start it; it never outlives them.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,7 +14,11 @@ use serde_json::{Value, json};
 use crate::http;
 use crate::token;
 
-/// A running engine.
+/// The settings that a new engine is always given.
+const KEY: &str = "RESTOCKD_API_KEY";
+const SECRET: &str = "INVENTORY_WEBHOOK_SECRET";
+
+/// A running engine, or another process of this program that listens.
 pub(super) struct Child {
     process: std::process::Child,
     client: Client,
@@ -28,18 +35,31 @@ pub(super) struct Client {
 
 impl Child {
     /// Starts `restockd serve` on a directory and waits until it listens.
-    pub(super) fn start(dir: &Path, rate: u32) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        dir: &Path,
+        config: Option<&Path>,
+        settings: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
+        let mut args: Vec<&OsStr> = ["serve", "--listen", "127.0.0.1:0", "--data"].map(OsStr::new).to_vec();
+        args.push(dir.as_ref());
+        args.extend(config.into_iter().flat_map(|file| ["--config".as_ref(), file.as_os_str()]));
+        Self::spawn(&args, settings)
+    }
+
+    /// Starts this program with these arguments, and with a new key and webhook secret unless the settings name
+    /// them; waits until it says where it listens.
+    pub(super) fn spawn(args: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Self> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
         let (key, secret) = random.split_at(16);
-        let (key, secret) = (token::hex(key), token::hex(secret));
+        let named = |name| settings.iter().find(|(it, _)| *it == name).map(|(_, value)| value.clone());
+        let key = named(KEY).unwrap_or_else(|| token::hex(key));
+        let secret = named(SECRET).unwrap_or_else(|| token::hex(secret));
         let mut process = Command::new(std::env::current_exe().context("cannot find this program")?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(dir)
-            .env("RESTOCKD_API_KEY", &key)
-            .env("INVENTORY_WEBHOOK_SECRET", &secret)
-            .env("RESTOCKD_MAIL", format!("folder:{}", dir.join("outbox").display()))
-            .env("RESTOCKD_MAIL_RATE", format!("{rate}/s"))
+            .args(args)
+            .envs(settings.iter().map(|(name, value)| (*name, value)))
+            .env(KEY, &key)
+            .env(SECRET, &secret)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -59,14 +79,12 @@ impl Child {
         };
         // The rest of what it says is read and dropped, so that it never waits for us.
         std::thread::spawn(move || lines.for_each(drop));
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .max_idle_connections(64)
-            .max_idle_connections_per_host(64)
-            .build()
-            .into();
-        Ok(Self { process, client: Client { agent, url, key, secret } })
+        Ok(Self { process, client: Client::new(url, key, secret) })
+    }
+
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// What speaks to it.
@@ -103,6 +121,33 @@ impl Drop for Child {
 }
 
 impl Client {
+    /// Speaks to an engine with a key, and signs with a secret.
+    pub(super) fn new(url: String, key: String, secret: String) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .max_idle_connections(64)
+            .max_idle_connections_per_host(64)
+            .build()
+            .into();
+        Self { agent, url, key, secret }
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The key it uses.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The webhook secret it signs with.
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// A GET.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {}", self.key);

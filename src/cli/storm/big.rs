@@ -1,0 +1,197 @@
+//! The storms of one big thing: a list with a million waiters, and a million lists.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+
+use super::super::child;
+use super::Storm;
+use super::asked::Walk;
+use super::drive::Load;
+use super::loads::{Batch, Facts, Press, restock};
+use super::mails::{self, Sums};
+use super::report::Check;
+use super::shoppers::{Shoppers, mix};
+use super::wire::{Answer, Call, Wire};
+
+/// Events in one filling request.
+const FILL: u64 = 1000;
+/// A list rests after 30 s of silence; the sweep comes round within a few more.
+const REST_WAIT: Duration = Duration::from_secs(40);
+/// Presses onto resting lists that are measured.
+const WOKEN: u64 = 10_000;
+
+/// A restock of a list with many waiters (`hype`), or a campaign made by hand to them (`broadcast`).
+pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
+    let people = storm.args.people;
+    let shop = Arc::new(Shoppers::even(&storm.tag, 1));
+    let facts = Facts::new(people);
+    let load = Batch { shop: Arc::clone(&shop), facts: Arc::clone(&facts), size: FILL };
+    storm.fill("fill the list", Arc::new(load), people.div_ceil(FILL), FILL)?;
+    let people = people.div_ceil(FILL) * FILL;
+    // What the filling left to do is done, so that the memory of the letters is seen by itself.
+    storm.stage.client.post("/v1/admin/snapshot", &json!({}))?;
+    let before = storm.stage.look();
+    let begin = Instant::now();
+    let list = shop.list(0);
+    let id = if broadcast {
+        let body = json!({ "list": list, "template": "ecommerce/back-in-stock", "idempotencyKey": storm.tag,
+            "props": { "sku": shop.sku_name(0), "product_name": "Studio chair" } });
+        let answer = storm.stage.client.post("/v1/campaigns", &body)?;
+        answer["campaignId"].as_str().context("no campaign was made")?.to_owned()
+    } else {
+        let client = &storm.stage.client;
+        let answer = client.restock(&format!("{}-0", storm.tag), &shop.sku_name(0), "Studio chair", 5)?;
+        ensure!(answer["ok"] == true, "the restock was answered {answer}");
+        let detail = client.get(&format!("/v1/lists/{list}"))?;
+        let running = detail["running"][0].as_str().map(str::to_owned);
+        running.context("the restock opened no campaign")?
+    };
+    let bar = storm.bar(people, "letters");
+    let flow = mails::follow(
+        &storm.stage.client,
+        &id,
+        begin,
+        || storm.stage.look().rss_mib,
+        |sent| bar.set_position(sent),
+    )?;
+    bar.finish_and_clear();
+    let after = storm.stage.look();
+    let first = storm.sink.as_ref().and_then(|sink| sink.look(|seen| seen.first));
+    let first = first.map_or(flow.first, |at| at.duration_since(begin));
+    storm.figure("first letter, ms after the request", first.as_secs_f64() * 1000.0);
+    storm.figure("letters a second", flow.letters_per_second);
+    storm.figure("cpu microseconds a letter", (after.cpu_s - before.cpu_s) * 1e6 / flow.sent.max(1) as f64);
+    storm.figure("memory before the letters, MiB", before.rss_mib);
+    storm.figure("memory growth at most, MiB", flow.peak_mib - before.rss_mib);
+    storm.figure(
+        "written to disk, bytes a letter",
+        (after.written_mib - before.written_mib) * 1048576.0 / flow.sent.max(1) as f64,
+    );
+    storm.check(Check::same("recipients", people, flow.total));
+    storm.check(Check::same("letters sent", people, flow.sent));
+    let (_, checks) = Sums::at_rest(&storm.stage.client, storm.sink.as_ref())?;
+    checks.into_iter().for_each(|check| storm.check(check));
+    storm.ask_back(&shop, &facts, people)
+}
+
+/// People on three lists each, as many lists as people.
+struct Tail {
+    shop: Arc<Shoppers>,
+    facts: Arc<Facts>,
+}
+
+/// On which three lists a shopper of the tail is.
+fn of_three(skus: u64, person: u64) -> [u64; 3] {
+    [person % skus, (person + skus / 3 + 1) % skus, (person + 2 * (skus / 3) + 1) % skus]
+}
+
+impl Load for Tail {
+    fn call(&self, n: u64) -> Call {
+        let mut body = String::with_capacity(FILL as usize * 300);
+        body.push_str("{\"events\":[");
+        for person in n * FILL..(n + 1) * FILL {
+            let [a, b, c] = of_three(self.shop.skus, person).map(|sku| self.shop.list(sku));
+            let comma = if person == n * FILL { "" } else { "," };
+            let address = self.shop.address(person);
+            // Writing into a string cannot fail.
+            let _ = write!(
+                body,
+                "{comma}{{\"name\":\"product.waitlisted\",\"email\":\"{address}\",\
+                 \"lists\":{{\"{a}\":true,\"{b}\":true,\"{c}\":true}}}}"
+            );
+        }
+        body.push_str("]}");
+        Call::post("/v1/events/batch", body)
+    }
+
+    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+        let wanted = b"\"stored\":true";
+        if answer.body.windows(wanted.len()).filter(|part| part == wanted).count() as u64 != FILL {
+            return Err("a batch of new people was not stored whole");
+        }
+        (n * FILL..(n + 1) * FILL).for_each(|person| self.facts.joined.set(person));
+        Ok(())
+    }
+}
+
+/// As many lists as people, three members each: at rest, woken, in a snapshot, after a crash.
+pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
+    let people = storm.args.people.div_ceil(FILL) * FILL;
+    let shop = Arc::new(Shoppers::even(&storm.tag, people));
+    let facts = Facts::new(people);
+    let load = Tail { shop: Arc::clone(&shop), facts: Arc::clone(&facts) };
+    storm.fill("fill the lists", Arc::new(load), people / FILL, FILL)?;
+    storm.figure("memory after the load, MiB", storm.stage.look().rss_mib);
+    child::rest(REST_WAIT);
+    storm.figure("memory at rest, MiB", storm.stage.look().rss_mib);
+    let round = storm.stage.client.post("/v1/admin/snapshot", &json!({}))?;
+    storm.figure("snapshot, ms", round["tookMs"].as_f64().unwrap_or_default());
+    storm.figure("memory after the snapshot, MiB", storm.stage.look().rss_mib);
+    if let Some(dir) = storm.stage.dir() {
+        let disk = super::watch::disk_mib(dir);
+        storm.figure("data directory, MiB", disk);
+    }
+    restart(storm, "after a snapshot")?;
+    wake(storm, &shop)?;
+    restocks(storm, &shop)?;
+    restart(storm, "after restocks")?;
+    let belongs = |shop: &Shoppers, person: u64, sku: u64| of_three(shop.skus, person).contains(&sku);
+    let bar = storm.bar(shop.skus, "ask back");
+    let door = storm.stage.door()?;
+    let walk = Walk::over(&door, &shop, people, true, Arc::new(belongs), &bar);
+    let walk = storm.runtime.block_on(walk)?;
+    bar.finish_and_clear();
+    storm.check(Check::same("memberships", people * 3, walk.seen()));
+    walk.judge(&facts, people).into_iter().for_each(|check| storm.check(check));
+    Ok(())
+}
+
+/// `kill -9`, and how long until it is ready.
+fn restart(storm: &mut Storm, when: &str) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    if storm.stage.restart()? {
+        storm.figure(&format!("restart {when}, s"), begin.elapsed().as_secs_f64());
+        storm.figure(&format!("memory after the restart {when}, MiB"), storm.stage.look().rss_mib);
+    }
+    Ok(())
+}
+
+/// People who are on no list yet press for lists at rest, and then for lists that are awake.
+fn wake(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
+    for (name, skus, from) in [("press on resting lists", shop.skus, 0), ("press on awake lists", 100, WOKEN)]
+    {
+        // The same lists' names, other people.
+        let load = Press { shop: Arc::new(shop.strangers(skus)), facts: Facts::new(2 * WOKEN) };
+        let row = storm.count(name, Arc::new(load), from, WOKEN)?;
+        storm.figure(&format!("{name}, cpu microseconds each"), row.cpu_us);
+    }
+    Ok(())
+}
+
+/// Restocks of lists with three members: what each costs, from the webhook to the last record of its letters.
+fn restocks(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
+    let before = storm.stage.look();
+    let door = storm.stage.door()?;
+    let (count, secret) = (WOKEN.min(shop.skus), storm.stage.client.secret().to_owned());
+    let shop = Arc::clone(shop);
+    storm.runtime.block_on(async {
+        let mut wire = Wire::new(&door);
+        for n in 0..count {
+            let sku = mix(n) % shop.skus;
+            let answer = wire.ask(restock(&shop, &secret, n, sku, 5)).await?;
+            ensure!(answer.is_ok(), "a restock was answered {}", answer.status);
+        }
+        anyhow::Ok(())
+    })?;
+    let (sums, checks) = Sums::at_rest(&storm.stage.client, storm.sink.as_ref())?;
+    let after = storm.stage.look();
+    storm
+        .figure("restock of three, cpu microseconds each", (after.cpu_s - before.cpu_s) * 1e6 / count as f64);
+    storm.figure("restock of three, letters each", sums.sent as f64 / sums.campaigns.max(1) as f64);
+    checks.into_iter().for_each(|check| storm.check(check));
+    Ok(())
+}

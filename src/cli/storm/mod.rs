@@ -1,0 +1,429 @@
+//! `restockd storm`: the load harness, for everybody to see on their own machine what the engine can take.
+//!
+//! ```text
+//! stage   an engine of its own in a process of its own, or one that runs     shoppers  who presses what, by number
+//! loads   what each request asks and what its answer must say                drive     closed or open loop
+//! ceiling the same requests against bare routes, in turn with the engine     asked     everything asked back
+//! ```
+//!
+//! A storm is bounded in time and count, speaks to one engine, and ends non-zero when an acknowledged fact is not
+//! there, when mails and counters differ, or when an answer was wrong.
+#![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
+
+mod asked;
+mod big;
+mod ceiling;
+mod drive;
+mod loads;
+mod mails;
+mod report;
+mod shoppers;
+mod sink;
+mod stage;
+mod tally;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime::Runtime;
+
+use asked::Walk;
+use drive::{Load, Order, drive};
+use loads::{Batch, Facts, Flap, Mixed, Press, Repeat, Webhooks};
+use mails::Sums;
+use report::{Check, Report, Row, Spread};
+use shoppers::Shoppers;
+use sink::Sink;
+use stage::Stage;
+use tally::NUMBERS_MAX;
+
+/// What blows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// New shoppers press the button.
+    Press,
+    /// The same presses again.
+    Repeat,
+    /// Batches of a hundred new presses.
+    Batch,
+    /// Signed restocks, most of them redelivered.
+    Webhooks,
+    /// A restock of one list with a million waiters.
+    Hype,
+    /// A campaign made by hand to a list of a million.
+    Broadcast,
+    /// A million products with three waiters each.
+    Tail,
+    /// One product flaps while shoppers press.
+    Flap,
+    /// A shop's day: Zipf over products; presses, orders, restocks, preference reads.
+    Mixed,
+    /// The bare routes, for `--against ceiling`.
+    #[value(hide = true)]
+    Ceiling,
+}
+
+/// What a scenario is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// Bare routes that parse the same bodies and store nothing.
+    Ceiling,
+}
+
+/// Where an own engine's letters go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MailTo {
+    /// A mail server of the storm's own, which counts them.
+    Sink,
+    /// Each is made whole and thrown away in the engine.
+    Discard,
+    /// None is made; the engine only counts and records.
+    Unmade,
+}
+
+/// What `storm` takes.
+#[derive(Debug, Args)]
+pub struct StormArgs {
+    /// What blows.
+    #[arg(value_enum)]
+    pub scenario: Scenario,
+    /// A running engine, as http://127.0.0.1:8080; one of the storm's own otherwise.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// An admin key of the running engine.
+    #[arg(long, env = "RESTOCKD_API_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// The running engine's webhook secret.
+    #[arg(long, env = "INVENTORY_WEBHOOK_SECRET", hide_env_values = true)]
+    pub secret: Option<String>,
+    /// An empty directory for the own engine's data; a temporary one otherwise.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// A configuration file for the own engine.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Measure the same requests against this, in turn.
+    #[arg(long, value_enum)]
+    pub against: Option<Against>,
+    /// Requests a second (open loop); as many as the engine takes otherwise (closed loop).
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Connections, each with one request at a time.
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// Seconds of each measured stretch.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Stretches, for a median and a spread.
+    #[arg(long, default_value_t = 1)]
+    pub repeats: usize,
+    /// Products, where the scenario does not set them.
+    #[arg(long, default_value_t = 1000)]
+    pub skus: u64,
+    /// People of hype, broadcast and tail.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub people: u64,
+    /// Per cent of webhooks that are redeliveries.
+    #[arg(long, default_value_t = 95)]
+    pub redelivered: u64,
+    /// Where the own engine's letters go.
+    #[arg(long, value_enum, default_value_t = MailTo::Sink)]
+    pub mail: MailTo,
+    /// Connections to the mail server, or letters thrown away at once.
+    #[arg(long, default_value_t = 32)]
+    pub mail_connections: usize,
+    /// Cores of the own engine, as 0 or 0,1.
+    #[arg(long)]
+    pub engine_cores: Option<String>,
+    /// Cores of the load and of the ceiling's clients.
+    #[arg(long)]
+    pub load_cores: Option<String>,
+    /// The report as JSON into this file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// A storm under way.
+struct Storm<'a> {
+    args: &'a StormArgs,
+    tag: String,
+    runtime: Runtime,
+    stage: Stage,
+    sink: Option<Sink>,
+    report: Report,
+}
+
+/// Load before a measured stretch, not counted.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Longest filling of an engine.
+const FILL_SPAN: Duration = Duration::from_secs(900);
+
+/// Blows.
+pub(super) fn storm(args: &StormArgs) -> anyhow::Result<ExitCode> {
+    ensure!((1..=16_384).contains(&args.connections), "--connections must lie between 1 and 16384");
+    ensure!((0.1..=3600.0).contains(&args.seconds), "--seconds must lie between 0.1 and 3600");
+    ensure!((1..=100).contains(&args.repeats), "--repeats must lie between 1 and 100");
+    ensure!(args.redelivered < 100, "--redelivered must lie between 0 and 99");
+    ensure!((1..=1 << 22).contains(&args.skus), "--skus must lie between 1 and 4194304");
+    ensure!((1000..=10_000_000).contains(&args.people), "--people must lie between 1000 and 10000000");
+    ensure!((1..=1000).contains(&args.mail_connections), "--mail-connections must lie between 1 and 1000");
+    ensure!(
+        args.rate.is_none_or(|rate| (1.0..=1e7).contains(&rate)),
+        "--rate must lie between 1 and 10000000"
+    );
+    if let Some(cores) = args.load_cores.as_deref() {
+        stage::keep_on(cores)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if args.scenario == Scenario::Ceiling {
+        runtime.block_on(ceiling::serve())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut random = [0; 3];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
+    let sink = (args.url.is_none() && args.mail == MailTo::Sink)
+        .then(|| runtime.block_on(Sink::start()))
+        .transpose()?;
+    let stage = Stage::new(args, settings(args, sink.as_ref()))?;
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let report =
+        Report { scenario: format!("{:?}", args.scenario).to_lowercase(), cores, ..Report::default() };
+    let mut storm =
+        Storm { args, tag: format!("s{}", crate::token::hex(&random)), runtime, stage, sink, report };
+    storm.blow()?;
+    print!("{}", storm.report.table());
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&storm.report)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(if storm.report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How the storm's own engine is set.
+fn settings(args: &StormArgs, sink: Option<&Sink>) -> Vec<(&'static str, String)> {
+    let mail = match (sink, args.mail) {
+        (Some(sink), _) => sink.setting(),
+        (None, MailTo::Unmade) => "discard:unmade".to_owned(),
+        (None, _) => "discard:".to_owned(),
+    };
+    vec![
+        ("RESTOCKD_MAIL", mail),
+        ("RESTOCKD_MAIL_RATE", "unlimited".to_owned()),
+        ("RESTOCKD_MAIL_CONNECTIONS", args.mail_connections.to_string()),
+    ]
+}
+
+impl Storm<'_> {
+    fn blow(&mut self) -> anyhow::Result<()> {
+        let fresh = || Facts::new(NUMBERS_MAX);
+        let even = Arc::new(Shoppers::even(&self.tag, self.args.skus));
+        let secret = self.stage.client.secret().to_owned();
+        match self.args.scenario {
+            Scenario::Press => {
+                let facts = fresh();
+                let load = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
+                let used = self.stretches(Arc::new(load), 1)?;
+                self.ask_back(&even, &facts, used)
+            }
+            Scenario::Repeat => {
+                let facts = fresh();
+                let of = 200_000;
+                let fill = Batch { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
+                self.fill("presses to repeat", Arc::new(fill), of / 100, 100)?;
+                self.stretches(Arc::new(Repeat { shop: Arc::clone(&even), of }), 1)?;
+                self.ask_back(&even, &facts, of)
+            }
+            Scenario::Batch => {
+                let facts = fresh();
+                let load = Batch { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
+                let used = self.stretches(Arc::new(load), 100)?;
+                self.ask_back(&even, &facts, used * 100)
+            }
+            Scenario::Webhooks => {
+                let fresh_every = 100 / (100 - self.args.redelivered);
+                let facts = fresh();
+                let load =
+                    Webhooks { shop: Arc::clone(&even), facts: Arc::clone(&facts), secret, fresh_every };
+                let used = self.stretches(Arc::new(load), 1)?;
+                self.ask_deliveries(&even, &facts, used)?;
+                self.mails()
+            }
+            Scenario::Flap => {
+                let facts = fresh();
+                let press = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
+                let used = self.stretches(Arc::new(Flap { press, secret }), 1)?;
+                self.mails()?;
+                self.ask_back(&even, &facts, used)
+            }
+            Scenario::Mixed => {
+                let facts = fresh();
+                let shop = Arc::new(Shoppers::zipf(&self.tag, self.args.skus));
+                let press = Press { shop: Arc::clone(&shop), facts: Arc::clone(&facts) };
+                let used = self.stretches(Arc::new(Mixed { press, secret }), 1)?;
+                self.mails()?;
+                self.ask_back(&shop, &facts, used)
+            }
+            Scenario::Hype => big::hype(self, false),
+            Scenario::Broadcast => big::hype(self, true),
+            Scenario::Tail => big::tail(self),
+            Scenario::Ceiling => Ok(()),
+        }
+    }
+
+    /// The measured stretches, engine and ceiling in turn; answers how many numbers were used.
+    fn stretches(&mut self, load: Arc<dyn Load>, facts: u64) -> anyhow::Result<u64> {
+        let args = self.args;
+        let order = Order {
+            connections: args.connections,
+            rate: args.rate,
+            from: 0,
+            count: None,
+            span: Duration::from_secs_f64(args.seconds),
+        };
+        let door = self.stage.door()?;
+        let ceiling = match args.against {
+            Some(Against::Ceiling) => Some(self.stage.ceiling()?),
+            None => None,
+        };
+        let bar = self.bar(0, "warm up");
+        let warm = Order { span: WARM_UP, ..order };
+        let (_, mut used) = self.runtime.block_on(drive(&door, Arc::clone(&load), warm, &bar));
+        if let Some((door, _)) = &ceiling {
+            self.runtime.block_on(drive(door, unjudged(&load), warm, &bar));
+        }
+        bar.finish_and_clear();
+        let mut ratios = Vec::new();
+        for round in 1..=args.repeats {
+            let bar = self.bar(0, "engine");
+            let before = self.stage.look();
+            let order = Order { from: used, ..order };
+            let (tally, next) = self.runtime.block_on(drive(&door, Arc::clone(&load), order, &bar));
+            used = next;
+            self.row(Row::new(&format!("engine {round}"), &tally, facts, before, self.stage.look()));
+            bar.finish_and_clear();
+            if let Some((door, pid)) = &ceiling {
+                let bar = self.bar(0, "ceiling");
+                let before = watch::look(*pid);
+                let (bare, _) = self.runtime.block_on(drive(door, unjudged(&load), order, &bar));
+                self.row(Row::new(&format!("ceiling {round}"), &bare, facts, before, watch::look(*pid)));
+                bar.finish_and_clear();
+                ratios.push(tally.per_second() / bare.per_second().max(1e-9));
+            }
+        }
+        self.report.ratio = Spread::of(ratios);
+        if let Some(dir) = self.stage.dir() {
+            let disk = watch::disk_mib(dir);
+            self.figure("data directory, MiB", disk);
+        }
+        Ok(used)
+    }
+
+    /// A load of so many requests that is a condition of what follows: all of it must be taken.
+    fn fill(
+        &mut self,
+        name: &'static str,
+        load: Arc<dyn Load>,
+        count: u64,
+        facts: u64,
+    ) -> anyhow::Result<()> {
+        let row = self.counted(name, load, 0, count, facts, 8)?;
+        ensure!(row.done == count, "{} of {count} requests to {name} were taken: {:?}", row.done, row.errors);
+        Ok(())
+    }
+
+    /// A closed loop of so many requests.
+    fn count(&mut self, name: &str, load: Arc<dyn Load>, from: u64, count: u64) -> anyhow::Result<Row> {
+        self.counted(name, load, from, count, 1, self.args.connections)
+    }
+
+    fn counted(
+        &mut self,
+        name: &str,
+        load: Arc<dyn Load>,
+        from: u64,
+        count: u64,
+        facts: u64,
+        connections: usize,
+    ) -> anyhow::Result<Row> {
+        let bar = self.bar(count, "fill");
+        let before = self.stage.look();
+        let order = Order { connections, rate: None, from, count: Some(count), span: FILL_SPAN };
+        let (tally, _) = self.runtime.block_on(drive(&self.stage.door()?, load, order, &bar));
+        bar.finish_and_clear();
+        let row = Row::new(name, &tally, facts, before, self.stage.look());
+        self.row(row.clone());
+        Ok(row)
+    }
+
+    /// Asks back who is on which list.
+    fn ask_back(&mut self, shop: &Arc<Shoppers>, facts: &Arc<Facts>, numbers: u64) -> anyhow::Result<()> {
+        let bar = self.bar(shop.skus, "ask back");
+        let belongs = |shop: &Shoppers, person: u64, sku: u64| shop.sku(person) == sku;
+        let door = self.stage.door()?;
+        let walk = Walk::over(&door, shop, numbers, false, Arc::new(belongs), &bar);
+        let walk = self.runtime.block_on(walk)?;
+        bar.finish_and_clear();
+        walk.judge(facts, numbers).into_iter().for_each(|check| self.check(check));
+        Ok(())
+    }
+
+    /// Asks every acknowledged delivery again: each must be known.
+    fn ask_deliveries(&mut self, shop: &Arc<Shoppers>, facts: &Arc<Facts>, used: u64) -> anyhow::Result<()> {
+        let known: Vec<u64> = (0..=used).filter(|delivery| facts.delivered.has(*delivery)).collect();
+        let again =
+            Arc::new(loads::Again::new(Arc::clone(shop), self.stage.client.secret().to_owned(), known));
+        let count = again.len();
+        let order = Order { connections: 32, rate: None, from: 0, count: Some(count), span: FILL_SPAN };
+        let bar = self.bar(count, "ask back");
+        let (tally, _) = self.runtime.block_on(drive(&self.stage.door()?, again, order, &bar));
+        bar.finish_and_clear();
+        self.check(Check::same("acknowledged deliveries known as duplicates", count, tally.done));
+        Ok(())
+    }
+
+    /// Follows every campaign to its end and counts its mails.
+    fn mails(&mut self) -> anyhow::Result<()> {
+        let (sums, checks) = Sums::at_rest(&self.stage.client, self.sink.as_ref())?;
+        self.figure("campaigns", sums.campaigns as f64);
+        self.figure("letters sent", sums.sent as f64);
+        checks.into_iter().for_each(|check| self.check(check));
+        Ok(())
+    }
+
+    fn row(&mut self, row: Row) {
+        self.report.rows.push(row);
+    }
+
+    fn check(&mut self, check: Check) {
+        self.report.checks.push(check);
+    }
+
+    fn figure(&mut self, name: &str, figure: f64) {
+        self.report.figures.insert(name.to_owned(), figure);
+    }
+
+    /// A progress bar; without an end where the stretch is for a time.
+    fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+        let (bar, template) = match total {
+            0 => (ProgressBar::new_spinner(), "{msg:>16} {pos} {per_sec}"),
+            total => (ProgressBar::new(total), "{msg:>16} {wide_bar} {pos}/{len} {per_sec}"),
+        };
+        let bar = bar.with_message(what);
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}
+
+/// The same requests; any answer of 2xx will do.
+fn unjudged(load: &Arc<dyn Load>) -> Arc<dyn Load> {
+    Arc::new(loads::Unjudged(Arc::clone(load)))
+}

@@ -1,0 +1,143 @@
+//! One connection to the engine, one request at a time, as a shop's server keeps it.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// The longest answer that is read: a page of a thousand members is below 200 KiB, a batch of 10,000 answers below 2 MiB.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Bytes,
+    /// The signature of a webhook; every other call carries the key.
+    pub(super) signature: Option<String>,
+}
+
+impl Call {
+    pub(super) fn get(path: String) -> Self {
+        Self { method: Method::GET, path, body: Bytes::new(), signature: None }
+    }
+
+    pub(super) fn post(path: &str, body: String) -> Self {
+        Self { method: Method::POST, path: path.to_owned(), body: body.into(), signature: None }
+    }
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// It said when to come again.
+    pub(super) retry_after: bool,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn is_ok(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// True when the body holds these bytes.
+    pub(super) fn says(&self, text: &str) -> bool {
+        self.body.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    /// No connection.
+    #[error("no connection: {}", .0.kind())]
+    Connect(std::io::Error),
+    /// The connection ended before the answer.
+    #[error("the connection ended: {0}")]
+    Http(#[from] hyper::Error),
+    /// The answer cannot be read, or the request cannot be written.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Where it leads, and as whom.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub(super) addr: SocketAddr,
+    pub(super) bearer: HeaderValue,
+}
+
+/// A connection that is made when it is needed.
+#[derive(Debug)]
+pub(super) struct Wire {
+    door: Door,
+    host: HeaderValue,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Wire {
+    pub(super) fn new(door: &Door) -> Self {
+        let host = HeaderValue::from_str(&door.addr.to_string());
+        let host = host.unwrap_or_else(|_| HeaderValue::from_static("localhost"));
+        Self { door: door.clone(), host, sender: None }
+    }
+
+    /// Asks, connecting first where there is no connection.
+    pub(super) async fn ask(&mut self, call: Call) -> Result<Answer, Broken> {
+        let answer = self.exchange(call).await;
+        if answer.is_err() {
+            self.sender = None;
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, call: Call) -> Result<Answer, Broken> {
+        let mut sender = match self.sender.take() {
+            Some(sender) if !sender.is_closed() => sender,
+            _ => self.connect().await?,
+        };
+        sender.ready().await?;
+        let mut request = Request::new(Full::new(call.body));
+        *request.method_mut() = call.method;
+        *request.uri_mut() = call.path.parse().map_err(|_| Broken::Other("this is no path".to_owned()))?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match call.signature {
+            None => headers.insert(AUTHORIZATION, self.door.bearer.clone()),
+            Some(signature) => {
+                let signature =
+                    HeaderValue::try_from(signature).map_err(|error| Broken::Other(error.to_string()))?;
+                headers.insert(HeaderName::from_static("x-signature"), signature)
+            }
+        };
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().contains_key(RETRY_AFTER);
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Broken::Other(error.to_string()))?.to_bytes();
+        self.sender = Some(sender);
+        Ok(Answer { status, retry_after, body })
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {
+        let stream = TcpStream::connect(self.door.addr).await.map_err(Broken::Connect)?;
+        stream.set_nodelay(true).map_err(Broken::Connect)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Its error is the sender's error too.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender)
+    }
+}
