@@ -149,15 +149,15 @@ mod tests {
     fn news_of_two_people_who_are_fetched_in_turn_is_asked_for_once_each() {
         let mut runner = Runner::fresh();
         assert!(runner.fetch(3) && runner.fetch(4));
-        assert_eq!(runner.forget(PersonId(30)), []);
-        assert_eq!(runner.forget(PersonId(40)), []);
+        assert!(runner.forget(PersonId(30)).is_empty());
+        assert!(runner.forget(PersonId(40)).is_empty());
         // Each is asked for again before the other's answer is there: something is always being fetched.
         assert_eq!(runner.fetched(vec![prepared(3, 30)]), [3]);
         assert!(runner.fetch(3));
         assert_eq!(runner.fetched(vec![prepared(4, 40)]), [4]);
         assert!(runner.fetch(4));
-        assert_eq!(runner.fetched(vec![prepared(3, 30)]), []);
-        assert_eq!(runner.fetched(vec![prepared(4, 40)]), []);
+        assert_eq!(runner.fetched(vec![prepared(3, 30)]), [0u32; 0]);
+        assert_eq!(runner.fetched(vec![prepared(4, 40)]), [0u32; 0]);
         assert_eq!(runner.next().map(|one| one.row), Some(3));
         assert_eq!(runner.next().map(|one| one.row), Some(4));
         assert!(runner.news.is_empty());
@@ -169,7 +169,7 @@ mod tests {
         assert!(runner.fetch(1));
         runner.forget(PersonId(20));
         assert!(runner.fetch(2), "asked for after the news");
-        assert_eq!(runner.fetched(vec![prepared(2, 20)]), []);
+        assert_eq!(runner.fetched(vec![prepared(2, 20)]), [0u32; 0]);
         runner.forget(PersonId(10));
         assert_eq!(runner.fetched(vec![prepared(1, 10)]), [1]);
         assert!(runner.news.is_empty());

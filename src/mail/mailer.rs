@@ -14,6 +14,7 @@ use super::{Gate, Letter, MailError, MailOptions, Outbox, Verdict};
 
 const SMTP_CONNECTIONS: usize = 10;
 const LOCAL_CONNECTIONS: usize = 4;
+const DISCARDED: &str = "250 2.0.0 thrown away";
 const CONNECTIONS_MAX: usize = 1_000;
 
 /// Where letters go. Cheap to share; `Debug` and [`Mailer::describe`] show no password.
@@ -28,11 +29,21 @@ enum Kind {
     Smtp(Arc<Post>),
     Folder(Arc<Folder>),
     Memory(Arc<Outbox>),
+    Discard(Discard),
+}
+
+/// How letters are thrown away: for load tests, which count what the engine recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discard {
+    /// Each is rendered and packed first.
+    Made,
+    /// None is made at all.
+    Unmade,
 }
 
 impl Mailer {
-    /// Reads the mail setting (`folder:DIR`, `smtp://…`, `smtps://…`, `smtp+insecure://…`, `memory:`). Makes the
-    /// folder; opens no connection.
+    /// Reads the mail setting (`folder:DIR`, `smtp://…`, `smtps://…`, `smtp+insecure://…`, `memory:`,
+    /// `discard:`). Makes the folder; opens no connection.
     pub fn from_url(setting: &str, options: MailOptions) -> Result<Mailer, MailError> {
         if options.connections.is_some_and(|n| n == 0 || n > CONNECTIONS_MAX) {
             return Err(MailError::Option { name: "connections", reason: "it is not between 1 and 1000" });
@@ -44,6 +55,7 @@ impl Mailer {
         let kind = match setting::parse(setting)? {
             Target::Folder(dir) => Kind::Folder(Arc::new(Folder::new(dir, options.sync_folder)?)),
             Target::Memory => Kind::Memory(Outbox::new()),
+            Target::Discard(how) => Kind::Discard(how),
             Target::Smtp(relay) => Kind::Smtp(Arc::new(Post::new(relay, options)?)),
         };
         let usual = if matches!(kind, Kind::Smtp(_)) { SMTP_CONNECTIONS } else { LOCAL_CONNECTIONS };
@@ -55,7 +67,7 @@ impl Mailer {
         self.connections
     }
 
-    /// Whether letters stay on this machine: the folder and memory mailers, which production refuses.
+    /// Whether no letter reaches anybody: every mailer but SMTP, which production refuses.
     pub fn is_development(&self) -> bool {
         !matches!(self.kind, Kind::Smtp(_))
     }
@@ -66,6 +78,8 @@ impl Mailer {
             Kind::Smtp(post) => post.relay().to_string(),
             Kind::Folder(folder) => format!("folder {}", folder.dir().display()),
             Kind::Memory(_) => "memory".to_owned(),
+            Kind::Discard(Discard::Made) => "making each letter and throwing it away".to_owned(),
+            Kind::Discard(Discard::Unmade) => "counting letters, none is made".to_owned(),
         }
     }
 
@@ -75,6 +89,7 @@ impl Mailer {
             Kind::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
             Kind::Folder(folder) => Carrier::Folder(Arc::clone(folder)),
             Kind::Memory(outbox) => Carrier::Memory(Arc::clone(outbox)),
+            Kind::Discard(how) => Carrier::Discard(*how),
         })
     }
 
@@ -102,9 +117,20 @@ enum Carrier {
     Smtp(Box<SmtpCourier>),
     Folder(Arc<Folder>),
     Memory(Arc<Outbox>),
+    Discard(Discard),
 }
 
 impl Courier {
+    /// False where no letter is looked at: then [`Courier::pass`] takes its place.
+    pub fn wants_letters(&self) -> bool {
+        !matches!(self.0, Carrier::Discard(Discard::Unmade))
+    }
+
+    /// A letter that nobody made is counted as sent once its start is durable.
+    pub async fn pass(&mut self, gate: Gate) -> Verdict {
+        if gate.await { Verdict::Sent { reply: DISCARDED.to_owned() } } else { log_lost(false) }
+    }
+
     /// Delivers a letter, or says what else became of it. Nothing that could make a server keep the letter leaves
     /// before `gate` resolves to `true`.
     ///
@@ -114,6 +140,10 @@ impl Courier {
             Carrier::Smtp(courier) => courier.deliver(letter, gate).await,
             Carrier::Folder(folder) => folder.deliver(letter, gate).await,
             Carrier::Memory(outbox) => outbox.deliver(letter, gate).await,
+            Carrier::Discard(_) => match letter.pack() {
+                Ok(_) => self.pass(gate).await,
+                Err(error) => Verdict::Failed { reply: error.to_string() },
+            },
         }
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `folder:DIR` | one `.eml` file per letter |
 //! | `memory:` | kept in memory, for tests |
+//! | `discard:` | made and thrown away, for load tests; `discard:unmade` makes none |
 //! | `smtp://user:password@host:587` | STARTTLS, required |
 //! | `smtps://user:password@host:465` | TLS from the first byte |
 //! | `smtp+insecure://host:25` | no TLS; for a relay on a trusted wire, and a password only to this machine |
@@ -16,12 +17,14 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 
 use super::MailError;
+use super::mailer::Discard;
 
 /// Where letters go.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Folder(PathBuf),
     Memory,
+    Discard(Discard),
     Smtp(Relay),
 }
 
@@ -78,6 +81,9 @@ pub(super) fn parse(setting: &str) -> Result<Target, MailError> {
     let safety = match scheme.to_ascii_lowercase().as_str() {
         "folder" => return folder(rest),
         "memory" if rest.is_empty() => return Ok(Target::Memory),
+        "discard" if rest.is_empty() => return Ok(Target::Discard(Discard::Made)),
+        "discard" if rest == "unmade" => return Ok(Target::Discard(Discard::Unmade)),
+        "discard" => return Err(MailError::Setting("only unmade may follow discard:")),
         "memory" => return Err(MailError::Setting("nothing may follow memory:")),
         "smtp" => Safety::StartTls,
         "smtps" => Safety::Tls,

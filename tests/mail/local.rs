@@ -100,3 +100,16 @@ async fn a_held_outbox_holds_letters_after_their_gate() {
         assert_eq!(name(&task.await.unwrap()), "sent");
     }
 }
+
+#[tokio::test]
+async fn a_letter_thrown_away_counts_as_sent_only_behind_an_open_gate() {
+    for (setting, wants) in [("discard:", true), ("discard:unmade", false)] {
+        let mailer = Mailer::from_url(setting, MailOptions::default()).unwrap();
+        let mut courier = mailer.courier();
+        assert_eq!(courier.wants_letters(), wants);
+        assert_eq!(name(&courier.deliver(&letter(1), open()).await), "sent");
+        assert_eq!(name(&courier.pass(open()).await), "sent");
+        assert_eq!(name(&courier.deliver(&letter(2), shut()).await), "deferred");
+        assert_eq!(name(&courier.pass(shut()).await), "deferred");
+    }
+}

@@ -8,6 +8,8 @@ use crate::fixture::letter;
 fn every_form_is_understood() {
     let table = [
         ("memory:", "memory", 4),
+        ("discard:", "making each letter and throwing it away", 4),
+        ("discard:unmade", "counting letters, none is made", 4),
         ("smtp://mail.example", "smtp://mail.example:587 (STARTTLS required)", 10),
         ("SMTP://a:b@mail.example:2525/", "smtp://mail.example:2525 (STARTTLS required, signed in)", 10),
         ("smtps://a%40b.example:p%2Fw@mail.example", "smtps://mail.example:465 (TLS, signed in)", 10),
@@ -21,7 +23,7 @@ fn every_form_is_understood() {
         assert_eq!(mailer.describe(), described);
         assert_eq!(mailer.to_string(), described);
         assert_eq!(mailer.connections(), connections);
-        assert_eq!(mailer.is_development(), setting.starts_with("memory"));
+        assert_eq!(mailer.is_development(), !setting.to_lowercase().starts_with("smtp"));
         assert_eq!(mailer.outbox().is_some(), setting.starts_with("memory"));
     }
 }
@@ -53,6 +55,7 @@ fn mistakes_are_refused_without_repeating_them() {
         "folder:",
         "folder://outbox",
         "memory:x",
+        "discard:made",
     ];
     for setting in table {
         let error = Mailer::from_url(setting, MailOptions::default()).unwrap_err();
