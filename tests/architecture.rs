@@ -32,8 +32,8 @@ const LIVES_IN: [(&str, &[&str]); 9] = [
     ("bincode::", &["src/codec.rs"]),
     ("lettre::", &["src/mail/"]),
     ("minijinja::", &["src/render/"]),
-    ("axum::", &["src/http/"]),
-    ("hyper", &["src/http/"]),
+    ("axum::", &["src/http/", "src/cli/storm/ceiling.rs"]),
+    ("hyper", &["src/http/", "src/cli/storm/"]),
     ("anyhow", &["src/main.rs", "src/cli/"]),
     ("ureq", &["src/cli/"]),
 ];

@@ -10,6 +10,7 @@
 //! there, when mails and counters differ, or when an answer was wrong.
 #![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
 
+mod args;
 mod asked;
 mod big;
 mod ceiling;
@@ -24,16 +25,16 @@ mod tally;
 mod watch;
 mod wire;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 
+pub use args::StormArgs;
+use args::{Against, MailTo, Scenario};
 use asked::Walk;
 use drive::{Load, Order, drive};
 use loads::{Batch, Facts, Flap, Mixed, Press, Repeat, Webhooks};
@@ -43,112 +44,6 @@ use shoppers::Shoppers;
 use sink::Sink;
 use stage::Stage;
 use tally::NUMBERS_MAX;
-
-/// What blows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scenario {
-    /// New shoppers press the button.
-    Press,
-    /// The same presses again.
-    Repeat,
-    /// Batches of a hundred new presses.
-    Batch,
-    /// Signed restocks, most of them redelivered.
-    Webhooks,
-    /// A restock of one list with a million waiters.
-    Hype,
-    /// A campaign made by hand to a list of a million.
-    Broadcast,
-    /// A million products with three waiters each.
-    Tail,
-    /// One product flaps while shoppers press.
-    Flap,
-    /// A shop's day: Zipf over products; presses, orders, restocks, preference reads.
-    Mixed,
-    /// The bare routes, for `--against ceiling`.
-    #[value(hide = true)]
-    Ceiling,
-}
-
-/// What a scenario is measured against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Against {
-    /// Bare routes that parse the same bodies and store nothing.
-    Ceiling,
-}
-
-/// Where an own engine's letters go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MailTo {
-    /// A mail server of the storm's own, which counts them.
-    Sink,
-    /// Each is made whole and thrown away in the engine.
-    Discard,
-    /// None is made; the engine only counts and records.
-    Unmade,
-}
-
-/// What `storm` takes.
-#[derive(Debug, Args)]
-pub struct StormArgs {
-    /// What blows.
-    #[arg(value_enum)]
-    pub scenario: Scenario,
-    /// A running engine, as http://127.0.0.1:8080; one of the storm's own otherwise.
-    #[arg(long)]
-    pub url: Option<String>,
-    /// An admin key of the running engine.
-    #[arg(long, env = "RESTOCKD_API_KEY", hide_env_values = true)]
-    pub key: Option<String>,
-    /// The running engine's webhook secret.
-    #[arg(long, env = "INVENTORY_WEBHOOK_SECRET", hide_env_values = true)]
-    pub secret: Option<String>,
-    /// An empty directory for the own engine's data; a temporary one otherwise.
-    #[arg(long)]
-    pub data: Option<PathBuf>,
-    /// A configuration file for the own engine.
-    #[arg(long)]
-    pub config: Option<PathBuf>,
-    /// Measure the same requests against this, in turn.
-    #[arg(long, value_enum)]
-    pub against: Option<Against>,
-    /// Requests a second (open loop); as many as the engine takes otherwise (closed loop).
-    #[arg(long)]
-    pub rate: Option<f64>,
-    /// Connections, each with one request at a time.
-    #[arg(long, default_value_t = 64)]
-    pub connections: usize,
-    /// Seconds of each measured stretch.
-    #[arg(long, default_value_t = 5.0)]
-    pub seconds: f64,
-    /// Stretches, for a median and a spread.
-    #[arg(long, default_value_t = 1)]
-    pub repeats: usize,
-    /// Products, where the scenario does not set them.
-    #[arg(long, default_value_t = 1000)]
-    pub skus: u64,
-    /// People of hype, broadcast and tail.
-    #[arg(long, default_value_t = 1_000_000)]
-    pub people: u64,
-    /// Per cent of webhooks that are redeliveries.
-    #[arg(long, default_value_t = 95)]
-    pub redelivered: u64,
-    /// Where the own engine's letters go.
-    #[arg(long, value_enum, default_value_t = MailTo::Sink)]
-    pub mail: MailTo,
-    /// Connections to the mail server, or letters thrown away at once.
-    #[arg(long, default_value_t = 32)]
-    pub mail_connections: usize,
-    /// Cores of the own engine, as 0 or 0,1.
-    #[arg(long)]
-    pub engine_cores: Option<String>,
-    /// Cores of the load and of the ceiling's clients.
-    #[arg(long)]
-    pub load_cores: Option<String>,
-    /// The report as JSON into this file.
-    #[arg(long)]
-    pub json: Option<PathBuf>,
-}
 
 /// A storm under way.
 struct Storm<'a> {
@@ -167,17 +62,7 @@ const FILL_SPAN: Duration = Duration::from_secs(900);
 
 /// Blows.
 pub(super) fn storm(args: &StormArgs) -> anyhow::Result<ExitCode> {
-    ensure!((1..=16_384).contains(&args.connections), "--connections must lie between 1 and 16384");
-    ensure!((0.1..=3600.0).contains(&args.seconds), "--seconds must lie between 0.1 and 3600");
-    ensure!((1..=100).contains(&args.repeats), "--repeats must lie between 1 and 100");
-    ensure!(args.redelivered < 100, "--redelivered must lie between 0 and 99");
-    ensure!((1..=1 << 22).contains(&args.skus), "--skus must lie between 1 and 4194304");
-    ensure!((1000..=10_000_000).contains(&args.people), "--people must lie between 1000 and 10000000");
-    ensure!((1..=1000).contains(&args.mail_connections), "--mail-connections must lie between 1 and 1000");
-    ensure!(
-        args.rate.is_none_or(|rate| (1.0..=1e7).contains(&rate)),
-        "--rate must lie between 1 and 10000000"
-    );
+    args.check()?;
     if let Some(cores) = args.load_cores.as_deref() {
         stage::keep_on(cores)?;
     }
