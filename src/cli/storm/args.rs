@@ -22,6 +22,8 @@ pub enum Scenario {
     Broadcast,
     /// A million products with three waiters each.
     Tail,
+    /// New shoppers, far more than the engine can take: who is sent away, and how soon it is itself again.
+    Flood,
     /// One product flaps while shoppers press.
     Flap,
     /// A shop's day: Zipf over products; presses, orders, restocks, preference reads.

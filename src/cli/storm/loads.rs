@@ -120,7 +120,7 @@ const REDELIVERED_OF: u64 = 200;
 impl Webhooks {
     fn delivery(&self, n: u64) -> u64 {
         let newest = n / self.fresh_every;
-        if n % self.fresh_every == 0 { newest } else { newest.saturating_sub(mix(n) % REDELIVERED_OF) }
+        if n.is_multiple_of(self.fresh_every) { newest } else { newest.saturating_sub(mix(n) % REDELIVERED_OF) }
     }
 }
 
@@ -157,7 +157,7 @@ const FLAP_EVERY: u64 = 50;
 
 impl Load for Flap {
     fn call(&self, n: u64) -> Call {
-        if n % FLAP_EVERY == 0 {
+        if n.is_multiple_of(FLAP_EVERY) {
             let quantity = (n / FLAP_EVERY) % 2 * 7;
             return restock(&self.press.shop, &self.secret, n, 0, quantity);
         }
@@ -165,7 +165,7 @@ impl Load for Flap {
     }
 
     fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
-        if n % FLAP_EVERY == 0 {
+        if n.is_multiple_of(FLAP_EVERY) {
             self.press.facts.delivered.set(n);
             return if answer.says("\"ok\":true") { Ok(()) } else { Err("a restock was not accepted") };
         }

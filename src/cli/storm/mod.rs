@@ -27,12 +27,13 @@ mod wire;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 
+use super::child;
 pub use args::StormArgs;
 use args::{Against, MailTo, Scenario};
 use asked::Walk;
@@ -57,6 +58,8 @@ struct Storm<'a> {
 
 /// Load before a measured stretch, not counted.
 const WARM_UP: Duration = Duration::from_secs(1);
+/// After this, memory is looked at again.
+const AFTER_FLOOD: Duration = Duration::from_secs(10);
 /// Longest filling of an engine.
 const FILL_SPAN: Duration = Duration::from_secs(900);
 
@@ -130,6 +133,13 @@ impl Storm<'_> {
                 let load = Batch { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
                 let used = self.stretches(Arc::new(load), 100)?;
                 self.ask_back(&even, &facts, used * 100)
+            }
+            Scenario::Flood => {
+                let facts = fresh();
+                let load = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
+                let used = self.stretches(Arc::new(load), 1)?;
+                self.itself_again()?;
+                self.ask_back(&even, &facts, used)
             }
             Scenario::Webhooks => {
                 let fresh_every = 100 / (100 - self.args.redelivered);
@@ -208,6 +218,30 @@ impl Storm<'_> {
             self.figure("data directory, MiB", disk);
         }
         Ok(used)
+    }
+
+    /// After a flood: how long until one more press is taken, and what memory comes down to.
+    fn itself_again(&mut self) -> anyhow::Result<()> {
+        let sums = self.report.rows.iter().fold((0, 0, 0), |(offered, done, refused), row| {
+            (offered + row.offered, done + row.done, refused + row.refused)
+        });
+        let (offered, accepted, refused) = sums;
+        self.figure("offered", offered as f64);
+        self.figure("accepted", accepted as f64);
+        self.figure("refused", refused as f64);
+        let begin = Instant::now();
+        let again = Shoppers::even(&format!("{}again", self.tag), 1).press(0, 0, 0);
+        let again = serde_json::from_str(&again)?;
+        while self.stage.client.post("/v1/events", &again).is_err() {
+            ensure!(begin.elapsed() < FILL_SPAN, "the engine does not come back after the flood");
+            child::rest(Duration::from_millis(5));
+        }
+        self.figure("itself again after, ms", begin.elapsed().as_secs_f64() * 1000.0);
+        let peak = self.stage.look();
+        child::rest(AFTER_FLOOD);
+        self.figure("memory at most, MiB", peak.peak_mib);
+        self.figure("memory ten seconds later, MiB", self.stage.look().rss_mib);
+        Ok(())
     }
 
     /// A load of so many requests that is a condition of what follows: all of it must be taken.
