@@ -120,7 +120,11 @@ const REDELIVERED_OF: u64 = 200;
 impl Webhooks {
     fn delivery(&self, n: u64) -> u64 {
         let newest = n / self.fresh_every;
-        if n.is_multiple_of(self.fresh_every) { newest } else { newest.saturating_sub(mix(n) % REDELIVERED_OF) }
+        if n.is_multiple_of(self.fresh_every) {
+            newest
+        } else {
+            newest.saturating_sub(mix(n) % REDELIVERED_OF)
+        }
     }
 }
 
