@@ -26,16 +26,15 @@ pub fn seed() -> u64 {
     std::env::var("RESTOCKD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_260_302)
 }
 
-/// splitmix64.
+#[path = "../support/splitmix.rs"]
+mod splitmix;
+
+/// Random numbers from a seed.
 pub struct Dice(pub u64);
 
 impl Dice {
     pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     pub fn below(&mut self, limit: usize) -> usize {

@@ -1,4 +1,7 @@
-//! All chance of a world: one seed, one splitmix64, one exact replay.
+//! All chance of a world: one seed, one exact replay.
+
+#[path = "../support/splitmix.rs"]
+mod splitmix;
 
 /// Random numbers from a seed.
 #[derive(Debug, Clone)]
@@ -10,11 +13,7 @@ impl Dice {
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix::next(&mut self.0)
     }
 
     /// A number below `n`.

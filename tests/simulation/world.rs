@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::actors::StartError;
 use restockd::clock::Clock;
-use restockd::disk::{Disk, Fault, Op, SimDisk};
+use restockd::disk::{Disk, SimDisk};
 use restockd::domain::{CampaignId, Email, ListId, Millis};
+
+mod fate;
 
 use crate::clients::{Pending, Wish};
 use crate::dice::Dice;
@@ -19,9 +20,6 @@ use crate::scene::Scene;
 
 pub const SKUS: usize = 3;
 pub const CLIENTS: usize = 8;
-
-/// Recoveries that may fail one after the other while the disk is made to fail.
-const STARTS_MOST: usize = 12;
 
 pub struct World {
     pub seed: u64,
@@ -225,121 +223,6 @@ impl World {
                 Step::Over(good) => self.counts.rounds += u64::from(good),
             },
         }
-    }
-
-    /// The disk fills up, or has space again.
-    fn full(&mut self) {
-        let full = self.dice.one_in(3);
-        self.counts.full += u64::from(full);
-        self.disk.set_full(full);
-    }
-
-    /// The power will go after some more calls to the disk.
-    fn light_fuse(&mut self) {
-        self.fuse = true;
-        let calls = self.dice.below(12) as u64;
-        self.disk.cut_power_after(calls);
-    }
-
-    /// One of the next calls to the disk fails.
-    fn break_disk(&mut self) {
-        let ops =
-            [Op::Sync, Op::Sync, Op::Write, Op::SyncDir, Op::Rename, Op::Create, Op::SyncFs, Op::Remove];
-        let op = ops[self.dice.below(ops.len())];
-        let fault = if self.dice.one_in(3) { Fault::Full } else { Fault::Broken };
-        self.disk.fail(op, "", 1 + self.dice.below(3) as u64, fault);
-        self.counts.disk_errors += 1;
-    }
-
-    /// `kill -9`, or the power: at once.
-    fn kill(&mut self) {
-        if self.dice.one_in(2) {
-            self.end(false);
-        } else {
-            self.end(true);
-        }
-        self.start(true);
-    }
-
-    /// The log failed, so the process ends; where the power was cut, so does everything else.
-    fn die(&mut self) {
-        let power = self.fuse;
-        self.end(power);
-        self.start(true);
-    }
-
-    /// The process is gone: with the power, what was not synced is lost, kept or harmed.
-    fn end(&mut self, power: bool) {
-        self.say(|| format!("the process ends, power cut: {power}"));
-        self.pending.clear();
-        if let Some(running) = self.running.take() {
-            running.relay.die(&mut self.dice, &mut self.model);
-        }
-        if power {
-            self.disk.crash();
-            self.fuse = false;
-            self.counts.power_cuts += 1;
-        } else {
-            self.counts.kills += 1;
-        }
-    }
-
-    /// Recovers, however often it takes while the disk is made to fail under it.
-    fn start(&mut self, moody: bool) {
-        if moody {
-            self.step_clock();
-        }
-        for _ in 0..STARTS_MOST {
-            let cut = moody && self.dice.one_in(4);
-            if cut {
-                self.fuse = true;
-                let calls = self.dice.below(24) as u64;
-                self.disk.cut_power_after(calls);
-            } else if moody && self.dice.one_in(12) {
-                self.break_disk();
-            }
-            let faulty = self.disk.has_plans();
-            match Running::start(&self.scene, &self.disk, &self.clock) {
-                Ok(running) => {
-                    self.running = Some(running);
-                    return;
-                }
-                Err(error) => {
-                    self.say(|| format!("no start: {error}"));
-                    assert!(faulty, "seed {}: it does not start: {error}", self.seed);
-                    self.counts.in_recovery += 1;
-                    if self.fuse || self.dice.one_in(2) {
-                        self.end(true);
-                    }
-                    self.disk.set_full(false);
-                    self.refused(&error);
-                }
-            }
-        }
-        self.disk.heal();
-        self.fuse = false;
-        let running = Running::start(&self.scene, &self.disk, &self.clock);
-        self.running = Some(running.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed)));
-    }
-
-    /// A disk that fails is no damaged log: a start under it may fail, but not by calling the data bad.
-    fn refused(&self, error: &StartError) {
-        let text = error.to_string();
-        assert!(!text.contains("is damaged"), "seed {}: {text}", self.seed);
-    }
-
-    /// Between two lives the machine's clock may have been set.
-    fn step_clock(&mut self) {
-        let now = self.clock.now().0;
-        // More than five minutes behind what stands in the log refuses the start, and rightly so.
-        self.latest = self.latest.max(now);
-        let then = match self.dice.below(12) {
-            0 => self.latest - self.dice.below(240_000) as u64,
-            1 => now + 86_400_000,
-            2 => now + 3_600_000,
-            _ => now + self.dice.below(5_000) as u64,
-        };
-        self.clock = Clock::by_hand(Millis(then));
     }
 
     /// Lets everything come to its end: no more clients, no more faults, servers accept.

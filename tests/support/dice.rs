@@ -2,6 +2,9 @@
 #![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
 
+#[path = "splitmix.rs"]
+mod splitmix;
+
 /// A number from the environment, or the short form's.
 pub fn size(name: &str, short: u64) -> u64 {
     std::env::var(name).map_or(short, |text| text.parse().unwrap())
@@ -23,12 +26,8 @@ impl Dice {
         Self(seed)
     }
 
-    /// A number below `end` (splitmix64).
+    /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end.max(1)
+        splitmix::next(&mut self.0) % end.max(1)
     }
 }
