@@ -229,8 +229,16 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), BootError> {
 /// The data directory, for its owner only.
 fn make_dir(data: &Path) -> Result<(), BootError> {
     let failed = |source| BootError::File { what: "cannot make", path: data.to_owned(), source };
+    let new: Vec<&Path> = data.ancestors().take_while(|dir| !dir.exists()).collect();
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
-    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    // What is acknowledged in it must outlive the power, so its own name must.
+    for dir in new.into_iter().filter(|dir| !dir.as_os_str().is_empty()) {
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = File::open(parent.unwrap_or(Path::new("."))).map_err(failed)?;
+        parent.sync_all().map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The lock on a data directory.

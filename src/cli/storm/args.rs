@@ -24,6 +24,8 @@ pub enum Scenario {
     Tail,
     /// New shoppers, far more than the engine can take: who is sent away, and how soon it is itself again.
     Flood,
+    /// Restocks of lists with three waiters, beside as many other lists as `--skus` says: what each costs.
+    Restocks,
     /// One product flaps while shoppers press.
     Flap,
     /// A shop's day: Zipf over products; presses, orders, restocks, preference reads.

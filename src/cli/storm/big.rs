@@ -14,7 +14,7 @@ use super::drive::Load;
 use super::loads::{Batch, Facts, Press, restock};
 use super::mails::{self, Sums};
 use super::report::Check;
-use super::shoppers::{Shoppers, mix};
+use super::shoppers::Shoppers;
 use super::wire::{Answer, Call, Wire};
 
 /// Events in one filling request.
@@ -172,17 +172,31 @@ fn wake(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Restocks of lists with three waiters that came just before, beside many other lists at rest.
+pub(super) fn restocks_beside(storm: &mut Storm) -> anyhow::Result<()> {
+    let people = storm.args.skus.max(FILL).div_ceil(FILL) * FILL;
+    let beside = Arc::new(Shoppers::even(&storm.tag, storm.args.skus));
+    let load = Tail { shop: beside, facts: Facts::new(people) };
+    storm.fill("fill the lists beside", Arc::new(load), people / FILL, FILL)?;
+    let shop = Arc::new(Shoppers::even(&format!("{}r", storm.tag), WOKEN));
+    let load = Tail { shop: Arc::clone(&shop), facts: Facts::new(WOKEN) };
+    storm.fill("fill the lists", Arc::new(load), WOKEN / FILL, FILL)?;
+    child::rest(REST_WAIT);
+    restocks(storm, &shop)
+}
+
 /// Restocks of lists with three members: what each costs, from the webhook to the last record of its letters.
 fn restocks(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
     let before = storm.stage.look();
     let door = storm.stage.door()?;
     let (count, secret) = (WOKEN.min(shop.skus), storm.stage.client.secret().to_owned());
-    let shop = Arc::clone(shop);
+    // A step that meets every product once before it meets one twice.
+    let step = (shop.skus / count).max(1);
+    let of = Arc::clone(shop);
     storm.runtime.block_on(async {
         let mut wire = Wire::new(&door);
         for n in 0..count {
-            let sku = mix(n) % shop.skus;
-            let answer = wire.ask(restock(&shop, &secret, n, sku, 5)).await?;
+            let answer = wire.ask(restock(&of, &secret, n, n * step, 5)).await?;
             ensure!(answer.is_ok(), "a restock was answered {}", answer.status);
         }
         anyhow::Ok(())
@@ -192,6 +206,7 @@ fn restocks(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
     storm
         .figure("restock of three, cpu microseconds each", (after.cpu_s - before.cpu_s) * 1e6 / count as f64);
     storm.figure("restock of three, letters each", sums.sent as f64 / sums.campaigns.max(1) as f64);
+    storm.check(Check::same("campaigns of restocks", count, sums.campaigns));
     checks.into_iter().for_each(|check| storm.check(check));
     Ok(())
 }

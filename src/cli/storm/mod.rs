@@ -168,6 +168,7 @@ impl Storm<'_> {
             Scenario::Hype => big::hype(self, false),
             Scenario::Broadcast => big::hype(self, true),
             Scenario::Tail => big::tail(self),
+            Scenario::Restocks => big::restocks_beside(self),
             Scenario::Ceiling => Ok(()),
         }
     }
