@@ -107,8 +107,8 @@ impl Walk {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// Holds what was found against what was acknowledged.
-    pub(super) fn judge(&self, facts: &Facts, numbers: u64) -> Vec<Check> {
+    /// Holds what was found against what was acknowledged; so many others were put on these lists.
+    pub(super) fn judge(&self, facts: &Facts, numbers: u64, strangers: u64) -> Vec<Check> {
         let (mut wanted, mut there, mut back) = (0, 0, 0);
         for person in 0..numbers {
             let found = self.found.has(person);
@@ -123,7 +123,11 @@ impl Walk {
             Check::same("acknowledged presses asked back", wanted, there),
             Check::same("who had left and is there again", 0, back),
             Check::same("members twice on a list", 0, self.twice.load(Ordering::Relaxed)),
-            Check::same("members on a list that is not theirs", 0, self.stray.load(Ordering::Relaxed)),
+            Check::same(
+                "members who are none of these people, or on another's list",
+                strangers,
+                self.stray.load(Ordering::Relaxed),
+            ),
         ]
     }
 }

@@ -146,7 +146,7 @@ pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     let walk = storm.runtime.block_on(walk)?;
     bar.finish_and_clear();
     storm.check(Check::same("memberships", people * 3, walk.seen()));
-    walk.judge(&facts, people).into_iter().for_each(|check| storm.check(check));
+    walk.judge(&facts, people, 2 * WOKEN).into_iter().for_each(|check| storm.check(check));
     Ok(())
 }
 

@@ -290,7 +290,7 @@ impl Storm<'_> {
         let walk = Walk::over(&door, shop, numbers, false, Arc::new(belongs), &bar);
         let walk = self.runtime.block_on(walk)?;
         bar.finish_and_clear();
-        walk.judge(facts, numbers).into_iter().for_each(|check| self.check(check));
+        walk.judge(facts, numbers, 0).into_iter().for_each(|check| self.check(check));
         Ok(())
     }
 
