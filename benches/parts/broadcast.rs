@@ -1,0 +1,45 @@
+//! A restock until the last of its letters is taken, by the memory mailer and without a pace.
+//!
+//! All of the engine is in it: the signal recorded, the campaign opened, stretches of the list
+//! invited, addresses looked up, each letter's start durable before it leaves, made and handed over.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use restockd::actors::verbs::RestockInput;
+use restockd::clock::Clock;
+use restockd::domain::Sku;
+
+use crate::house::House;
+use crate::size;
+
+/// Items are letters. The same people wait for one product after the other. A letter is started only
+/// when a connection is free, and its start is synced before it leaves, so with few connections (4 is
+/// the memory mailer's own setting) the sync is what is measured.
+#[divan::bench(args = [4, 32, 256], sample_count = 4, sample_size = 1, max_time = 6)]
+fn restock(bencher: Bencher<'_, '_>, connections: usize) {
+    let people = size(10_000, 20);
+    let house = House::new(Clock::real(), connections);
+    let outbox = house.outbox();
+    let mut drops = 0..;
+    bencher
+        .counter(ItemsCount::new(people))
+        .with_inputs(|| {
+            let sku = drops.next().map(|n: u32| format!("drop-{n}")).unwrap();
+            drop(outbox.take());
+            house.press(0..people, &sku);
+            (outbox.count(), sku)
+        })
+        .bench_local_values(|(before, sku)| {
+            house.runtime.block_on(async {
+                let restock = RestockInput {
+                    source: "inventory".to_owned(),
+                    delivery: "d-1".to_owned(),
+                    sku: Sku::parse(&sku).unwrap(),
+                    product: Some("Studio chair".to_owned()),
+                    quantity: Some(12),
+                };
+                house.engine.restock(restock).await.unwrap();
+                outbox.wait_for(before + people).await;
+            });
+        });
+}

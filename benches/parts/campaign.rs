@@ -1,0 +1,95 @@
+//! The machine of campaigns: opened by a restock, and a letter from its start to its end.
+
+use divan::Bencher;
+use restockd::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, OnDoubt, Settlement};
+use restockd::domain::{CampaignId, ListId, Millis, PersonId, Retry};
+
+use crate::NOON;
+
+/// People of one campaign.
+const PEOPLE: u32 = 1_000;
+/// The re-notify guard: 12 hours.
+const GUARD_MS: u64 = 12 * 3_600_000;
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// A rule campaign of a list and a day.
+pub fn header(id: u128, list: &str, day: u64) -> Header {
+    Header {
+        id: CampaignId(id),
+        key: Some(format!("{list}-{day}")),
+        name: list.to_owned(),
+        list: ListId::parse(list).unwrap(),
+        rule: true,
+        day: Some(NOON.plus(day * DAY_MS).day(0)),
+        template: "ecommerce/back-in-stock".to_owned(),
+        props: r#"{"sku":"chair-01","product_name":"Studio chair"}"#.to_owned(),
+        subject: Some("Studio chair is back in stock".to_owned()),
+        from: None,
+        on_doubt: OnDoubt::Hold,
+        rate: None,
+        scheduled: None,
+    }
+}
+
+/// Opens a campaign for everybody and takes them up.
+fn open(campaigns: &mut Campaigns, header: &Header, at: Millis) {
+    let event = campaigns.decide_restock(header, PEOPLE, PEOPLE).unwrap();
+    campaigns.apply(&event, at);
+    let campaign = campaigns.get_mut(header.id).unwrap();
+    campaign.take_up((1..=PEOPLE).map(|n| (PersonId(n), n)), at);
+    campaign.all_invited();
+}
+
+/// One letter, started and accepted.
+fn letter(campaigns: &mut Campaigns, id: CampaignId, row: u32, at: Millis) {
+    let address = u64::from(row).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let NextLetter::Start(started) = campaigns.decide_letter(id, row, None, address, GUARD_MS, at) else {
+        panic!("row {row} does not start")
+    };
+    campaigns.apply(&started, at);
+    let CampaignEvent::Started { id, person, ordinal, .. } = started else { panic!("not a start") };
+    let settlement = Settlement::Sent;
+    campaigns.apply(&CampaignEvent::Settled { id, person, ordinal, settlement }, at);
+}
+
+/// A restock opens the campaign of its day.
+#[divan::bench(max_time = 0.5)]
+fn opened(bencher: Bencher<'_, '_>) {
+    let mut campaigns = Campaigns::new(None, Retry::default());
+    let mut next = 1..;
+    bencher
+        .with_inputs(|| next.next().map(|n| header(n, &format!("restock-sku-{n}"), 0)).unwrap())
+        .bench_local_refs(|header| {
+            let event = campaigns.decide_restock(header, 3, 3).unwrap();
+            campaigns.apply(&event, NOON);
+        });
+}
+
+/// A letter started and settled, where so many earlier campaigns mailed the same people, a day apart.
+#[divan::bench(args = [0, 8], max_time = 1)]
+fn letter_started_and_settled(bencher: Bencher<'_, '_>, earlier: u64) {
+    let mut campaigns = Campaigns::new(None, Retry::default());
+    let (mut series, mut rows) = (0, 0..0);
+    // The machine is changed while inputs are made, too: when one campaign is sent, the next opens.
+    let machine = std::cell::RefCell::new(&mut campaigns);
+    let at = NOON.plus(earlier * DAY_MS);
+    bencher
+        .with_inputs(|| {
+            if rows.is_empty() {
+                let machine = &mut machine.borrow_mut();
+                series += 1;
+                let list = format!("restock-sku-{series}");
+                for day in 0..=earlier {
+                    let (id, then) = (series * 1000 + u128::from(day), NOON.plus(day * DAY_MS));
+                    open(machine, &header(id, &list, day), then);
+                    if day < earlier {
+                        (0..PEOPLE).for_each(|row| letter(machine, CampaignId(id), row, then));
+                        machine.apply(&CampaignEvent::Closed { id: CampaignId(id) }, then);
+                    }
+                }
+                rows = 0..PEOPLE;
+            }
+            (CampaignId(series * 1000 + u128::from(earlier)), rows.next().unwrap())
+        })
+        .bench_local_values(|(id, row)| letter(&mut machine.borrow_mut(), id, row, at));
+}

@@ -1,0 +1,107 @@
+//! The way of a request: read, routed, let in, parsed, checked, answered; behind it an engine that
+//! says yes at once.
+//!
+//! `parse_…` and `open_…` are the handlers' own code from the bytes of a body on. The others go over
+//! one connection on loopback, either one request at a time (with all the system calls and the
+//! waking of threads) or 64 sent in one go, which comes near to what a request costs the server.
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use restockd::http::fuzzing;
+use restockd::http::{Secret, Source, sign};
+use serde_json::json;
+
+use crate::door::{Door, request};
+use crate::still::KEY;
+
+const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
+/// Requests sent in one go.
+const IN_ONE_GO: [usize; 2] = [1, 64];
+
+fn source() -> Source {
+    Source { secrets: vec![Secret::new(SECRET)], ..Source::default() }
+}
+
+/// A press as the recipe shows it.
+fn press(p: usize) -> serde_json::Value {
+    json!({
+        "name": "product.waitlisted", "email": format!("shopper.{p}@mail.example"), "userId": format!("u{p}"),
+        "eventProperties": { "sku": "chair-01", "product_name": "Studio chair" },
+        "lists": { "restock-chair-01": true }, "idempotencyKey": format!("waitlist-u{p}-chair-01"),
+    })
+}
+
+fn batch(events: usize) -> String {
+    json!({ "events": (0..events).map(press).collect::<Vec<_>>() }).to_string()
+}
+
+fn delivery() -> String {
+    json!({ "delivery_id": "d-1", "type": "restock", "sku": "chair-01", "product_name": "Studio chair", "quantity": 12 })
+        .to_string()
+}
+
+fn bearer() -> String {
+    format!("authorization: Bearer {KEY}")
+}
+
+/// No handler to speak of: what the server and the wire cost.
+#[divan::bench(args = IN_ONE_GO, max_time = 1)]
+fn health(bencher: Bencher<'_, '_>, in_one_go: usize) {
+    let request = request("GET", "/v1/health", &bearer(), "");
+    Door::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
+}
+
+/// A press.
+#[divan::bench(args = IN_ONE_GO, max_time = 1)]
+fn event(bencher: Bencher<'_, '_>, in_one_go: usize) {
+    let request = request("POST", "/v1/events", &bearer(), &press(7).to_string());
+    Door::open(vec![source()]).measure(bencher, &request, "202", (in_one_go, 1));
+}
+
+/// A press without a name: all that is wrong is said.
+#[divan::bench(args = IN_ONE_GO, max_time = 1)]
+fn event_refused(bencher: Bencher<'_, '_>, in_one_go: usize) {
+    let body = json!({ "email": "ann", "lists": { "restock-chair-01": "yes" } }).to_string();
+    let request = request("POST", "/v1/events", &bearer(), &body);
+    Door::open(vec![source()]).measure(bencher, &request, "4", (in_one_go, 1));
+}
+
+/// A hundred presses in one request; items are presses.
+#[divan::bench(max_time = 1)]
+fn batch_of_100(bencher: Bencher<'_, '_>) {
+    let request = request("POST", "/v1/events/batch", &bearer(), &batch(100));
+    Door::open(vec![source()]).measure(bencher, &request, "2", (1, 100));
+}
+
+/// A signed restock.
+#[divan::bench(args = IN_ONE_GO, max_time = 1)]
+fn webhook(bencher: Bencher<'_, '_>, in_one_go: usize) {
+    let body = delivery();
+    let signature = format!("x-signature: {}", sign(SECRET.as_bytes(), body.as_bytes()));
+    let request = request("POST", "/v1/webhooks/inventory", &signature, &body);
+    Door::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
+}
+
+/// The body of a batch, cut into items, each parsed and checked; items are presses.
+#[divan::bench(args = [1, 100], max_time = 0.5)]
+fn parse_batch(bencher: Bencher<'_, '_>, events: usize) {
+    let body = batch(events);
+    assert!(fuzzing::batch(body.as_bytes(), false).unwrap().iter().all(Result::is_ok));
+    bencher
+        .counter(ItemsCount::new(events))
+        .counter(BytesCount::new(body.len()))
+        .bench(|| fuzzing::batch(black_box(body.as_bytes()), false));
+}
+
+/// The body of a restock: signature held against it, parsed and checked. The key of the source is
+/// made anew each time, which the server does once.
+#[divan::bench(max_time = 0.5)]
+fn open_webhook(bencher: Bencher<'_, '_>) {
+    let body = delivery();
+    let signature = sign(SECRET.as_bytes(), body.as_bytes());
+    let headers = [("x-signature", signature.as_bytes())];
+    assert!(matches!(fuzzing::webhook(source(), &headers, body.as_bytes()), Ok(Some(_))));
+    bencher
+        .with_inputs(source)
+        .bench_values(|source| fuzzing::webhook(source, black_box(&headers), black_box(body.as_bytes())));
+}

@@ -1,0 +1,132 @@
+//! The log: a record made and read, and batches appended until the sync that covers them.
+//!
+//! `frame` moves the log by hand, so that a batch is one write and one sync and nothing else;
+//! `acknowledged` is the running log, whose writer takes what has queued up: a batch of many callers
+//! that come at once becomes one frame or two.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use restockd::codec;
+use restockd::disk::{Disk, RealDisk};
+use restockd::domain::directory::{Directory, DirectoryEvent};
+use restockd::domain::list::{How, ListEvent};
+use restockd::domain::record::{self, Stamp};
+use restockd::domain::{Catalog, ListId, PersonId};
+use restockd::wal::{self, Log, Options, Record};
+use tempfile::TempDir;
+
+use crate::directory::{key, press};
+use crate::{NOON, size};
+
+/// Records in a batch.
+const BATCHES: [usize; 6] = [1, 8, 64, 256, 1024, 4096];
+const STAMP: Stamp = Stamp { seq: 123_456, at: NOON };
+
+/// What the directory writes of a press.
+fn pressed() -> DirectoryEvent {
+    let directory = Directory::new(7, 1000);
+    let decision = directory.decide(&press(7, true, key(7)), &Catalog::default(), NOON).unwrap();
+    decision.events.into_iter().next().unwrap()
+}
+
+/// What a list writes of a join.
+fn joined() -> (ListId, ListEvent) {
+    let (person, ordinal, changed, how) = (PersonId(123_456), 1234, NOON, How::Event);
+    let event = ListEvent::Joined { event: 123_456, person, ordinal, changed, how };
+    (ListId::parse("restock-sku-0007").unwrap(), event)
+}
+
+/// A press as the directory records it.
+#[divan::bench(max_time = 0.5)]
+fn encode_press(bencher: Bencher<'_, '_>) {
+    let event = pressed();
+    bencher.bench(|| record::of_directory(black_box(STAMP), black_box(&event)));
+}
+
+/// A join as a list records it.
+#[divan::bench(max_time = 0.5)]
+fn encode_join(bencher: Bencher<'_, '_>) {
+    let (id, event) = joined();
+    bencher.bench(|| record::of_list(black_box(STAMP), black_box(&id), black_box(&event)));
+}
+
+/// The same join into a buffer that has been used before: what the encoding costs without its memory.
+#[divan::bench(max_time = 0.5)]
+fn encode_join_in_place(bencher: Bencher<'_, '_>) {
+    let (id, event) = joined();
+    let mut buffer = Vec::with_capacity(256);
+    bencher.bench_local(|| {
+        buffer.clear();
+        codec::encode_into(black_box(&(STAMP, &id, &event)), &mut buffer);
+        black_box(buffer.len())
+    });
+}
+
+/// The press read back.
+#[divan::bench(max_time = 0.5)]
+fn decode_press(bencher: Bencher<'_, '_>) {
+    let (kind, bytes) = record::of_directory(STAMP, &pressed());
+    bencher.bench(|| record::read(kind, record::VERSION, black_box(&bytes)).unwrap());
+}
+
+fn disk() -> (TempDir, Arc<dyn Disk>, Options, wal::Recovered) {
+    let dir = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let segment_bytes = size(wal::DEFAULT_SEGMENT_BYTES, 1 << 20);
+    let options = Options { segment_bytes, ..Options::new(dir.path().join("wal"), *b"engine-for-bench") };
+    let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
+    (dir, disk, options, read)
+}
+
+fn batch(records: usize) -> Vec<Record> {
+    let (kind, bytes) = record::of_directory(STAMP, &pressed());
+    vec![Record { kind, version: record::VERSION, bytes }; records]
+}
+
+/// One frame written and synced on this thread.
+#[divan::bench(args = BATCHES, sample_count = 100, sample_size = 1, max_time = 2)]
+fn frame(bencher: Bencher<'_, '_>, records: usize) {
+    let (_dir, disk, options, read) = disk();
+    let age = Box::new(|| Duration::ZERO);
+    let (log, mut stepper) = Log::by_hand(disk, &options, &read, age, Box::new(|_| ())).unwrap();
+    let told = Arc::new(AtomicUsize::new(0));
+    let mut write = |records: Vec<Record>| {
+        let before = told.load(Ordering::Relaxed) + records.len();
+        for record in records {
+            let told = Arc::clone(&told);
+            let ticket = move |result: Result<_, _>| {
+                told.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            };
+            log.append(record, Box::new(ticket));
+        }
+        assert!(stepper.write(4096));
+        assert_eq!(told.load(Ordering::Relaxed), before, "one frame held them all");
+    };
+    // The first makes the segment, the second the spare behind it.
+    write(batch(1));
+    write(batch(1));
+    bencher.counter(ItemsCount::new(records)).with_inputs(|| batch(records)).bench_local_values(&mut write);
+}
+
+/// So many records at once into the running log, until the last ticket has heard.
+#[divan::bench(args = BATCHES, sample_count = 100, sample_size = 1, max_time = 2)]
+fn acknowledged(bencher: Bencher<'_, '_>, records: usize) {
+    let (_dir, disk, options, read) = disk();
+    let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
+    let (told, durable) = mpsc::channel();
+    let write = |records: Vec<Record>| {
+        let count = records.len();
+        for record in records {
+            let told = told.clone();
+            log.append(record, Box::new(move |result| told.send(result.is_ok()).unwrap()));
+        }
+        assert!(durable.iter().take(count).all(|good| good));
+    };
+    write(batch(1)); // which waits for the segment
+    bencher.counter(ItemsCount::new(records)).with_inputs(|| batch(records)).bench_local_values(write);
+    log.close();
+}

@@ -1,0 +1,83 @@
+//! One letter: the built-in template rendered, a whole letter as a courier makes it, and its MIME form.
+
+use divan::{Bencher, black_box};
+use futures_util::FutureExt;
+use restockd::actors::campaign::Prepared;
+use restockd::actors::delivery::Sheet;
+use restockd::domain::PersonId;
+use restockd::mail::{Answer, Letter, MailOptions, Mailer, Verdict};
+use restockd::render::Templates;
+use serde_json::{Value, json};
+
+use crate::{NOON, campaign, still};
+
+const TEMPLATE: &str = "ecommerce/back-in-stock";
+
+/// What a template sees of a letter; the price may be all that is not ASCII.
+fn values(price: &str) -> Value {
+    json!({
+        "props": { "sku": "chair-01", "product_name": "Studio chair", "price": price,
+                   "product_url": "https://shop.example/c?a=1&b=2", "image_url": "https://shop.example/i.png" },
+        "contact": { "firstName": "Ann" },
+        "list": { "id": "restock-chair-01", "name": "Back in stock: Studio chair" },
+        "sku": "chair-01", "product_name": "Studio chair",
+        "unsubscribe_url": "https://shop.example/v1/email/unsubscribe?token=t1",
+        "preferences_url": "https://shop.example/v1/email/preferences?token=t1",
+        "postal_address": "1 Main Street, 12345 Town", "shop_name": "The Chair Shop",
+    })
+}
+
+/// Subject, text and HTML.
+#[divan::bench(max_time = 1)]
+fn render(bencher: Bencher<'_, '_>) {
+    let (templates, values) = (Templates::built_in(), values("49 €"));
+    bencher.bench(|| templates.mail(TEMPLATE, black_box(&values)).unwrap());
+}
+
+/// The same with what comes before it: two signed links and the template's values.
+#[divan::bench(max_time = 1)]
+fn links_values_and_render(bencher: Bencher<'_, '_>) {
+    let context = still::context();
+    let header = campaign::header(1, "restock-chair-01", 0);
+    let sheet = Sheet::new(&context, &header);
+    let to = Prepared {
+        row: 0,
+        person: PersonId(7),
+        live: PersonId(7),
+        email: None,
+        address: 7,
+        away: None,
+        props: vec![("firstName".to_owned(), "\"Ann\"".to_owned())],
+    };
+    bencher.bench(|| sheet.try_out(&context, header.id, black_box(&to)).unwrap());
+}
+
+/// A rendered letter checked and made into the bytes of a message; the memory mailer makes them and
+/// is told to keep nothing. Text that is not ASCII has to be encoded.
+#[divan::bench(args = ["49 EUR", "49 €"], max_time = 1)]
+fn mime(bencher: Bencher<'_, '_>, price: &str) {
+    let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
+    let taken = Verdict::Sent { reply: String::new() };
+    let answer = Answer::Give(taken.clone());
+    mailer.outbox().unwrap().answer_with(move |_| answer.clone());
+    let mut courier = mailer.courier();
+    let rendered = Templates::built_in().mail(TEMPLATE, &values(price)).unwrap();
+    let letter = Letter {
+        message_id: "0123456789abcdef0123456789abcdef@shop.example".to_owned(),
+        to: "ann@mail.example".to_owned(),
+        from: "The Chair Shop <news@shop.example>".parse().unwrap(),
+        reply_to: None,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        list_id: Some("restock-chair-01".to_owned()),
+        unsubscribe_url: Some("https://shop.example/v1/email/unsubscribe?token=t1".to_owned()),
+        date_ms: NOON.0,
+        envelope_from: None,
+    };
+    bencher.bench_local(|| {
+        let gate = Box::pin(std::future::ready(true));
+        let verdict = courier.deliver(black_box(&letter), gate).now_or_never();
+        assert_eq!(verdict.as_ref(), Some(&taken));
+    });
+}

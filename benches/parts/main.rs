@@ -1,0 +1,55 @@
+//! The engine's parts, each measured by itself.
+//!
+//! ```text
+//! cargo bench --bench parts              all of them, within three minutes
+//! cargo bench --bench parts -- list      those whose name has `list` in it
+//! cargo test --bench parts               each once, with small sizes: do they still work?
+//! ```
+//!
+//! | part | what is measured |
+//! |---|---|
+//! | `list`, `directory`, `campaign` | deciding and applying, the machines alone |
+//! | `log` | records made, read, and appended in batches until the real sync is through |
+//! | `rest` | lists put to rest and woken, packed by hand and by the real actors |
+//! | `events` | the Engine's door, acknowledged after the sync |
+//! | `http` | from bytes to answer, before an engine that says yes at once |
+//! | `snapshots`, `recovery` | generations written and loaded, the log read back |
+//! | `broadcast`, `mail` | a restock until its last letter; templates and MIME alone |
+//!
+//! What touches a disk does so in a temporary directory that goes away. `house` is a whole engine,
+//! `still` one without actors and disk, `door` a server before it. The other benches measure the
+//! whole from outside.
+#![allow(clippy::unwrap_used, reason = "a bench may panic")]
+
+mod broadcast;
+mod campaign;
+mod directory;
+mod door;
+mod events;
+mod house;
+mod http;
+mod list;
+mod log;
+mod mail;
+mod recovery;
+mod rest;
+#[path = "../support/shop.rs"]
+mod shop;
+mod snapshots;
+mod still;
+
+use restockd::domain::Millis;
+
+/// When everything happens: 2026-03-02T12:00:00Z.
+const NOON: Millis = Millis(1_772_452_800_000);
+
+fn main() {
+    divan::main();
+}
+
+/// The first size when measuring, the second when this is only run as a test.
+fn size<T>(measured: T, tried: T) -> T {
+    let measures =
+        std::env::args().any(|arg| arg == "--bench") && !std::env::args().any(|arg| arg == "--test");
+    if measures { measured } else { tried }
+}

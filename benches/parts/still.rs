@@ -1,0 +1,82 @@
+//! An engine without actors and disk: whoever asks is told at once that all is done.
+//!
+//! What stands before the engine (HTTP) can so be measured by itself, and what needs nothing but its
+//! settings and secrets (letters). The log lies on a simulated disk and is never written.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use restockd::actors::context::{Context, Fatal};
+use restockd::actors::directory::DirectoryMessage;
+use restockd::actors::list::ListMessage;
+use restockd::actors::post::{Message, Post};
+use restockd::actors::supervisor::SupervisorMessage;
+use restockd::actors::verbs::{EventAnswer, RestockAnswer};
+use restockd::actors::{Engine, MailRules};
+use restockd::clock::Clock;
+use restockd::config::{Config, Flags};
+use restockd::disk::{Disk, SimDisk};
+use restockd::domain::directory::{Directory, Outcome};
+use restockd::render::Templates;
+use restockd::token::Secrets;
+use restockd::wal::{self, Log, Options};
+
+use crate::NOON;
+
+/// The admin key.
+pub const KEY: &str = "admin-key";
+
+/// Says yes.
+struct Yes;
+
+impl Post for Yes {
+    fn carry(&self, _: &Context, message: Message) {
+        match message {
+            Message::Directory(DirectoryMessage::Ingest { items, slot, part }) => {
+                *slot.lock() = items.iter().map(|_| Some(stored())).collect();
+                part.done();
+            }
+            Message::Supervisor(SupervisorMessage::ToList(_, ListMessage::Restock { answer, part, .. })) => {
+                *answer.lock() = Some(RestockAnswer::Accepted { campaign: None });
+                part.done();
+            }
+            _ => {}
+        }
+    }
+
+    fn kill(&self) {}
+}
+
+fn stored() -> (EventAnswer, Outcome) {
+    let outcome = Outcome { stored: true, person: None, created: true, linked: false, trouble: None };
+    (EventAnswer { stored: true, contact_key: Some("ct_00000001".to_owned()), lists_error: None }, outcome)
+}
+
+/// The settings of an engine, with all that its handlers hold.
+pub fn context() -> Arc<Context> {
+    let config = Config::load(None, |_| None, &Flags::default()).unwrap();
+    let secrets = Secrets::new(&[7; 80]);
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let options = Options::new("/data/wal", secrets.engine);
+    let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
+    let age = Box::new(|| Duration::ZERO);
+    let (log, _) = Log::by_hand(disk, &options, &read, age, Box::new(|_| ())).unwrap();
+    let context = Context {
+        log,
+        clock: Clock::by_hand(NOON),
+        secrets,
+        catalog: config.catalog,
+        templates: Arc::new(Templates::built_in()),
+        settings: config.engine,
+        fatal: Fatal::new(),
+        post: OnceLock::new(),
+    };
+    assert!(context.open_post(Arc::new(Yes)));
+    Arc::new(context)
+}
+
+/// The door of such an engine.
+pub fn engine(context: &Arc<Context>) -> Engine {
+    let directory = Directory::new(context.secrets.seed(), 1);
+    Engine::over(Arc::clone(context), &directory, Some(KEY), MailRules::default())
+}
