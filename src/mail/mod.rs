@@ -84,14 +84,18 @@ impl Verdict {
     /// The same without the address of the letter it is about, however the server quoted it: fit to be recorded.
     #[must_use]
     pub fn without(self, to: &str) -> Self {
-        let cut = |reply: String| redact::redact(&reply, to);
+        self.reworded(|reply| redact::redact(&reply, to))
+    }
+
+    /// The same in other words.
+    fn reworded(self, word: impl FnOnce(String) -> String) -> Self {
         match self {
-            Self::Sent { reply } => Self::Sent { reply: cut(reply) },
+            Self::Sent { reply } => Self::Sent { reply: word(reply) },
             Self::Deferred { reply, throttled, reached } => {
-                Self::Deferred { reply: cut(reply), throttled, reached }
+                Self::Deferred { reply: word(reply), throttled, reached }
             }
-            Self::Failed { reply } => Self::Failed { reply: cut(reply) },
-            Self::Doubt { reply } => Self::Doubt { reply: cut(reply) },
+            Self::Failed { reply } => Self::Failed { reply: word(reply) },
+            Self::Doubt { reply } => Self::Doubt { reply: word(reply) },
         }
     }
 }

@@ -162,3 +162,28 @@ async fn a_server_that_repeats_the_password_does_not_get_it_into_a_verdict() {
         assert!(reply.contains("535") && !reply.contains(echo), "{reply}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_knows_the_password_from_before_does_not_get_it_into_a_verdict_at_any_step() {
+    let steps = ["554 go away secret-word\r\n", "220 relay\r\n554 go away secret-word\r\n"];
+    for words in steps {
+        let (ours, mut theirs) = tokio::io::duplex(4_096);
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, words.as_bytes()).await.unwrap();
+        let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
+        let letters = [letter(1)];
+        let talk = restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters);
+        let verdict = talk.await.unwrap().remove(0);
+        let shown = format!("{verdict:?}");
+        assert!(!shown.contains("secret-word") && shown.contains("not repeated"), "{words:?}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_holds_the_password_is_kept_without_it() {
+    let server = Server::start().await;
+    server.always(Plan::default().at(Phase::Rcpt, Act::Say("550 5.1.1 secret-word has no such user")));
+    let url = format!("smtp+insecure://bob:secret-word@{}", server.address);
+    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
+    assert_eq!(name(&verdict), "failed");
+    assert!(!format!("{verdict:?}").contains("secret-word"), "{verdict:?}");
+}

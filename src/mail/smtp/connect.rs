@@ -44,6 +44,16 @@ pub(in super::super) struct Post {
 }
 
 impl Post {
+    /// A server's words without our password: one that was given it may say it at any time, also in the greeting of
+    /// a later connection.
+    pub(super) fn hush(&self, reply: String) -> String {
+        let Some(who) = &self.relay.credentials else { return reply };
+        let both = format!("\0{}\0{}", who.user, who.password);
+        let said = [who.password.clone(), BASE64.encode(&who.password), BASE64.encode(both)];
+        let said = said.iter().any(|secret| secret.len() >= ECHO_BYTES_MIN && reply.contains(secret));
+        if said { "the mail server's words hold our password and are not repeated".to_owned() } else { reply }
+    }
+
     /// Checks the options and prepares TLS.
     pub(in super::super) fn new(relay: Relay, options: MailOptions) -> Result<Post, MailError> {
         if let Some(name) = &options.hello_name {
@@ -134,6 +144,11 @@ impl Connection {
         stream: Box<dyn Stream>,
         name: &str,
     ) -> Result<Connection, Trouble> {
+        let met = Self::meet(post, stream, name).await;
+        met.map_err(|trouble| Trouble { reply: post.hush(trouble.reply), ..trouble })
+    }
+
+    async fn meet(post: &Post, stream: Box<dyn Stream>, name: &str) -> Result<Connection, Trouble> {
         let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
             Safety::Tls => Wire::new(protect(post, stream).await?),

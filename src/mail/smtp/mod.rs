@@ -53,10 +53,11 @@ impl SmtpCourier {
             Ok(packed) => packed,
             Err(error) => return Verdict::Failed { reply: error.to_string() },
         };
-        match self.open_for(&packed).await {
+        let verdict = match self.open_for(&packed).await {
             Ok(connection) => self.carry(connection, &packed, gate).await,
             Err(verdict) => verdict,
-        }
+        };
+        verdict.reworded(|reply| self.post.hush(reply))
     }
 
     /// Sends a letter over a connection that waits for its body.
@@ -135,7 +136,7 @@ pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters:
         });
     }
     courier.close().await;
-    verdicts
+    verdicts.into_iter().map(|verdict| verdict.reworded(|reply| post.hush(reply))).collect()
 }
 
 impl fmt::Debug for SmtpCourier {

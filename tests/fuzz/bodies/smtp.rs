@@ -148,10 +148,8 @@ pub fn body(data: &[u8]) {
         | Verdict::Failed { reply }
         | Verdict::Doubt { reply }) = verdict;
         assert!(!reply.contains('@') && reply.chars().count() <= 700, "{reply}");
-        // A server knows the password it was given. While it is the one thing talked about, its words are watched.
-        let signing_in = !talk.heard.windows(9).any(|words| words == b"MAIL FROM");
-        let known = data.windows(11).any(|word| word == b"secret-word");
-        assert!(!reply.contains("secret-word") || (known && !signing_in), "{reply}");
+        // A server that was given the password may say it at any time; nobody repeats it.
+        assert!(!setting.contains("secret-word") || !reply.contains("secret-word"), "{reply}");
         match verdict {
             Verdict::Sent { .. } => {
                 let after = dots.next().unwrap_or_else(|| panic!("sent without a dot"));
