@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$root"/{Cargo.toml,Cargo.lock,.clippy.toml,src,actors,templates,tests,benches,README.md} "$work"/
 # A directory of its own: cargo takes a copy of a package for the package, and a build with a bug in it for a fresh one.
-export CARGO_TARGET_DIR=$root/target/planted CARGO_INCREMENTAL=1 RUST_BACKTRACE=0 RESTOCKD_SEEDS=${RESTOCKD_SEEDS:-60}
+export CARGO_TARGET_DIR=${PLANTED_TARGET_DIR:-$root/target/planted} CARGO_INCREMENTAL=1 RUST_BACKTRACE=0 RESTOCKD_SEEDS=${RESTOCKD_SEEDS:-60}
 cd "$work" || exit 1
 
 # What is planted, and which test must fail by it.
