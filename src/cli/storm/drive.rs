@@ -57,7 +57,7 @@ struct Shared {
     bar: ProgressBar,
 }
 
-/// Drives a load and says what was seen, and the first number that was not used.
+/// Drives a load and says what was seen, and a number from which on none was used.
 pub(super) async fn drive(door: &Door, load: Arc<dyn Load>, order: Order, bar: &ProgressBar) -> (Tally, u64) {
     let begin = Instant::now();
     let next = AtomicU64::new(order.from);
@@ -111,23 +111,18 @@ async fn worker(shared: Arc<Shared>, mut wire: Wire) -> Tally {
 }
 
 impl Shared {
-    /// The next number, and when it is due in an open loop.
+    /// The next number, and when it is due in an open loop. A number taken when all is over is never used: to give
+    /// it back could give another one twice.
     fn take(&self) -> Option<(u64, Option<Instant>)> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let step = n - self.order.from;
         if n >= NUMBERS_MAX || self.order.count.is_some_and(|count| step >= count) {
-            return self.back();
+            return None;
         }
         let Some(rate) = self.order.rate else {
-            return if self.begin.elapsed() < self.order.span { Some((n, None)) } else { self.back() };
+            return (self.begin.elapsed() < self.order.span).then_some((n, None));
         };
         let after = Duration::from_secs_f64(step as f64 / rate);
-        if after < self.order.span { Some((n, Some(self.begin + after))) } else { self.back() }
-    }
-
-    /// A number that nobody used.
-    fn back(&self) -> Option<(u64, Option<Instant>)> {
-        self.next.fetch_sub(1, Ordering::Relaxed);
-        None
+        (after < self.order.span).then(|| (n, Some(self.begin + after)))
     }
 }

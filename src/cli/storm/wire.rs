@@ -52,6 +52,11 @@ impl Answer {
         self.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
+    /// How often the body holds these bytes.
+    pub(super) fn count(&self, text: &str) -> u64 {
+        self.body.windows(text.len()).filter(|part| *part == text.as_bytes()).count() as u64
+    }
+
     /// The body as JSON; `null` when it is none.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
