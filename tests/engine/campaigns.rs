@@ -244,7 +244,7 @@ async fn cancel_acts_at_the_next_letter_and_skips_who_was_not_invited_yet() {
     app.press_many((0..100).map(|i| format!("p{i}@shop.example")), "chair").await;
     app.outbox().hold();
     let made = id(&by_hand(&app, body()).await);
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     let canceled = verb(&app, &made, "cancel").await;
     assert_eq!((n(&canceled, "totalRecipients"), skipped(&canceled, "canceled")), (100, 99));
     app.outbox().release();

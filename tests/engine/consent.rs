@@ -12,7 +12,7 @@ async fn victim_behind_first(app: &App) -> String {
     press_all(app, &["first", "victim", "third"], "chair").await;
     app.outbox().hold();
     let id = restocked(app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     settle(app).await;
     id
 }
@@ -119,7 +119,7 @@ async fn who_leaves_with_a_letter_on_the_wire_gets_no_second_try_of_it() {
     app.outbox().push(Reply::Give(later()));
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     leave(&app, "victim", "chair").await;
     app.outbox().release();
     app.campaign_until(&id, |c| n(c, "startedCount") == 0).await;
@@ -138,7 +138,7 @@ async fn who_is_erased_or_stops_with_a_letter_on_the_wire_gets_no_second_try_of_
         app.outbox().push(Reply::Give(later()));
         app.outbox().hold();
         let id = restocked(&app, "d1", "chair").await;
-        app.outbox().wait_held(1).await;
+        app.held(1).await;
         match erased {
             true => erase(&app, "victim").await,
             false => stop_all(&app, "victim").await,
@@ -208,7 +208,7 @@ async fn who_leaves_while_a_retried_letter_waits_is_not_mailed() {
         accept_all(&app);
         app.outbox().hold();
         verb(&app, &id, "retry-failed").await;
-        app.outbox().wait_held(1).await;
+        app.held(1).await;
         settle(&app).await;
         leave(&app, "victim", "chair").await;
         app.outbox().release();

@@ -1,5 +1,9 @@
 //! Lists that everybody is on unless they said no: the audience comes from the directory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use restockd::mail::Answer;
 use serde_json::json;
 
 use crate::helpers::*;
@@ -57,7 +61,7 @@ async fn who_says_no_or_yes_again_while_it_runs_is_heeded() {
     people(&app, 12).await;
     app.outbox().hold();
     let id = to_all(&app).await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     settle(&app).await;
     for name in ["p1", "p11"] {
         no(&app, name).await;
@@ -74,13 +78,16 @@ async fn who_says_no_or_yes_again_while_it_runs_is_heeded() {
 async fn a_restart_in_the_middle_mails_the_rest_and_nobody_twice() {
     let app = plan().env("RESTOCKD_MAIL_CONNECTIONS", "1").start().await;
     people(&app, 25).await;
-    for _ in 0..9 {
-        app.outbox().push(restockd::mail::Answer::Accept);
-    }
+    let outbox = Arc::downgrade(&app.outbox());
+    let asked = AtomicUsize::new(0);
+    app.outbox().answer_with(move |_| {
+        if asked.fetch_add(1, Relaxed) == 9 {
+            outbox.upgrade().unwrap().hold();
+        }
+        Answer::Accept
+    });
     let id = to_all(&app).await;
-    app.outbox().wait_for(9).await;
-    app.outbox().hold();
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     let before = mailed(&app);
     let plan = app.crash().await;
     let app = plan.start().await;

@@ -31,7 +31,7 @@ async fn the_order_of_joining_holds_across_a_crash_in_the_middle() {
     }
     app.outbox().hold();
     verb(&app, &id, "resume").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     let before = mailed(&app);
     let plan = app.crash().await;
     let app = plan.start().await;
@@ -50,7 +50,7 @@ async fn a_crash_with_letters_on_the_wire_holds_them_in_doubt_and_sends_the_rest
     app.press_many((0..20).map(|i| format!("p{i}@shop.example")), "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(3).await;
+    app.held(3).await;
     let plan = app.crash().await;
     let app = plan.start().await;
     let done = app.campaign_sent(&id).await;
@@ -94,9 +94,9 @@ async fn with_the_policy_resend_letters_on_the_wire_go_again_with_the_same_messa
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1 && n(c, "sentCount") == 1).await;
     let first = app.outbox().mails()[0].letter.message_id.clone();
-    app.advance(120_000);
     app.outbox().hold();
-    app.outbox().wait_held(1).await;
+    app.advance(120_000);
+    app.held(1).await;
     let plan = app.crash().await;
     let app = plan.start().await;
     app.advance(300_000);
@@ -269,7 +269,7 @@ async fn a_campaign_with_twenty_thousand_waiters_does_not_delay_one_with_three()
     press_all(&app, &["ann", "bob", "cid"], "chair").await;
     app.outbox().hold();
     let hype = restocked(&app, "d1", "hype").await;
-    app.outbox().wait_held(2).await;
+    app.held(2).await;
     let small = restocked(&app, "d2", "chair").await;
     settle(&app).await;
     app.outbox().release();

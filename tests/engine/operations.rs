@@ -66,7 +66,7 @@ async fn a_polite_stop_waits_for_the_letter_on_the_wire_and_leaves_no_doubt() {
     press_all(&app, &["ann", "bob"], "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     let outbox = app.outbox();
     let stopping = tokio::spawn(app.stop());
     tokio::task::yield_now().await;

@@ -122,7 +122,7 @@ async fn two_who_become_one_while_their_letters_wait_get_one() {
     app.post("/v1/events", event).await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     settle(&app).await;
     verb(&app, &id, "pause").await;
     app.outbox().release();

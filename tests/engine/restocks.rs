@@ -147,7 +147,7 @@ async fn a_canceled_campaign_is_not_opened_again_that_day_but_the_next_day_has_i
     press_all(&app, &["ann", "bob"], "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     let canceled = verb(&app, &id, "cancel").await;
     assert_eq!((canceled["status"].as_str(), skipped(&canceled, "canceled")), (Some("canceled"), 1));
     app.outbox().release();
@@ -177,7 +177,7 @@ async fn a_paused_campaign_grows_and_stays_paused_also_through_a_restart() {
     press_all(&app, &["ann", "bob"], "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     verb(&app, &id, "pause").await;
     app.outbox().release();
     press_all(&app, &["cid"], "chair").await;
@@ -235,7 +235,7 @@ async fn a_running_campaign_goes_on_when_the_stock_is_gone() {
     press_all(&app, &["ann", "bob"], "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     app.restock("d2", "chair", 0).await;
     app.outbox().release();
     assert_eq!(n(&app.campaign_sent(&id).await, "sentCount"), 2);

@@ -48,7 +48,7 @@ async fn campaigns_in_every_state_come_back_from_a_snapshot_as_they_were() {
     app.campaign_until(&chair, |c| n(c, "deferredCount") == 1 && n(c, "failedCount") == 1).await;
     app.outbox().hold();
     let lamp = restocked(&app, "d2", "lamp").await;
-    app.outbox().wait_held(1).await;
+    app.held(1).await;
     verb(&app, &lamp, "pause").await;
     let sofa = restocked(&app, "d3", "sofa").await;
     verb(&app, &sofa, "cancel").await;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use restockd::actors::Engine;
 use restockd::boot::{Running, boot};
@@ -23,6 +24,9 @@ pub const KEY: &str = "admin-key";
 pub const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
 /// Where the clock stands at first: 2026-03-02T12:00:00Z, a Monday noon.
 pub const NOON: Millis = Millis(1_772_452_800_000);
+
+/// How long a test waits for the engine before it fails; never how long it waits when all is well.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// What an engine is started with; each start on the same plan is a restart.
 #[derive(Clone)]
@@ -223,7 +227,8 @@ impl App {
 
     /// Asks for a campaign until it is as wanted; the mailer and the log are what is waited for.
     pub async fn campaign_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..20_000 {
+        let end = Instant::now() + MINUTE;
+        while Instant::now() < end {
             let campaign = self.get(&format!("/v1/campaigns/{id}")).await;
             add_up(&campaign);
             if wanted(&campaign) {
@@ -236,13 +241,22 @@ impl App {
 
     /// Looks at the directory until it is as wanted; the log's own thread is what is waited for.
     pub async fn until(&self, wanted: impl Fn(&Plan) -> bool) {
-        for _ in 0..20_000 {
+        let end = Instant::now() + MINUTE;
+        while Instant::now() < end {
             if wanted(&self.plan) {
                 return;
             }
             self.get("/v1/health").await;
         }
         panic!("the directory never came to it");
+    }
+
+    /// Waits until this many letters stand behind a held outbox; a test that would wait for ever fails instead.
+    pub async fn held(&self, count: usize) {
+        let outbox = self.outbox();
+        tokio::time::timeout(MINUTE, outbox.wait_held(count))
+            .await
+            .expect("no letter was held back within a minute");
     }
 
     /// Until it is sent.
