@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use ractor::ActorRef;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::campaign::{CampaignMessage, Prepared};
@@ -16,16 +16,15 @@ use super::context::Context;
 use crate::domain::campaign::Header;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
 use crate::mail::{Address, Courier, Letter, Verdict};
+use crate::render::{self, Own};
 use crate::token::Purpose;
 
 /// The campaign's part of every letter.
 #[derive(Debug)]
 pub struct Sheet {
     list: ListId,
-    list_name: String,
-    template: String,
-    props: Value,
-    subject: Option<String>,
+    /// What the template makes of it, or why there is no such template.
+    prepared: Result<render::Prepared, String>,
     from: Option<Address>,
 }
 
@@ -34,15 +33,24 @@ impl Sheet {
     #[must_use]
     pub fn new(context: &Context, header: &Header) -> Self {
         let props: Value = serde_json::from_str(&header.props).unwrap_or_default();
-        let product = props.get("product_name").and_then(Value::as_str);
+        let (sku, product) = (&props["sku"], &props["product_name"]);
+        let settings = &context.settings;
+        let mut values = json!({
+            "list": { "id": header.list.as_str(), "name": context.catalog.name(&header.list, product.as_str()) },
+            "sku": sku,
+            "product_name": product,
+            "postal_address": settings.postal_address,
+            "shop_name": settings.shop_name,
+            "props": props,
+        });
+        if let (Some(subject), Some(values)) = (&header.subject, values.as_object_mut()) {
+            values.insert("subject".to_owned(), Value::from(subject.as_str()));
+        }
         Self {
             list: header.list.clone(),
-            list_name: context.catalog.name(&header.list, product),
-            template: header.template.clone(),
-            subject: header.subject.clone(),
+            prepared: context.templates.prepare(&header.template, &values).map_err(|error| error.to_string()),
             // The door has checked it.
             from: header.from.as_deref().and_then(|from| from.parse().ok()),
-            props,
         }
     }
 }
@@ -141,27 +149,9 @@ fn letter(
     let unsubscribe =
         link("unsubscribe", context.secrets.sign(Purpose::Unsubscribe, to.person, Some(&sheet.list)));
     let preferences = link("preferences", context.secrets.sign(Purpose::Preferences, to.person, None));
-    let props = |name: &str| sheet.props.get(name).cloned().unwrap_or_default();
-    let contact: Map<String, Value> = to
-        .props
-        .iter()
-        .map(|(name, value)| (name.clone(), serde_json::from_str(value).unwrap_or_default()))
-        .collect();
-    let mut values = json!({
-        "props": sheet.props,
-        "contact": contact,
-        "list": { "id": sheet.list.as_str(), "name": sheet.list_name },
-        "sku": props("sku"),
-        "product_name": props("product_name"),
-        "unsubscribe_url": unsubscribe,
-        "preferences_url": preferences,
-        "postal_address": settings.postal_address,
-        "shop_name": settings.shop_name,
-    });
-    if let (Some(subject), Some(values)) = (&sheet.subject, values.as_object_mut()) {
-        values.insert("subject".to_owned(), Value::from(subject.as_str()));
-    }
-    let rendered = context.templates.mail(&sheet.template, &values).map_err(|error| error.to_string())?;
+    let own = Own { contact: &to.props, unsubscribe_url: &unsubscribe, preferences_url: &preferences };
+    let prepared = sheet.prepared.as_ref().map_err(Clone::clone)?;
+    let rendered = context.templates.letter(prepared, own).map_err(|error| error.to_string())?;
     let from = sheet.from.clone().unwrap_or_else(|| settings.from.clone());
     let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
     Ok(Letter {

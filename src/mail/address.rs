@@ -1,7 +1,7 @@
 //! A mail address with an optional display name, checked once and safe to put in a header ever after.
 //!
-//! lettre panics while formatting a display name that holds a line break; one hostile shop name would then kill a
-//! courier for good. So the name is checked here, and nothing else in this crate builds a lettre mailbox.
+//! A display name comes from a setting or from a campaign's author, and stands in a header: it is checked here, and
+//! nothing else in this crate builds a header's mailbox.
 //!
 //! Invariants:
 //!
@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use lettre::message::Mailbox;
+use mail_builder::headers::address::Address as Mailbox;
 
 use super::MailError;
 
@@ -58,8 +58,8 @@ impl Address {
         }
     }
 
-    pub(super) fn mailbox(&self) -> Mailbox {
-        Mailbox::new(self.name.clone(), self.email.clone())
+    pub(super) fn mailbox(&self) -> Mailbox<'_> {
+        Mailbox::new_address(self.name.as_deref(), self.email())
     }
 }
 

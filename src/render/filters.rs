@@ -2,6 +2,8 @@
 
 use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
 
+use super::stencil::Hole;
+
 /// Writes a value: nothing for what is missing or null, and for HTML the five characters that matter escaped. The
 /// engine's own escaping also touches `/`, and a link that a mail program or a log scanner takes apart by eye should
 /// look like one.
@@ -9,13 +11,23 @@ pub(super) fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &V
     match value.as_str() {
         _ if value.is_none() || value.is_undefined() => Ok(()),
         Some(text) if !value.is_safe() && matches!(state.auto_escape(), AutoEscape::Html) => {
-            escaped(out, text)
+            Ok(escape(text, |part| out.write_str(part))?)
         }
+        None if let Some(hole) = value.downcast_object_ref::<Hole>() => hole.write(out, state),
         _ => escape_formatter(out, state, value),
     }
 }
 
-fn escaped(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
+/// Appends a text with the five characters that matter escaped.
+pub(super) fn escape_into(out: &mut String, text: &str) {
+    // A string takes everything.
+    let _ = escape(text, |part| {
+        out.push_str(part);
+        Ok::<(), std::convert::Infallible>(())
+    });
+}
+
+fn escape<E>(text: &str, mut write: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let mut rest = text;
     while let Some(i) = rest.find(['&', '<', '>', '"', '\'']) {
         let (plain, from) = rest.split_at(i);
@@ -27,17 +39,20 @@ fn escaped(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
             Some('"') => "&quot;",
             _ => "&#39;",
         };
-        out.write_str(plain)?;
-        out.write_str(entity)?;
+        write(plain)?;
+        write(entity)?;
         rest = chars.as_str();
     }
-    Ok(out.write_str(rest)?)
+    write(rest)
 }
 
 /// Lets an http or https URL through and turns anything else into nothing, so that no `javascript:` and no
 /// look-alike (`https://shop.example@evil.example`) ever stands in an `href`. The result is still escaped.
-pub(super) fn safe_url(value: &Value) -> String {
-    checked_url(value.as_str().unwrap_or_default().trim())
+pub(super) fn safe_url(value: &Value) -> Value {
+    if value.downcast_object_ref::<Hole>().is_some() {
+        return value.clone();
+    }
+    Value::from(checked_url(value.as_str().unwrap_or_default().trim()))
 }
 
 fn checked_url(url: &str) -> String {

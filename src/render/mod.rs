@@ -3,6 +3,7 @@
 //! ```text
 //!  templates/mail/<key>/{subject.txt, body.txt, body.html}   one mail; <key> may hold slashes
 //!  templates/mail/base.{txt,html}                            the frame every built-in mail extends
+//!  templates/mail/button.html                                the macro `button(url, text)`
 //!  templates/pages/<name>.html, base.html                    what opens behind a link in a mail
 //! ```
 //!
@@ -20,15 +21,17 @@
 mod error;
 mod filters;
 mod sources;
+mod stencil;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 
-use minijinja::value::Serde;
+use minijinja::value::{Serde, merge_maps};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 pub use error::RenderError;
+use stencil::{Cutter, Found, Stencils};
 
 /// What a template may take: one for each step and for every 64 bytes it makes. Dozens of times what a long
 /// preferences page needs; some milliseconds and 13 MB at the worst.
@@ -59,6 +62,34 @@ impl fmt::Debug for Rendered {
             .field("html_bytes", &self.html.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What all letters of a campaign have in common: made ready once, used for each.
+pub struct Prepared {
+    /// Where the three templates are found.
+    paths: [String; 3],
+    /// The subject, when the campaign says one.
+    subject: Option<String>,
+    values: Value,
+    stencils: Stencils,
+}
+
+/// The words of a campaign stay out of logs, as those of a letter.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("paths", &self.paths).finish_non_exhaustive()
+    }
+}
+
+/// What is one recipient's own.
+#[derive(Clone, Copy)]
+pub struct Own<'a> {
+    /// The contact's properties, each a name and JSON.
+    pub contact: &'a [(String, String)],
+    /// The link by which they leave the list.
+    pub unsubscribe_url: &'a str,
+    /// The link to their preferences.
+    pub preferences_url: &'a str,
 }
 
 /// All templates, compiled.
@@ -118,26 +149,59 @@ impl Templates {
         self.keys.iter().cloned().collect()
     }
 
-    /// Renders a mail. A `subject` in the context that is not empty stands in place of the template's own; it is
-    /// taken as it is, never as a template. The bodies see the final subject.
-    pub fn mail(&self, key: &str, context: &serde_json::Value) -> Result<Rendered, RenderError> {
+    /// Makes ready what all letters of a mail have in common. A `subject` in the context that is not empty stands in
+    /// place of the template's own; it is taken as it is, never as a template.
+    pub fn prepare(&self, key: &str, context: &serde_json::Value) -> Result<Prepared, RenderError> {
         if !self.has(key) {
             return Err(RenderError::Unknown(key.to_owned()));
         }
-        let values = Value::from(Serde(context));
         let given = context.get("subject").and_then(serde_json::Value::as_str).map(subject_line);
-        let subject = match given.filter(|subject| !subject.is_empty()) {
-            Some(subject) => subject,
-            None => subject_line(&self.render(
-                &format!("mail/{key}/subject.txt"),
-                values.clone(),
-                MAIL_BYTES_MAX,
-            )?),
+        Ok(Prepared {
+            paths: PARTS.map(|part| format!("mail/{key}/{part}")),
+            subject: given.filter(|subject| !subject.is_empty()),
+            values: Value::from(Serde(context)),
+            stencils: Stencils::default(),
+        })
+    }
+
+    /// Renders a letter: what is common with the recipient's own over it. The bodies see the final subject.
+    pub fn letter(&self, common: &Prepared, own: Own<'_>) -> Result<Rendered, RenderError> {
+        let found = common.stencils.find(own.contact);
+        if let Found::Stencil(stencil) = &found {
+            return Ok(stencil.fill(own));
+        }
+        let contact = contact(own.contact);
+        let links = [Value::from(own.unsubscribe_url), Value::from(own.preferences_url)];
+        let [leave, choose] = links;
+        let whole = self.whole(common, [contact.clone(), leave, choose])?;
+        if matches!(found, Found::Due) {
+            let cutter = Cutter::new(contact);
+            let marked = self.whole(common, cutter.values()).ok();
+            common.stencils.keep(&cutter, marked, own, &whole);
+        }
+        Ok(whole)
+    }
+
+    /// Renders the three parts.
+    fn whole(
+        &self,
+        common: &Prepared,
+        [contact, leave, choose]: [Value; 3],
+    ) -> Result<Rendered, RenderError> {
+        let [subject_path, text_path, html_path] = &common.paths;
+        let own = context! { contact, unsubscribe_url => leave, preferences_url => choose };
+        let subject = match &common.subject {
+            Some(subject) => subject.clone(),
+            None => {
+                let values = merge_maps([common.values.clone(), own.clone()]);
+                subject_line(&self.render(subject_path, values, MAIL_BYTES_MAX)?)
+            }
         };
-        let values = context! { subject => subject.as_str(), ..values };
+        // The last one wins.
+        let values = merge_maps([common.values.clone(), own, context! { subject => subject.as_str() }]);
         Ok(Rendered {
-            text: self.render(&format!("mail/{key}/body.txt"), values.clone(), MAIL_BYTES_MAX)?,
-            html: self.render(&format!("mail/{key}/body.html"), values, MAIL_BYTES_MAX)?,
+            text: self.render(text_path, values.clone(), MAIL_BYTES_MAX)?,
+            html: self.render(html_path, values, MAIL_BYTES_MAX)?,
             subject,
         })
     }
@@ -157,6 +221,12 @@ impl Templates {
         // Templates only write whole strings.
         String::from_utf8(out.bytes).map_err(|_| RenderError::Unknown(path.to_owned()))
     }
+}
+
+/// A contact as the templates see it.
+fn contact(props: &[(String, String)]) -> Value {
+    let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap_or_default();
+    props.iter().map(|(name, json)| (name.as_str(), Value::from(Serde(read(json))))).collect()
 }
 
 /// The keys of all mails; a mail that lacks one of its parts is a mistake.

@@ -12,6 +12,7 @@ macro_rules! built_in {
 pub(super) const BUILT_IN: &[(&str, &str)] = built_in![
     "mail/base.txt",
     "mail/base.html",
+    "mail/button.html",
     "mail/announcement/subject.txt",
     "mail/announcement/body.txt",
     "mail/announcement/body.html",

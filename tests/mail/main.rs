@@ -8,4 +8,5 @@ mod phases;
 mod safety;
 mod server;
 mod settings;
+mod stencils;
 mod templates;

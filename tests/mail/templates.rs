@@ -1,9 +1,28 @@
 //! The templates: whole mails from little data, hostile data, and a shop's own files.
 
-use restockd::render::{RenderError, Rendered, Templates};
+use restockd::render::{Own, RenderError, Rendered, Templates};
 use serde_json::{Value, json};
 
-fn with(files: &[(&str, &str)]) -> Result<Templates, RenderError> {
+/// A mail, of one context: contact and links are the recipient's own, all else is common.
+fn mail(templates: &Templates, key: &str, context: &Value) -> Result<Rendered, RenderError> {
+    let mut common = context.clone();
+    let mut take = |name: &str| common.as_object_mut().unwrap().remove(name).unwrap_or_default();
+    let (contact, leave, choose) = (take("contact"), take("unsubscribe_url"), take("preferences_url"));
+    let contact: Vec<_> = contact
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), value.to_string()))
+        .collect();
+    let own = Own {
+        contact: &contact,
+        unsubscribe_url: leave.as_str().unwrap_or_default(),
+        preferences_url: choose.as_str().unwrap_or_default(),
+    };
+    templates.letter(&templates.prepare(key, &common)?, own)
+}
+
+pub fn with(files: &[(&str, &str)]) -> Result<Templates, RenderError> {
     Templates::with_overrides(files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect())
 }
 
@@ -32,7 +51,7 @@ fn the_built_in_mails_are_whole_and_small() {
     assert_eq!(templates.keys(), ["announcement", "ecommerce/back-in-stock"]);
     assert!(templates.has("announcement") && !templates.has("base") && !templates.has("ecommerce"));
     for key in templates.keys() {
-        let mail = templates.mail(&key, &full()).unwrap();
+        let mail = mail(&templates, &key, &full()).unwrap();
         assert!(mail.html.len() < 100_000);
         for part in
             ["Corner &amp; Shop", "https://shop.example/u?t=1&amp;k=2", "https://shop.example/p?t=1", "Town"]
@@ -45,7 +64,7 @@ fn the_built_in_mails_are_whole_and_small() {
         }
         assert!(!mail.html.contains("<script") && mail.html.contains("prefers-color-scheme: dark"));
     }
-    let mail = templates.mail("ecommerce/back-in-stock", &full()).unwrap();
+    let mail = mail(&templates, "ecommerce/back-in-stock", &full()).unwrap();
     assert_eq!(mail.subject, "Studio chair is back in stock");
     assert!(mail.html.contains("href=\"https://shop.example/c?a=1&amp;b=2\""));
     assert!(mail.html.contains("src=\"https://shop.example/i.png\""));
@@ -59,7 +78,7 @@ fn missing_and_null_values_render_as_nothing() {
         [json!({}), json!({"props": null, "contact": null, "list": null, "sku": null, "subject": null})]
     {
         for key in templates.keys() {
-            let Rendered { subject, text, html } = templates.mail(&key, &context).unwrap();
+            let Rendered { subject, text, html } = mail(&templates, &key, &context).unwrap();
             for part in [&subject, &text, &html] {
                 assert!(!part.trim().is_empty());
                 assert!(!part.contains("none") || part == &html, "{part}");
@@ -90,7 +109,7 @@ fn data_is_never_markup_and_never_a_template() {
         .map(|p| templates.page(p, &context).unwrap())
         .into();
     for key in templates.keys() {
-        let mail = templates.mail(&key, &context).unwrap();
+        let mail = mail(&templates, &key, &context).unwrap();
         assert!(mail.text.contains("<script>alert('x')</script>"), "text is not escaped");
         assert!(!mail.text.contains("javascript:") && mail.text.contains("{{ 7 * 7 }}"));
         pages.push(mail.html);
@@ -106,7 +125,7 @@ fn data_is_never_markup_and_never_a_template() {
 #[test]
 fn a_subject_is_one_line_and_may_be_given() {
     let templates = Templates::built_in();
-    let subject = |context: Value| templates.mail("ecommerce/back-in-stock", &context).unwrap().subject;
+    let subject = |context: Value| mail(&templates, "ecommerce/back-in-stock", &context).unwrap().subject;
     assert_eq!(subject(json!({"product_name": "a\r\nBcc: x@y\u{202e}\0"})), "a Bcc: x@y is back in stock");
     assert_eq!(subject(json!({"subject": " Yours\nnow ", "product_name": "a"})), "Yours now");
     assert_eq!(subject(json!({"subject": "{{ sku }}", "sku": "s"})), "{{ sku }}");
@@ -140,7 +159,7 @@ fn the_pages_ask_by_forms() {
     let message = templates.page("message", &json!({"title": "T", "text": "<x>"})).unwrap();
     assert!(message.contains("<h1>T</h1>") && message.contains("&lt;x&gt;"));
     assert_eq!(templates.page("nope", &json!({})), Err(RenderError::Unknown("pages/nope.html".into())));
-    assert_eq!(templates.mail("nope", &json!({})), Err(RenderError::Unknown("nope".into())));
+    assert_eq!(mail(&templates, "nope", &json!({})), Err(RenderError::Unknown("nope".into())));
     for page in ["unsubscribe", "unsubscribed", "preferences", "message"] {
         let html = templates.page(page, &full()).unwrap();
         assert!(
@@ -171,10 +190,10 @@ fn a_shop_replaces_and_adds_files() {
     ])
     .unwrap();
     assert_eq!(templates.keys(), ["announcement", "ecommerce/back-in-stock", "spring"]);
-    let mail = templates.mail("ecommerce/back-in-stock", &full()).unwrap();
-    assert_eq!(mail.subject, "Da: Studio chair");
-    assert!(mail.text.contains("Studio chair is back in stock."), "the other files stay");
-    let spring = templates.mail("spring", &json!({"props": {"x": "<&>"}})).unwrap();
+    let stock = mail(&templates, "ecommerce/back-in-stock", &full()).unwrap();
+    assert_eq!(stock.subject, "Da: Studio chair");
+    assert!(stock.text.contains("Studio chair is back in stock."), "the other files stay");
+    let spring = mail(&templates, "spring", &json!({"props": {"x": "<&>"}})).unwrap();
     assert_eq!((spring.text.as_str(), spring.html.as_str()), ("<&>", "<hr>&lt;&amp;&gt;"));
     assert_eq!(templates.page("message", &json!({"title": "T"})).unwrap(), "T!");
 }
@@ -194,10 +213,10 @@ fn a_mistake_is_named_with_file_and_line() {
         assert_eq!(with(&[(path, "x")]).unwrap_err(), RenderError::Misplaced(path.into()));
     }
     let fails = with(&[("mail/announcement/body.txt", "a\n\n{{ props.headline | nosuch }}")]);
-    let error = fails.and_then(|t| t.mail("announcement", &full())).unwrap_err();
+    let error = fails.and_then(|t| mail(&t, "announcement", &full())).unwrap_err();
     assert!(error.to_string().starts_with("mail/announcement/body.txt, line 3: "), "{error}");
     let inner = with(&[("mail/base.txt", "a\n{{ 1 / 0 }}")]).unwrap();
-    let error = inner.mail("announcement", &full()).unwrap_err();
+    let error = mail(&inner, "announcement", &full()).unwrap_err();
     assert!(error.to_string().starts_with("mail/base.txt, line 2: "), "{error}");
 }
 
@@ -213,8 +232,8 @@ fn no_template_runs_or_grows_without_end() {
     ];
     for source in sources {
         let templates = with(&[("mail/announcement/body.txt", source)]).unwrap();
-        let error = templates.mail("announcement", &full()).unwrap_err();
+        let error = mail(&templates, "announcement", &full()).unwrap_err();
         assert!(matches!(error, RenderError::Failed { .. }), "{source}: {error:?}");
-        assert!(templates.mail("ecommerce/back-in-stock", &full()).is_ok());
+        assert!(mail(&templates, "ecommerce/back-in-stock", &full()).is_ok());
     }
 }
