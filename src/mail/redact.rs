@@ -30,7 +30,15 @@ pub(super) fn redact(reply: &str, to: &str) -> String {
     if let Some((local, domain)) =
         to.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
     {
-        for local in [local.to_owned(), escaped(local, '%'), escaped(local, '+')] {
+        let forms = [local.to_owned(), escaped(local, '%'), escaped(local, '+')];
+        // Most replies, and those to letters that were taken above all, hold nothing of the kind.
+        let folded = lower(&text);
+        if !MARKS.iter().any(|mark| text.contains(mark))
+            && !forms.iter().any(|form| folded.contains(&lower(form)))
+        {
+            return text.chars().take(SHOWN_CHARS_MAX).collect();
+        }
+        for local in forms {
             for at in ATS {
                 text = replaced(&text, &format!("{local}{at}{domain}"), false);
             }
@@ -42,6 +50,11 @@ pub(super) fn redact(reply: &str, to: &str) -> String {
     }
     let text = without_addresses(&text).replace("<<address>>", PLACEHOLDER);
     text.chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// Character by character, as [`tail_after`] compares.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// A local part with all but its plain characters written in hex behind a sign, as URLs and xtext do.
