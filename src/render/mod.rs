@@ -23,7 +23,7 @@ mod filters;
 mod sources;
 mod stencil;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -226,7 +226,9 @@ impl Templates {
 /// A contact as the templates see it.
 fn contact(props: &[(String, String)]) -> Value {
     let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap_or_default();
-    props.iter().map(|(name, json)| (name.as_str(), Value::from(Serde(read(json))))).collect()
+    let values: BTreeMap<&str, Value> =
+        props.iter().map(|(name, json)| (name.as_str(), Value::from(Serde(read(json))))).collect();
+    Value::from(values)
 }
 
 /// The keys of all mails; a mail that lacks one of its parts is a mistake.

@@ -298,6 +298,16 @@ mod tests {
         let contact = [("firstName".to_owned(), "\"Ann\"".to_owned())];
         assert!(matches!(common.stencils.find(&contact), Found::Stencil(_)));
         assert!(matches!(common.stencils.find(&[]), Found::Nothing));
+        // The second name is looked at only where there is no first.
+        assert_eq!(common.stencils.0.lock().read, ["firstName"]);
+        for _ in 0..CUT_AT {
+            templates
+                .letter(
+                    &common,
+                    Own { contact: &[], unsubscribe_url: "https://a.b/u", preferences_url: "https://a.b/p" },
+                )
+                .unwrap();
+        }
         assert_eq!(common.stencils.0.lock().read, ["firstName", "first_name"]);
     }
 

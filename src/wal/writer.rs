@@ -5,7 +5,8 @@
 //!           └── one batch: up to 1 MiB or 4096 records ──> write ──> fdatasync ──> durable lsn ──> tickets, in order
 //! ```
 //!
-//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
+//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own; it comes
+//!   here only while records are on their way.
 //! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
 //! - Every waiting ticket sits in a [`Waiting`], which fails it when it is dropped. So a queue that is thrown away, a
 //!   panic and a closed log all answer.
@@ -69,6 +70,11 @@ pub(super) struct Gauges {
     pub(super) syncs: AtomicU64,
     pub(super) records: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// Records that were appended and whose tickets have not heard yet. While there are none, everything that
+    /// anybody knows of is durable.
+    pub(super) unsettled: AtomicU64,
+    /// The log was told to close.
+    pub(super) ended: AtomicBool,
 }
 
 /// The segment in use.
@@ -101,6 +107,8 @@ pub(super) struct Writer {
     pub(super) waiting: VecDeque<(Lsn, Waiting)>,
     /// The message that ended the batch before.
     pub(super) held: Option<Message>,
+    /// Records taken in since the tickets last heard.
+    pub(super) settled: u64,
 }
 
 /// A monotonic clock, from any start; nothing that is written depends on it.
@@ -202,12 +210,15 @@ impl Writer {
             Message::Append(record, waiting) => {
                 let limit = self.options.max_record_bytes();
                 if record.bytes.len() > limit {
-                    return self.turn_away(record.bytes.len(), limit, waiting).map(|()| None);
+                    self.turn_away(record.bytes.len(), limit, waiting)?;
+                    self.settled += 1;
+                    return Ok(None);
                 }
                 if !self.batch.fits(&record, frame::payload_limit(self.options.segment_bytes)) {
                     return Ok(Some(Message::Append(record, waiting)));
                 }
                 self.batch.push(&record);
+                self.settled += 1;
                 self.waiting.extend(waiting.map(|waiting| (last + 1, waiting)));
                 Ok(None)
             }
@@ -328,6 +339,7 @@ impl Writer {
         while let Some((lsn, waiting)) = self.waiting.pop_front() {
             waiting.answer(Ok(lsn));
         }
+        self.gauges.unsettled.fetch_sub(std::mem::take(&mut self.settled), Ordering::Release);
     }
 
     fn write_mark(&mut self) {

@@ -192,6 +192,7 @@ fn a_shop_replaces_and_adds_files() {
     assert_eq!(templates.keys(), ["announcement", "ecommerce/back-in-stock", "spring"]);
     let stock = mail(&templates, "ecommerce/back-in-stock", &full()).unwrap();
     assert_eq!(stock.subject, "Da: Studio chair");
+    assert!(stock.text.starts_with("Hello Ann,") && stock.html.contains("Hello Ann,"), "{}", stock.text);
     assert!(stock.text.contains("Studio chair is back in stock."), "the other files stay");
     let spring = mail(&templates, "spring", &json!({"props": {"x": "<&>"}})).unwrap();
     assert_eq!((spring.text.as_str(), spring.html.as_str()), ("<&>", "<hr>&lt;&amp;&gt;"));
