@@ -19,11 +19,14 @@ pub enum Slot {
         /// When it was last spoken to.
         used: Millis,
     },
-    /// On its way to rest: what comes meanwhile waits, in order.
-    Leaving {
-        /// It may have to stay awake after all.
-        actor: ActorRef<ListMessage>,
-        /// What came meanwhile; bounded by the admission permits that ride in it.
-        stash: VecDeque<ListMessage>,
-    },
+    /// On its way to rest; boxed, since there are few of them and a million lists at rest.
+    Leaving(Box<Leaving>),
+}
+
+/// A list on its way to rest.
+pub struct Leaving {
+    /// It may have to stay awake after all.
+    pub actor: ActorRef<ListMessage>,
+    /// What came meanwhile, in order; bounded by the admission permits that ride in it.
+    pub stash: VecDeque<ListMessage>,
 }

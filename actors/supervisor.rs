@@ -18,8 +18,8 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use super::context::Context;
-use super::list::{ListActor, ListMessage, ListState};
-use super::slot::Slot;
+use super::list::{ListActor, ListMessage, Seat};
+use super::slot::{Leaving, Slot};
 use crate::domain::list::{List, PackedList, Summary};
 use crate::domain::{ListId, Millis};
 
@@ -95,13 +95,12 @@ impl Supervisor {
                 self.0.cast(actor, message);
                 return Ok(());
             }
-            Some(Slot::Leaving { stash, .. }) => {
-                stash.push_back(message);
+            Some(Slot::Leaving(leaving)) => {
+                leaving.stash.push_back(message);
                 return Ok(());
             }
-            Some(Slot::Resting(packed)) => packed
-                .unpack()
-                .map_err(|error| format!("the list {:?} at rest does not unpack: {error}", list.as_str()))?,
+            // Its bytes go along with it.
+            Some(Slot::Resting(packed)) => Some(std::mem::take(packed)),
             None => match message {
                 // Looking at a list that nobody ever spoke of does not make it.
                 ListMessage::Read(read) => {
@@ -110,11 +109,11 @@ impl Supervisor {
                 }
                 _ => {
                     state.names.insert(list.clone());
-                    return self.wake(myself, state, ListState::new(list, List::default()), [message]).await;
+                    None
                 }
             },
         };
-        self.wake(myself, state, ListState::new(list, resting), [message]).await
+        self.wake(myself, state, Seat::new(list, resting), [message]).await
     }
 
     /// Spawns a list and gives it what waited for it.
@@ -122,7 +121,7 @@ impl Supervisor {
         &self,
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
-        list: ListState,
+        list: Seat,
         messages: impl IntoIterator<Item = ListMessage>,
     ) -> Result<(), ActorProcessingErr> {
         let id = list.id.clone();
@@ -163,7 +162,7 @@ impl Supervisor {
             && let Slot::Awake { actor, .. } = slot
         {
             self.0.cast(actor, ListMessage::Rest);
-            *slot = Slot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
+            *slot = Slot::Leaving(Box::new(Leaving { actor: actor.clone(), stash: VecDeque::new() }));
             state.leaving += 1;
         }
     }
@@ -190,22 +189,20 @@ impl Supervisor {
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
         actor: ActorId,
-        list: ListState,
+        list: Seat,
     ) -> Result<(), ActorProcessingErr> {
         state.ids.remove(&actor);
         state.leaving = state.leaving.saturating_sub(1);
         match state.table.remove(&list.id) {
-            Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
-                let list = ListState::new(list.id, list.list);
-                self.wake(myself, state, list, stash).await
+            Some(Slot::Leaving(leaving)) if !leaving.stash.is_empty() => {
+                self.wake(myself, state, list, leaving.stash).await
             }
-            Some(Slot::Leaving { .. }) if list.list.seq() == 0 => {
-                // It was asked something and has written nothing: nobody ever spoke of it.
-                state.names.remove(&list.id);
-                Ok(())
-            }
-            Some(Slot::Leaving { .. }) => {
-                state.table.insert(list.id, Slot::Resting(list.list.pack()));
+            Some(Slot::Leaving(_)) => {
+                match list.packed {
+                    Some(packed) => drop(state.table.insert(list.id, Slot::Resting(packed))),
+                    // It was asked something and has written nothing: nobody ever spoke of it.
+                    None => drop(state.names.remove(&list.id)),
+                }
                 Ok(())
             }
             _ => Err("a list ended without being told to rest".into()),
@@ -214,7 +211,8 @@ impl Supervisor {
 
     /// A list had records out when told to rest: it is awake again, with what waited for it.
     fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
-        if let Some(Slot::Leaving { actor, stash }) = state.table.remove(&id) {
+        if let Some(Slot::Leaving(leaving)) = state.table.remove(&id) {
+            let Leaving { actor, stash } = *leaving;
             state.leaving = state.leaving.saturating_sub(1);
             for message in stash {
                 self.0.cast(&actor, message);
@@ -231,12 +229,8 @@ impl SupervisorState {
         let one = |id: ListId| match self.table.get(&id) {
             None => SummaryOrRead::Now(None),
             Some(Slot::Resting(packed)) => SummaryOrRead::Now(packed.summary().ok()),
-            Some(Slot::Awake { actor, .. } | Slot::Leaving { actor, .. }) => {
-                let (reply, answer) = oneshot::channel();
-                let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));
-                context.cast(actor, ListMessage::Read(read));
-                SummaryOrRead::Soon(answer)
-            }
+            Some(Slot::Awake { actor, .. }) => read_summary(context, actor),
+            Some(Slot::Leaving(leaving)) => read_summary(context, &leaving.actor),
         };
         lists.into_iter().map(one).collect()
     }
@@ -260,9 +254,9 @@ impl SupervisorState {
                     context.cast(actor, ListMessage::Image(reply));
                     slice.awake.push(answer);
                 }
-                Some(Slot::Leaving { stash, .. }) => {
+                Some(Slot::Leaving(leaving)) => {
                     let (reply, answer) = oneshot::channel();
-                    stash.push_back(ListMessage::Image(reply));
+                    leaving.stash.push_back(ListMessage::Image(reply));
                     slice.awake.push(answer);
                 }
                 None => {}
@@ -273,10 +267,18 @@ impl SupervisorState {
 
     /// Awake, resting, leaving.
     fn census(&self) -> (usize, usize, usize) {
-        let leaving = self.table.values().filter(|slot| matches!(slot, Slot::Leaving { .. })).count();
+        let leaving = self.table.values().filter(|slot| matches!(slot, Slot::Leaving(_))).count();
         let awake = self.table.values().filter(|slot| matches!(slot, Slot::Awake { .. })).count();
         (awake, self.table.len() - awake - leaving, leaving)
     }
+}
+
+/// Asks a list that is awake, or on its way to rest, for its summary.
+fn read_summary(context: &Context, actor: &ActorRef<ListMessage>) -> SummaryOrRead {
+    let (reply, answer) = oneshot::channel();
+    let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));
+    context.cast(actor, ListMessage::Read(read));
+    SummaryOrRead::Soon(answer)
 }
 
 impl Actor for Supervisor {
@@ -327,7 +329,7 @@ impl Actor for Supervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(actor, Some(mut list), _) => match list.take::<ListState>() {
+            SupervisionEvent::ActorTerminated(actor, Some(mut list), _) => match list.take::<Seat>() {
                 Ok(list) => self.ended(&myself, state, actor.get_id(), list).await?,
                 Err(_) => self.0.fatal.end("a list ended without its state"),
             },

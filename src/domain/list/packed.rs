@@ -17,7 +17,7 @@ use super::{How, Invite, List, Row, Signal, Standing};
 use crate::codec::{self, CodecError};
 
 /// A list as bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackedList(Box<[u8]>);
 
 /// What can be told of a list without waking it.
