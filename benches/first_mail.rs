@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench first_mail          RESTOCKD_RESTOCKS=1000 by default
+//!   RESTOCKD_PRESSES=8000                 while `restockd storm press` sends so many new presses a second
 //! ```
 //!
 //! The engine runs in this process (so that its census can be asked), on a temporary directory,
@@ -50,6 +51,7 @@ fn main() {
         (awake == 0 && leaving == 0 && resting == restocks).then_some(())
     });
     let probe = probe(dir.path(), 200);
+    let storm = std::env::var("RESTOCKD_PRESSES").ok().map(|rate| Storm::start(&client, &rate));
     let (mut first, mut answer, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..restocks {
         let sent = Instant::now();
@@ -63,6 +65,7 @@ fn main() {
             (newest["campaigns"][0]["status"] == "sent").then_some(())
         });
     }
+    drop(storm);
     println!("{restocks} restocks of lists of {MEMBERS} that were at rest, milliseconds:\n");
     println!("| from the webhook sent to | p50 | p99 | max |\n|---|---:|---:|---:|");
     row("the webhook answered", answer);
@@ -70,6 +73,32 @@ fn main() {
     row("the third mail accepted", last);
     row("probe: one write and sync", probe);
     runtime.block_on(running.shut_down());
+}
+
+/// Presses beside it, by a process of its own that ends with this.
+struct Storm(std::process::Child);
+
+impl Storm {
+    /// Blows for at most five minutes.
+    fn start(client: &Client, rate: &str) -> Self {
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_restockd"))
+            .args(["storm", "press", "--url", &client.url, "--key", KEY, "--secret", SECRET])
+            .args(["--rate", rate, "--seconds", "300", "--skus", "100"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // It warms up for a second by itself.
+        std::thread::sleep(Duration::from_secs(4));
+        Self(child)
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        assert!(self.0.try_wait().unwrap().is_none(), "the storm was over before the restocks were");
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 fn sku(n: usize) -> String {

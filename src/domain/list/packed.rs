@@ -5,6 +5,7 @@
 //! row: person, ordinal - last ordinal, standing and how, event - base, joined - base, changed - joined
 //! ```
 //!
+//! The head counts who is on it and who left, as the rows do: bytes in which the two differ are refused.
 //! Bases make the rows small: about a dozen bytes each, by variable-length integers. The same
 //! bytes are a list's page in a snapshot.
 
@@ -95,12 +96,18 @@ impl PackedList {
     pub fn unpack(&self) -> Result<List, CodecError> {
         let (head, mut rest): (Head, _) = codec::decode_prefix(&self.0)?;
         let mut rows = Pages::default();
-        let mut ordinal = 0;
+        let mut ordinal = 0_u32;
+        let (mut joined_rows, mut left_rows) = (0, 0);
         for _ in 0..head.rows {
             let (row, after): (PackedRow, _) = codec::decode_prefix(rest)?;
             rest = after;
             let PackedRow(person, step, standing, how, event, joined, changed) = row;
-            ordinal += step;
+            ordinal = ordinal.checked_add(step).ok_or_else(|| odd("an ordinal is too large"))?;
+            match standing {
+                Standing::Joined => joined_rows += 1,
+                Standing::Left => left_rows += 1,
+                Standing::Gone => return Err(odd("a hole was packed")),
+            }
             let joined = head.base_joined.wrapping_add(joined);
             rows.push(Row {
                 person: PersonId(person),
@@ -114,6 +121,9 @@ impl PackedList {
         }
         if !rest.is_empty() {
             return Err(CodecError::Trailing(rest.len()));
+        }
+        if (joined_rows, left_rows) != (head.joined, head.left) {
+            return Err(odd("its counts are not those of its rows"));
         }
         let mut list = List {
             seq: head.seq,
@@ -133,6 +143,11 @@ impl PackedList {
         }
         Ok(list)
     }
+}
+
+/// Bytes that decode, to something that no list packs itself into.
+fn odd(why: &str) -> CodecError {
+    CodecError::Malformed(why.to_owned())
 }
 
 impl List {

@@ -195,4 +195,11 @@ fn bytes_that_are_no_packed_list_are_refused() {
     for cut in 0..bytes.len() {
         assert!(PackedList::from_bytes(&bytes[..cut]).unpack().is_err(), "{cut}");
     }
+    // The third and fourth byte count who is on it and who left: one row must not pass for two.
+    for count in [2, 3] {
+        let mut other = bytes.clone();
+        other[count] += 1;
+        let refused = PackedList::from_bytes(&other).unpack().unwrap_err();
+        assert!(refused.to_string().contains("counts are not those of its rows"), "{refused}");
+    }
 }
