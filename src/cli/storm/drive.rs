@@ -40,12 +40,15 @@ pub(super) struct Order {
     pub(super) from: u64,
     /// So many requests, where it is not for a time.
     pub(super) count: Option<u64>,
-    /// No request begins later than this.
+    /// No request is due later than this.
     pub(super) span: Duration,
 }
 
 /// Longest wait for one answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// A request of an open loop that could not go this long after the end of its stretch does not go at all: so a load that
+/// neither engine nor harness can take ends too.
+const LATE_MOST: Duration = Duration::from_secs(10);
 /// A connection that was refused or broke pauses for this long.
 const BROKEN_PAUSE: Duration = Duration::from_millis(20);
 
@@ -79,6 +82,11 @@ pub(super) async fn drive(door: &Door, load: Arc<dyn Load>, order: Order, bar: &
 async fn worker(shared: Arc<Shared>, mut wire: Wire) -> Tally {
     let mut tally = Tally::new();
     while let Some((n, due)) = shared.take() {
+        tally.offered += 1;
+        if shared.begin.elapsed() > shared.order.span + LATE_MOST {
+            tally.bad("not sent: its turn came more than ten seconds after the end".to_owned());
+            continue;
+        }
         let sent = match due {
             Some(due) => {
                 tokio::time::sleep_until(due.into()).await;
@@ -87,7 +95,6 @@ async fn worker(shared: Arc<Shared>, mut wire: Wire) -> Tally {
             None => Instant::now(),
         };
         let call = shared.load.call(n);
-        tally.offered += 1;
         let answer = tokio::time::timeout(ANSWER_WAIT, wire.ask(call)).await;
         shared.bar.inc(1);
         match answer {
