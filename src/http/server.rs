@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -25,6 +26,10 @@ use super::{App, router, webhooks};
 /// The first pause after accepting failed; doubled up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Connections turned away that are waited for at once, and for how long.
+const GOODBYES_MAX: usize = 256;
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What a connection over the limit hears.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
@@ -44,6 +49,7 @@ pub struct Server {
     times: Times,
     connections: Arc<Semaphore>,
     connections_max: u32,
+    goodbyes: Arc<Semaphore>,
     stop_timeout: Duration,
 }
 
@@ -80,6 +86,7 @@ impl Server {
             },
             connections: Arc::new(Semaphore::new(connections_max as usize)),
             connections_max,
+            goodbyes: Arc::new(Semaphore::new(GOODBYES_MAX)),
             stop_timeout: settings.stop_timeout,
         })
     }
@@ -128,10 +135,7 @@ impl Server {
     fn admit(&self, stream: TcpStream, peer: IpAddr, phases: &watch::Receiver<Phase>) {
         let places = match self.places(peer) {
             Ok(places) => places,
-            Err(answer) => {
-                let _ = stream.try_write(answer);
-                return;
-            }
+            Err(answer) => return self.turn_away(stream, answer),
         };
         if stream.set_nodelay(true).is_err() {
             return; // the client is gone already
@@ -141,6 +145,22 @@ impl Server {
         tokio::spawn(async move {
             connection::serve(stream, peer, app, router, times, phase).await;
             drop(places);
+        });
+    }
+
+    /// Says why not, and waits a moment for the client to go: a socket closed with words unread is reset, and the reset
+    /// would take the answer along. Of those who wait like this there are few at once; others hear what they can.
+    fn turn_away(&self, mut stream: TcpStream, answer: &'static [u8]) {
+        let _ = stream.try_write(answer);
+        let Ok(place) = Arc::clone(&self.goodbyes).try_acquire_owned() else { return };
+        tokio::spawn(async move {
+            let gone = async {
+                let _ = stream.shutdown().await;
+                let mut unread = [0; 2048];
+                while matches!(stream.read(&mut unread).await, Ok(read) if read > 0) {}
+            };
+            let _ = tokio::time::timeout(GOODBYE, gone).await;
+            drop(place);
         });
     }
 

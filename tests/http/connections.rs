@@ -149,6 +149,20 @@ async fn behind_a_proxy_each_client_has_its_own_share() {
 }
 
 #[tokio::test]
+async fn who_has_spoken_before_being_turned_away_hears_why_all_the_same() {
+    let server = start_with(|s| s.connections_max = 1).await;
+    let mut held = server.connect().await;
+    held.write(&request("GET", "/v1/health", &[], b"")).await;
+    assert_eq!(held.reply().await.unwrap().status, 200);
+    for _ in 0..50 {
+        let mut late = server.connect().await;
+        late.write(&request("GET", "/v1/health", &[], b"")).await;
+        let reply = late.reply().await.expect("an answer, not a reset");
+        assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+    }
+}
+
+#[tokio::test]
 async fn batches_share_bounded_room() {
     let server = start_with(|s| s.batch_bytes_max = 1024).await;
     let bearer = format!("Bearer {}", server.ingest);
