@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use restockd::actors::Engine;
 use restockd::boot::{Running, boot};
@@ -227,28 +227,31 @@ impl App {
 
     /// Asks for a campaign until it is as wanted; the mailer and the log are what is waited for.
     pub async fn campaign_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + MINUTE;
-        while Instant::now() < end {
-            let campaign = self.get(&format!("/v1/campaigns/{id}")).await;
-            add_up(&campaign);
-            if wanted(&campaign) {
-                return campaign;
+        let path = format!("/v1/campaigns/{id}");
+        let asked = async {
+            loop {
+                let campaign = self.get(&path).await;
+                add_up(&campaign);
+                if wanted(&campaign) {
+                    return campaign;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
+        };
+        match tokio::time::timeout(MINUTE, asked).await {
+            Ok(campaign) => campaign,
+            Err(_) => panic!("the campaign never came to it: {}", self.get(&path).await),
         }
-        panic!("the campaign never came to it: {}", self.get(&format!("/v1/campaigns/{id}")).await);
     }
 
     /// Looks at the directory until it is as wanted; the log's own thread is what is waited for.
     pub async fn until(&self, wanted: impl Fn(&Plan) -> bool) {
-        let end = Instant::now() + MINUTE;
-        while Instant::now() < end {
-            if wanted(&self.plan) {
-                return;
+        let looked = async {
+            while !wanted(&self.plan) {
+                self.get("/v1/health").await;
             }
-            self.get("/v1/health").await;
-        }
-        panic!("the directory never came to it");
+        };
+        tokio::time::timeout(MINUTE, looked).await.expect("the directory never came to it");
     }
 
     /// Waits until this many letters stand behind a held outbox; a test that would wait for ever fails instead.
