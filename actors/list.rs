@@ -1,16 +1,14 @@
 //! The actor of one SKU list: the only author of its membership and of the restocks it counted.
 //!
 //! Who owns me: the supervisor, which alone holds my reference; all messages come through it.
-//! I unpack myself for my first message, and pack myself when I am told to rest with no ticket out: what goes back
-//! with my termination are a few bytes. So a long list that wakes or rests takes nobody's time but its own. An answer
-//! of mine is given by the log, never by me.
+//! What I am between two rests is here; how I come and go is in `seat`. An answer of mine is given by the log, never
+//! by me.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::campaign::{CampaignMessage, Prepared};
@@ -21,7 +19,7 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::RestockAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
-use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent, PackedList};
+use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
 use crate::domain::record;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
 
@@ -93,44 +91,6 @@ pub enum ListMessage {
     Image(oneshot::Sender<(ListId, List)>),
     /// Go to rest, if nothing is outstanding.
     Rest,
-}
-
-/// The actor.
-pub struct ListActor(pub Arc<Context>);
-
-/// What travels between the supervisor and the actor: the list packed, if anybody ever spoke of it.
-pub struct Seat {
-    /// The list's id.
-    pub id: ListId,
-    /// While it rests.
-    pub packed: Option<PackedList>,
-    /// While it is awake.
-    awake: Option<ListState>,
-}
-
-impl Seat {
-    /// A list at rest, or a new one.
-    #[must_use]
-    pub fn new(id: ListId, packed: Option<PackedList>) -> Self {
-        Self { id, packed, awake: None }
-    }
-
-    /// The list awake.
-    fn awake(&mut self) -> Result<&mut ListState, ActorProcessingErr> {
-        let list = match self.packed.take() {
-            Some(packed) => packed.unpack().inspect_err(|error| {
-                tracing::error!(list = self.id.as_str(), %error, "a list at rest does not unpack");
-            })?,
-            None => List::default(),
-        };
-        Ok(self.awake.get_or_insert_with(|| ListState::new(self.id.clone(), list)))
-    }
-
-    /// The list goes to rest; one that nobody ever spoke of leaves nothing.
-    fn rest(&mut self) {
-        let awake = self.awake.take().filter(|awake| awake.list.seq() > 0);
-        self.packed = awake.map(|awake| awake.list.pack());
-    }
 }
 
 /// The state of a list that is awake.
@@ -380,27 +340,4 @@ struct Share {
 /// A part that nobody waits for.
 fn unheard() -> Part {
     Part::new(|_| ())
-}
-
-impl Actor for ListActor {
-    type Msg = ListMessage;
-    type State = Seat;
-    type Arguments = Seat;
-
-    async fn pre_start(&self, _: ActorRef<ListMessage>, seat: Seat) -> Result<Seat, ActorProcessingErr> {
-        Ok(seat)
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<ListMessage>,
-        message: ListMessage,
-        seat: &mut Seat,
-    ) -> Result<(), ActorProcessingErr> {
-        if !seat.awake()?.hear(&self.0, message) {
-            seat.rest();
-            myself.stop(None);
-        }
-        Ok(())
-    }
 }

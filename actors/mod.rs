@@ -31,6 +31,7 @@ pub mod receipt;
 pub mod recovery;
 pub mod rule;
 mod runner;
+mod seat;
 mod slot;
 pub mod snapshotter;
 pub mod supervisor;

@@ -18,7 +18,8 @@ use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use super::context::Context;
-use super::list::{ListActor, ListMessage, Seat};
+use super::list::ListMessage;
+use super::seat::{ListActor, Seat};
 use super::slot::{Leaving, Slot};
 use crate::domain::list::{List, PackedList, Summary};
 use crate::domain::{ListId, Millis};

@@ -1,0 +1,78 @@
+//! Where a list's actor sits: how it wakes and how it goes to rest.
+//!
+//! ```text
+//!  supervisor ── packed bytes ──▶ seat ── first message: unpacked ──▶ awake ── Rest, no ticket out: packed ──▶ supervisor
+//! ```
+//!
+//! The list unpacks itself for its first message, and packs itself when it is told to rest: what goes back with its
+//! termination are a few bytes. So a long list that wakes or rests takes nobody's time but its own.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::context::Context;
+use super::list::{ListMessage, ListState};
+use crate::domain::ListId;
+use crate::domain::list::{List, PackedList};
+
+/// The actor of a list.
+pub struct ListActor(pub Arc<Context>);
+
+/// What travels between the supervisor and the actor: the list packed, if anybody ever spoke of it.
+pub struct Seat {
+    /// The list's id.
+    pub id: ListId,
+    /// While it rests.
+    pub packed: Option<PackedList>,
+    /// While it is awake.
+    awake: Option<ListState>,
+}
+
+impl Seat {
+    /// A list at rest, or a new one.
+    #[must_use]
+    pub fn new(id: ListId, packed: Option<PackedList>) -> Self {
+        Self { id, packed, awake: None }
+    }
+
+    /// The list awake.
+    fn awake(&mut self) -> Result<&mut ListState, ActorProcessingErr> {
+        let list = match self.packed.take() {
+            Some(packed) => packed.unpack().inspect_err(|error| {
+                tracing::error!(list = self.id.as_str(), %error, "a list at rest does not unpack");
+            })?,
+            None => List::default(),
+        };
+        Ok(self.awake.get_or_insert_with(|| ListState::new(self.id.clone(), list)))
+    }
+
+    /// The list goes to rest; one that nobody ever spoke of leaves nothing.
+    fn rest(&mut self) {
+        let awake = self.awake.take().filter(|awake| awake.list.seq() > 0);
+        self.packed = awake.map(|awake| awake.list.pack());
+    }
+}
+
+impl Actor for ListActor {
+    type Msg = ListMessage;
+    type State = Seat;
+    type Arguments = Seat;
+
+    async fn pre_start(&self, _: ActorRef<ListMessage>, seat: Seat) -> Result<Seat, ActorProcessingErr> {
+        Ok(seat)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ListMessage>,
+        message: ListMessage,
+        seat: &mut Seat,
+    ) -> Result<(), ActorProcessingErr> {
+        if !seat.awake()?.hear(&self.0, message) {
+            seat.rest();
+            myself.stop(None);
+        }
+        Ok(())
+    }
+}
