@@ -180,7 +180,7 @@ impl Context {
 
     /// The part is done when all that was appended before is durable.
     pub fn barrier(&self, part: Part) {
-        self.log.barrier(part.ticket());
+        self.log.barrier_at_once(part.ticket());
     }
 
     /// The stamp of an author's next record.

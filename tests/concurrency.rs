@@ -247,7 +247,7 @@ fn a_duplicate_is_answered_behind_its_original() {
                     if seen.insert(byte) {
                         bench.append(byte);
                     } else {
-                        bench.log.barrier(bench.ticket(byte));
+                        bench.log.barrier_at_once(bench.ticket(byte));
                     }
                 }
             }) as Box<dyn FnOnce() + Send>
@@ -270,7 +270,7 @@ fn after_a_failed_sync_nothing_more_is_promised_and_every_ticket_hears_it() {
             let bench = bench.clone();
             Box::new(move || {
                 (first..first + 3).for_each(|byte| bench.append(byte));
-                bench.log.barrier(bench.ticket(first));
+                bench.log.barrier_at_once(bench.ticket(first));
             }) as Box<dyn FnOnce() + Send>
         };
         together(vec![work(1), work(11)]);

@@ -137,15 +137,20 @@ impl Log {
         self.send_record(record, None);
     }
 
-    /// The ticket hears the last number appended before, once all of that is durable. Costs no sync when it is; when
-    /// nothing is on its way at all, it hears it before this returns, on this thread.
+    /// The ticket hears the last number appended before, once all of that is durable. Costs no sync when it is.
     pub fn barrier(&self, ticket: Ticket) {
+        self.send(Message::Barrier(Waiting::new(ticket)));
+    }
+
+    /// A barrier that does not wait for its turn: when nothing is on its way at all, the ticket hears it before this
+    /// returns, on this thread.
+    pub fn barrier_at_once(&self, ticket: Ticket) {
         let gauges = &self.inner.gauges;
         let resting = gauges.unsettled.load(Ordering::Acquire) == 0;
         if resting && !gauges.ended.load(Ordering::Acquire) && !self.poisoned() {
             return ticket(Ok(self.durable_lsn()));
         }
-        self.send(Message::Barrier(Waiting::new(ticket)));
+        self.barrier(ticket);
     }
 
     /// Lets the next record start a new segment, and answers when that one is there. An empty segment is not sealed

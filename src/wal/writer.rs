@@ -5,8 +5,7 @@
 //!           └── one batch: up to 1 MiB or 4096 records ──> write ──> fdatasync ──> durable lsn ──> tickets, in order
 //! ```
 //!
-//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own; it comes
-//!   here only while records are on their way.
+//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
 //! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
 //! - Every waiting ticket sits in a [`Waiting`], which fails it when it is dropped. So a queue that is thrown away, a
 //!   panic and a closed log all answer.
