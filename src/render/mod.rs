@@ -171,8 +171,7 @@ impl Templates {
             return Ok(stencil.fill(own));
         }
         let contact = contact(own.contact);
-        let links = [Value::from(own.unsubscribe_url), Value::from(own.preferences_url)];
-        let [leave, choose] = links;
+        let (leave, choose) = (Value::from(own.unsubscribe_url), Value::from(own.preferences_url));
         let whole = self.whole(common, [contact.clone(), leave, choose])?;
         if matches!(found, Found::Due) {
             let cutter = Cutter::new(contact);

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Most letters of a campaign differ in their links only. While a stencil is cut, a link is an object that can be
-//! written and asked whether it is there, and nothing else: whoever compares, measures or changes it is found out.
+//! written and asked whether it is there, and nothing else: whoever measures, cuts or changes it is found out, by the
+//! object or by the comparison below. Comparing it with a text is not seen; a link equals no text known beforehand.
 //! The contact is an object that notes which properties are read of it: letters whose contacts agree in those are
 //! the same letter.
 //!
