@@ -9,8 +9,6 @@
 //! `n` is a big-endian counter, so that keys come back in order. A list too long for one page
 //! goes on in the next ones, `last` being 0 until its end.
 
-use std::collections::HashMap;
-
 use crate::codec;
 use crate::domain::ListId;
 use crate::domain::campaign::{CampaignPage, Campaigns, CampaignsImage};
@@ -135,8 +133,8 @@ pub struct PageReader<'a> {
     pub directory: &'a mut Directory,
     /// The campaigns.
     pub campaigns: &'a mut Campaigns,
-    /// The lists.
-    pub lists: &'a mut HashMap<ListId, PackedList>,
+    /// The lists, in the order of the pages.
+    pub lists: &'a mut Vec<(ListId, PackedList)>,
     unfinished: Option<(ListId, Vec<u8>)>,
 }
 
@@ -145,7 +143,7 @@ impl<'a> PageReader<'a> {
     pub fn new(
         directory: &'a mut Directory,
         campaigns: &'a mut Campaigns,
-        lists: &'a mut HashMap<ListId, PackedList>,
+        lists: &'a mut Vec<(ListId, PackedList)>,
     ) -> Self {
         Self { directory, campaigns, lists, unfinished: None }
     }
@@ -198,7 +196,7 @@ impl<'a> PageReader<'a> {
             };
             bytes.extend_from_slice(piece);
             if *last == 1 {
-                self.lists.insert(id, PackedList::from_bytes(&bytes));
+                self.lists.push((id, PackedList::from_bytes(&bytes)));
             } else {
                 self.unfinished = Some((id, bytes));
             }

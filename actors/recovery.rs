@@ -19,7 +19,6 @@ mod lists;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::disk::Disk;
@@ -103,7 +102,7 @@ pub fn recover(
     mut campaigns: Campaigns,
     now: Option<Millis>,
 ) -> Result<Recovered, RecoveryError> {
-    let mut packed = HashMap::new();
+    let mut packed = Vec::new();
     let outcome = {
         let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut packed);
         let outcome = generations.load(&mut |key, value| reader.read(key, value))?;
@@ -119,7 +118,7 @@ pub fn recover(
         Outcome::AllBad { problems } => (1, 0, Millis(0), problems),
     };
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(LIST_WORKERS_MAX));
-    let lists = lists::deal(packed, workers);
+    let lists = lists::deal(packed, workers).map_err(RecoveryError::Misfit)?;
     let read = crew::replay(disk, options, (from, durable), directory, campaigns, lists);
     let replayed = match read {
         Err(RecoveryError::Log(error)) if from == 1 && !problems.is_empty() => {

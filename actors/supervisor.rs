@@ -10,7 +10,7 @@
 //! across its sleep; at most `lists_awake` are awake (the least recently used rest first). A list
 //! that dies any other way ends the process: nothing goes on from nothing.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -70,8 +70,8 @@ pub struct Supervisor(pub Arc<Context>);
 
 /// Its state.
 pub struct SupervisorState {
-    table: HashMap<ListId, Slot>,
-    names: BTreeSet<ListId>,
+    /// Every list that was ever spoken of, in the order of ids: pages and snapshots walk it.
+    table: BTreeMap<ListId, Slot>,
     /// Actor to list, for terminations.
     ids: HashMap<ActorId, ListId>,
     /// Awake lists, roughly least recently used first.
@@ -108,10 +108,7 @@ impl Supervisor {
                     read(&list, &List::default());
                     return Ok(());
                 }
-                _ => {
-                    state.names.insert(list.clone());
-                    None
-                }
+                _ => None,
             },
         };
         self.wake(myself, state, Seat::new(list, resting), [message]).await
@@ -199,10 +196,9 @@ impl Supervisor {
                 self.wake(myself, state, list, leaving.stash).await
             }
             Some(Slot::Leaving(_)) => {
-                match list.packed {
-                    Some(packed) => drop(state.table.insert(list.id, Slot::Resting(packed))),
-                    // It was asked something and has written nothing: nobody ever spoke of it.
-                    None => drop(state.names.remove(&list.id)),
+                // Without bytes it was asked something and has written nothing: nobody ever spoke of it.
+                if let Some(packed) = list.packed {
+                    state.table.insert(list.id, Slot::Resting(packed));
                 }
                 Ok(())
             }
@@ -238,31 +234,27 @@ impl SupervisorState {
 
     /// The ids after `after`.
     fn after(&self, after: Option<ListId>, most: usize) -> Vec<ListId> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.names.range((from, Bound::Unbounded)).take(most).cloned().collect()
+        self.table.range((behind(after), Bound::Unbounded)).take(most).map(|(id, _)| id.clone()).collect()
     }
 
     /// A slice of the table: whatever state each list is in, it is taken from where it is.
     fn slice(&mut self, context: &Context, after: Option<ListId>, most: usize) -> Slice {
-        let names = self.after(after, most);
-        let next = if names.len() < most { None } else { names.last().cloned() };
-        let mut slice = Slice { resting: Vec::new(), awake: Vec::new(), next };
-        for id in names {
-            match self.table.get_mut(&id) {
-                Some(Slot::Resting(packed)) => slice.resting.push((id, packed.clone())),
-                Some(Slot::Awake { actor, .. }) => {
-                    let (reply, answer) = oneshot::channel();
-                    context.cast(actor, ListMessage::Image(reply));
-                    slice.awake.push(answer);
-                }
-                Some(Slot::Leaving(leaving)) => {
-                    let (reply, answer) = oneshot::channel();
-                    leaving.stash.push_back(ListMessage::Image(reply));
-                    slice.awake.push(answer);
-                }
-                None => {}
+        let mut slice = Slice { resting: Vec::new(), awake: Vec::new(), next: None };
+        let mut image = || {
+            let (reply, answer) = oneshot::channel();
+            slice.awake.push(answer);
+            ListMessage::Image(reply)
+        };
+        let (mut last, mut seen) = (None, 0);
+        for (id, slot) in self.table.range_mut((behind(after), Bound::Unbounded)).take(most) {
+            match slot {
+                Slot::Resting(packed) => slice.resting.push((id.clone(), packed.clone())),
+                Slot::Awake { actor, .. } => context.cast(actor, image()),
+                Slot::Leaving(leaving) => leaving.stash.push_back(image()),
             }
+            (last, seen) = (Some(id), seen + 1);
         }
+        slice.next = last.filter(|_| seen == most).cloned();
         slice
     }
 
@@ -272,6 +264,11 @@ impl SupervisorState {
         let awake = self.table.values().filter(|slot| matches!(slot, Slot::Awake { .. })).count();
         (awake, self.table.len() - awake - leaving, leaving)
     }
+}
+
+/// The bound that begins behind an id.
+fn behind(id: Option<ListId>) -> Bound<ListId> {
+    id.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
 /// Asks a list that is awake, or on its way to rest, for its summary.
@@ -293,7 +290,6 @@ impl Actor for Supervisor {
         resting: Vec<(ListId, PackedList)>,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState {
-            names: resting.iter().map(|(id, _)| id.clone()).collect(),
             table: resting.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
             ids: HashMap::new(),
             order: VecDeque::new(),

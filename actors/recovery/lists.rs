@@ -11,15 +11,10 @@ use crate::domain::list::{List, PackedList};
 
 use super::Claim;
 
-/// A list on the way back.
-struct Held {
+/// A list that a record came for.
+struct Awake {
     id: ListId,
-    state: State,
-}
-
-enum State {
-    Packed(PackedList),
-    Awake(Box<List>),
+    list: List,
 }
 
 /// What is left when a worker is done: lists at rest, and their claims on campaigns.
@@ -28,7 +23,9 @@ pub(super) type Rested = (Vec<(ListId, PackedList)>, Vec<Claim>);
 /// The lists of one worker.
 #[derive(Default)]
 pub(super) struct Lists {
-    table: HashMap<ListId, Held>,
+    /// As the snapshot has them, in the order of ids; `None` for one that woke.
+    still: Vec<(ListId, Option<PackedList>)>,
+    awake: HashMap<ListId, Awake>,
 }
 
 /// The worker that a list belongs to.
@@ -39,24 +36,30 @@ pub(super) fn worker_of(id: &str, workers: usize) -> usize {
 }
 
 /// Gives each worker its lists.
-pub(super) fn deal(packed: HashMap<ListId, PackedList>, workers: usize) -> Vec<Lists> {
-    let mut all: Vec<Lists> = (0..workers.max(1)).map(|_| Lists::default()).collect();
-    let share = packed.len() / all.len();
-    all.iter_mut().for_each(|lists| lists.table.reserve(share));
-    let workers = all.len();
+pub(super) fn deal(packed: Vec<(ListId, PackedList)>, workers: usize) -> Result<Vec<Lists>, String> {
+    let workers = workers.max(1);
+    let mut all: Vec<Lists> = (0..workers).map(|_| Lists::default()).collect();
     for (id, packed) in packed {
         if let Some(lists) = all.get_mut(worker_of(id.as_str(), workers)) {
-            lists.table.insert(id.clone(), Held { id, state: State::Packed(packed) });
+            lists.still.push((id, Some(packed)));
         }
     }
-    all
+    for lists in &mut all {
+        // Nearly sorted already: lists that were awake come a little later than their neighbours.
+        lists.still.sort_by(|one, other| one.0.cmp(&other.0));
+        if let Some([(twice, _), _]) = lists.still.array_windows().find(|[one, other]| one.0 == other.0) {
+            return Err(format!("the list {:?} stands twice in the snapshot", twice.as_str()));
+        }
+    }
+    Ok(all)
 }
 
 /// A list, awake, if there is one of that id.
 pub(super) fn find<'a>(all: &'a mut [Lists], id: &ListId) -> Result<Option<&'a List>, String> {
     let worker = worker_of(id.as_str(), all.len());
-    let Some(held) = all.get_mut(worker).and_then(|lists| lists.table.get_mut(id)) else { return Ok(None) };
-    held.wake().map(|(_, list)| Some(&*list))
+    let Some(lists) = all.get_mut(worker) else { return Ok(None) };
+    lists.rouse(id.as_str())?;
+    Ok(lists.awake.get(id).map(|awake| &awake.list))
 }
 
 impl Lists {
@@ -66,47 +69,45 @@ impl Lists {
         id: &str,
         name: impl FnOnce() -> Result<ListId, String>,
     ) -> Result<(&ListId, &mut List), String> {
-        if !self.table.contains_key(id) {
+        self.rouse(id)?;
+        if !self.awake.contains_key(id) {
             let id = name()?;
-            self.table.insert(id.clone(), Held { id, state: State::Awake(Box::default()) });
+            self.awake.insert(id.clone(), Awake { id, list: List::default() });
         }
-        self.table.get_mut(id).ok_or("a list was lost on the way")?.wake()
+        let awake = self.awake.get_mut(id).ok_or("a list was lost on the way")?;
+        Ok((&awake.id, &mut awake.list))
     }
 
-    /// Puts all lists to rest and takes up their claims on campaigns.
+    /// Unpacks a list of the snapshot, if there is one of that id that is still packed.
+    fn rouse(&mut self, id: &str) -> Result<(), String> {
+        if self.awake.contains_key(id) {
+            return Ok(());
+        }
+        let at = self.still.binary_search_by(|(other, _)| other.as_str().cmp(id));
+        let Some((id, packed)) = at.ok().and_then(|at| self.still.get_mut(at)) else { return Ok(()) };
+        let Some(packed) = packed.take() else { return Ok(()) };
+        let list = packed.unpack().map_err(|error| error.to_string())?;
+        self.awake.insert(id.clone(), Awake { id: id.clone(), list });
+        Ok(())
+    }
+
+    /// Puts all lists to rest, in the order of ids, and takes up their claims on campaigns.
     pub(super) fn rest(self, campaigns: &Campaigns) -> Result<Rested, String> {
-        let (mut rested, mut claims) = (Vec::with_capacity(self.table.len()), Vec::new());
-        for (_, mut held) in self.table {
-            let running = match &held.state {
-                State::Packed(packed) => {
-                    !packed.summary().map_err(|error| error.to_string())?.running.is_empty()
-                }
-                State::Awake(_) => true,
-            };
-            if running {
-                let (id, list) = held.wake()?;
-                claims_of(id, list, campaigns, &mut claims);
+        let (mut rested, mut claims) = (Vec::with_capacity(self.still.len()), Vec::new());
+        for (id, packed) in self.still {
+            let Some(packed) = packed else { continue };
+            if !packed.summary().map_err(|error| error.to_string())?.running.is_empty() {
+                let list = packed.unpack().map_err(|error| error.to_string())?;
+                claims_of(&id, &list, campaigns, &mut claims);
             }
-            let packed = match held.state {
-                State::Packed(packed) => packed,
-                State::Awake(list) => list.pack(),
-            };
-            rested.push((held.id, packed));
+            rested.push((id, packed));
         }
+        for Awake { id, list } in self.awake.into_values() {
+            claims_of(&id, &list, campaigns, &mut claims);
+            rested.push((id, list.pack()));
+        }
+        rested.sort_by(|one, other| one.0.cmp(&other.0));
         Ok((rested, claims))
-    }
-}
-
-impl Held {
-    fn wake(&mut self) -> Result<(&ListId, &mut List), String> {
-        if let State::Packed(packed) = &self.state {
-            let list = packed.unpack().map_err(|error| error.to_string())?;
-            self.state = State::Awake(Box::new(list));
-        }
-        match &mut self.state {
-            State::Awake(list) => Ok((&self.id, list)),
-            State::Packed(_) => Err("a list did not wake".to_owned()),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The replay in parallel against the plainest one: one record after the other, in the order of the log.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -219,8 +219,8 @@ fn parallel(
     base: Plain,
     workers: usize,
 ) -> Result<Recovered, RecoveryError> {
-    let packed: HashMap<_, _> = base.lists.iter().map(|(id, list)| (id.clone(), list.pack())).collect();
-    let lists = lists::deal(packed, workers);
+    let packed: Vec<_> = base.lists.iter().map(|(id, list)| (id.clone(), list.pack())).collect();
+    let lists = lists::deal(packed, workers).unwrap();
     finish(crew::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
 }
 

@@ -316,7 +316,7 @@ impl Directory {
 
     /// The lists a person is or was on, in the order they came to them.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
-        let links = self.person(person).map(|(_, p)| p.links.as_slice()).unwrap_or_default();
+        let links = self.person(person).map(|(_, held)| held.links.as_slice()).unwrap_or_default();
         links.iter().filter_map(|link| self.lists.get(link.list() as usize))
     }
 

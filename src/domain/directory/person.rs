@@ -1,6 +1,7 @@
 //! One person's record, kept small: there may be ten million.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::super::email::Email;
 use super::super::ids::PersonId;
@@ -88,7 +89,7 @@ pub struct Person {
     /// The rest, where there is any.
     pub extras: Option<Box<Extras>>,
     /// Lists they are or were on.
-    pub links: Vec<Link>,
+    pub links: SmallVec<[Link; 4]>,
     /// Wants no mail at all.
     pub unsubscribed: bool,
     /// When the record was made.
@@ -108,7 +109,7 @@ impl Person {
             email: None,
             user_id: None,
             extras: None,
-            links: Vec::new(),
+            links: SmallVec::new(),
             unsubscribed: false,
             created: at,
             updated: at,

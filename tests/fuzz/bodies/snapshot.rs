@@ -8,7 +8,7 @@
 //! Properties: a generation comes whole or not at all, an older one never without a word; pages that decode can be
 //! written and read again; lists that unpack can be packed; nothing panics, nothing allocates by a length it read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -270,9 +270,9 @@ fn whole(script: &mut Script<'_>) {
 }
 
 /// The machines behind some pages; none where a page is refused.
-fn read(pages: &Pages) -> Option<(Directory, Campaigns, HashMap<ListId, PackedList>)> {
+fn read(pages: &Pages) -> Option<(Directory, Campaigns, Vec<(ListId, PackedList)>)> {
     let (mut directory, mut campaigns) = (Directory::new(3, 1000), Campaigns::new(None, Retry::default()));
-    let mut lists = HashMap::new();
+    let mut lists = Vec::new();
     let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut lists);
     for (key, value) in pages {
         reader.read(key, value).ok()?;
@@ -281,7 +281,7 @@ fn read(pages: &Pages) -> Option<(Directory, Campaigns, HashMap<ListId, PackedLi
     Some((directory, campaigns, lists))
 }
 
-fn write((directory, campaigns, lists): &(Directory, Campaigns, HashMap<ListId, PackedList>)) -> Pages {
+fn write((directory, campaigns, lists): &(Directory, Campaigns, Vec<(ListId, PackedList)>)) -> Pages {
     let mut pages = Pages::new();
     let mut writer = PageWriter::new(|key: &[u8], value: &[u8]| {
         pages.insert(key.to_vec(), value.to_vec());
@@ -289,9 +289,7 @@ fn write((directory, campaigns, lists): &(Directory, Campaigns, HashMap<ListId, 
     });
     writer.write(Portion::Directory(directory.image())).unwrap();
     writer.write(Portion::Campaigns(campaigns.image())).unwrap();
-    let mut resting: Vec<_> = lists.iter().map(|(id, list)| (id.clone(), list.clone())).collect();
-    resting.sort_by(|one, two| one.0.cmp(&two.0));
-    writer.write(Portion::Resting(resting)).unwrap();
+    writer.write(Portion::Resting(lists.clone())).unwrap();
     writer.finish().unwrap();
     pages
 }
