@@ -9,6 +9,9 @@
 //! Invariants: never two incarnations of one list; messages to a list keep their order, also
 //! across its sleep; at most `lists_awake` are awake (the least recently used rest first). A list
 //! that dies any other way ends the process: nothing goes on from nothing.
+//!
+//! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
+//! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
@@ -20,7 +23,7 @@ use tokio::sync::oneshot;
 use super::context::Context;
 use super::list::ListMessage;
 use super::seat::{ListActor, Seat};
-use super::slot::{Leaving, Slot};
+use super::slot::Slot;
 use crate::domain::list::{List, PackedList, Summary};
 use crate::domain::{ListId, Millis};
 
@@ -70,8 +73,10 @@ pub struct Supervisor(pub Arc<Context>);
 
 /// Its state.
 pub struct SupervisorState {
-    /// Every list that was ever spoken of, in the order of ids: pages and snapshots walk it.
-    table: BTreeMap<ListId, Slot>,
+    /// Every list that was ever spoken of, in the order of ids; without bytes while it is awake.
+    lists: BTreeMap<ListId, PackedList>,
+    /// Those awake or on their way to rest.
+    awake: HashMap<ListId, Slot>,
     /// Actor to list, for terminations.
     ids: HashMap<ActorId, ListId>,
     /// Awake lists, roughly least recently used first.
@@ -89,26 +94,31 @@ impl Supervisor {
         list: ListId,
         message: ListMessage,
     ) -> Result<(), ActorProcessingErr> {
-        let now = self.0.clock.now();
-        let resting = match state.table.get_mut(&list) {
+        match state.awake.get_mut(&list) {
             Some(Slot::Awake { actor, used }) => {
-                *used = now;
+                *used = self.0.clock.now();
                 self.0.cast(actor, message);
                 return Ok(());
             }
-            Some(Slot::Leaving(leaving)) => {
-                leaving.stash.push_back(message);
+            Some(Slot::Leaving { stash, .. }) => {
+                stash.push_back(message);
                 return Ok(());
             }
+            None => {}
+        }
+        let resting = match state.lists.get_mut(&list) {
             // Its bytes go along with it.
-            Some(Slot::Resting(packed)) => Some(std::mem::take(packed)),
+            Some(packed) => Some(std::mem::take(packed)),
             None => match message {
                 // Looking at a list that nobody ever spoke of does not make it.
                 ListMessage::Read(read) => {
                     read(&list, &List::default());
                     return Ok(());
                 }
-                _ => None,
+                _ => {
+                    state.lists.insert(list.clone(), PackedList::default());
+                    None
+                }
             },
         };
         self.wake(myself, state, Seat::new(list, resting), [message]).await
@@ -129,8 +139,9 @@ impl Supervisor {
             self.0.cast(&actor, message);
         }
         state.ids.insert(actor.get_id(), id.clone());
-        state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
-        state.order.push_back((id, self.0.clock.now()));
+        let used = self.0.clock.now();
+        state.awake.insert(id.clone(), Slot::Awake { actor, used });
+        state.order.push_back((id, used));
         self.crowd_out(state);
         Ok(())
     }
@@ -139,11 +150,11 @@ impl Supervisor {
     /// into the line goes to its end, a few of them at a time.
     fn crowd_out(&self, state: &mut SupervisorState) {
         for spared in 0..CROWD_LOOKS {
-            if state.ids.len() - state.leaving <= self.0.settings.lists_awake {
+            if state.awake.len() - state.leaving <= self.0.settings.lists_awake {
                 return;
             }
             let Some((id, since)) = state.order.pop_front() else { return };
-            match state.table.get(&id) {
+            match state.awake.get(&id) {
                 Some(Slot::Awake { used, .. }) if *used > since && spared + 1 < CROWD_LOOKS => {
                     let used = *used;
                     state.order.push_back((id, used));
@@ -156,11 +167,11 @@ impl Supervisor {
 
     /// Tells a list to rest; its messages wait from now on.
     fn rest(&self, state: &mut SupervisorState, id: ListId) {
-        if let Some(slot) = state.table.get_mut(&id)
+        if let Some(slot) = state.awake.get_mut(&id)
             && let Slot::Awake { actor, .. } = slot
         {
             self.0.cast(actor, ListMessage::Rest);
-            *slot = Slot::Leaving(Box::new(Leaving { actor: actor.clone(), stash: VecDeque::new() }));
+            *slot = Slot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
             state.leaving += 1;
         }
     }
@@ -170,7 +181,7 @@ impl Supervisor {
         let now = self.0.clock.now();
         for _ in 0..state.order.len().min(SWEEP_MOST) {
             let Some((id, _)) = state.order.pop_front() else { return };
-            let Some(Slot::Awake { used, .. }) = state.table.get(&id) else { continue };
+            let Some(Slot::Awake { used, .. }) = state.awake.get(&id) else { continue };
             let used = *used;
             if now.since(used) >= self.0.settings.rest_after_ms {
                 self.rest(state, id);
@@ -191,14 +202,15 @@ impl Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         state.ids.remove(&actor);
         state.leaving = state.leaving.saturating_sub(1);
-        match state.table.remove(&list.id) {
-            Some(Slot::Leaving(leaving)) if !leaving.stash.is_empty() => {
-                self.wake(myself, state, list, leaving.stash).await
+        match state.awake.remove(&list.id) {
+            Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
+                self.wake(myself, state, list, stash).await
             }
-            Some(Slot::Leaving(_)) => {
-                // Without bytes it was asked something and has written nothing: nobody ever spoke of it.
-                if let Some(packed) = list.packed {
-                    state.table.insert(list.id, Slot::Resting(packed));
+            Some(Slot::Leaving { .. }) => {
+                match list.packed {
+                    Some(packed) => drop(state.lists.insert(list.id, packed)),
+                    // It was asked something and has written nothing: nobody ever spoke of it.
+                    None => drop(state.lists.remove(&list.id)),
                 }
                 Ok(())
             }
@@ -208,14 +220,14 @@ impl Supervisor {
 
     /// A list had records out when told to rest: it is awake again, with what waited for it.
     fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
-        if let Some(Slot::Leaving(leaving)) = state.table.remove(&id) {
-            let Leaving { actor, stash } = *leaving;
+        if let Some(Slot::Leaving { actor, stash }) = state.awake.remove(&id) {
             state.leaving = state.leaving.saturating_sub(1);
             for message in stash {
                 self.0.cast(&actor, message);
             }
-            state.table.insert(id.clone(), Slot::Awake { actor, used: self.0.clock.now() });
-            state.order.push_back((id, self.0.clock.now()));
+            let used = self.0.clock.now();
+            state.awake.insert(id.clone(), Slot::Awake { actor, used });
+            state.order.push_back((id, used));
         }
     }
 }
@@ -223,18 +235,16 @@ impl Supervisor {
 impl SupervisorState {
     /// What can be told of lists without waking them.
     fn summaries(&self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
-        let one = |id: ListId| match self.table.get(&id) {
-            None => SummaryOrRead::Now(None),
-            Some(Slot::Resting(packed)) => SummaryOrRead::Now(packed.summary().ok()),
-            Some(Slot::Awake { actor, .. }) => read_summary(context, actor),
-            Some(Slot::Leaving(leaving)) => read_summary(context, &leaving.actor),
+        let one = |id: ListId| match self.awake.get(&id) {
+            Some(Slot::Awake { actor, .. } | Slot::Leaving { actor, .. }) => read_summary(context, actor),
+            None => SummaryOrRead::Now(self.lists.get(&id).and_then(|packed| packed.summary().ok())),
         };
         lists.into_iter().map(one).collect()
     }
 
     /// The ids after `after`.
     fn after(&self, after: Option<ListId>, most: usize) -> Vec<ListId> {
-        self.table.range((behind(after), Bound::Unbounded)).take(most).map(|(id, _)| id.clone()).collect()
+        self.lists.range((behind(after), Bound::Unbounded)).take(most).map(|(id, _)| id.clone()).collect()
     }
 
     /// A slice of the table: whatever state each list is in, it is taken from where it is.
@@ -246,11 +256,11 @@ impl SupervisorState {
             ListMessage::Image(reply)
         };
         let (mut last, mut seen) = (None, 0);
-        for (id, slot) in self.table.range_mut((behind(after), Bound::Unbounded)).take(most) {
-            match slot {
-                Slot::Resting(packed) => slice.resting.push((id.clone(), packed.clone())),
-                Slot::Awake { actor, .. } => context.cast(actor, image()),
-                Slot::Leaving(leaving) => leaving.stash.push_back(image()),
+        for (id, packed) in self.lists.range((behind(after), Bound::Unbounded)).take(most) {
+            match self.awake.get_mut(id) {
+                None => slice.resting.push((id.clone(), packed.clone())),
+                Some(Slot::Awake { actor, .. }) => context.cast(actor, image()),
+                Some(Slot::Leaving { stash, .. }) => stash.push_back(image()),
             }
             (last, seen) = (Some(id), seen + 1);
         }
@@ -260,9 +270,7 @@ impl SupervisorState {
 
     /// Awake, resting, leaving.
     fn census(&self) -> (usize, usize, usize) {
-        let leaving = self.table.values().filter(|slot| matches!(slot, Slot::Leaving(_))).count();
-        let awake = self.table.values().filter(|slot| matches!(slot, Slot::Awake { .. })).count();
-        (awake, self.table.len() - awake - leaving, leaving)
+        (self.awake.len() - self.leaving, self.lists.len() - self.awake.len(), self.leaving)
     }
 }
 
@@ -290,7 +298,8 @@ impl Actor for Supervisor {
         resting: Vec<(ListId, PackedList)>,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState {
-            table: resting.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
+            lists: resting.into_iter().collect(),
+            awake: HashMap::new(),
             ids: HashMap::new(),
             order: VecDeque::new(),
             leaving: 0,

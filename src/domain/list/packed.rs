@@ -195,7 +195,8 @@ impl List {
             ordinal = row.ordinal;
             codec::encode_into(&small, &mut bytes);
         }
-        PackedList(bytes.into_boxed_slice())
+        // Copied: an allocator may leave bytes that only shrink in the larger room they had.
+        PackedList::from_bytes(&bytes)
     }
 
     /// A copy for a snapshot that shares all pages: no row is copied, the index is left behind.

@@ -269,8 +269,11 @@ fn whole(script: &mut Script<'_>) {
     drop(recovery::recover(&disk, &options, &generations, directory, campaigns, None));
 }
 
+/// The three authors' states.
+type Machines = (Directory, Campaigns, Vec<(ListId, PackedList)>);
+
 /// The machines behind some pages; none where a page is refused.
-fn read(pages: &Pages) -> Option<(Directory, Campaigns, Vec<(ListId, PackedList)>)> {
+fn read(pages: &Pages) -> Option<Machines> {
     let (mut directory, mut campaigns) = (Directory::new(3, 1000), Campaigns::new(None, Retry::default()));
     let mut lists = Vec::new();
     let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut lists);
@@ -281,7 +284,7 @@ fn read(pages: &Pages) -> Option<(Directory, Campaigns, Vec<(ListId, PackedList)
     Some((directory, campaigns, lists))
 }
 
-fn write((directory, campaigns, lists): &(Directory, Campaigns, Vec<(ListId, PackedList)>)) -> Pages {
+fn write((directory, campaigns, lists): &Machines) -> Pages {
     let mut pages = Pages::new();
     let mut writer = PageWriter::new(|key: &[u8], value: &[u8]| {
         pages.insert(key.to_vec(), value.to_vec());
@@ -305,7 +308,7 @@ fn pages_only(script: &mut Script<'_>) {
         pages.insert([&[kind], number.to_be_bytes().as_slice()].concat(), script.take(length).to_vec());
     }
     let Some(machines) = read(&pages) else { return };
-    for packed in machines.2.values() {
+    for (_, packed) in &machines.2 {
         let summary = packed.summary();
         if let Ok(list) = packed.unpack() {
             let summary = summary.unwrap();
