@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use super::context::Context;
@@ -77,8 +77,6 @@ pub struct SupervisorState {
     lists: BTreeMap<ListId, PackedList>,
     /// Those awake or on their way to rest.
     awake: HashMap<ListId, Slot>,
-    /// Actor to list, for terminations.
-    ids: HashMap<ActorId, ListId>,
     /// Awake lists, roughly least recently used first.
     order: VecDeque<(ListId, Millis)>,
     /// How many are on their way to rest.
@@ -138,7 +136,6 @@ impl Supervisor {
         for message in messages {
             self.0.cast(&actor, message);
         }
-        state.ids.insert(actor.get_id(), id.clone());
         let used = self.0.clock.now();
         state.awake.insert(id.clone(), Slot::Awake { actor, used });
         state.order.push_back((id, used));
@@ -197,10 +194,8 @@ impl Supervisor {
         &self,
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
-        actor: ActorId,
         list: Seat,
     ) -> Result<(), ActorProcessingErr> {
-        state.ids.remove(&actor);
         state.leaving = state.leaving.saturating_sub(1);
         match state.awake.remove(&list.id) {
             Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
@@ -300,7 +295,6 @@ impl Actor for Supervisor {
         Ok(SupervisorState {
             lists: resting.into_iter().collect(),
             awake: HashMap::new(),
-            ids: HashMap::new(),
             order: VecDeque::new(),
             leaving: 0,
         })
@@ -335,8 +329,8 @@ impl Actor for Supervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(actor, Some(mut list), _) => match list.take::<Seat>() {
-                Ok(list) => self.ended(&myself, state, actor.get_id(), list).await?,
+            SupervisionEvent::ActorTerminated(_, Some(mut list), _) => match list.take::<Seat>() {
+                Ok(list) => self.ended(&myself, state, list).await?,
                 Err(_) => self.0.fatal.end("a list ended without its state"),
             },
             SupervisionEvent::ActorTerminated(_, None, _) => self.0.fatal.end("a list was killed"),

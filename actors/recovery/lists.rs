@@ -35,7 +35,7 @@ pub(super) fn worker_of(id: &str, workers: usize) -> usize {
     (hasher.finish() % workers.max(1) as u64) as usize
 }
 
-/// Gives each worker its lists.
+/// Gives each worker its lists; a snapshot that holds one twice is refused, since which of the two is it?
 pub(super) fn deal(packed: Vec<(ListId, PackedList)>, workers: usize) -> Result<Vec<Lists>, String> {
     let workers = workers.max(1);
     let mut all: Vec<Lists> = (0..workers).map(|_| Lists::default()).collect();
@@ -58,7 +58,9 @@ pub(super) fn deal(packed: Vec<(ListId, PackedList)>, workers: usize) -> Result<
 pub(super) fn find<'a>(all: &'a mut [Lists], id: &ListId) -> Result<Option<&'a List>, String> {
     let worker = worker_of(id.as_str(), all.len());
     let Some(lists) = all.get_mut(worker) else { return Ok(None) };
-    lists.rouse(id.as_str())?;
+    if let Some(awake) = lists.rouse(id.as_str())? {
+        lists.awake.insert(id.clone(), awake);
+    }
     Ok(lists.awake.get(id).map(|awake| &awake.list))
 }
 
@@ -69,26 +71,24 @@ impl Lists {
         id: &str,
         name: impl FnOnce() -> Result<ListId, String>,
     ) -> Result<(&ListId, &mut List), String> {
-        self.rouse(id)?;
         if !self.awake.contains_key(id) {
-            let id = name()?;
-            self.awake.insert(id.clone(), Awake { id, list: List::default() });
+            let awake = match self.rouse(id)? {
+                Some(awake) => awake,
+                None => Awake { id: name()?, list: List::default() },
+            };
+            self.awake.insert(awake.id.clone(), awake);
         }
         let awake = self.awake.get_mut(id).ok_or("a list was lost on the way")?;
         Ok((&awake.id, &mut awake.list))
     }
 
-    /// Unpacks a list of the snapshot, if there is one of that id that is still packed.
-    fn rouse(&mut self, id: &str) -> Result<(), String> {
-        if self.awake.contains_key(id) {
-            return Ok(());
-        }
+    /// Takes a list of the snapshot out, unpacked, if there is one of that id that is still packed.
+    fn rouse(&mut self, id: &str) -> Result<Option<Awake>, String> {
         let at = self.still.binary_search_by(|(other, _)| other.as_str().cmp(id));
-        let Some((id, packed)) = at.ok().and_then(|at| self.still.get_mut(at)) else { return Ok(()) };
-        let Some(packed) = packed.take() else { return Ok(()) };
+        let Some((id, packed)) = at.ok().and_then(|at| self.still.get_mut(at)) else { return Ok(None) };
+        let Some(packed) = packed.take() else { return Ok(None) };
         let list = packed.unpack().map_err(|error| error.to_string())?;
-        self.awake.insert(id.clone(), Awake { id: id.clone(), list });
-        Ok(())
+        Ok(Some(Awake { id: id.clone(), list }))
     }
 
     /// Puts all lists to rest, in the order of ids, and takes up their claims on campaigns.

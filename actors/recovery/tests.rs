@@ -219,7 +219,8 @@ fn parallel(
     base: Plain,
     workers: usize,
 ) -> Result<Recovered, RecoveryError> {
-    let packed: Vec<_> = base.lists.iter().map(|(id, list)| (id.clone(), list.pack())).collect();
+    // Not in the order of ids: in a snapshot, lists that were awake come behind their neighbours.
+    let packed: Vec<_> = base.lists.iter().rev().map(|(id, list)| (id.clone(), list.pack())).collect();
     let lists = lists::deal(packed, workers).unwrap();
     finish(crew::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
 }
@@ -343,4 +344,15 @@ fn a_record_that_a_merge_left_behind_is_not_taken_for_an_answer() {
     );
     replay.answered(2, &id(1));
     assert_eq!(replay.directory.open().count(), 0);
+}
+
+#[test]
+fn a_snapshot_that_holds_a_list_twice_is_refused_by_name() {
+    let list = |id: &str| (ListId::parse(id).unwrap(), List::default().pack());
+    for workers in 1..4 {
+        let twice = vec![list("a"), list("restock-x"), list("b"), list("restock-x")];
+        let refused = lists::deal(twice, workers).err().unwrap();
+        assert!(refused.contains("restock-x"), "{refused}");
+        assert!(lists::deal(vec![list("b"), list("a")], workers).is_ok());
+    }
 }
