@@ -1,5 +1,7 @@
 //! P1 to P11 in their shortest form.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::support::{App, Plan};
@@ -78,15 +80,37 @@ async fn lists_rest_and_wake_with_everything_they_had() {
     }
     assert_eq!(app.engine().census().await.unwrap().0, 50);
     app.advance(6000);
-    loop {
-        app.engine().sweep();
-        let (awake, resting, _) = app.engine().census().await.unwrap();
-        if (awake, resting) == (0, 50) {
-            break;
-        }
-    }
+    all_at_rest(&app, 50).await;
     app.restock("d1", "s7", 5).await;
     let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(app.campaign_sent(&id).await["sentCount"], 1);
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_was_asked_and_wrote_nothing_leaves_no_trace_when_it_rests() {
+    let app = Plan::new().toml("rest_after = \"5s\"\n").start().await;
+    for again in 0..2 {
+        app.restock(&format!("none{again}"), "ghost", 0).await;
+        app.advance(6000);
+        all_at_rest(&app, 0).await;
+    }
+    assert_eq!(app.get("/v1/lists").await["lists"], json!([]));
+    app.engine().snapshot().await.unwrap();
+    app.press("ann@shop.example", "ghost").await;
+    let app = app.crash().await.start().await;
+    app.restock("d1", "ghost", 5).await;
+    let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(app.campaign_sent(&id).await["sentCount"], 1);
+    app.stop().await;
+}
+
+/// Sweeps until nobody is awake and so many rest.
+async fn all_at_rest(app: &App, resting: usize) {
+    let rested = async {
+        while app.engine().census().await.unwrap() != (0, resting, 0) {
+            app.engine().sweep();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), rested).await.unwrap();
 }
