@@ -21,7 +21,7 @@ use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
     ApiKey, Ask, Away, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open, Outcome,
-    Task, Trouble, WhoHashed,
+    Task, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
@@ -103,13 +103,15 @@ pub struct DirectoryState {
     directory: Directory,
     /// Events whose lists have all answered, put here by the log's thread.
     closed: Arc<Mutex<Vec<u64>>>,
+    /// Events that the message at hand has opened; their tasks leave together behind it.
+    opened: Vec<u64>,
 }
 
 impl DirectoryState {
     /// Takes the recovered directory.
     #[must_use]
     pub fn new(directory: Directory) -> Self {
-        Self { directory, closed: Arc::default() }
+        Self { directory, closed: Arc::default(), opened: Vec::new() }
     }
 
     /// Closes events whose lists have all answered.
@@ -118,7 +120,7 @@ impl DirectoryState {
         closed.into_iter().for_each(|event| self.directory.close(event));
     }
 
-    /// Records and applies an event of ours, and sends its bag on its way.
+    /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
     fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
@@ -126,36 +128,49 @@ impl DirectoryState {
             context.tell(CampaignMessage::Merged(*from));
         }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());
-        if let Some((_, open)) = self.directory.open_event(seq) {
-            let open = open.clone();
-            self.send(context, seq, open, part.split());
+        if self.directory.open_event(seq).is_some() {
+            self.opened.push(seq);
         }
     }
 
-    /// Sends an open event's tasks to its lists; it is closed when all have answered.
-    fn send(&self, context: &Context, event: u64, open: Open, part: Part) {
+    /// Sends what was opened since on its way.
+    fn send_opened(&mut self, context: &Context, part: Part) {
+        let opened = std::mem::take(&mut self.opened);
+        self.send(context, opened, part);
+    }
+
+    /// Sends the tasks of open events to their lists in one message; the events are closed when all have answered.
+    fn send(&self, context: &Context, events: Vec<u64>, part: Part) {
+        let opened = events.iter().filter_map(|event| self.directory.open_event(*event));
+        let opened: Vec<(u64, &Open)> = opened.collect();
         let closed = Arc::clone(&self.closed);
         let whole = Part::new(move |all| {
             if all {
-                closed.lock().push(event);
+                closed.lock().extend(events);
                 part.done();
             }
         });
-        for task in open.tasks {
-            let list = match &task {
-                Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
-                Task::Restock(fact) => fact.list.clone(),
-            };
-            let message = ListMessage::Task {
-                event,
-                person: open.person,
-                how: open.how,
-                timestamp: open.timestamp,
-                accepted: open.at,
-                task,
-                part: whole.split(),
-            };
-            context.tell(SupervisorMessage::ToList(list, message));
+        let mut tasks = Vec::with_capacity(opened.len());
+        for (event, open) in opened {
+            for task in &open.tasks {
+                let list = match task {
+                    Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
+                    Task::Restock(fact) => fact.list.clone(),
+                };
+                let message = ListMessage::Task {
+                    event,
+                    person: open.person,
+                    how: open.how,
+                    timestamp: open.timestamp,
+                    accepted: open.at,
+                    task: task.clone(),
+                    part: whole.split(),
+                };
+                tasks.push((list, message));
+            }
+        }
+        if !tasks.is_empty() {
+            context.tell(SupervisorMessage::ToLists(tasks));
         }
         whole.done();
     }
@@ -178,7 +193,7 @@ impl DirectoryState {
         let answer = EventAnswer {
             stored: outcome.stored,
             contact_key: self.contact_key(item, &outcome),
-            lists_error: outcome.trouble.as_ref().map(in_words),
+            lists_error: outcome.trouble.as_ref().map(EventAnswer::lists_error),
         };
         Some((answer, outcome))
     }
@@ -276,6 +291,8 @@ impl DirectoryState {
     }
 }
 
+/// Open events sent again in one message.
+const RESUMED_TOGETHER: usize = 256;
 /// Numbers looked at for one page of everybody.
 const PAGE_LOOKS: u32 = 4096;
 
@@ -289,23 +306,6 @@ fn skip_of(away: Away) -> Skip {
     }
 }
 
-/// The short text of `listsError`: no internals, no address.
-fn in_words(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::NoEmail => "no email address is known for this person".to_owned(),
-        Trouble::Suppressed => "this address takes no mail (unsubscribed, bounced or complained)".to_owned(),
-        Trouble::EmailTaken => "this email address belongs to another user".to_owned(),
-        Trouble::UnknownLists(lists) => {
-            let mut shown: Vec<String> =
-                lists.iter().take(5).map(|list| list.chars().take(60).collect()).collect();
-            if lists.len() > shown.len() {
-                shown.push(format!("and {} more", lists.len() - shown.len()));
-            }
-            format!("unknown lists: {}", shown.join(", "))
-        }
-    }
-}
-
 impl DirectoryState {
     /// Takes in one message.
     pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
@@ -314,22 +314,24 @@ impl DirectoryState {
             DirectoryMessage::Ingest { items, slot, part } => {
                 let outcomes = items.iter().map(|item| self.ingest(context, item, &part)).collect();
                 *slot.lock() = outcomes;
-                part.done();
+                self.send_opened(context, part);
             }
             DirectoryMessage::Memberships { person, how, bag, slot, part } => {
                 let outcome = self.memberships(context, person, how, bag, &part);
                 *slot.lock() = vec![outcome];
-                part.done();
+                self.send_opened(context, part);
             }
             DirectoryMessage::LeaveAfterSend(person, list) => {
                 let bag = vec![(list.as_str().to_owned(), false)];
                 // Nobody waits for it: after a crash the person is simply still on the list.
-                self.memberships(context, person, How::Event, bag, &Part::new(|_| ()));
+                let part = Part::new(|_| ());
+                self.memberships(context, person, How::Event, bag, &part);
+                self.send_opened(context, part);
             }
             DirectoryMessage::Ask(ask, changed, part) => {
                 let whole = part.split();
                 *changed.lock() = self.ask(context, &ask, part);
-                whole.done();
+                self.send_opened(context, whole);
             }
             DirectoryMessage::MintKey(key, part) => {
                 self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
@@ -352,18 +354,15 @@ impl DirectoryState {
             DirectoryMessage::Read(read) => read(&self.directory),
             DirectoryMessage::Image(reply) => drop(reply.send(self.directory.image())),
             DirectoryMessage::Resume => {
-                let open: Vec<(u64, Open)> =
-                    self.directory.open().map(|(event, open)| (event, open.clone())).collect();
-                for (event, open) in open {
-                    if open.how == How::Erasure
-                        && let Some(person) = open.person
-                    {
-                        let part = Part::new(|_| ());
-                        let (list, reason) = (None, Skip::Erased);
-                        let note = CampaignMessage::Note { list, person, reason, part };
-                        context.tell(note);
-                    }
-                    self.send(context, event, open, Part::new(|_| ()));
+                let erased = self.directory.open().filter(|(_, open)| open.how == How::Erasure);
+                for person in erased.filter_map(|(_, open)| open.person) {
+                    let part = Part::new(|_| ());
+                    let (list, reason) = (None, Skip::Erased);
+                    context.tell(CampaignMessage::Note { list, person, reason, part });
+                }
+                let open: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
+                for events in open.chunks(RESUMED_TOGETHER) {
+                    self.send(context, events.to_vec(), Part::new(|_| ()));
                 }
             }
         }

@@ -48,6 +48,8 @@ pub enum ListMessage {
         /// Done when durable.
         part: Part,
     },
+    /// Several tasks, in order.
+    Several(Vec<ListMessage>),
     /// A restock from a webhook.
     Restock {
         /// The signal.
@@ -301,6 +303,11 @@ impl ListState {
         match message {
             ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
                 self.task(context, Share { event, person, how, timestamp, accepted }, task, part);
+            }
+            ListMessage::Several(messages) => {
+                return messages
+                    .into_iter()
+                    .fold(true, |stays, message| self.hear(context, message) && stays);
             }
             ListMessage::Restock { fact, answer, part } => {
                 self.restock(context, fact, context.clock.now(), &answer, part);

@@ -41,6 +41,8 @@ pub struct Slice {
 pub enum SupervisorMessage {
     /// A message for a list, which wakes for it.
     ToList(ListId, ListMessage),
+    /// Messages for lists, in order: those for one list arrive as one.
+    ToLists(Vec<(ListId, ListMessage)>),
     /// What can be told of lists without waking them: those asked for, `None` for the unknown.
     Summaries(Vec<ListId>, oneshot::Sender<Vec<SummaryOrRead>>),
     /// The ids after the given one, in order.
@@ -120,6 +122,32 @@ impl Supervisor {
             },
         };
         self.wake(myself, state, Seat::new(list, resting), [message]).await
+    }
+
+    /// Sends messages to lists; what is for one list is one message, in the order it came.
+    async fn forward_all(
+        &self,
+        myself: &ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+        mut messages: Vec<(ListId, ListMessage)>,
+    ) -> Result<(), ActorProcessingErr> {
+        // Stable: the order within a list stays.
+        messages.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut messages = messages.into_iter().peekable();
+        while let Some((list, first)) = messages.next() {
+            let mut more = Vec::new();
+            while let Some((_, message)) = messages.next_if(|(other, _)| *other == list) {
+                more.push(message);
+            }
+            let message = if more.is_empty() {
+                first
+            } else {
+                more.insert(0, first);
+                ListMessage::Several(more)
+            };
+            self.forward(myself, state, list, message).await?;
+        }
+        Ok(())
     }
 
     /// Spawns a list and gives it what waited for it.
@@ -310,6 +338,7 @@ impl Actor for Supervisor {
             SupervisorMessage::ToList(list, message) => {
                 self.forward(&myself, state, list, message).await?;
             }
+            SupervisorMessage::ToLists(messages) => self.forward_all(&myself, state, messages).await?,
             SupervisorMessage::Summaries(lists, reply) => drop(reply.send(state.summaries(&self.0, lists))),
             SupervisorMessage::Names(after, most, reply) => drop(reply.send(state.after(after, most))),
             SupervisorMessage::Walk(after, most, reply) => {

@@ -10,6 +10,7 @@ mod campaigns;
 
 pub use campaigns::*;
 
+use crate::domain::directory::Trouble;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 
 /// Who an event, a membership or a contact is about; all three may be absent (a system event).
@@ -60,6 +61,27 @@ pub struct EventAnswer {
     pub contact_key: Option<String>,
     /// Why a membership could not be changed, in a short text.
     pub lists_error: Option<String>,
+}
+
+impl EventAnswer {
+    /// The short text of `listsError`: no internals, no address.
+    pub(super) fn lists_error(trouble: &Trouble) -> String {
+        match trouble {
+            Trouble::NoEmail => "no email address is known for this person".to_owned(),
+            Trouble::Suppressed => {
+                "this address takes no mail (unsubscribed, bounced or complained)".to_owned()
+            }
+            Trouble::EmailTaken => "this email address belongs to another user".to_owned(),
+            Trouble::UnknownLists(lists) => {
+                let mut shown: Vec<String> =
+                    lists.iter().take(5).map(|list| list.chars().take(60).collect()).collect();
+                if lists.len() > shown.len() {
+                    shown.push(format!("and {} more", lists.len() - shown.len()));
+                }
+                format!("unknown lists: {}", shown.join(", "))
+            }
+        }
+    }
 }
 
 /// A restock delivery whose signature, schema and sizes were checked by the caller.

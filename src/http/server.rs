@@ -5,7 +5,7 @@
 //! goes on. On a stop the listener closes first, so that a balancer sees it; then open requests
 //! finish, for as long as the settings say.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +27,10 @@ use super::{App, router, webhooks};
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Connections turned away that are waited for at once, and for how long.
-const GOODBYES_MAX: usize = 256;
+/// Connections turned away that are waited for at once, for how long in all, and for how long to say what they want.
+const GOODBYES_MAX: usize = 1024;
 const GOODBYE: Duration = Duration::from_millis(500);
+const FIRST_WORDS: Duration = Duration::from_millis(250);
 
 /// What a connection over the limit hears.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
@@ -149,12 +150,18 @@ impl Server {
     }
 
     /// Says why not, and waits a moment for the client to go: a socket closed with words unread is reset, and the reset
-    /// would take the answer along. Of those who wait like this there are few at once; others hear what they can.
+    /// would take the answer along. The client speaks first, for many a client takes an answer to nothing for an error.
+    /// Of those who are waited for there are so many at once; others hear what they can.
     fn turn_away(&self, mut stream: TcpStream, answer: &'static [u8]) {
-        let _ = stream.try_write(answer);
-        let Ok(place) = Arc::clone(&self.goodbyes).try_acquire_owned() else { return };
+        let Ok(place) = Arc::clone(&self.goodbyes).try_acquire_owned() else {
+            // Past the runtime, which does not know yet that there is room to write.
+            let _ = stream.into_std().and_then(|mut stream| stream.write(answer));
+            return;
+        };
         tokio::spawn(async move {
             let gone = async {
+                let _ = tokio::time::timeout(FIRST_WORDS, stream.peek(&mut [0])).await;
+                let _ = stream.write_all(answer).await;
                 let _ = stream.shutdown().await;
                 let mut unread = [0; 2048];
                 while matches!(stream.read(&mut unread).await, Ok(read) if read > 0) {}

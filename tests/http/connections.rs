@@ -162,6 +162,35 @@ async fn who_has_spoken_before_being_turned_away_hears_why_all_the_same() {
     }
 }
 
+/// hyper, as many a client, takes an answer that comes before its question for an error.
+#[tokio::test]
+async fn who_is_turned_away_is_told_when_they_have_spoken_and_not_before() {
+    use hyper::client::conn::http1::handshake;
+    use hyper_util::rt::TokioIo;
+    let server = start_with(|s| s.connections_max = 1).await;
+    let mut held = server.connect().await;
+    held.write(&request("GET", "/v1/health", &[], b"")).await;
+    assert_eq!(held.reply().await.unwrap().status, 200);
+    for _ in 0..50 {
+        let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        let carried = tokio::spawn(connection);
+        // A word of the server's that is on its way already gets its time to be heard.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        sender.ready().await.expect("a connection that nobody has ended");
+        let question = hyper::Request::get("/v1/health").header("host", "a").body(String::new()).unwrap();
+        let answer = sender.send_request(question).await.expect("an answer, not an end");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (503, &"1".parse().unwrap())
+        );
+        drop((answer, sender));
+        let _ = carried.await;
+    }
+}
+
 #[tokio::test]
 async fn batches_share_bounded_room() {
     let server = start_with(|s| s.batch_bytes_max = 1024).await;

@@ -178,6 +178,11 @@ impl Running {
                     .or_insert_with(|| Slot::Awake(ListState::new(list.clone(), List::default())));
                 self.queues.push(Node::Supervisor, Node::List(list), Parcel::List(message));
             }
+            SupervisorMessage::ToLists(messages) => {
+                for (list, message) in messages {
+                    self.supervise(SupervisorMessage::ToList(list, message));
+                }
+            }
             SupervisorMessage::Walk(after, most, reply) => {
                 let names: Vec<ListId> = match after {
                     Some(after) => self
