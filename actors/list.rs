@@ -304,11 +304,10 @@ impl ListState {
             ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
                 self.task(context, Share { event, person, how, timestamp, accepted }, task, part);
             }
-            ListMessage::Several(messages) => {
-                return messages
-                    .into_iter()
-                    .fold(true, |stays, message| self.hear(context, message) && stays);
-            }
+            // Tasks, none of which sends a list to rest.
+            ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
+                self.hear(context, message);
+            }),
             ListMessage::Restock { fact, answer, part } => {
                 self.restock(context, fact, context.clock.now(), &answer, part);
             }
