@@ -7,6 +7,7 @@ mod erasure;
 mod events;
 mod everybody;
 mod helpers;
+mod hostile;
 mod keys;
 mod letters;
 mod links;
@@ -17,6 +18,8 @@ mod power;
 mod promises;
 mod recovery;
 mod restocks;
+#[path = "../mail/server.rs"]
+mod server;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
