@@ -243,6 +243,7 @@ impl DirectoryState {
 
     /// One person, as a letter needs them.
     fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Prepared {
+        let providers = &context.settings.shaping.providers;
         let held = self.directory.person(person);
         let live = held.map_or(person, |(live, _)| live);
         let email = held.and_then(|(_, held)| held.email.clone());
@@ -253,8 +254,9 @@ impl DirectoryState {
             row,
             person,
             live,
+            provider: email.as_ref().and_then(|email| providers.of(email.domain())),
             email,
-            address: hash.unwrap_or_default() as u64,
+            address: hash.unwrap_or_default(),
             away,
             props: held.map(|(_, held)| held.props().to_vec()).unwrap_or_default(),
         }

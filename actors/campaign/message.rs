@@ -24,7 +24,9 @@ pub struct Prepared {
     /// Where to.
     pub email: Option<Email>,
     /// The address, hashed.
-    pub address: u64,
+    pub address: u128,
+    /// The number of the provider that receives it, if it has a name.
+    pub provider: Option<u16>,
     /// Why not, if so.
     pub away: Option<Skip>,
     /// The contact's properties, for the template.

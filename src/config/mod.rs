@@ -8,6 +8,7 @@ mod file;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::Settings;
@@ -216,6 +217,7 @@ impl Config {
             zone: offset,
             zone_name,
             rate,
+            shaping: Arc::default(),
             retry,
             renotify_after_ms: match file.rule.renotify_after {
                 Some(text) => millis(duration("rule.renotify_after", &text)?),

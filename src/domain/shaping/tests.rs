@@ -1,0 +1,1 @@
+//! What holds of lanes, by example and by law.
