@@ -279,6 +279,9 @@ impl CampaignState {
             CampaignMessage::Alarm(generation) if generation == self.alarm => self.rung(context),
             CampaignMessage::Alarm(_) => return,
             CampaignMessage::Read(read) => return read(&self.campaigns),
+            CampaignMessage::Providers(reply) => {
+                return drop(reply.send(self.providers(context.clock.now())));
+            }
             CampaignMessage::Image(reply) => return drop(reply.send(self.campaigns.image())),
             CampaignMessage::Resume => self.resume(context),
             CampaignMessage::Stop(reply) => self.stopping = Some(reply),

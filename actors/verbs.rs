@@ -7,8 +7,10 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod providers;
 
 pub use campaigns::*;
+pub use providers::*;
 
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::super::directory::DirectoryMessage;
+use super::super::verbs::ProviderView;
 use super::*;
-use crate::domain::shaping::{Gate, LaneId, OTHERS, Shaping};
+use crate::domain::shaping::{Gate, Lane, LaneId, OTHERS, Shaping};
 
 /// A lane whose rows were asked for is looked at again after this much, if nothing of it comes earlier.
 const LOOK_MS: u64 = 1000;
@@ -149,9 +150,38 @@ impl CampaignState {
         asked
     }
 
-    /// How many letters wait for a lane, over all campaigns.
-    pub(super) fn waiting_for(&self, lane: LaneId) -> u64 {
-        self.runners.values().map(|runner| runner.aside.count(lane) as u64).sum()
+    /// How fast each receiving provider is mailed, by name.
+    pub(super) fn providers(&self, at: Millis) -> Vec<ProviderView> {
+        let mut waiting: BTreeMap<LaneId, u64> = BTreeMap::new();
+        for aside in self.runners.values().map(|runner| &runner.aside) {
+            for lane in aside.lanes() {
+                *waiting.entry(lane).or_default() += aside.count(lane) as u64;
+            }
+        }
+        let shaping = self.campaigns.shaping();
+        let view = |(number, lane): (LaneId, &Lane)| {
+            let last = lane.last_throttle();
+            ProviderView {
+                name: lane.name.to_string(),
+                rate: lane.rate().map(|rate| rate.to_string()),
+                set: lane.limits.rate.map(|rate| rate.to_string()),
+                throttled: lane.shut_until().is_some(),
+                opens_at: match shaping.check(number, at) {
+                    Gate::At(then) => Some(then),
+                    Gate::Open | Gate::Full => None,
+                },
+                connections: shaping.connections(lane),
+                in_flight: lane.in_flight(),
+                set_aside: waiting.get(&number).copied().unwrap_or_default(),
+                today: lane.today(at),
+                ceiling: lane.ceiling(at),
+                last_reply: last.map(|(_, words)| words.to_owned()),
+                last_at: last.map(|(at, _)| at),
+            }
+        };
+        let mut views: Vec<ProviderView> = shaping.lanes().map(view).collect();
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views
     }
 }
 

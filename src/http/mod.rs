@@ -43,6 +43,7 @@ mod links;
 mod lists;
 mod operations;
 mod pages;
+mod providers;
 mod proxies;
 mod server;
 mod settings;
@@ -96,6 +97,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/email/preferences", get(links::preferences).post(links::set_preferences))
         .route("/v1/keys", get(keys::index).post(keys::mint))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/providers", get(providers::index))
         .route("/v1/admin/snapshot", post(operations::snapshot))
         .route("/v1/health", get(operations::health))
         .route("/v1/ready", get(operations::ready))

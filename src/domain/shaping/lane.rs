@@ -198,8 +198,26 @@ impl Lane {
         if !self.limits.counts_days() {
             return None;
         }
-        let ceiling = self.limits.ceiling(day_of(at).saturating_sub(self.first_day.unwrap_or(day_of(at))))?;
-        Some(ceiling.saturating_sub(self.today(at)))
+        Some(self.ceiling(at)?.saturating_sub(self.today(at)))
+    }
+
+    /// Letters that may start today.
+    #[must_use]
+    pub fn ceiling(&self, at: Millis) -> Option<u32> {
+        let first = self.first_day.unwrap_or(day_of(at));
+        self.limits.ceiling(day_of(at).saturating_sub(first))
+    }
+
+    /// Letters in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// When a server last asked for less, and its words.
+    #[must_use]
+    pub fn last_throttle(&self) -> Option<(Millis, &str)> {
+        self.last.as_ref().map(|(at, words)| (*at, &**words))
     }
 
     /// Letters started today.
