@@ -225,10 +225,13 @@ impl DirectoryState {
         let gone = match &event {
             DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
             DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
+            DirectoryEvent::Suppression { block: Some(_), .. } => Some((ask.person(), Skip::Suppressed)),
             _ => None,
         };
         self.write(context, &event, at, &part);
-        if let Some((person, reason)) = gone {
+        // Whoever has another address by now is mailed there.
+        let suppressed = |person| self.prepare(context, 0, person).away == Some(Skip::Suppressed);
+        if let Some((person, reason)) = gone.filter(|(p, why)| *why != Skip::Suppressed || suppressed(*p)) {
             let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
             context.tell(note);
         }

@@ -5,15 +5,20 @@
 //! | sent | settled | grows back by a step, if it was cut |
 //! | throttled | keeps its place and waits for the lane | cut; the relay's own lane where no letter was reached |
 //! | deferred | comes back by its own schedule | |
-//! | failed | settled | |
+//! | failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
+//! | failed, policy (5.7.x …) | settled | ten in a row count as a throttle |
+//! | failed, else | settled | |
 //! | doubt | settled, or sent again | |
 //!
 //! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
 
+use super::super::directory::DirectoryMessage;
 use super::lanes::Flight;
 use super::*;
 use crate::domain::campaign::{LetterState, OnDoubt, Settlement};
-use crate::domain::shaping::{Cut, LaneId, RELAY};
+use crate::domain::directory::{Ask, Block};
+use crate::domain::shaping::{Cut, Lane, LaneId, RELAY};
+use crate::domain::status::{Class, class_of_reply};
 use crate::mail::Verdict;
 
 impl CampaignState {
@@ -52,7 +57,11 @@ impl CampaignState {
         let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
         let event = match back.verdict {
             Verdict::Sent { .. } => settled(Settlement::Sent),
-            Verdict::Failed { reply } => settled(Settlement::Failed { reply }),
+            Verdict::Failed { reply } => {
+                self.write(context, &settled(Settlement::Failed { reply: reply.clone() }), at, None);
+                self.refused(context, person, flight, reply, at);
+                return self.goes_on(context, id);
+            }
             Verdict::Doubt { reply } if self.resends(id) => {
                 self.campaigns.decide_deferral(id, person, reply, at)
             }
@@ -99,6 +108,27 @@ impl CampaignState {
         let state = self.campaigns.get(id).and_then(|campaign| campaign.ledger.row(row)).map(|row| row.state);
         if keeps && state == Some(LetterState::Deferred) {
             self.keeps_place(id, row, lane, at);
+        }
+    }
+
+    /// A letter was refused for good. Where nobody reads the address it takes no more mail; where the shop's own
+    /// mail is refused the person is not held to it, and many such in a row slow the lane.
+    fn refused(&mut self, context: &Context, person: PersonId, flight: Flight, reply: String, at: Millis) {
+        match class_of_reply(&reply) {
+            Class::HardBounce if flight.address != 0 => {
+                let ask = Ask::Suppress(person, flight.address, Block::Bounced);
+                // Nobody waits for it; after a crash the next letter to the address says it again.
+                context.tell(DirectoryMessage::Ask(ask, Arc::default(), Part::new(|_| ())));
+            }
+            Class::Policy => {
+                let lane = self.campaigns.shaping_mut().lane_mut(flight.lane);
+                let many = lane.is_some_and(Lane::refuses);
+                let cut = self.campaigns.shaping().lane(flight.lane).and_then(|lane| lane.decide_cut(at));
+                if let Some(cut) = cut.filter(|_| many) {
+                    self.pace(context, flight.lane, Some(cut), Some(reply), at);
+                }
+            }
+            _ => {}
         }
     }
 
