@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::super::directory::DirectoryMessage;
 use super::super::verbs::ProviderView;
 use super::*;
+use crate::domain::campaign::Campaign;
 use crate::domain::shaping::{Gate, Lane, LaneId, OTHERS, Shaping};
 
 /// A lane whose rows were asked for is looked at again after this much, if nothing of it comes earlier.
@@ -83,6 +84,7 @@ impl CampaignState {
         for lane in lanes {
             if self.runners.get_mut(&id).is_some_and(|runner| runner.aside.joins(lane)) {
                 self.lines.join(lane, id, at);
+                self.lines.look_at(lane, at);
             }
         }
     }
@@ -117,7 +119,10 @@ impl CampaignState {
                     for _ in 0..waiting {
                         let Some(id) = self.lines.next(lane).filter(|_| room > 0) else { break };
                         room -= self.fetch_aside(context, id, lane, share.min(room)).min(room);
-                        if self.runners.get_mut(&id).is_some_and(|runner| runner.aside.joins(lane)) {
+                        // One that is paused joins again when it goes on.
+                        let goes_on = self.campaigns.get(id).is_some_and(Campaign::is_sending);
+                        let joins = |runner: &mut Runner| goes_on && runner.aside.joins(lane);
+                        if self.runners.get_mut(&id).is_some_and(joins) {
                             self.lines.join(lane, id, at);
                         }
                     }
@@ -133,7 +138,6 @@ impl CampaignState {
         runner.aside.leaves_line(lane);
         let Some(campaign) = self.campaigns.get(id) else { return 0 };
         if !campaign.is_sending() {
-            // It joins again when it goes on.
             return 0;
         }
         let window = context.settings.window.max(WINDOW_PARTS);

@@ -15,6 +15,7 @@ mod operations;
 mod people;
 mod power;
 mod promises;
+mod providers;
 mod recovery;
 mod restocks;
 mod snapshots;
