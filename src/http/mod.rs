@@ -45,6 +45,7 @@ mod operations;
 mod pages;
 mod providers;
 mod proxies;
+mod recipients;
 mod server;
 mod settings;
 mod signature;
@@ -87,6 +88,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/webhooks/{source}", post(webhooks::receive))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
+        .route("/v1/campaigns/{id}/recipients", get(recipients::index))
         .route("/v1/campaigns/{id}/cancel", post(campaigns::cancel))
         .route("/v1/campaigns/{id}/pause", post(campaigns::pause))
         .route("/v1/campaigns/{id}/resume", post(campaigns::resume))

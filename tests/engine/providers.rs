@@ -332,6 +332,29 @@ async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
     for name in ["full", "spam"] {
         assert_eq!(app.press(&at(name), "lamp").await["listsError"], Value::Null, "{name}");
     }
+    let rows = app.get(&format!("/v1/campaigns/{id}/recipients?status=failed&limit=2")).await;
+    let next = app
+        .get(&format!(
+            "/v1/campaigns/{id}/recipients?status=failed&cursor={}",
+            rows["cursor"].as_str().unwrap()
+        ))
+        .await;
+    let rows = [rows, next].map(|page| page["recipients"].as_array().unwrap().clone()).concat();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["reply"].as_str().unwrap(), row["class"].as_str().unwrap())).collect();
+    let expected = [
+        ("550 5.1.1 no such mailbox", "hard_bounce"),
+        ("552 5.2.2 mailbox full", "soft_bounce"),
+        ("550 5.7.1 rejected by policy", "policy"),
+    ];
+    assert_eq!(told, expected);
+    let sent = app.get(&format!("/v1/campaigns/{id}/recipients?status=sent")).await;
+    let sent = &sent["recipients"][0];
+    assert_eq!(
+        (&sent["email"], &sent["class"], &sent["attempts"]),
+        (&json!(at("ann")), &json!("delivered"), &json!(1))
+    );
+    assert_eq!(sent["messageId"], app.outbox().mails()[0].letter.message_id);
     // What failed as policy can be brought back; who is suppressed is not mailed again, a restart changes nothing.
     let plan = app.crash().await;
     let app = plan.start().await;
