@@ -17,18 +17,23 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
+use self::lanes::Flight;
+use super::aside::Lines;
 use super::context::Context;
 use super::delivery::{Delivered, Job, Sheet};
 use super::post::Message;
 use super::receipt::Part;
 use super::runner::Runner;
-use crate::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Settlement, Skip, Status, Verb};
+use crate::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Skip, Status, Verb};
 use crate::domain::list::Invitee;
 use crate::domain::record;
+use crate::domain::shaping::Gate;
 use crate::domain::{CampaignId, Go, ListId, Millis, PersonId};
 
 mod flow;
+mod lanes;
 mod message;
+mod outcome;
 mod requests;
 
 pub use message::{CampaignMessage, CreatedSlot, Prepared, ReadCampaigns, VerbSlot};
@@ -52,6 +57,10 @@ pub struct CampaignState {
     /// Campaigns that may have letters to start, each once.
     ready: VecDeque<CampaignId>,
     runners: BTreeMap<CampaignId, Runner>,
+    /// Campaigns whose letters wait for a provider.
+    lines: Lines,
+    /// What is known of the letter that each courier carries.
+    flights: Vec<Flight>,
     /// When deferred letters fall due, or campaigns their time; never searched through.
     wakes: BTreeSet<(Millis, CampaignId)>,
     alarm: u64,
@@ -79,9 +88,13 @@ impl CampaignState {
             if self.idle.is_empty() {
                 break;
             }
-            if let Go::At(then) = self.campaigns.check_pace(at) {
-                wait = Some(then);
-                break;
+            match self.campaigns.check_pace(at) {
+                Gate::Open => {}
+                Gate::At(then) => {
+                    wait = Some(then);
+                    break;
+                }
+                Gate::Full => break,
             }
             let Some(id) = self.ready.pop_front() else { break };
             match self.start_one(context, id, at) {
@@ -103,6 +116,12 @@ impl CampaignState {
         }
         if !context.log.room() {
             wait = Some(at.plus(1000));
+        } else if self.stopping.is_none()
+            && !self.idle.is_empty()
+            && self.campaigns.check_pace(at) == Gate::Open
+        {
+            self.recall(context, at);
+            wait = [wait, self.lines.soonest()].into_iter().flatten().min();
         }
         let due = self.wakes.first().map(|(then, _)| *then);
         if let Some(then) = [wait, due].into_iter().flatten().min() {
@@ -125,14 +144,20 @@ impl CampaignState {
                 self.feed(context, id);
                 return Step::Dry;
             };
+            let lane = self.lane_of(&next, at);
+            if next.away.is_none() && self.set_aside(id, &next, lane, at) {
+                continue;
+            }
+            self.waits_no_more(id, next.row, at);
             let Some(sheet) = self.sheet(context, id, &next, at) else { return Step::Dry };
             let renotify = context.settings.renotify_after_ms;
-            match self.campaigns.decide_letter(id, next.row, next.away, next.address, renotify, at) {
+            match self.campaigns.decide_letter(id, next.row, next.away, next.address as u64, renotify, at) {
                 NextLetter::Gone => {}
                 NextLetter::Skip(event) => self.write(context, &event, at, None),
                 NextLetter::Start(event) => {
                     let Some(email) = next.email.clone() else { continue };
                     let Some(courier) = self.idle.pop() else { return Step::Dry };
+                    let event = self.departs(event, courier, Flight { lane, address: next.address }, at);
                     let (durable, gate) = oneshot::channel();
                     let part = Part::new(move |all| {
                         let _ = durable.send(all);
@@ -176,44 +201,6 @@ impl CampaignState {
         Some(sheet)
     }
 
-    /// A letter came back.
-    fn delivered(&mut self, context: &Context, back: Delivered) {
-        use crate::mail::Verdict;
-        let at = context.clock.now();
-        self.idle.push(back.courier);
-        let (id, person) = (back.campaign, back.person);
-        let Some((_, row)) = self.campaigns.get(id).and_then(|c| c.ledger.find(person)) else { return };
-        let ordinal = row.ordinal;
-        let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
-        let event = match back.verdict {
-            Verdict::Sent { .. } => settled(Settlement::Sent),
-            Verdict::Failed { reply } => settled(Settlement::Failed { reply }),
-            Verdict::Doubt { reply } if self.resends(id) => {
-                self.campaigns.decide_deferral(id, person, reply, at)
-            }
-            Verdict::Doubt { reply } => settled(Settlement::Doubt { reply }),
-            Verdict::Deferred { reply, .. } => self.campaigns.decide_deferral(id, person, reply, at),
-        };
-        let sent = matches!(&event, CampaignEvent::Settled { settlement: Settlement::Sent, .. });
-        self.write(context, &event, at, None);
-        if sent && context.settings.leave_after_send {
-            self.leave_list(context, id, person);
-        }
-        if self
-            .campaigns
-            .get(id)
-            .is_some_and(|campaign| campaign.is_done() || campaign.ledger.next_due().is_some())
-        {
-            self.feed(context, id);
-        }
-    }
-
-    /// True when the campaign sends letters in doubt again.
-    fn resends(&self, id: CampaignId) -> bool {
-        use crate::domain::campaign::OnDoubt;
-        self.campaigns.get(id).is_some_and(|campaign| campaign.header.on_doubt == OnDoubt::Resend)
-    }
-
     /// Arms the alarm, unless it rings early enough already.
     fn arm(&mut self, context: &Context, then: Millis) {
         if self.alarm_at.is_some_and(|at| at <= then) {
@@ -250,8 +237,11 @@ enum Step {
 impl CampaignState {
     /// Takes the recovered machine; every courier is idle.
     #[must_use]
-    pub fn new(CampaignArgs { campaigns, couriers }: CampaignArgs) -> Self {
+    pub fn new(CampaignArgs { mut campaigns, couriers }: CampaignArgs) -> Self {
+        campaigns.shaping_mut().staff(couriers.len());
         Self {
+            lines: Lines::default(),
+            flights: vec![Flight::default(); couriers.len()],
             campaigns,
             idle: (0..couriers.len()).rev().collect(),
             couriers,
@@ -289,6 +279,9 @@ impl CampaignState {
             CampaignMessage::Alarm(generation) if generation == self.alarm => self.rung(context),
             CampaignMessage::Alarm(_) => return,
             CampaignMessage::Read(read) => return read(&self.campaigns),
+            CampaignMessage::Providers(reply) => {
+                return drop(reply.send(self.providers(context.clock.now())));
+            }
             CampaignMessage::Image(reply) => return drop(reply.send(self.campaigns.image())),
             CampaignMessage::Resume => self.resume(context),
             CampaignMessage::Stop(reply) => self.stopping = Some(reply),

@@ -13,6 +13,7 @@ use super::post::Post;
 use super::receipt::Part;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
+use crate::domain::shaping::Plan;
 use crate::domain::{Catalog, Millis, Rate, Retry};
 use crate::mail::Address;
 use crate::render::Templates;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub zone_name: String,
     /// The pace over all campaigns.
     pub rate: Option<Rate>,
+    /// Who receives what, and how fast.
+    pub shaping: Arc<Plan>,
     /// How deferred letters come back.
     pub retry: Retry,
     /// Nobody is mailed twice for one SKU within this span by two rule campaigns; 0 is off.

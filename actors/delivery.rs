@@ -155,7 +155,7 @@ fn letter(
     let from = sheet.from.clone().unwrap_or_else(|| settings.from.clone());
     let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
     Ok(Letter {
-        message_id: format!("{}@{domain}", context.secrets.message(campaign, to.address)),
+        message_id: format!("{}@{domain}", context.secrets.message(campaign, to.address as u64)),
         to: email.to_owned(),
         from,
         reply_to: None,

@@ -240,10 +240,13 @@ impl DirectoryState {
         let gone = match &event {
             DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
             DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
+            DirectoryEvent::Suppression { block: Some(_), .. } => Some((ask.person(), Skip::Suppressed)),
             _ => None,
         };
         self.write(context, &event, at, &part);
-        if let Some((person, reason)) = gone {
+        // Whoever has another address by now is mailed there.
+        let suppressed = |person| self.prepare(context, 0, person).away == Some(Skip::Suppressed);
+        if let Some((person, reason)) = gone.filter(|(p, why)| *why != Skip::Suppressed || suppressed(*p)) {
             let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
             context.tell(note);
         }
@@ -258,6 +261,7 @@ impl DirectoryState {
 
     /// One person, as a letter needs them.
     fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Prepared {
+        let providers = &context.settings.shaping.providers;
         let held = self.directory.person(person);
         let live = held.map_or(person, |(live, _)| live);
         let email = held.and_then(|(_, held)| held.email.clone());
@@ -268,8 +272,9 @@ impl DirectoryState {
             row,
             person,
             live,
+            provider: email.as_ref().and_then(|email| providers.of(email.domain())),
             email,
-            address: hash.unwrap_or_default() as u64,
+            address: hash.unwrap_or_default(),
             away,
             props: held.map(|(_, held)| held.props().to_vec()).unwrap_or_default(),
         }

@@ -18,6 +18,7 @@
 //! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
 //! | log | all authors | what the above write: permits, plus one window of letters |
 
+mod aside;
 pub mod campaign;
 pub mod checkpoint;
 pub mod context;

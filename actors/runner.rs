@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! ledger ── fetch ──▶ fetching ── fetched ──▶ ready ── next ──▶ a letter starts
+//!                        │   ▲                              └──▶ or is set aside until its provider's
+//!                        │   └───────────────── aside ◀───────── lane opens: a row number, no more
 //!                        │ news of the person meanwhile: back to the ledger, asked again
 //! ```
 //!
@@ -14,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::aside::Aside;
 use super::campaign::Prepared;
 use super::delivery::Sheet;
 use crate::domain::{Millis, PersonId};
@@ -45,6 +48,8 @@ pub struct Runner {
     pub wake: Option<Millis>,
     /// The campaign's part of every letter.
     pub sheet: Option<Arc<Sheet>>,
+    /// Rows that wait for their provider.
+    pub aside: Aside,
 }
 
 impl Runner {
@@ -72,9 +77,15 @@ impl Runner {
         !self.ready.is_empty()
     }
 
+    /// True when a row is being fetched, or ready.
+    #[must_use]
+    pub fn is_at_hand(&self, row: u32) -> bool {
+        self.held.contains(&row) || self.fetching.contains_key(&row)
+    }
+
     /// Notes that a row is being fetched; false when it is at hand already.
     pub fn fetch(&mut self, row: u32) -> bool {
-        if self.held.contains(&row) || self.fetching.contains_key(&row) {
+        if self.is_at_hand(row) {
             return false;
         }
         self.fetching.insert(row, self.turn);
@@ -91,7 +102,9 @@ impl Runner {
                 again.push(one.row);
             } else {
                 self.held.insert(one.row);
-                self.ready.push_back(one);
+                // Whoever comes back goes before those who were invited later.
+                let place = self.ready.partition_point(|other| other.row < one.row);
+                self.ready.insert(place, one);
             }
         }
         if !self.news.is_empty() {
@@ -133,6 +146,7 @@ impl Runner {
         self.held.clear();
         self.fetching.clear();
         self.news.clear();
+        self.aside.clear();
     }
 }
 
@@ -142,7 +156,8 @@ mod tests {
 
     fn prepared(row: u32, person: u32) -> Prepared {
         let person = PersonId(person);
-        Prepared { row, person, live: person, email: None, address: 0, away: None, props: Vec::new() }
+        let (email, address, provider, away, props) = (None, 0, None, None, Vec::new());
+        Prepared { row, person, live: person, email, address, provider, away, props }
     }
 
     #[test]

@@ -7,8 +7,12 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod providers;
+mod recipients;
 
 pub use campaigns::*;
+pub use providers::*;
+pub use recipients::*;
 
 use crate::domain::directory::Trouble;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};

@@ -3,6 +3,7 @@
 use super::super::directory::{DirectoryMessage, Page};
 use super::super::list::ListMessage;
 use super::super::supervisor::SupervisorMessage;
+use super::lanes::common_part;
 use super::*;
 use std::collections::BTreeSet;
 
@@ -31,10 +32,12 @@ impl CampaignState {
             return;
         }
         let at_hand = runner.at_hand();
-        if at_hand < window {
-            let rows = campaign.ledger.take(at, window - at_hand).into_iter();
+        let common = if runner.aside.is_empty() { window } else { common_part(window) };
+        if at_hand < common {
+            // A row that became pending again may lie before others that are at hand already, or wait aside.
+            let wanted = |row| !runner.is_at_hand(row) && !runner.aside.holds(row);
+            let rows = campaign.ledger.take_where(at, common - at_hand, wanted).into_iter();
             let people = rows.filter_map(|row| Some((row, campaign.ledger.row(row)?.person)));
-            // A row that became pending again may lie before others that are at hand already.
             let people: Vec<_> = people.filter(|(row, _)| runner.fetch(*row)).collect();
             if !people.is_empty() {
                 let list = campaign.header.list.clone();
@@ -58,8 +61,9 @@ impl CampaignState {
         let idle = runner.at_hand() == 0 && runner.all_invited;
         let (done, some) = (idle && campaign.is_done(), runner.has_ready());
         // With a full window the letters that go out ask for more by themselves.
-        let due = campaign.ledger.next_due().filter(|due| *due > at || runner.at_hand() < window);
+        let due = campaign.ledger.next_due().filter(|due| *due > at || runner.at_hand() < common);
         self.wake_at(id, due);
+        self.line_up_aside(id, at);
         if done {
             self.close(context, id, at);
         } else if some {
@@ -124,7 +128,8 @@ impl CampaignState {
         let Some(runner) = self.runners.get_mut(&id) else { return };
         let again = runner.fetched(people);
         if let Some(campaign) = self.campaigns.get_mut(id) {
-            again.iter().for_each(|row| campaign.ledger.put_back(*row));
+            let rows = again.iter().filter(|row| !runner.aside.holds(**row));
+            rows.for_each(|row| campaign.ledger.put_back(*row));
         }
         if again.is_empty() {
             self.line_up(id);

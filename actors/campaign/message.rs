@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::delivery::Delivered;
 use super::super::receipt::Part;
+use super::super::verbs::ProviderView;
 use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, Header, Skip, Status, Verb};
 use crate::domain::directory::Props;
 use crate::domain::list::Invitee;
@@ -24,7 +25,9 @@ pub struct Prepared {
     /// Where to.
     pub email: Option<Email>,
     /// The address, hashed.
-    pub address: u64,
+    pub address: u128,
+    /// The number of the provider that receives it, if it has a name.
+    pub provider: Option<u16>,
     /// Why not, if so.
     pub away: Option<Skip>,
     /// The contact's properties, for the template.
@@ -109,6 +112,8 @@ pub enum CampaignMessage {
     Alarm(u64),
     /// A question.
     Read(ReadCampaigns),
+    /// How fast each receiving provider is mailed.
+    Providers(oneshot::Sender<Vec<ProviderView>>),
     /// The state for a snapshot.
     Image(oneshot::Sender<CampaignsImage>),
     /// Takes up what the restart left open.

@@ -148,9 +148,12 @@ impl CampaignState {
     pub(super) fn merged(&mut self, context: &Context, from: PersonId) {
         let ids: Vec<CampaignId> = self.runners.keys().copied().collect();
         for id in ids {
-            let forgotten = self.runners.get_mut(&id).map(|runner| runner.forget(from)).unwrap_or_default();
+            let Some(runner) = self.runners.get_mut(&id) else { continue };
+            let forgotten = runner.forget(from);
             if let Some(campaign) = self.campaigns.get_mut(id).filter(|_| !forgotten.is_empty()) {
-                forgotten.iter().for_each(|(row, _)| campaign.ledger.put_back(*row));
+                // Who waits for a provider is fetched again in their turn.
+                let rows = forgotten.iter().filter(|(row, _)| !runner.aside.holds(*row));
+                rows.for_each(|(row, _)| campaign.ledger.put_back(*row));
                 self.feed(context, id);
             }
         }

@@ -113,6 +113,16 @@ impl Engine {
         }
     }
 
+    /// How fast each receiving provider is mailed now.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn providers(&self) -> Answer<Vec<ProviderView>> {
+        let (reply, answer) = oneshot::channel();
+        self.0.context.tell(CampaignMessage::Providers(reply));
+        self.answered(answer).await
+    }
+
     /// What became of a person's letters, for the export.
     pub(super) async fn letters_of(&self, person: PersonId) -> Answer<Vec<Value>> {
         self.ask_campaigns(move |campaigns| {
@@ -133,7 +143,7 @@ impl Engine {
     }
 
     /// Asks the campaign actor a question.
-    async fn ask_campaigns<T: Send + 'static>(
+    pub(super) async fn ask_campaigns<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Campaigns) -> T + Send + 'static,
     ) -> Answer<T> {

@@ -10,6 +10,7 @@ mod keys;
 mod links;
 mod lists;
 mod people;
+mod recipients;
 mod start;
 mod state;
 

@@ -104,7 +104,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
     let now = (!args.accept_clock).then(|| args.clock.now());
     let (disk, snapshots, backend) = (Arc::clone(&args.disk), args.data.join("snapshots"), args.backend);
     let directory = Directory::new(args.secrets.seed(), settings.keys_max);
-    let campaigns = Campaigns::new(settings.rate, settings.retry);
+    let campaigns = Campaigns::new(settings.rate, settings.retry).shaped(Arc::clone(&settings.shaping));
     let (engine, log_options) = (args.secrets.engine, options.clone());
     let recovered = tokio::task::spawn_blocking(move || {
         let generations = Generations::open(Arc::clone(&disk), snapshots, engine, backend)?;

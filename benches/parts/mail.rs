@@ -49,6 +49,7 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
     let header = campaign::header(1, "restock-chair-01", 0);
     let sheet = Sheet::new(&context, &header);
     let to = Recipient {
+        provider: None,
         row: 0,
         person: PersonId(7),
         live: PersonId(7),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::provider::ProviderFile;
 use super::{ConfigError, wrong};
 use crate::actors::RuleSettings;
 use crate::domain::Rate;
@@ -27,6 +28,7 @@ pub(super) struct File {
     pub(super) http: HttpFile,
     pub(super) list: BTreeMap<String, ListFile>,
     pub(super) source: BTreeMap<String, SourceFile>,
+    pub(super) provider: BTreeMap<String, ProviderFile>,
 }
 
 /// `[mail]`.
@@ -37,6 +39,7 @@ pub(super) struct MailFile {
     pub(super) from: Option<String>,
     pub(super) rate: Option<String>,
     pub(super) connections: Option<usize>,
+    pub(super) letters_per_connection: Option<u32>,
     pub(super) window: Option<usize>,
     pub(super) retry_base: Option<String>,
     pub(super) max_age: Option<String>,

@@ -5,6 +5,7 @@
 //! law and receivers ask for: an https public URL, a postal address, a real mail server.
 
 mod file;
+mod provider;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -216,6 +217,7 @@ impl Config {
             zone: offset,
             zone_name,
             rate,
+            shaping: provider::plan(file.provider)?,
             retry,
             renotify_after_ms: match file.rule.renotify_after {
                 Some(text) => millis(duration("rule.renotify_after", &text)?),
@@ -271,7 +273,11 @@ impl Config {
                 return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat")));
             }
         };
-        let mail_options = MailOptions { connections, ca_file: file.mail.ca_file, ..MailOptions::default() };
+        let mut mail_options =
+            MailOptions { connections, ca_file: file.mail.ca_file, ..MailOptions::default() };
+        if let Some(letters) = file.mail.letters_per_connection {
+            mail_options.letters_per_connection = letters;
+        }
         Ok(Self {
             data: flags
                 .data

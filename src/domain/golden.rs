@@ -10,6 +10,7 @@ use super::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
 use super::directory::{Accepted, ApiKey, Block, DirectoryEvent, PersonFact, RestockFact};
 use super::list::{How, ListEvent};
 use super::record::{self, Entry, Stamp};
+use super::shaping::Cut;
 use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate};
 
 /// `kind hex`, in the order of [`entries`].
@@ -60,11 +61,13 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
         CampaignEvent::Dropped(_) => 11,
         CampaignEvent::Closed { .. } => 12,
         CampaignEvent::Noted { .. } => 13,
+        CampaignEvent::StartedFor { .. } => 14,
+        CampaignEvent::Paced { .. } => 15,
     }
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 7, 14];
+const VARIANTS: [usize; 3] = [9, 7, 16];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -201,6 +204,13 @@ fn campaign_events() -> Vec<CampaignEvent> {
         events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
     }
     events.push(CampaignEvent::Noted { id, person, ordinal, reason: Skip::Left });
+    let provider = "google".to_owned();
+    events.push(CampaignEvent::StartedFor { id, person, ordinal, address: 7, provider: provider.clone() });
+    let cut =
+        Cut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
+    let reply = Some("421 4.7.28 slower".to_owned());
+    events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
+    events.push(CampaignEvent::Paced { provider, cut: None, reply: None });
     events
 }
 

@@ -8,6 +8,7 @@
 //! list        one SKU list: members in join order, restocks seen, who was invited
 //! directory   people, consent, keys seen, open events
 //! campaign    status, ledger, counters, pace
+//! shaping     the pace of each receiving provider
 //! ```
 
 pub mod campaign;
@@ -22,8 +23,11 @@ pub mod keys;
 pub mod list;
 pub mod pace;
 pub mod pages;
+pub mod provider;
 pub mod record;
 pub mod retry;
+pub mod shaping;
+pub mod status;
 pub mod text;
 pub mod time;
 
@@ -31,5 +35,6 @@ pub use catalog::{Catalog, Declared};
 pub use email::Email;
 pub use ids::{CampaignId, ListId, PersonId, Sku};
 pub use pace::{Go, Pace, Rate};
+pub use provider::Providers;
 pub use retry::Retry;
 pub use time::{Day, Millis};

@@ -41,6 +41,19 @@ impl Rate {
         Some(Some(Self { letters, period_ms, burst: (per_second / 10).max(1) as u32 }))
     }
 
+    /// The slower of two rates, with its own burst.
+    #[must_use]
+    pub fn slower(self, other: Self) -> Self {
+        if other.interval_ns() > self.interval_ns() { other } else { self }
+    }
+
+    /// Letters in a minute, at least 1.
+    #[must_use]
+    pub fn per_minute(self) -> u32 {
+        let letters = u64::from(self.letters) * 60_000 / u64::from(self.period_ms.max(1));
+        u32::try_from(letters).unwrap_or(u32::MAX).max(1)
+    }
+
     /// The space between two letters, in nanoseconds.
     fn interval_ns(self) -> u64 {
         (u64::from(self.period_ms) * 1_000_000 / u64::from(self.letters.max(1))).max(1)
@@ -83,6 +96,12 @@ impl Pace {
         let slack = rate.interval_ns() * u64::from(rate.burst.saturating_sub(1));
         let earliest = self.next_ns.saturating_sub(slack);
         if earliest <= at.0 * 1_000_000 { Go::Now } else { Go::At(Millis(earliest.div_ceil(1_000_000))) }
+    }
+
+    /// True when the past holds no letter back any more: a new memory would say the same.
+    #[must_use]
+    pub fn is_over(&self, at: Millis) -> bool {
+        self.next_ns <= at.0 * 1_000_000
     }
 
     /// Counts a letter that started at `at`.

@@ -169,7 +169,7 @@ pub(super) async fn show(_: Ingest, State(app): State<Arc<App>>, id: Segment) ->
 }
 
 /// An id that could be a campaign's.
-fn fit(id: &Segment) -> Result<&str, ApiError> {
+pub(super) fn fit(id: &Segment) -> Result<&str, ApiError> {
     if id.0.len() <= ID_BYTES_MAX { Ok(&id.0) } else { Err(ApiError::NoRoute) }
 }
 

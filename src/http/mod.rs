@@ -43,7 +43,9 @@ mod links;
 mod lists;
 mod operations;
 mod pages;
+mod providers;
 mod proxies;
+mod recipients;
 mod server;
 mod settings;
 mod signature;
@@ -86,6 +88,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/webhooks/{source}", post(webhooks::receive))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
+        .route("/v1/campaigns/{id}/recipients", get(recipients::index))
         .route("/v1/campaigns/{id}/cancel", post(campaigns::cancel))
         .route("/v1/campaigns/{id}/pause", post(campaigns::pause))
         .route("/v1/campaigns/{id}/resume", post(campaigns::resume))
@@ -96,6 +99,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/email/preferences", get(links::preferences).post(links::set_preferences))
         .route("/v1/keys", get(keys::index).post(keys::mint))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/providers", get(providers::index))
         .route("/v1/admin/snapshot", post(operations::snapshot))
         .route("/v1/health", get(operations::health))
         .route("/v1/ready", get(operations::ready))

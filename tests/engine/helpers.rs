@@ -126,7 +126,7 @@ pub fn later() -> Verdict {
 
 /// The server refuses for good.
 pub fn never() -> Verdict {
-    Verdict::Failed { reply: "550 5.1.1 no such mailbox".to_owned() }
+    Verdict::Failed { reply: "550 5.0.0 refused".to_owned() }
 }
 
 /// The server was not heard after the dot.

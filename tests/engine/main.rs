@@ -16,6 +16,7 @@ mod operations;
 mod people;
 mod power;
 mod promises;
+mod providers;
 mod recovery;
 mod restocks;
 #[path = "../mail/server.rs"]

@@ -304,5 +304,6 @@ pub fn recover(
 ) -> Result<Recovered, RecoveryError> {
     let directory = Directory::new(scene.secrets.seed(), scene.settings.keys_max);
     let campaigns = Campaigns::new(scene.settings.rate, scene.settings.retry);
+    let campaigns = campaigns.shaped(Arc::clone(&scene.settings.shaping));
     recovery::recover(disk, options, generations, directory, campaigns, now)
 }

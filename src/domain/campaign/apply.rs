@@ -56,15 +56,14 @@ impl Campaigns {
                 c.end(Status::Failed, at, at_s);
             }),
             CampaignEvent::Started { id, person, ordinal, address } => {
-                let rate = self.rate;
-                self.pace.take(rate, at);
-                self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
-                    c.pace.take(c.header.rate, at);
-                    c.ledger.addresses.entry(*address).or_insert(row);
-                    let first = c.ledger.first_attempt(row).unwrap_or(at);
-                    c.ledger.set(row, LetterState::Started, at_s);
-                    c.ledger.deferrals.insert(row, Deferral { first, until: at });
-                });
+                self.start(*id, *person, *ordinal, *address, at);
+            }
+            CampaignEvent::StartedFor { id, person, ordinal, address, provider } => {
+                self.shaping.started_for(provider, at);
+                self.start(*id, *person, *ordinal, *address, at);
+            }
+            CampaignEvent::Paced { provider, cut, reply } => {
+                self.shaping.paced(provider, *cut, reply.as_deref(), at);
             }
             CampaignEvent::Settled { id, person, ordinal, settlement } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, at_s| c.settle(row, settlement, at_s));
@@ -171,6 +170,20 @@ impl Campaigns {
             let at_s = campaign.seconds(at);
             change(campaign, at_s);
         }
+    }
+
+    /// A letter goes onto a connection.
+    fn start(&mut self, id: CampaignId, person: PersonId, ordinal: u32, address: u64, at: Millis) {
+        let rate = self.rate;
+        self.pace.take(rate, at);
+        self.shaping.started(at);
+        self.letter(id, person, ordinal, at, |c, row, at_s| {
+            c.pace.take(c.header.rate, at);
+            c.ledger.addresses.entry(address).or_insert(row);
+            let first = c.ledger.first_attempt(row).unwrap_or(at);
+            c.ledger.set(row, LetterState::Started, at_s);
+            c.ledger.deferrals.insert(row, Deferral { first, until: at });
+        });
     }
 
     /// Changes a letter; one that the ledger does not hold was invited and is taken up by this.

@@ -168,6 +168,29 @@ impl Campaigns {
         }
     }
 
+    /// A provider asked for less and a letter of theirs came back: it keeps its place and is tried when the provider's
+    /// lane `opens`. One that has met this too often goes by the letter's own schedule: it may be the letter.
+    #[must_use]
+    pub fn decide_throttled(
+        &self,
+        id: CampaignId,
+        person: PersonId,
+        reply: String,
+        opens: Millis,
+        at: Millis,
+    ) -> CampaignEvent {
+        let held = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
+        if let Some((campaign, (at_row, row))) = held {
+            let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
+            let in_time = opens.since(first) <= self.retry.max_age_ms;
+            if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
+                let (ordinal, until) = (row.ordinal, opens.max(at));
+                return CampaignEvent::Deferred { id, person, ordinal, until, reply };
+            }
+        }
+        self.decide_deferral(id, person, reply, at)
+    }
+
     /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
     /// that a later restock of the day would look at again, or that may be tried again.
     #[must_use]
@@ -247,6 +270,9 @@ impl Campaigns {
         })
     }
 }
+
+/// Attempts after which a letter that meets throttles alone loses its place before later ones.
+pub const KEEPS_PLACE: u16 = 6;
 
 /// Earlier campaigns of a list that the re-notify guard looks into.
 const GUARD_LOOKS_BACK: usize = 32;

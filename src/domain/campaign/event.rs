@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::pace::Rate;
+use super::super::shaping::Cut;
 use super::super::time::{Day, Millis};
 
 /// Where a campaign is.
@@ -278,4 +279,39 @@ pub enum CampaignEvent {
         /// Why.
         reason: Skip,
     },
+    /// A letter goes onto a connection, and counts against a limit of the provider that receives it.
+    StartedFor {
+        /// The campaign.
+        id: CampaignId,
+        /// Whose letter.
+        person: PersonId,
+        /// The place by which they were invited.
+        ordinal: u32,
+        /// The address, hashed.
+        address: u64,
+        /// The provider's name, or the domain.
+        provider: String,
+    },
+    /// A provider's rate was cut, grew back by a step, or is as it was.
+    Paced {
+        /// The provider's name, the domain, or `relay` for all letters.
+        provider: String,
+        /// The rate from now on; `None` for no cut any more.
+        cut: Option<Cut>,
+        /// The server's words that led to it, without addresses.
+        reply: Option<String>,
+    },
+}
+
+impl CampaignEvent {
+    /// The start of a letter, with the provider that counts it.
+    #[must_use]
+    pub fn counted_by(self, provider: &str) -> Self {
+        match self {
+            Self::Started { id, person, ordinal, address } => {
+                Self::StartedFor { id, person, ordinal, address, provider: provider.to_owned() }
+            }
+            other => other,
+        }
+    }
 }

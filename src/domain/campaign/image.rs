@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::pages::Pages;
+use super::super::shaping::LaneImage;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
 use super::{Campaign, Campaigns, Header, Pace, Skip, Status, Swept};
@@ -18,6 +19,7 @@ pub struct CampaignsImage {
     seq: u64,
     pace: Pace,
     swept: Swept,
+    lanes: Vec<LaneImage>,
     all: Vec<CampaignImage>,
 }
 
@@ -67,6 +69,8 @@ pub enum CampaignPage {
     Head(Box<CampaignHead>),
     /// Rows of the campaign whose head came last.
     Rows(Vec<LetterRow>),
+    /// What providers must not be granted twice.
+    Lanes(Vec<LaneImage>),
 }
 
 impl CampaignsImage {
@@ -85,7 +89,8 @@ impl CampaignsImage {
     /// All pages, in an order that [`Campaigns::restore`] takes.
     pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
         let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace, swept: self.swept });
-        desk.chain(self.all.iter().flat_map(|campaign| {
+        let lanes = self.lanes.chunks(ROWS).map(|lanes| CampaignPage::Lanes(lanes.to_vec()));
+        desk.chain(lanes).chain(self.all.iter().flat_map(|campaign| {
             let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
@@ -104,6 +109,7 @@ impl Campaigns {
             seq: self.seq,
             pace: self.pace,
             swept: self.swept,
+            lanes: self.shaping.image(),
             all: all.map(Campaign::image).collect(),
         }
     }
@@ -115,6 +121,7 @@ impl Campaigns {
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
             CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
+            CampaignPage::Lanes(lanes) => self.shaping.restore(lanes),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
             CampaignPage::Rows(rows) => {
                 let last = self.by_age.last().map(|(_, id)| *id);

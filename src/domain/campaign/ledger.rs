@@ -224,12 +224,19 @@ impl Ledger {
     /// The rows to fetch next, at most `most`: deferred ones that are due, then pending ones in
     /// order. Moves the cursor, so each is given out once; a restart begins anew.
     pub fn take(&mut self, now: Millis, most: usize) -> Vec<u32> {
+        self.take_where(now, most, |_| true)
+    }
+
+    /// The same, but for the rows that are not `wanted`: those wait elsewhere.
+    pub fn take_where(&mut self, now: Millis, most: usize, wanted: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut rows = Vec::new();
         while rows.len() < most {
             match self.due.first().copied() {
                 Some((until, row)) if until <= now => {
                     self.due.remove(&(until, row));
-                    rows.push(row);
+                    if wanted(row) {
+                        rows.push(row);
+                    }
                 }
                 _ => break,
             }
@@ -237,7 +244,7 @@ impl Ledger {
         while rows.len() < most && (self.cursor as usize) < self.rows.len() {
             let at = self.cursor;
             self.cursor += 1;
-            if self.row(at).is_some_and(|row| row.state == LetterState::Pending) {
+            if self.row(at).is_some_and(|row| row.state == LetterState::Pending) && wanted(at) {
                 rows.push(at);
             }
         }

@@ -24,10 +24,11 @@ mod ledger;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::{CampaignRefusal, NextLetter, Verb};
+pub use decide::{CampaignRefusal, KEEPS_PLACE, NextLetter, Verb};
 pub use event::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip, Status};
 pub use image::{CampaignImage, CampaignPage, CampaignsImage};
 pub use ledger::{Counts, Ledger, LetterRow, LetterState};
@@ -35,6 +36,7 @@ pub use ledger::{Counts, Ledger, LetterRow, LetterState};
 use super::ids::{CampaignId, ListId};
 use super::pace::{Go, Pace, Rate};
 use super::retry::Retry;
+use super::shaping::{Gate, Plan, RELAY, Shaping};
 use super::time::Millis;
 
 /// A campaign.
@@ -140,6 +142,8 @@ pub struct Campaigns {
     pub(super) swept: Swept,
     /// How deferred letters come back.
     pub(super) retry: Retry,
+    /// The pace of each receiving provider.
+    pub(super) shaping: Shaping,
 }
 
 impl Campaigns {
@@ -147,6 +151,23 @@ impl Campaigns {
     #[must_use]
     pub fn new(rate: Option<Rate>, retry: Retry) -> Self {
         Self { rate, retry, ..Self::default() }
+    }
+
+    /// The same with limits for providers.
+    #[must_use]
+    pub fn shaped(self, plan: Arc<Plan>) -> Self {
+        Self { shaping: Shaping::new(plan), ..self }
+    }
+
+    /// The pace of each receiving provider.
+    #[must_use]
+    pub fn shaping(&self) -> &Shaping {
+        &self.shaping
+    }
+
+    /// The pace of each receiving provider, for the marks that are no records (what is in flight).
+    pub fn shaping_mut(&mut self) -> &mut Shaping {
+        &mut self.shaping
     }
 
     /// The counter of the last record.
@@ -194,10 +215,13 @@ impl Campaigns {
         of_list.iter().filter_map(|id| self.all.get(id)).filter(|campaign| !campaign.status.is_closed())
     }
 
-    /// What the overall pace says of one more letter.
+    /// What the overall pace says of one more letter, and the relay, if it has asked for less.
     #[must_use]
-    pub fn check_pace(&self, at: Millis) -> Go {
-        self.pace.check(self.rate, at)
+    pub fn check_pace(&self, at: Millis) -> Gate {
+        match self.pace.check(self.rate, at) {
+            Go::Now => self.shaping.check(RELAY, at),
+            Go::At(then) => Gate::At(then),
+        }
     }
 
     /// How deferred letters come back.

@@ -90,6 +90,18 @@ pub enum Ask {
     Erase(PersonId, Option<u128>),
     /// No mail at all, or mail again.
     Unsubscribe(PersonId, Option<u128>, bool),
+    /// A letter to this address of this person came to something after which the address takes no more mail.
+    Suppress(PersonId, u128, Block),
+}
+
+impl Ask {
+    /// Whom it is about.
+    #[must_use]
+    pub fn person(&self) -> PersonId {
+        match self {
+            Self::Erase(person, _) | Self::Unsubscribe(person, ..) | Self::Suppress(person, ..) => *person,
+        }
+    }
 }
 
 /// Who an ingest is about, found without changing anything.
@@ -162,6 +174,12 @@ impl Directory {
                 let block = address.and_then(|hash| self.block(hash));
                 let keep = if held.unsubscribed { Some(block.unwrap_or(Block::Unsubscribed)) } else { block };
                 Some(DirectoryEvent::Erased { person: id, keep: address.zip(keep) })
+            }
+            Ask::Suppress(_, address, block) => {
+                // What the shop or a complaint has said stays said; the person's own word does not outweigh a bounce.
+                let open = matches!(self.block(*address), None | Some(Block::Unsubscribed));
+                let block = Some(*block);
+                open.then_some(DirectoryEvent::Suppression { address: *address, block })
             }
             Ask::Unsubscribe(person, address, on) => {
                 let (id, held) = self.person(*person)?;

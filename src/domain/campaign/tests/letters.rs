@@ -226,7 +226,7 @@ fn a_restart_grants_no_second_burst() {
     desk.start(1, 1, START);
     desk.start(1, 2, START);
     let told = desk.campaigns.check_pace(START);
-    assert!(matches!(told, Go::At(_)));
+    assert!(matches!(told, Gate::At(_)));
     assert_eq!(restored(&desk.campaigns).check_pace(START), told);
     desk.crash();
     assert_eq!(desk.campaigns.check_pace(START), told);

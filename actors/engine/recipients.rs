@@ -1,0 +1,104 @@
+//! The ledger of a campaign, for a person to read: what became of each letter, and why.
+//!
+//! The class of a reply is read from the words that were kept, so it holds for letters of before, too.
+
+use super::*;
+use crate::domain::campaign::{Campaign, LetterRow, LetterState};
+use crate::domain::status::{Class, class_of_reply};
+use crate::domain::{CampaignId, Email};
+use crate::mail::Address;
+
+/// Rows looked at for one page at most.
+const LOOKS: usize = 50_000;
+
+/// A row with the words kept on it.
+type Found = (u32, LetterRow, Option<String>);
+
+impl Engine {
+    /// A page of a campaign's letters.
+    ///
+    /// # Errors
+    /// When there is no such campaign.
+    pub async fn recipients(&self, id: &str, query: RecipientsQuery) -> Answer<RecipientsPage> {
+        let unknown = || Refusal::UnknownCampaign(id.to_owned());
+        let id = CampaignId::parse(id).ok_or_else(unknown)?;
+        let found =
+            self.ask_campaigns(move |campaigns| campaigns.get(id).map(|held| page(held, &query))).await?;
+        let (rows, cursor, created, from) = found.ok_or_else(unknown)?;
+        let from: Option<Address> = from.and_then(|from| from.parse().ok());
+        let from = from.unwrap_or_else(|| self.0.context.settings.from.clone());
+        let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+        let people: Vec<PersonId> = rows.iter().map(|(_, row, _)| row.person).collect();
+        let emails = self
+            .ask_directory(move |directory| {
+                let email = |person| directory.person(person).and_then(|(_, held)| held.email.clone());
+                people.into_iter().map(email).collect::<Vec<_>>()
+            })
+            .await?;
+        let secrets = &self.0.context.secrets;
+        let view = |((_, row, reply), email): (Found, Option<Email>)| {
+            let (status, reason) = words(row.state);
+            let hash = email.as_ref().filter(|_| row.attempts > 0).map(|email| secrets.address(email) as u64);
+            RecipientView {
+                id: row.person,
+                status,
+                reason,
+                attempts: row.attempts,
+                at: Millis(created.0 + u64::from(row.at_s) * 1000),
+                class: class(row.state, reply.as_deref()),
+                reply,
+                message_id: hash.map(|hash| format!("{}@{domain}", secrets.message(id, hash))),
+                email,
+            }
+        };
+        Ok(RecipientsPage { recipients: rows.into_iter().zip(emails).map(view).collect(), cursor })
+    }
+}
+
+/// The rows of a page, where the next begins, when the campaign was made, and its sender.
+fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<Found>, Option<u32>, Millis, Option<String>) {
+    let limit = query.limit.clamp(1, 1000);
+    let (mut rows, mut next) = (Vec::new(), query.cursor);
+    for _ in 0..LOOKS {
+        let Some(row) = held.ledger.row(next).filter(|_| rows.len() < limit) else { break };
+        if query.status.as_deref().is_none_or(|status| status == words(row.state).0) {
+            rows.push((next, row, held.ledger.reply(next).map(str::to_owned)));
+        }
+        next += 1;
+    }
+    let more = (next as usize) < held.ledger.len();
+    (rows, more.then_some(next), held.created, held.header.from.clone())
+}
+
+/// The wire's words for a letter's state.
+fn words(state: LetterState) -> (&'static str, Option<&'static str>) {
+    match state {
+        LetterState::Pending => ("pending", None),
+        LetterState::Started => ("started", None),
+        LetterState::Deferred => ("deferred", None),
+        LetterState::Sent => ("sent", None),
+        LetterState::Failed => ("failed", None),
+        LetterState::Dropped => ("failed", Some("dropped")),
+        LetterState::Skipped(reason) => ("skipped", Some(reason.as_str())),
+        LetterState::Doubt => ("in_doubt", None),
+    }
+}
+
+/// What a reply means for a letter in this state; words of our own have no class.
+fn class(state: LetterState, reply: Option<&str>) -> Option<&'static str> {
+    match state {
+        LetterState::Sent => Some("delivered"),
+        LetterState::Deferred => Some("deferred"),
+        LetterState::Doubt => Some("in_doubt"),
+        LetterState::Failed => {
+            let reply = reply.filter(|reply| reply.starts_with(|c: char| c.is_ascii_digit()))?;
+            match class_of_reply(reply) {
+                Class::HardBounce => Some("hard_bounce"),
+                Class::SoftBounce => Some("soft_bounce"),
+                Class::Policy => Some("policy"),
+                Class::Delivered | Class::Deferred => None,
+            }
+        }
+        _ => None,
+    }
+}

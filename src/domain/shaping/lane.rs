@@ -1,0 +1,313 @@
+//! The lane of one provider: how fast its letters may start now, and what a throttle makes of that.
+//!
+//! ```text
+//! rate │──────┐ setting, or what was achieved                       ┌──── lifted
+//!      │      │ 421: half of it, after a pause            ┌────┐────┘
+//!      │      └─┐ 421: half again, a pause twice as long  │ steps, one in 10 s of success
+//!      │        └──────────────────────────────────┌──────┘
+//!      └─────────────────────────────────────────────────────────────▶ time
+//! ```
+//!
+//! Invariants: a cut is never below one letter a minute and never above the setting; within the pause after a cut
+//! there is no second one, however many letters were in flight; a day's count never goes over its ceiling.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::pace::{Go, Pace, Rate};
+use super::super::time::Millis;
+use super::limits::Limits;
+
+/// The first pause after a throttle; it doubles with each one that follows without a success.
+pub const PAUSE_MS: u32 = 5_000;
+/// The longest pause.
+const PAUSE_MS_MAX: u32 = 60_000;
+/// Time of success between two steps back.
+pub const STEP_MS: u64 = 10_000;
+/// Steps from nothing to where the cut began.
+const STEPS: u32 = 40;
+/// Policy refusals in a row that count as a throttle.
+pub const POLICY_ROW: u32 = 10;
+/// A bucket of the meter.
+const METER_MS: u64 = 10_000;
+/// A day.
+const DAY_MS: u64 = 86_400_000;
+
+/// A rate that a provider's throttle has lowered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Letters a minute, at least 1.
+    pub rate: u32,
+    /// Where the cut is lifted.
+    pub target: u32,
+    /// Nothing starts before this.
+    pub until: Millis,
+    /// How long the last pause was.
+    pub pause_ms: u32,
+    /// When the rate last changed.
+    pub stepped: Millis,
+}
+
+impl Cut {
+    /// As a rate without a burst.
+    #[must_use]
+    pub fn as_rate(&self) -> Rate {
+        Rate { letters: self.rate.max(1), period_ms: 60_000, burst: 1 }
+    }
+}
+
+/// What a lane says of one more letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Now.
+    Open,
+    /// Not before this instant.
+    At(Millis),
+    /// Not before one of its letters has come back.
+    Full,
+}
+
+/// How many letters started lately.
+#[derive(Debug, Clone, Copy, Default)]
+struct Meter {
+    from: Millis,
+    count: u32,
+    before: u32,
+}
+
+impl Meter {
+    fn count(&mut self, at: Millis) {
+        let since = at.since(self.from);
+        if since >= METER_MS {
+            self.before = if since < 2 * METER_MS { self.count } else { 0 };
+            // The next bucket begins where the last one ended, or here after a silence.
+            self.from = if since < 2 * METER_MS { self.from.plus(METER_MS) } else { at };
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Letters a minute over the last bucket or two; 0 when nothing is known.
+    fn per_minute(&self, at: Millis) -> u32 {
+        let since = at.since(self.from);
+        if since >= 2 * METER_MS {
+            return 0;
+        }
+        let whole = if self.before > 0 { METER_MS } else { 0 };
+        let letters = u64::from(self.before) + u64::from(self.count);
+        u32::try_from(letters * 60_000 / (whole + since.max(1000))).unwrap_or(u32::MAX)
+    }
+}
+
+/// A provider's lane.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// The provider's name, or the domain.
+    pub name: Box<str>,
+    /// What is set.
+    pub limits: Limits,
+    pub(super) pace: Pace,
+    pub(super) day: u32,
+    pub(super) today: u32,
+    pub(super) first_day: Option<u32>,
+    pub(super) cut: Option<Cut>,
+    /// The last words of a throttle, and when.
+    pub(super) last: Option<(Millis, Box<str>)>,
+    pub(super) in_flight: u32,
+    pub(super) used: Millis,
+    meter: Meter,
+    /// Policy refusals since the last letter that was accepted.
+    refused: u32,
+}
+
+impl Lane {
+    /// A lane of which nothing is known.
+    #[must_use]
+    pub fn new(name: &str, limits: Limits) -> Self {
+        Self {
+            name: name.into(),
+            limits,
+            pace: Pace::default(),
+            day: 0,
+            today: 0,
+            first_day: None,
+            cut: None,
+            last: None,
+            in_flight: 0,
+            used: Millis(0),
+            meter: Meter::default(),
+            refused: 0,
+        }
+    }
+
+    /// True when starts must stand in the log with the provider's name, so that a restart grants nothing twice.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.cut.is_some() || self.limits.rate.is_some() || self.limits.counts_days()
+    }
+
+    /// The rate that holds now.
+    #[must_use]
+    pub fn rate(&self) -> Option<Rate> {
+        match (self.limits.rate, self.cut) {
+            (Some(set), Some(cut)) => Some(set.slower(cut.as_rate())),
+            (set, cut) => set.or(cut.map(|cut| cut.as_rate())),
+        }
+    }
+
+    /// Letters that may be in flight at once; a lane that was cut leaves most couriers to the others.
+    #[must_use]
+    pub fn connections(&self, couriers: u32) -> u32 {
+        let set = self.limits.connections.unwrap_or(u32::MAX);
+        if self.cut.is_some() { set.min((couriers / 4).max(1)) } else { set }
+    }
+
+    /// Until when a throttle has shut it.
+    #[must_use]
+    pub fn shut_until(&self) -> Option<Millis> {
+        self.cut.map(|cut| cut.until)
+    }
+
+    /// May a letter start at `at`? Reads only.
+    #[must_use]
+    pub fn check(&self, couriers: u32, at: Millis) -> Gate {
+        if self.in_flight >= self.connections(couriers) {
+            return Gate::Full;
+        }
+        if let Some(cut) = self.cut.filter(|cut| cut.until > at) {
+            return Gate::At(cut.until);
+        }
+        if self.left_today(at) == Some(0) {
+            return Gate::At(Millis((u64::from(day_of(at)) + 1) * DAY_MS));
+        }
+        match self.pace.check(self.rate(), at) {
+            Go::Now => Gate::Open,
+            Go::At(then) => Gate::At(then),
+        }
+    }
+
+    /// About how many letters could start at `at`, at least 1: what is worth fetching.
+    #[must_use]
+    pub fn room(&self, couriers: u32) -> usize {
+        let in_flight = self.connections(couriers).saturating_sub(self.in_flight);
+        let burst = self.rate().map_or(u32::MAX, |rate| rate.burst);
+        in_flight.min(burst).max(1) as usize
+    }
+
+    /// Letters left of a day's ceiling.
+    fn left_today(&self, at: Millis) -> Option<u32> {
+        if !self.limits.counts_days() {
+            return None;
+        }
+        Some(self.ceiling(at)?.saturating_sub(self.today(at)))
+    }
+
+    /// Letters that may start today.
+    #[must_use]
+    pub fn ceiling(&self, at: Millis) -> Option<u32> {
+        let first = self.first_day.unwrap_or(day_of(at));
+        self.limits.ceiling(day_of(at).saturating_sub(first))
+    }
+
+    /// Letters in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// When a server last asked for less, and its words.
+    #[must_use]
+    pub fn last_throttle(&self) -> Option<(Millis, &str)> {
+        self.last.as_ref().map(|(at, words)| (*at, &**words))
+    }
+
+    /// Letters started today.
+    #[must_use]
+    pub fn today(&self, at: Millis) -> u32 {
+        if self.day == day_of(at) { self.today } else { 0 }
+    }
+
+    /// Counts a start that stands in the log with this provider's name.
+    pub(super) fn count(&mut self, at: Millis) {
+        let rate = self.rate();
+        self.pace.take(rate, at);
+        self.first_day.get_or_insert(day_of(at));
+        self.see(at);
+    }
+
+    /// Counts a start that the log does not name.
+    pub(super) fn see(&mut self, at: Millis) {
+        let today = self.today(at);
+        (self.day, self.today, self.used) = (day_of(at), today.saturating_add(1), at);
+    }
+
+    /// A letter is on the wire.
+    pub(super) fn departs(&mut self, at: Millis) {
+        self.in_flight += 1;
+        self.meter.count(at);
+    }
+
+    /// It is no more.
+    pub(super) fn returns(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Takes up a pace, for a lane through which all letters go.
+    pub(super) fn take(&mut self, at: Millis) {
+        let rate = self.rate();
+        self.pace.take(rate, at);
+    }
+
+    /// What a throttle at `at` makes of the rate: half of what was lately achieved. `None` within a pause: those
+    /// letters were in flight already.
+    #[must_use]
+    pub fn decide_cut(&self, at: Millis) -> Option<Cut> {
+        if self.cut.is_some_and(|cut| cut.until > at) {
+            return None;
+        }
+        let achieved = Some(self.meter.per_minute(at)).filter(|letters| *letters > 0);
+        let held = self.rate().map(Rate::per_minute);
+        let known = [achieved, held].into_iter().flatten().min().unwrap_or(2);
+        let usual = self.limits.rate.map(Rate::per_minute);
+        let usual = usual.unwrap_or_else(|| known.saturating_mul(2));
+        let (target, pause_ms) = match self.cut {
+            Some(cut) => (cut.target, cut.pause_ms.saturating_mul(2).min(PAUSE_MS_MAX)),
+            None => (usual.max(2), PAUSE_MS),
+        };
+        let until = at.plus(u64::from(pause_ms));
+        Some(Cut { rate: (known / 2).max(1), target, until, pause_ms, stepped: at })
+    }
+
+    /// What a letter accepted at `at` makes of the rate: `None` for no change, `Some(None)` for a cut that is over.
+    #[must_use]
+    pub fn decide_growth(&self, at: Millis) -> Option<Option<Cut>> {
+        let cut = self.cut.filter(|cut| cut.until <= at && at.since(cut.stepped) >= STEP_MS)?;
+        let rate = cut.rate.saturating_add((cut.target / STEPS).max(1));
+        Some((rate < cut.target).then_some(Cut { rate, stepped: at, pause_ms: PAUSE_MS / 2, ..cut }))
+    }
+
+    /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
+    pub fn refuses(&mut self) -> bool {
+        self.refused += 1;
+        let many = self.refused >= POLICY_ROW;
+        if many {
+            self.refused = 0;
+        }
+        many
+    }
+
+    /// A letter was accepted.
+    pub(super) fn accepts(&mut self) {
+        self.refused = 0;
+    }
+
+    /// True when a new lane in its place would grant nothing that this one does not.
+    pub(super) fn may_go(&self, at: Millis) -> bool {
+        let counted = self.limits.counts_days() && self.today(at) > 0;
+        self.in_flight == 0 && self.cut.is_none() && !counted && self.pace.is_over(at)
+    }
+}
+
+/// The number of a day, UTC.
+fn day_of(at: Millis) -> u32 {
+    u32::try_from(at.0 / DAY_MS).unwrap_or(u32::MAX)
+}

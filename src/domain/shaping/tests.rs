@@ -1,0 +1,267 @@
+//! What holds of lanes, by example and by law.
+
+use proptest::prelude::*;
+
+use super::super::pace::Rate;
+use super::lane::{PAUSE_MS, POLICY_ROW, STEP_MS};
+use super::*;
+
+/// The start of time in these tests: a midnight.
+const START: Millis = Millis(19_700 * 86_400_000);
+
+fn lane(limits: Limits) -> Lane {
+    Lane::new("google", limits)
+}
+
+/// A letter starts, if it may.
+fn start(lane: &mut Lane, at: Millis) -> bool {
+    let open = lane.check(8, at) == Gate::Open;
+    if open {
+        lane.departs(at);
+        lane.count(at);
+    }
+    open
+}
+
+/// A letter comes back throttled.
+fn throttle(lane: &mut Lane, at: Millis) -> bool {
+    let cut = lane.decide_cut(at);
+    lane.cut = cut.or(lane.cut);
+    cut.is_some()
+}
+
+/// A letter comes back accepted.
+fn accept(lane: &mut Lane, at: Millis) {
+    if let Some(cut) = lane.decide_growth(at) {
+        lane.cut = cut;
+    }
+}
+
+#[test]
+fn a_throttle_halves_what_was_achieved_once_however_many_letters_were_in_flight() {
+    let mut lane = lane(Limits::default());
+    // Ten a second for ten seconds: 600 a minute.
+    for n in 0..100 {
+        assert!(start(&mut lane, START.plus(n * 100)));
+        lane.returns();
+    }
+    let at = START.plus(10_000);
+    let cuts = (0..50).filter(|n| throttle(&mut lane, at.plus(n * 20))).count();
+    let cut = lane.cut.unwrap();
+    assert_eq!((cuts, cut.until), (1, at.plus(u64::from(PAUSE_MS))));
+    assert!((295..=305).contains(&cut.rate), "{cut:?}");
+    assert_eq!(lane.check(8, at), Gate::At(cut.until));
+    assert_eq!(lane.check(8, cut.until), Gate::Open);
+}
+
+#[test]
+fn throttles_that_go_on_lead_to_one_letter_a_minute_and_longer_pauses_and_success_leads_back() {
+    let limits = Limits { rate: Rate::parse("20/s").flatten(), ..Limits::default() };
+    let mut lane = lane(limits);
+    let mut at = START;
+    let mut pauses = Vec::new();
+    for _ in 0..16 {
+        while !start(&mut lane, at) {
+            at = at.plus(100);
+        }
+        lane.returns();
+        assert!(throttle(&mut lane, at));
+        pauses.push(lane.cut.unwrap().pause_ms);
+    }
+    assert_eq!(lane.cut.unwrap().rate, 1);
+    assert_eq!(&pauses[..5], &[5_000, 10_000, 20_000, 40_000, 60_000]);
+    assert!(pauses[5..].iter().all(|pause| *pause == 60_000));
+    let (began, mut rates) = (at, Vec::new());
+    while lane.cut.is_some() && at.since(began) < 3_600_000 {
+        at = at.plus(50);
+        if start(&mut lane, at) {
+            lane.returns();
+            accept(&mut lane, at);
+            rates.extend(lane.cut.map(|cut| cut.rate));
+        }
+    }
+    assert!(lane.cut.is_none(), "it never came back: {rates:?}");
+    assert!(rates.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] <= 1200 / 40), "{rates:?}");
+    assert!(at.since(began) >= 30 * STEP_MS, "it came back within {} ms", at.since(began));
+    assert_eq!(lane.rate(), Rate::parse("20/s").flatten());
+}
+
+#[test]
+fn a_day_has_its_ceiling_and_the_next_one_its_own() {
+    let mut lane = lane(Limits { per_day: Some(5), warm_up: vec![2], ..Limits::default() });
+    let day = |n: u64| START.plus(n * 86_400_000 + 1);
+    let starts = |lane: &mut Lane, at| (0..10).filter(|_| start(lane, at)).count();
+    // Connections are no matter here.
+    let mut counts = Vec::new();
+    for n in [0, 0, 1, 1, 4] {
+        counts.push(starts(&mut lane, day(n)));
+        lane.in_flight = 0;
+    }
+    assert_eq!(counts, [2, 0, 5, 0, 5]);
+    assert_eq!(lane.check(8, day(4)), Gate::At(START.plus(5 * 86_400_000)));
+}
+
+#[test]
+fn connections_bound_what_is_in_flight_and_a_cut_leaves_most_of_them_to_others() {
+    let mut lane = lane(Limits { connections: Some(3), ..Limits::default() });
+    assert_eq!((0..9).filter(|_| start(&mut lane, START)).count(), 3);
+    assert_eq!(lane.check(8, START), Gate::Full);
+    lane.returns();
+    assert_eq!(lane.check(8, START), Gate::Open);
+    throttle(&mut lane, START);
+    assert_eq!((lane.connections(8), lane.connections(2), lane.connections(40)), (2, 1, 3));
+}
+
+#[test]
+fn policy_refusals_count_only_in_a_row() {
+    let mut lane = lane(Limits::default());
+    let row = POLICY_ROW as usize;
+    assert!((1..row).all(|_| !lane.refuses()));
+    lane.accepts();
+    let told: Vec<bool> = (0..row).map(|_| lane.refuses()).collect();
+    assert_eq!((told.iter().filter(|many| **many).count(), told.last()), (1, Some(&true)));
+}
+
+#[test]
+fn domains_beyond_the_room_share_a_lane_and_nothing_counted_is_forgotten() {
+    let default = Limits { per_day: Some(10), ..Limits::default() };
+    let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
+    let mut n = 0;
+    while shaping.lanes.len() < LANES_MAX {
+        n += 1;
+        shaping.started_for(&format!("d{n}.example"), START.plus(n));
+    }
+    assert_eq!(shaping.open("late.example", START), OTHERS);
+    // Each of them has a letter of today on its count.
+    shaping.sweep(&BTreeSet::new(), START.plus(n + 1));
+    assert_eq!(shaping.open("late.example", START), OTHERS);
+    // The next day those used least recently go, but for the busy ones.
+    let next = START.plus(86_400_000);
+    let busy = BTreeSet::from([shaping.find("d1.example").unwrap()]);
+    assert!(shaping.is_tight(next));
+    shaping.sweep(&busy, next);
+    assert!(shaping.find("d1.example").is_some() && shaping.find(&format!("d{n}.example")).is_some());
+    assert_eq!(shaping.find("d2.example"), None);
+    let late = shaping.open("late.example", next);
+    assert!(late != OTHERS && shaping.lanes.len() == LANES_MAX);
+    assert_eq!(shaping.lane(late).unwrap().today(next), 0);
+}
+
+#[test]
+fn a_snapshot_gives_back_all_that_must_not_be_granted_twice() {
+    let mut named = BTreeMap::new();
+    named.insert(0, Limits { rate: Rate::parse("2/s").flatten(), per_day: Some(50), ..Limits::default() });
+    let plan = Arc::new(Plan { named, ..Plan::default() });
+    let mut shaping = Shaping::new(Arc::clone(&plan));
+    for n in 0..5 {
+        shaping.started_for("google", START.plus(n * 500));
+    }
+    let cut = Cut { rate: 3, target: 120, until: START.plus(9000), pause_ms: 5000, stepped: START };
+    shaping.paced("shop.example", Some(cut), Some("421 slower"), START);
+    let mut again = Shaping::new(plan);
+    again.restore(shaping.image());
+    for name in ["google", "shop.example"] {
+        for ms in [0, 2000, 2500, 9000, 86_400_000] {
+            let (one, two) = (shaping.find(name).unwrap(), again.find(name).unwrap());
+            assert_eq!(
+                shaping.check(one, START.plus(ms)),
+                again.check(two, START.plus(ms)),
+                "{name} at {ms}"
+            );
+        }
+    }
+    assert_eq!(shaping.image(), again.image());
+}
+
+/// One thing that happens to a lane.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Wait(u64),
+    Start,
+    Accepted,
+    Throttled,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0u64..30_000).prop_map(Step::Wait),
+        1 => (0u64..40).prop_map(|hours| Step::Wait(hours * 3_600_000)),
+        12 => Just(Step::Start),
+        6 => Just(Step::Accepted),
+        2 => Just(Step::Throttled),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..300)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_no_limit_is_broken_and_no_restart_grants_more(
+        per_minute in 1u32..3000, burst in 1u32..20, per_day in 1u32..40, warm in 1u32..10, steps in steps()
+    ) {
+        let rate = Rate { letters: per_minute, period_ms: 60_000, burst };
+        let limits = Limits { rate: Some(rate), connections: Some(4), per_day: Some(per_day), warm_up: vec![warm] };
+        let plan = Arc::new(Plan { named: BTreeMap::from([(0, limits)]), ..Plan::default() });
+        let google = Shaping::named(0);
+        let mut shaping = Shaping::new(Arc::clone(&plan));
+        shaping.staff(8);
+        let (mut at, mut flying, mut starts, mut cuts) = (START, 0u32, Vec::new(), Vec::new());
+        for step in steps {
+            match step {
+                Step::Wait(ms) => at = at.plus(ms),
+                Step::Start if shaping.check(google, at) == Gate::Open => {
+                    shaping.departs(google, true, at);
+                    shaping.started_for("google", at);
+                    flying += 1;
+                    starts.push(at);
+                    prop_assert!(flying <= 4);
+                }
+                Step::Accepted if flying > 0 => {
+                    flying -= 1;
+                    shaping.returns(google, true);
+                    if let Some(cut) = shaping.lane(google).and_then(|lane| lane.decide_growth(at)) {
+                        shaping.paced("google", cut, None, at);
+                    }
+                }
+                Step::Throttled if flying > 0 => {
+                    flying -= 1;
+                    shaping.returns(google, false);
+                    let held = shaping.lane(google).and_then(Lane::rate).map_or(u32::MAX, Rate::per_minute);
+                    if let Some(cut) = shaping.lane(google).and_then(|lane| lane.decide_cut(at)) {
+                        prop_assert!(cut.rate >= 1 && cut.rate <= (held / 2).max(1), "{:?} after {}", cut, held);
+                        shaping.paced("google", Some(cut), Some("421"), at);
+                        cuts.push(at);
+                    }
+                }
+                Step::Restart => {
+                    let image = shaping.image();
+                    let before = shaping.lane(google).map(|lane| (lane.cut, lane.today(at), lane.pace));
+                    shaping = Shaping::new(Arc::clone(&plan));
+                    shaping.staff(8);
+                    shaping.restore(image);
+                    let after = shaping.lane(google).map(|lane| (lane.cut, lane.today(at), lane.pace));
+                    prop_assert_eq!(before, after);
+                    flying = 0;
+                }
+                _ => {}
+            }
+        }
+        let day = |at: &Millis| at.0 / 86_400_000;
+        let first = starts.first().map(day);
+        for start in &starts {
+            let of_day = starts.iter().filter(|other| day(other) == day(start)).count();
+            let ceiling = if Some(day(start)) == first { per_day.min(warm) } else { per_day };
+            prop_assert!(of_day <= ceiling as usize);
+        }
+        for (i, from) in starts.iter().enumerate() {
+            for (j, to) in starts.iter().enumerate().skip(i) {
+                let allowed = to.since(*from) as f64 / 60_000.0 * f64::from(per_minute) + f64::from(burst);
+                prop_assert!((j - i + 1) as f64 <= allowed + 1.0);
+            }
+        }
+        for pair in cuts.windows(2) {
+            prop_assert!(pair[1].since(pair[0]) >= u64::from(PAUSE_MS));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Receiving providers: how fast each is mailed now, and why.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::actors::verbs::ProviderView;
+use crate::domain::Millis;
+
+use super::auth::Admin;
+use super::error::ApiError;
+use super::{App, answer};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    provider: &'a str,
+    rate: Option<&'a str>,
+    set: Option<&'a str>,
+    throttled: bool,
+    opens_at: Option<String>,
+    connections: u32,
+    in_flight: u32,
+    set_aside: u64,
+    sent_today: u32,
+    per_day: Option<u32>,
+    last_throttle: Option<Throttle<'a>>,
+}
+
+#[derive(Serialize)]
+struct Throttle<'a> {
+    at: String,
+    reply: &'a str,
+}
+
+fn row(view: &ProviderView) -> Row<'_> {
+    let last = view.last_reply.as_deref().zip(view.last_at);
+    Row {
+        provider: &view.name,
+        rate: view.rate.as_deref(),
+        set: view.set.as_deref(),
+        throttled: view.throttled,
+        opens_at: view.opens_at.map(|at: Millis| at.to_string()),
+        connections: view.connections,
+        in_flight: view.in_flight,
+        set_aside: view.set_aside,
+        sent_today: view.today,
+        per_day: view.ceiling,
+        last_throttle: last.map(|(reply, at)| Throttle { at: at.to_string(), reply }),
+    }
+}
+
+/// `GET /v1/providers`: those that were mailed, limited or slowed, by name.
+pub(super) async fn index(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        providers: Vec<Row<'a>>,
+    }
+    let views = app.engine.providers().await?;
+    Ok(answer::ok(&Page { providers: views.iter().map(row).collect() }))
+}
