@@ -24,6 +24,7 @@
 //! What it does not do: decide when to send, retry, count, or speak to a recipient's provider directly.
 
 mod address;
+mod dkim;
 mod error;
 mod folder;
 #[doc(hidden)]
@@ -40,6 +41,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use address::Address;
+pub use dkim::{Dkim, DkimKey};
 pub use error::MailError;
 pub use letter::Letter;
 pub use mailer::{Courier, Mailer};
