@@ -166,5 +166,7 @@ fn letter(
         unsubscribe_url: Some(unsubscribe),
         date_ms: date.0,
         envelope_from: None,
+        feedback_id: None,
+        complaints: None,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  campaign ──courier()──▶ Courier ──deliver(letter, gate)──▶ Verdict
-//!                             │
+//!                             │ desk: packed, redirected in a test, signed (dkim/)
 //!                             ├─ smtp/    a kept connection, phases known one by one
 //!                             ├─ folder   one .eml per letter (development)
 //!                             └─ outbox   letters in memory, with scripted answers (tests)
@@ -24,6 +24,7 @@
 //! What it does not do: decide when to send, retry, count, or speak to a recipient's provider directly.
 
 mod address;
+mod desk;
 mod dkim;
 mod error;
 mod folder;
@@ -43,7 +44,7 @@ use std::time::Duration;
 pub use address::Address;
 pub use dkim::{Dkim, DkimKey};
 pub use error::MailError;
-pub use letter::Letter;
+pub use letter::{Complaints, Letter};
 pub use mailer::{Courier, Mailer};
 pub use outbox::{Answer, Mail, Outbox};
 
@@ -123,6 +124,10 @@ pub struct MailOptions {
     pub ca_file: Option<std::path::PathBuf>,
     /// Whether the folder mailer waits for the disk.
     pub sync_folder: bool,
+    /// What every letter is signed with.
+    pub dkim: Option<Dkim>,
+    /// The one inbox that every letter goes to instead of its recipient's, to try a shop out.
+    pub redirect_to: Option<Address>,
 }
 
 impl Default for MailOptions {
@@ -137,6 +142,8 @@ impl Default for MailOptions {
             hello_name: None,
             ca_file: None,
             sync_folder: false,
+            dkim: None,
+            redirect_to: None,
         }
     }
 }

@@ -60,6 +60,11 @@ impl DkimKey {
         Some(format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n"))
     }
 
+    /// Whether a signature takes as long as a small request.
+    pub(super) fn is_slow(&self) -> bool {
+        matches!(self, DkimKey::Rsa(_))
+    }
+
     /// The value of `a=`.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {

@@ -96,6 +96,11 @@ impl Dkim {
         &self.0.domain
     }
 
+    /// Whether signing takes as long as a small request.
+    pub(super) fn is_slow(&self) -> bool {
+        self.0.keys.iter().any(|(_, key)| key.is_slow())
+    }
+
     /// What DNS must say: a name and its TXT record for each key.
     pub fn records(&self) -> Vec<(String, String)> {
         let record = |(selector, key): &(String, DkimKey)| {
