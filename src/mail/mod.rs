@@ -32,6 +32,7 @@ mod folder;
 pub mod fuzzing;
 mod letter;
 mod mailer;
+mod oauth;
 mod outbox;
 mod redact;
 mod setting;
@@ -46,6 +47,7 @@ pub use dkim::{Dkim, DkimKey};
 pub use error::MailError;
 pub use letter::{Complaints, Letter};
 pub use mailer::{Courier, Mailer};
+pub use oauth::OauthToken;
 pub use outbox::{Answer, Mail, Outbox};
 
 /// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be: then
@@ -128,6 +130,8 @@ pub struct MailOptions {
     pub dkim: Option<Dkim>,
     /// The one inbox that every letter goes to instead of its recipient's, to try a shop out.
     pub redirect_to: Option<Address>,
+    /// Signs in with this token in place of a password.
+    pub oauth: Option<OauthToken>,
 }
 
 impl Default for MailOptions {
@@ -144,6 +148,7 @@ impl Default for MailOptions {
             sync_folder: false,
             dkim: None,
             redirect_to: None,
+            oauth: None,
         }
     }
 }

@@ -60,6 +60,11 @@ impl DkimKey {
         Some(format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n"))
     }
 
+    /// Whether it is of Ed25519, else of RSA.
+    pub fn is_ed25519(&self) -> bool {
+        matches!(self, DkimKey::Ed25519(_))
+    }
+
     /// Whether a signature takes as long as a small request.
     pub(super) fn is_slow(&self) -> bool {
         matches!(self, DkimKey::Rsa(_))

@@ -20,6 +20,7 @@
 //! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way it is a
 //! local value, so a future that is dropped, or any return that does not put it back, ends it.
 
+mod auth;
 mod body;
 mod connect;
 mod reply;
