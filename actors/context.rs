@@ -92,6 +92,19 @@ pub struct Settings {
     pub shop_name: String,
     /// The postal address in the footer.
     pub postal_address: String,
+    /// How what comes of a letter finds its way back.
+    pub envelope: Envelope,
+}
+
+/// How bounces, complaints and statistics find their way back; each is off unless set.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    /// Where bounces go, to `bounce+<token>@` it; to the sender unless set.
+    pub bounce_domain: Option<String>,
+    /// The sender's id at the end of `Feedback-ID`.
+    pub feedback_id: Option<String>,
+    /// Where receivers send complaints, by `CFBL-Address`.
+    pub cfbl_address: Option<Address>,
 }
 
 /// Ends the process: the log failed, or an actor died.

@@ -15,7 +15,7 @@ use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
 use crate::domain::campaign::Header;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
-use crate::mail::{Address, Courier, Letter, Verdict};
+use crate::mail::{Address, Complaints, Courier, Letter, Verdict};
 use crate::render::{self, Own};
 use crate::token::Purpose;
 
@@ -26,6 +26,8 @@ pub struct Sheet {
     /// What the template makes of it, or why there is no such template.
     prepared: Result<render::Prepared, String>,
     from: Option<Address>,
+    /// `Feedback-ID` without the campaign in front.
+    feedback: Option<String>,
 }
 
 impl Sheet {
@@ -51,6 +53,11 @@ impl Sheet {
             prepared: context.templates.prepare(&header.template, &values).map_err(|error| error.to_string()),
             // The door has checked it.
             from: header.from.as_deref().and_then(|from| from.parse().ok()),
+            feedback: settings.envelope.feedback_id.as_deref().map(|sender| {
+                let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+                let template: String = header.template.chars().take(64).map(plain).collect();
+                format!("{template}:restock:{sender}")
+            }),
         }
     }
 }
@@ -154,6 +161,8 @@ fn letter(
     let rendered = context.templates.letter(prepared, own).map_err(|error| error.to_string())?;
     let from = sheet.from.clone().unwrap_or_else(|| settings.from.clone());
     let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+    let envelope = &settings.envelope;
+    let token = || context.secrets.bounce_token(campaign, to.person);
     Ok(Letter {
         message_id: format!("{}@{domain}", context.secrets.message(campaign, to.address as u64)),
         to: email.to_owned(),
@@ -165,6 +174,8 @@ fn letter(
         list_id: Some(sheet.list.as_str().to_owned()),
         unsubscribe_url: Some(unsubscribe),
         date_ms: date.0,
-        envelope_from: None,
+        envelope_from: envelope.bounce_domain.as_ref().map(|domain| format!("bounce+{}@{domain}", token())),
+        feedback_id: sheet.feedback.as_ref().map(|rest| format!("{campaign}:{rest}")),
+        complaints: envelope.cfbl_address.clone().map(|address| Complaints { address, id: token() }),
     })
 }

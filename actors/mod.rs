@@ -39,6 +39,6 @@ pub mod supervisor;
 pub mod survey;
 pub mod verbs;
 
-pub use context::{RuleSettings, Settings};
+pub use context::{Envelope, RuleSettings, Settings};
 pub use engine::{Engine, MailRules, StartError, Started, start};
 pub use error::{EngineError, Refusal};

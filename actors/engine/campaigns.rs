@@ -153,13 +153,19 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// In production no mail leaves without a postal address.
+    /// In production no mail leaves without a postal address and links that work everywhere.
     fn may_mail(&self) -> Answer<()> {
-        if self.0.accept_mail.production && self.0.context.settings.postal_address.trim().is_empty() {
-            let why = "mail.postal_address is not set; the law asks for one in every campaign's footer";
-            return Err(Refusal::NotAllowed(why.to_owned()).into());
-        }
-        Ok(())
+        let settings = &self.0.context.settings;
+        let missing = if !self.0.accept_mail.production {
+            None
+        } else if settings.postal_address.trim().is_empty() {
+            Some("mail.postal_address is not set; the law asks for one in every campaign's footer")
+        } else if !settings.public_url.starts_with("https://") {
+            Some("public_url is not an https:// URL; receivers take one-click unsubscription by no other")
+        } else {
+            None
+        };
+        missing.map_or(Ok(()), |why| Err(Refusal::NotAllowed(why.to_owned()).into()))
     }
 }
 

@@ -65,7 +65,7 @@ struct Inner {
 /// What production mode asks before mail may leave.
 #[derive(Debug, Clone, Default)]
 pub struct MailRules {
-    /// Production: a postal address is required before a campaign may start.
+    /// Production: a postal address and an https public URL are required before a campaign may start.
     pub production: bool,
 }
 

@@ -84,6 +84,8 @@ fn mime(bencher: Bencher<'_, '_>, price: &str) {
         unsubscribe_url: Some("https://shop.example/v1/email/unsubscribe?token=t1".to_owned()),
         date_ms: NOON.0,
         envelope_from: None,
+        feedback_id: None,
+        complaints: None,
     };
     bencher.bench_local(|| {
         let gate = Box::pin(std::future::ready(true));

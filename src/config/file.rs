@@ -45,6 +45,23 @@ pub(super) struct MailFile {
     pub(super) max_age: Option<String>,
     pub(super) postal_address: Option<String>,
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) oauth_token_file: Option<PathBuf>,
+    pub(super) redirect_to: Option<String>,
+    pub(super) bounce_domain: Option<String>,
+    pub(super) feedback_id: Option<String>,
+    pub(super) cfbl_address: Option<String>,
+    pub(super) dkim: DkimFile,
+}
+
+/// `[mail.dkim]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DkimFile {
+    pub(super) domain: Option<String>,
+    pub(super) selector: Option<String>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) ed25519_selector: Option<String>,
+    pub(super) ed25519_key_file: Option<PathBuf>,
 }
 
 /// `[rule]`.

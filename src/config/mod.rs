@@ -5,6 +5,7 @@
 //! law and receivers ask for: an https public URL, a postal address, a real mail server.
 
 mod file;
+mod letters;
 mod provider;
 
 use std::net::SocketAddr;
@@ -154,10 +155,11 @@ impl Config {
         if !public_url.starts_with("https://") && !public_url.starts_with("http://") {
             return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
         }
-        let mail_setting =
-            env("RESTOCKD_MAIL").or(file.mail.transport).unwrap_or_else(|| "folder:./outbox".to_owned());
+        let mail_setting = env("RESTOCKD_MAIL")
+            .or(file.mail.transport.clone())
+            .unwrap_or_else(|| "folder:./outbox".to_owned());
         let smtp = mail_setting.starts_with("smtp");
-        let postal_address = file.mail.postal_address.unwrap_or_default();
+        let postal_address = file.mail.postal_address.clone().unwrap_or_default();
         if production {
             if !public_url.starts_with("https://") {
                 return Err(wrong(
@@ -181,10 +183,15 @@ impl Config {
                     .to_owned(),
             );
         }
-        let from = env("RESTOCKD_MAIL_FROM").or(file.mail.from);
+        let from = env("RESTOCKD_MAIL_FROM").or(file.mail.from.clone());
+        if production && from.is_none() {
+            return Err(wrong("mail.from", "production needs one, such as \"Shop <news@shop.example>\""));
+        }
         let from = from.unwrap_or_else(|| "Restock <restock@localhost.localdomain>".to_owned());
         let from: Address =
             from.parse().map_err(|_| wrong("mail.from", "it must look like \"Shop <news@shop.example>\""))?;
+        let letters = letters::read(&file.mail, &env, production, &from)?;
+        warnings.extend(letters.warnings);
         let rate = env("RESTOCKD_MAIL_RATE").or(file.mail.rate);
         let rate = match rate {
             Some(text) => Rate::parse(&text).ok_or_else(|| {
@@ -249,6 +256,7 @@ impl Config {
             from,
             shop_name: file.shop_name.unwrap_or_else(|| "the shop".to_owned()),
             postal_address,
+            envelope: letters.envelope,
         };
         let mut http = HttpSettings { listen, ..HttpSettings::default() };
         if let Some(trusted) = file.http.trusted_proxies {
@@ -273,8 +281,14 @@ impl Config {
                 return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat")));
             }
         };
-        let mut mail_options =
-            MailOptions { connections, ca_file: file.mail.ca_file, ..MailOptions::default() };
+        let mut mail_options = MailOptions {
+            connections,
+            ca_file: file.mail.ca_file,
+            dkim: letters.dkim,
+            redirect_to: letters.redirect_to,
+            oauth: letters.oauth,
+            ..MailOptions::default()
+        };
         if let Some(letters) = file.mail.letters_per_connection {
             mail_options.letters_per_connection = letters;
         }

@@ -11,6 +11,7 @@ pub enum MailError {
     /// `RESTOCKD_MAIL` is not one of the known forms.
     #[error(
         "the mail setting cannot be used: {0}; expected folder:DIR, smtp://user:password@host:port, smtps://…, \
+         smtp+opportunistic://host:port, \
          smtp+insecure://host:port, memory: or discard:"
     )]
     Setting(&'static str),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Gate, Letter, MailError, Verdict};
+use super::{Gate, MailError, Verdict};
 
 /// A folder that receives letters.
 #[derive(Debug)]
@@ -31,15 +31,11 @@ impl Folder {
     }
 
     /// Waits for the gate, then writes the letter.
-    pub(super) async fn deliver(self: &Arc<Folder>, letter: &Letter, gate: Gate) -> Verdict {
-        let message = match letter.pack() {
-            Ok(packed) => packed.message,
-            Err(error) => return Verdict::Failed { reply: error.to_string() },
-        };
+    pub(super) async fn deliver(self: &Arc<Folder>, id: &str, message: Vec<u8>, gate: Gate) -> Verdict {
         if !gate.await {
             return super::mailer::log_lost(false);
         }
-        let name = file_name(&letter.message_id);
+        let name = file_name(id);
         let folder = Arc::clone(self);
         let shown = name.clone();
         let written = tokio::task::spawn_blocking(move || folder.write(&name, &message)).await;

@@ -10,7 +10,7 @@
 //! * `List-Unsubscribe` and `List-Unsubscribe-Post` go together (RFC 8058).
 //!
 //! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (responders already honour `List-Id`, and some
-//! filters count it against a mail). DKIM is the relay's work.
+//! filters count it against a mail). DKIM comes after: `desk.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,6 +25,7 @@ use super::{Address, MailError, address::unprintable};
 
 const URL_BYTES_MAX: usize = 900;
 const LIST_ID_BYTES_MAX: usize = 200;
+const FEEDBACK_ID_BYTES_MAX: usize = 200;
 const MESSAGE_ID_BYTES_MAX: usize = 240;
 /// The last moment of the year 9999; a date's year has four digits.
 const DATE_MS_MAX: u64 = 253_402_300_799_000;
@@ -54,6 +55,19 @@ pub struct Letter {
     pub date_ms: u64,
     /// The envelope's sender, where bounces go; `from` when not given.
     pub envelope_from: Option<String>,
+    /// `Feedback-ID`, by which Gmail's Postmaster Tools tell campaigns apart: four words with colons between them.
+    pub feedback_id: Option<String>,
+    /// Whom receivers may tell that somebody called this letter spam (RFC 9477).
+    pub complaints: Option<Complaints>,
+}
+
+/// `CFBL-Address` and `CFBL-Feedback-ID`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Complaints {
+    /// Where reports go.
+    pub address: Address,
+    /// What a report must carry: it names campaign and recipient to us, and to nobody else.
+    pub id: String,
 }
 
 /// A letter as the server wants it.
@@ -98,6 +112,16 @@ impl Letter {
             builder = builder
                 .header("List-Unsubscribe", Raw::new(format!("<{url}>")))
                 .header("List-Unsubscribe-Post", Raw::new("List-Unsubscribe=One-Click"));
+        }
+        if let Some(id) = &self.feedback_id {
+            check_feedback_id(id)?;
+            builder = builder.header("Feedback-ID", Raw::new(id.as_str()));
+        }
+        if let Some(Complaints { address, id }) = &self.complaints {
+            check_feedback_id(id)?;
+            builder = builder
+                .header("CFBL-Address", Raw::new(format!("{}; report=arf", address.email())))
+                .header("CFBL-Feedback-ID", Raw::new(id.as_str()));
         }
         // Nobody but us knows the id before the letter is read, so no text can hold the boundary.
         let boundary: String = "=_"
@@ -144,6 +168,14 @@ fn check_url(url: &str) -> Result<(), MailError> {
         return Ok(());
     }
     Err(MailError::Letter("its unsubscribe link is not a plain http or https URL of at most 900 characters"))
+}
+
+fn check_feedback_id(id: &str) -> Result<(), MailError> {
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    if plain && (1..=FEEDBACK_ID_BYTES_MAX).contains(&id.len()) {
+        return Ok(());
+    }
+    Err(MailError::Letter("its feedback id is not made of letters, digits and - _ . :"))
 }
 
 /// Letters, digits, `.`, `-` and `_` stay; any other byte becomes `=XX`, so two lists never share an id.

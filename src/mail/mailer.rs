@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::desk::Desk;
 use super::folder::Folder;
 use super::setting::{self, Target};
 use super::smtp::{Post, SmtpCourier};
@@ -21,6 +22,7 @@ const CONNECTIONS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Mailer {
     connections: usize,
+    desk: Arc<Desk>,
     kind: Kind,
 }
 
@@ -52,6 +54,7 @@ impl Mailer {
             return Err(MailError::Option { name: "letters_per_connection", reason: "it is 0" });
         }
         let connections = options.connections;
+        let desk = Arc::new(Desk::new(&options));
         let kind = match setting::parse(setting)? {
             Target::Folder(dir) => Kind::Folder(Arc::new(Folder::new(dir, options.sync_folder)?)),
             Target::Memory => Kind::Memory(Outbox::new()),
@@ -59,7 +62,7 @@ impl Mailer {
             Target::Smtp(relay) => Kind::Smtp(Arc::new(Post::new(relay, options)?)),
         };
         let usual = if matches!(kind, Kind::Smtp(_)) { SMTP_CONNECTIONS } else { LOCAL_CONNECTIONS };
-        Ok(Mailer { connections: connections.unwrap_or(usual), kind })
+        Ok(Mailer { connections: connections.unwrap_or(usual), desk, kind })
     }
 
     /// How many couriers are meant to work at the same time.
@@ -74,23 +77,25 @@ impl Mailer {
 
     /// Says for a person where letters go, without credentials.
     pub fn describe(&self) -> String {
-        match &self.kind {
+        let carrier = match &self.kind {
             Kind::Smtp(post) => post.relay().to_string(),
             Kind::Folder(folder) => format!("folder {}", folder.dir().display()),
             Kind::Memory(_) => "memory".to_owned(),
             Kind::Discard(Discard::Made) => "making each letter and throwing it away".to_owned(),
             Kind::Discard(Discard::Unmade) => "counting letters, none is made".to_owned(),
-        }
+        };
+        carrier + &self.desk.describe()
     }
 
     /// A new courier. It connects with its first letter.
     pub fn courier(&self) -> Courier {
-        Courier(match &self.kind {
+        let carrier = match &self.kind {
             Kind::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
             Kind::Folder(folder) => Carrier::Folder(Arc::clone(folder)),
             Kind::Memory(outbox) => Carrier::Memory(Arc::clone(outbox)),
             Kind::Discard(how) => Carrier::Discard(*how),
-        })
+        };
+        Courier { desk: Arc::clone(&self.desk), carrier }
     }
 
     /// The letters of a memory mailer; `None` for the others.
@@ -110,7 +115,10 @@ impl fmt::Display for Mailer {
 
 /// Carries one letter at a time.
 #[derive(Debug)]
-pub struct Courier(Carrier);
+pub struct Courier {
+    desk: Arc<Desk>,
+    carrier: Carrier,
+}
 
 #[derive(Debug)]
 enum Carrier {
@@ -123,7 +131,7 @@ enum Carrier {
 impl Courier {
     /// False where no letter is looked at: then [`Courier::pass`] takes its place.
     pub fn wants_letters(&self) -> bool {
-        !matches!(self.0, Carrier::Discard(Discard::Unmade))
+        !matches!(self.carrier, Carrier::Discard(Discard::Unmade))
     }
 
     /// A letter that nobody made is counted as sent once its start is durable.
@@ -136,20 +144,22 @@ impl Courier {
     ///
     /// Dropping the future ends the connection; whether the letter went out is then as unknown as after a crash.
     pub async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Verdict {
-        match &mut self.0 {
-            Carrier::Smtp(courier) => courier.deliver(letter, gate).await,
-            Carrier::Folder(folder) => folder.deliver(letter, gate).await,
-            Carrier::Memory(outbox) => outbox.deliver(letter, gate).await,
-            Carrier::Discard(_) => match letter.pack() {
-                Ok(_) => self.pass(gate).await,
-                Err(error) => Verdict::Failed { reply: error.to_string() },
-            },
-        }
+        let packed = match self.desk.pack(letter).await {
+            Ok(packed) => packed,
+            Err(verdict) => return verdict,
+        };
+        let verdict = match &mut self.carrier {
+            Carrier::Smtp(courier) => courier.deliver(&packed, gate).await,
+            Carrier::Folder(folder) => folder.deliver(&letter.message_id, packed.message, gate).await,
+            Carrier::Memory(outbox) => outbox.deliver(letter, packed.message, gate).await,
+            Carrier::Discard(_) => self.pass(gate).await,
+        };
+        self.desk.reworded(verdict)
     }
 
     /// Says goodbye to the server, if there is a connection. The courier may be used again.
     pub async fn close(&mut self) {
-        if let Carrier::Smtp(courier) = &mut self.0 {
+        if let Carrier::Smtp(courier) = &mut self.carrier {
             courier.close().await;
         }
     }

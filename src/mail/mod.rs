@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  campaign ──courier()──▶ Courier ──deliver(letter, gate)──▶ Verdict
-//!                             │
+//!                             │ desk: packed, redirected in a test, signed (dkim/)
 //!                             ├─ smtp/    a kept connection, phases known one by one
 //!                             ├─ folder   one .eml per letter (development)
 //!                             └─ outbox   letters in memory, with scripted answers (tests)
@@ -24,12 +24,15 @@
 //! What it does not do: decide when to send, retry, count, or speak to a recipient's provider directly.
 
 mod address;
+mod desk;
+mod dkim;
 mod error;
 mod folder;
 #[doc(hidden)]
 pub mod fuzzing;
 mod letter;
 mod mailer;
+mod oauth;
 mod outbox;
 mod redact;
 mod setting;
@@ -40,9 +43,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub use address::Address;
+pub use dkim::{Dkim, DkimKey};
 pub use error::MailError;
-pub use letter::Letter;
+pub use letter::{Complaints, Letter};
 pub use mailer::{Courier, Mailer};
+pub use oauth::OauthToken;
 pub use outbox::{Answer, Mail, Outbox};
 
 /// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be: then
@@ -121,6 +126,12 @@ pub struct MailOptions {
     pub ca_file: Option<std::path::PathBuf>,
     /// Whether the folder mailer waits for the disk.
     pub sync_folder: bool,
+    /// What every letter is signed with.
+    pub dkim: Option<Dkim>,
+    /// The one inbox that every letter goes to instead of its recipient's, to try a shop out.
+    pub redirect_to: Option<Address>,
+    /// Signs in with this token in place of a password.
+    pub oauth: Option<OauthToken>,
 }
 
 impl Default for MailOptions {
@@ -135,6 +146,9 @@ impl Default for MailOptions {
             hello_name: None,
             ca_file: None,
             sync_folder: false,
+            dkim: None,
+            redirect_to: None,
+            oauth: None,
         }
     }
 }

@@ -115,11 +115,7 @@ impl Outbox {
         let _ = self.waiting.subscribe().wait_for(|n| *n >= count).await;
     }
 
-    pub(super) async fn deliver(&self, letter: &Letter, gate: Gate) -> Verdict {
-        let raw = match letter.pack() {
-            Ok(packed) => packed.message,
-            Err(error) => return Verdict::Failed { reply: error.to_string() },
-        };
+    pub(super) async fn deliver(&self, letter: &Letter, raw: Vec<u8>, gate: Gate) -> Verdict {
         let answer = self.choose(letter);
         if let Answer::Refuse(verdict) = answer {
             return verdict;

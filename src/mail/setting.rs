@@ -7,9 +7,11 @@
 //! | `discard:` | made and thrown away, for load tests; `discard:unmade` makes none |
 //! | `smtp://user:password@host:587` | STARTTLS, required |
 //! | `smtps://user:password@host:465` | TLS from the first byte |
+//! | `smtp+opportunistic://host:25` | STARTTLS where it is offered, else none; a password only to this machine |
 //! | `smtp+insecure://host:25` | no TLS; for a relay on a trusted wire, and a password only to this machine |
 //!
-//! User and password are percent-decoded. Errors never repeat the setting.
+//! User and password are percent-decoded; a user without a password signs in with a token ([`super::OauthToken`]).
+//! Errors never repeat the setting.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,6 +37,9 @@ pub(super) enum Safety {
     StartTls,
     /// TLS from the first byte.
     Tls,
+    /// Plain at first, and for good where the server offers no TLS. Where it does, its certificate must be good:
+    /// there is no way back after STARTTLS.
+    Opportunistic,
     /// None.
     Plain,
 }
@@ -48,11 +53,11 @@ pub(super) struct Relay {
     pub(super) credentials: Option<Credentials>,
 }
 
-/// A user and a password; `Debug` shows neither.
+/// A user, and a password unless a token stands for it; `Debug` shows neither.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(super) user: String,
-    pub(super) password: String,
+    pub(super) password: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -66,6 +71,7 @@ impl fmt::Display for Relay {
         let (scheme, note) = match self.safety {
             Safety::StartTls => ("smtp", "STARTTLS required"),
             Safety::Tls => ("smtps", "TLS"),
+            Safety::Opportunistic => ("smtp+opportunistic", "encrypted only where offered"),
             Safety::Plain => ("smtp+insecure", "not encrypted"),
         };
         let signed_in = if self.credentials.is_some() { ", signed in" } else { "" };
@@ -87,6 +93,7 @@ pub(super) fn parse(setting: &str) -> Result<Target, MailError> {
         "memory" => return Err(MailError::Setting("nothing may follow memory:")),
         "smtp" => Safety::StartTls,
         "smtps" => Safety::Tls,
+        "smtp+opportunistic" => Safety::Opportunistic,
         "smtp+insecure" => Safety::Plain,
         _ => return Err(MailError::Setting("this kind of mailer is not known")),
     };
@@ -99,10 +106,11 @@ pub(super) fn parse(setting: &str) -> Result<Target, MailError> {
     let port = port.unwrap_or(match safety {
         Safety::StartTls => 587,
         Safety::Tls => 465,
-        Safety::Plain => 25,
+        Safety::Opportunistic | Safety::Plain => 25,
     });
     let credentials = credentials.map(sign_in).transpose()?;
-    if credentials.is_some() && safety == Safety::Plain && !is_this_machine(&host) {
+    let bare = matches!(safety, Safety::Opportunistic | Safety::Plain);
+    if credentials.is_some() && bare && !is_this_machine(&host) {
         return Err(MailError::Setting(
             "a password would cross the wire unprotected; use smtp:// or smtps://",
         ));
@@ -151,10 +159,11 @@ fn host_and_port(server: &str) -> Result<(String, Option<u16>), MailError> {
 }
 
 fn sign_in(text: &str) -> Result<Credentials, MailError> {
-    let (user, password) =
-        text.split_once(':').ok_or(MailError::Setting("a user needs a password, separated by a colon"))?;
-    let (user, password) = (decoded(user)?, decoded(password)?);
-    if user.is_empty() || password.is_empty() {
+    let (user, password) = match text.split_once(':') {
+        Some((user, password)) => (decoded(user)?, Some(decoded(password)?)),
+        None => (decoded(text)?, None),
+    };
+    if user.is_empty() || password.as_deref() == Some("") {
         return Err(MailError::Setting("the user or the password is empty"));
     }
     Ok(Credentials { user, password })

@@ -3,6 +3,7 @@
 
 mod campaigns;
 mod consent;
+mod envelopes;
 mod erasure;
 mod events;
 mod everybody;

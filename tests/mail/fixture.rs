@@ -19,6 +19,8 @@ pub fn letter(n: u32) -> Letter {
         unsubscribe_url: Some("https://shop.example/v1/email/unsubscribe?token=t1".to_owned()),
         date_ms: 1_767_225_600_000,
         envelope_from: None,
+        feedback_id: None,
+        complaints: None,
     }
 }
 

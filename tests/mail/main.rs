@@ -8,5 +8,7 @@ mod phases;
 mod safety;
 mod server;
 mod settings;
+mod signed;
 mod stencils;
 mod templates;
+mod tokens;

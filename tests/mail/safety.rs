@@ -12,7 +12,7 @@ use crate::fixture::{letter, name, open, options};
 use crate::server::{Act, Duplex, Phase, Plan, Server, Upgrade};
 
 /// An authority in a file, and a server that has a certificate of it for `localhost`.
-fn authority() -> (tempfile::TempDir, PathBuf, Upgrade) {
+pub fn authority() -> (tempfile::TempDir, PathBuf, Upgrade) {
     let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca_key = rcgen::KeyPair::generate().unwrap();
@@ -42,7 +42,7 @@ fn authority() -> (tempfile::TempDir, PathBuf, Upgrade) {
     (dir, path, upgrade)
 }
 
-fn reaching(server: &Server, scheme: &str, sign_in: &str, ca_file: Option<PathBuf>) -> Mailer {
+pub fn reaching(server: &Server, scheme: &str, sign_in: &str, ca_file: Option<PathBuf>) -> Mailer {
     let url = format!("{scheme}://{sign_in}localhost:{}", server.address.port());
     Mailer::from_url(&url, MailOptions { ca_file, ..options() }).unwrap()
 }

@@ -16,6 +16,11 @@ fn every_form_is_understood() {
         ("smtps://a:p@ss/w@mail.example", "smtps://mail.example:465 (TLS, signed in)", 10),
         ("smtp+insecure://10.0.0.7", "smtp+insecure://10.0.0.7:25 (not encrypted)", 10),
         ("smtp+insecure://[::1]:1025", "smtp+insecure://[::1]:1025 (not encrypted)", 10),
+        (
+            "smtp+opportunistic://mail.example",
+            "smtp+opportunistic://mail.example:25 (encrypted only where offered)",
+            10,
+        ),
         ("smtp+insecure://a:b@localhost:25", "smtp+insecure://localhost:25 (not encrypted, signed in)", 10),
     ];
     for (setting, described, connections) in table {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  smtp://           connect ─ 220 ─ EHLO ─ STARTTLS ─ 220 ─ TLS ─ EHLO ─ AUTH
+//!  smtp+opportunistic://  the same where STARTTLS is offered, else as smtp+insecure://
 //!  smtps://          connect ─ TLS ─ 220 ─ EHLO ─ AUTH
 //!  smtp+insecure://  connect ─ 220 ─ EHLO ─ AUTH (to this machine only)
 //! ```
@@ -15,8 +16,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
@@ -24,16 +23,14 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use super::super::setting::{Credentials, Relay, Safety};
+use super::super::setting::{Relay, Safety};
 use super::super::{MailError, MailOptions, Verdict};
+use super::auth::SignIn;
 use super::reply::{Reply, presentable};
 use super::wire::{Stream, Wire};
 
 /// How long a goodbye may take: the letters are safe already.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Shorter words of a refusal are not taken for the password.
-const ECHO_BYTES_MIN: usize = 4;
 
 /// Everything that couriers of one mailer share.
 #[derive(Debug)]
@@ -41,17 +38,17 @@ pub(in super::super) struct Post {
     relay: Relay,
     pub(super) options: MailOptions,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    sign_in: Option<SignIn>,
 }
 
 impl Post {
     /// A server's words without our password: one that was given it may say it at any time, also in the greeting of
     /// a later connection.
     pub(super) fn hush(&self, reply: String) -> String {
-        let Some(who) = &self.relay.credentials else { return reply };
-        let both = format!("\0{}\0{}", who.user, who.password);
-        let said = [who.password.clone(), BASE64.encode(&who.password), BASE64.encode(both)];
-        let said = said.iter().any(|secret| secret.len() >= ECHO_BYTES_MIN && reply.contains(secret));
-        if said { "the mail server's words hold our password and are not repeated".to_owned() } else { reply }
+        match &self.sign_in {
+            Some(sign_in) => sign_in.hush(reply),
+            None => reply,
+        }
     }
 
     /// Checks the options and prepares TLS.
@@ -64,13 +61,22 @@ impl Post {
         }
         let tls = match relay.safety {
             Safety::Plain => None,
-            Safety::StartTls | Safety::Tls => {
+            Safety::StartTls | Safety::Tls | Safety::Opportunistic => {
                 let name = ServerName::try_from(relay.host.clone())
                     .map_err(|_| MailError::Setting("the host is not a name that a certificate can carry"))?;
                 Some((Arc::new(client_config(&options)?), name))
             }
         };
-        Ok(Post { relay, options, tls })
+        let sign_in = match &relay.credentials {
+            None if options.oauth.is_some() => {
+                return Err(MailError::Setting("a mail token needs a user, as in smtp://user@host"));
+            }
+            None => None,
+            Some(who) => Some(SignIn::new(who, options.oauth.as_ref()).ok_or(MailError::Setting(
+                "a user needs a password, separated by a colon, or a mail token, and not both",
+            ))?),
+        };
+        Ok(Post { relay, options, tls, sign_in })
     }
 
     pub(in super::super) fn relay(&self) -> &Relay {
@@ -106,11 +112,11 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    fn new(what: &str, why: impl std::fmt::Display) -> Trouble {
+    pub(super) fn new(what: &str, why: impl std::fmt::Display) -> Trouble {
         Trouble { reply: presentable(&format!("{what}: {why}")), throttled: false }
     }
 
-    fn refused(what: &str, reply: &Reply) -> Trouble {
+    pub(super) fn refused(what: &str, reply: &Reply) -> Trouble {
         Trouble { throttled: reply.is_throttle(), ..Trouble::new(what, reply.shown()) }
     }
 
@@ -152,7 +158,7 @@ impl Connection {
         let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
             Safety::Tls => Wire::new(protect(post, stream).await?),
-            Safety::StartTls | Safety::Plain => Wire::new(stream),
+            Safety::StartTls | Safety::Opportunistic | Safety::Plain => Wire::new(stream),
         };
         let greeting =
             wire.reply(limit).await.map_err(|e| Trouble::new("no greeting from the mail server", e))?;
@@ -160,12 +166,17 @@ impl Connection {
             return Err(Trouble::refused("the mail server turned us away", &greeting));
         }
         let mut offers = hello(&mut wire, name, limit).await?;
-        if post.relay.safety == Safety::StartTls {
+        let upgrade = match post.relay.safety {
+            Safety::StartTls => true,
+            Safety::Opportunistic => offered(&offers, "STARTTLS").is_some(),
+            Safety::Tls | Safety::Plain => false,
+        };
+        if upgrade {
             wire = start_tls(post, wire, &offers, limit).await?;
             offers = hello(&mut wire, name, limit).await?;
         }
-        if let Some(credentials) = &post.relay.credentials {
-            sign_in(&mut wire, credentials, &offers, limit).await?;
+        if let Some(sign_in) = &post.sign_in {
+            sign_in.run(&mut wire, &offers, limit).await?;
         }
         Ok(Connection {
             wire,
@@ -260,38 +271,9 @@ async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, Tr
 }
 
 /// What the server says about an extension: `Some("")` for a bare keyword, `None` when it is not offered.
-fn offered<'a>(offers: &'a Reply, keyword: &str) -> Option<&'a str> {
+pub(super) fn offered<'a>(offers: &'a Reply, keyword: &str) -> Option<&'a str> {
     offers.lines.iter().skip(1).find_map(|line| {
         let (word, rest) = line.split_once([' ', '=']).unwrap_or((line.as_str(), ""));
         word.eq_ignore_ascii_case(keyword).then_some(rest)
     })
-}
-
-async fn sign_in(wire: &mut Wire, who: &Credentials, offers: &Reply, limit: Duration) -> Result<(), Trouble> {
-    let what = "the mail server does not let us sign in";
-    let methods = offered(offers, "AUTH").unwrap_or_default().to_ascii_uppercase();
-    let offers = |method| methods.split_ascii_whitespace().any(|offered| offered == method);
-    let steps = if offers("PLAIN") {
-        vec![format!("AUTH PLAIN {}", BASE64.encode(format!("\0{}\0{}", who.user, who.password)))]
-    } else if offers("LOGIN") {
-        vec!["AUTH LOGIN".to_owned(), BASE64.encode(&who.user), BASE64.encode(&who.password)]
-    } else {
-        return Err(Trouble::new(what, "it offers neither AUTH PLAIN nor AUTH LOGIN"));
-    };
-    let last = steps.len() - 1;
-    for (i, step) in steps.iter().enumerate() {
-        let reply = wire.ask(step, limit).await.map_err(|e| Trouble::new(what, e))?;
-        if reply.code != if i == last { 235 } else { 334 } {
-            let said = reply.text();
-            let sent = steps
-                .iter()
-                .map(|step| step.trim_start_matches("AUTH PLAIN ").trim_start_matches("AUTH LOGIN"));
-            let mut secrets = sent.chain([who.password.as_str()]).filter(|it| it.len() >= ECHO_BYTES_MIN);
-            if secrets.any(|secret| said.contains(secret)) {
-                return Err(Trouble::new(what, format!("{}, and it repeats what we sent", reply.code)));
-            }
-            return Err(Trouble::refused(what, &reply));
-        }
-    }
-    Ok(())
 }

@@ -20,6 +20,7 @@
 //! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way it is a
 //! local value, so a future that is dropped, or any return that does not put it back, ends it.
 
+mod auth;
 mod body;
 mod connect;
 mod reply;
@@ -48,13 +49,9 @@ impl SmtpCourier {
         SmtpCourier { post, kept: None }
     }
 
-    pub(super) async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Verdict {
-        let packed = match letter.pack() {
-            Ok(packed) => packed,
-            Err(error) => return Verdict::Failed { reply: error.to_string() },
-        };
-        let verdict = match self.open_for(&packed).await {
-            Ok(connection) => self.carry(connection, &packed, gate).await,
+    pub(super) async fn deliver(&mut self, packed: &Packed, gate: Gate) -> Verdict {
+        let verdict = match self.open_for(packed).await {
+            Ok(connection) => self.carry(connection, packed, gate).await,
             Err(verdict) => verdict,
         };
         verdict.reworded(|reply| self.post.hush(reply))

@@ -102,6 +102,8 @@ fn letter(number: usize) -> Letter {
         unsubscribe_url: Some("https://shop.example/u".to_owned()),
         date_ms: 1_772_452_800_000,
         envelope_from: None,
+        feedback_id: None,
+        complaints: None,
     }
 }
 

@@ -1,0 +1,131 @@
+//! Signing in: a password by PLAIN or LOGIN, a bearer token by XOAUTH2.
+//!
+//! ```text
+//!  AUTH PLAIN <\0user\0password>                            ─ 235
+//!  AUTH LOGIN ─ 334 ─ <user> ─ 334 ─ <password>             ─ 235
+//!  AUTH XOAUTH2 <user=…^Aauth=Bearer …^A^A>                 ─ 235
+//!                                           ─ 334 <reason> ─ (empty line) ─ 535
+//! ```
+//!
+//! Invariants: a secret that was given may come back in any later word of the server, also in the greeting of a later
+//! connection, and never gets into a verdict ([`SignIn::hush`]); a refused sign-in is the shop's trouble and defers.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use parking_lot::Mutex;
+
+use super::super::OauthToken;
+use super::super::setting::Credentials;
+use super::connect::{Trouble, offered};
+use super::reply::Reply;
+use super::wire::Wire;
+
+/// Shorter words of a refusal are not taken for the password.
+const ECHO_BYTES_MIN: usize = 4;
+const WHAT: &str = "the mail server does not let us sign in";
+
+/// Who signs in, with what, and what a server may therefore know.
+pub(super) struct SignIn {
+    user: String,
+    with: With,
+    /// The token given last, hushed until the next one is.
+    given: Mutex<String>,
+}
+
+enum With {
+    Password(String),
+    Token(OauthToken),
+}
+
+impl SignIn {
+    /// `None` where user, password and token do not make one way to sign in.
+    pub(super) fn new(who: &Credentials, token: Option<&OauthToken>) -> Option<SignIn> {
+        let with = match (&who.password, token) {
+            (Some(password), None) => With::Password(password.clone()),
+            (None, Some(token)) => With::Token(token.clone()),
+            _ => return None,
+        };
+        Some(SignIn { user: who.user.clone(), with, given: Mutex::default() })
+    }
+
+    /// A server's words without our secret.
+    pub(super) fn hush(&self, reply: String) -> String {
+        let secret = match &self.with {
+            With::Password(password) => password.clone(),
+            With::Token(_) => self.given.lock().clone(),
+        };
+        let said = self.forms(&secret).iter().any(|it| it.len() >= ECHO_BYTES_MIN && reply.contains(it));
+        if said { "the mail server's words hold our password and are not repeated".to_owned() } else { reply }
+    }
+
+    /// A secret in each form in which a server has it.
+    fn forms(&self, secret: &str) -> Vec<String> {
+        let plain = BASE64.encode(format!("\0{}\0{secret}", self.user));
+        vec![secret.to_owned(), BASE64.encode(secret), plain, self.bearer(secret)]
+    }
+
+    fn bearer(&self, token: &str) -> String {
+        BASE64.encode(format!("user={}\x01auth=Bearer {token}\x01\x01", self.user))
+    }
+
+    /// Signs in by what the server offers.
+    pub(super) async fn run(&self, wire: &mut Wire, offers: &Reply, limit: Duration) -> Result<(), Trouble> {
+        let methods = offered(offers, "AUTH").unwrap_or_default().to_ascii_uppercase();
+        let offers = |method| methods.split_ascii_whitespace().any(|offered| offered == method);
+        let (secret, steps) = match &self.with {
+            With::Password(password) if offers("PLAIN") => {
+                let both = BASE64.encode(format!("\0{}\0{password}", self.user));
+                (password.clone(), vec![format!("AUTH PLAIN {both}")])
+            }
+            With::Password(password) if offers("LOGIN") => {
+                let (user, word) = (BASE64.encode(&self.user), BASE64.encode(password));
+                (password.clone(), vec!["AUTH LOGIN".to_owned(), user, word])
+            }
+            With::Password(_) => {
+                return Err(Trouble::new(WHAT, "it offers neither AUTH PLAIN nor AUTH LOGIN"));
+            }
+            With::Token(_) if !offers("XOAUTH2") => {
+                return Err(Trouble::new(WHAT, "it does not offer AUTH XOAUTH2"));
+            }
+            With::Token(token) => {
+                let token = token.now().await.map_err(|why| Trouble::new("there is no mail token", why))?;
+                self.given.lock().clone_from(&token);
+                let step = format!("AUTH XOAUTH2 {}", self.bearer(&token));
+                (token, vec![step])
+            }
+        };
+        let last = steps.len() - 1;
+        for (i, step) in steps.iter().enumerate() {
+            let mut reply = wire.ask(step, limit).await.map_err(|e| Trouble::new(WHAT, e))?;
+            if reply.code == 334 && matches!(self.with, With::Token(_)) {
+                // its reason is in base64 and may quote us; an empty line asks for the refusal proper
+                reply = wire.ask("", limit).await.map_err(|e| Trouble::new(WHAT, e))?;
+            }
+            if reply.code != if i == last { 235 } else { 334 } {
+                return Err(self.refused(&reply, &secret, &steps));
+            }
+        }
+        Ok(())
+    }
+
+    /// The server's words, unless they repeat what was sent.
+    fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> Trouble {
+        let said = reply.text();
+        let forms = self.forms(secret);
+        let sent = steps.iter().filter_map(|step| step.rsplit(' ').next()).filter(|word| *word != "LOGIN");
+        let mut sent = sent.chain(forms.iter().map(String::as_str)).filter(|it| it.len() >= ECHO_BYTES_MIN);
+        if sent.any(|secret| said.contains(secret)) {
+            return Trouble::new(WHAT, format!("{}, and it repeats what we sent", reply.code));
+        }
+        Trouble::refused(WHAT, reply)
+    }
+}
+
+/// Never tells.
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignIn(<secret>)")
+    }
+}
