@@ -13,7 +13,7 @@ use super::post::Post;
 use super::receipt::Part;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
-use crate::domain::{Catalog, Millis, Rate, Retry};
+use crate::domain::{Catalog, Millis, Rate, Retry, UrlPattern};
 use crate::mail::Address;
 use crate::render::Templates;
 use crate::token::Secrets;
@@ -28,6 +28,10 @@ pub struct RuleSettings {
     pub template: String,
     /// The subject; `{product}` stands for the product's name.
     pub subject: String,
+    /// Where a product is, for lists that do not say it themselves.
+    pub product_url: Option<UrlPattern>,
+    /// Where its picture is, likewise.
+    pub image_url: Option<UrlPattern>,
     /// Letters in doubt are sent again.
     pub resend_doubt: bool,
     /// Each rule campaign's own pace.
@@ -40,6 +44,8 @@ impl Default for RuleSettings {
             enabled: true,
             template: "ecommerce/back-in-stock".to_owned(),
             subject: "{product} is back in stock".to_owned(),
+            product_url: None,
+            image_url: None,
             resend_doubt: false,
             rate: None,
         }

@@ -37,6 +37,7 @@ pub mod snapshotter;
 pub mod supervisor;
 pub mod survey;
 pub mod verbs;
+pub mod words;
 
 pub use context::{RuleSettings, Settings};
 pub use engine::{Engine, MailRules, StartError, Started, start};

@@ -1,4 +1,7 @@
 //! The built-in rule: an accepted restock opens the campaign `restock-<sku>-<date>`.
+//!
+//! Template and subject are the list's own where the configuration gives it some. They stand in the campaign's record
+//! from then on: what a day's campaign says does not change while it runs.
 
 use serde_json::json;
 
@@ -19,6 +22,8 @@ pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day,
     let rule = &context.settings.rule;
     let sku = list.sku().unwrap_or(list.as_str());
     let product = product.unwrap_or(sku);
+    let look = context.catalog.look(list);
+    let subject = look.subject_for(product).unwrap_or_else(|| rule.subject.replace("{product}", product));
     Header {
         id,
         key: Some(key(list, day)),
@@ -26,9 +31,9 @@ pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day,
         list: list.clone(),
         rule: true,
         day: Some(day),
-        template: rule.template.clone(),
+        template: look.template.unwrap_or_else(|| rule.template.clone()),
         props: json!({ "sku": sku, "product_name": product }).to_string(),
-        subject: Some(rule.subject.replace("{product}", product)),
+        subject: Some(subject),
         from: None,
         on_doubt: if rule.resend_doubt { OnDoubt::Resend } else { OnDoubt::Hold },
         rate: rule.rate,

@@ -24,6 +24,7 @@ use crate::actors::{self, Engine, EngineError, MailRules, StartError, Started};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::disk::RealDisk;
+use crate::domain::Catalog;
 use crate::http::Server;
 use crate::mail::{MailError, Mailer, Outbox};
 use crate::render::{RenderError, Templates};
@@ -53,9 +54,14 @@ pub enum BootError {
     /// The templates.
     #[error(transparent)]
     Templates(#[from] RenderError),
-    /// The rule's template.
-    #[error("rule.template: there is no template {0:?}; see the templates folder")]
-    RuleTemplate(String),
+    /// A setting names a template that is not there.
+    #[error("{key}: there is no template {template:?}; `restockd template list` shows all")]
+    NoTemplate {
+        /// The setting.
+        key: String,
+        /// What it names.
+        template: String,
+    },
     /// The mailer's setting.
     #[error(transparent)]
     Mail(#[from] MailError),
@@ -121,9 +127,7 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
     let lock = lock(&data)?;
     let secrets = secrets(&data)?;
     let templates = Arc::new(templates(config.templates.as_deref())?);
-    if !templates.has(&config.engine.rule.template) {
-        return Err(BootError::RuleTemplate(config.engine.rule.template));
-    }
+    check_template_names(&config.engine.rule.template, &config.catalog, &templates)?;
     let mailer = Mailer::from_url(&config.mail.0, config.mail_options)?;
     let (mail, outbox) = (mailer.describe(), mailer.outbox());
     let (engine, report) = actors::start(Started {
@@ -250,8 +254,19 @@ pub fn lock(data: &Path) -> Result<File, BootError> {
     Ok(file)
 }
 
+/// Every template that the settings name is there: found out now, not at the first restock.
+fn check_template_names(rule: &str, catalog: &Catalog, templates: &Templates) -> Result<(), BootError> {
+    let lists = catalog.templates().map(|(list, template)| (format!("list.{list}.template"), template));
+    for (key, template) in std::iter::once(("rule.template".to_owned(), rule)).chain(lists) {
+        if !templates.has(template) {
+            return Err(BootError::NoTemplate { key, template: template.to_owned() });
+        }
+    }
+    Ok(())
+}
+
 /// Built-in templates, with a folder's over them.
-fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
+pub fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
     let Some(folder) = folder else { return Ok(Templates::built_in()) };
     let mut files = Vec::new();
     read_folder(folder, folder, 0, &mut files)?;
