@@ -26,7 +26,7 @@ pub struct RuleSettings {
     pub enabled: bool,
     /// The template's key.
     pub template: String,
-    /// The subject; `{product}` stands for the product's name.
+    /// The subject; `{product}` stands for the product's name, an empty one for the template's own.
     pub subject: String,
     /// Where a product is, for lists that do not say it themselves.
     pub product_url: Option<UrlPattern>,

@@ -30,13 +30,12 @@ impl ListFile {
     /// How mails about it look.
     fn look(&self, id: &str) -> Result<Look, ConfigError> {
         let key = |field: &str| format!("list.{id}.{field}");
-        let subject = self.subject.clone().filter(|subject| !subject.trim().is_empty());
-        if subject.as_deref().is_some_and(|subject| !text::name_fits(subject)) {
+        if self.subject.as_deref().is_some_and(|subject| !subject.is_empty() && !text::name_fits(subject)) {
             return Err(wrong(key("subject"), "at most 200 characters without control characters"));
         }
         Ok(Look {
             template: self.template.clone(),
-            subject,
+            subject: self.subject.clone(),
             product_url: address(&key("product_url"), self.product_url.as_deref())?,
             image_url: address(&key("image_url"), self.image_url.as_deref())?,
         })
@@ -50,7 +49,8 @@ pub(super) fn catalog(file: BTreeMap<String, ListFile>) -> Result<Catalog, Confi
         let look = list.look(&id)?;
         let of_skus = id.starts_with(SKU_LIST_PREFIX);
         if of_skus && (list.name.is_some() || list.description.is_some() || list.default_opt_in.is_some()) {
-            let reason = "a list of a SKU is not declared; it takes template, subject, product_url and image_url";
+            let reason =
+                "a list of a SKU is not declared; it takes template, subject, product_url and image_url";
             return Err(wrong(format!("list.{id}"), reason));
         }
         if !of_skus && (look.product_url.is_some() || look.image_url.is_some()) {

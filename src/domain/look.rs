@@ -65,7 +65,7 @@ impl UrlPattern {
 pub struct Look {
     /// The template's key.
     pub template: Option<String>,
-    /// The subject; `{product}` stands for the product's name.
+    /// The subject; `{product}` stands for the product's name, an empty one for the template's own.
     pub subject: Option<String>,
     /// Where the product is.
     pub product_url: Option<UrlPattern>,
@@ -158,10 +158,7 @@ mod tests {
         assert_eq!(looks.of(&list("restock-stühle-é")), look(Some("wide"), Some("wide")));
         assert_eq!(looks.of(&list("news")), Look::default());
         let named: Vec<_> = looks.templates().collect();
-        assert_eq!(
-            named,
-            [("restock-*".to_owned(), "wide"), ("restock-chair-*".to_owned(), "chairs")]
-        );
+        assert_eq!(named, [("restock-*".to_owned(), "wide"), ("restock-chair-*".to_owned(), "chairs")]);
     }
 
     #[test]
@@ -181,7 +178,10 @@ mod tests {
             "https://shop.example/p/a%2Fb%3Fc%23d%20e%22%3C%C3%BC%3E%7Bsku%7D%25\
              ?ref=a%2Fb%3Fc%23d%20e%22%3C%C3%BC%3E%7Bsku%7D%25&a=1#top"
         );
-        assert_eq!(UrlPattern::parse("http://cdn.example/all.jpg").unwrap().of("x"), "http://cdn.example/all.jpg");
+        assert_eq!(
+            UrlPattern::parse("http://cdn.example/all.jpg").unwrap().of("x"),
+            "http://cdn.example/all.jpg"
+        );
         for bad in [
             "",
             "ftp://shop.example/{sku}",
