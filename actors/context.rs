@@ -14,7 +14,7 @@ use super::receipt::Part;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
 use crate::domain::shaping::Plan;
-use crate::domain::{Catalog, Millis, Rate, Retry};
+use crate::domain::{Catalog, Millis, Rate, Retry, UrlPattern};
 use crate::mail::Address;
 use crate::render::Templates;
 use crate::token::Secrets;
@@ -27,8 +27,12 @@ pub struct RuleSettings {
     pub enabled: bool,
     /// The template's key.
     pub template: String,
-    /// The subject; `{product}` stands for the product's name.
+    /// The subject; `{product}` stands for the product's name, an empty one for the template's own.
     pub subject: String,
+    /// Where a product is, for lists that do not say it themselves.
+    pub product_url: Option<UrlPattern>,
+    /// Where its picture is, likewise.
+    pub image_url: Option<UrlPattern>,
     /// Letters in doubt are sent again.
     pub resend_doubt: bool,
     /// Each rule campaign's own pace.
@@ -41,6 +45,8 @@ impl Default for RuleSettings {
             enabled: true,
             template: "ecommerce/back-in-stock".to_owned(),
             subject: "{product} is back in stock".to_owned(),
+            product_url: None,
+            image_url: None,
             resend_doubt: false,
             rate: None,
         }

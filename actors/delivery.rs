@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use ractor::ActorRef;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
+use super::words;
 use crate::domain::campaign::Header;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
 use crate::mail::{Address, Complaints, Courier, Letter, Verdict};
@@ -35,25 +36,14 @@ impl Sheet {
     #[must_use]
     pub fn new(context: &Context, header: &Header) -> Self {
         let props: Value = serde_json::from_str(&header.props).unwrap_or_default();
-        let (sku, product) = (&props["sku"], &props["product_name"]);
-        let settings = &context.settings;
-        let mut values = json!({
-            "list": { "id": header.list.as_str(), "name": context.catalog.name(&header.list, product.as_str()) },
-            "sku": sku,
-            "product_name": product,
-            "postal_address": settings.postal_address,
-            "shop_name": settings.shop_name,
-            "props": props,
-        });
-        if let (Some(subject), Some(values)) = (&header.subject, values.as_object_mut()) {
-            values.insert("subject".to_owned(), Value::from(subject.as_str()));
-        }
+        let values =
+            words::all(&context.settings, &context.catalog, &header.list, &props, header.subject.as_deref());
         Self {
             list: header.list.clone(),
             prepared: context.templates.prepare(&header.template, &values).map_err(|error| error.to_string()),
             // The door has checked it.
             from: header.from.as_deref().and_then(|from| from.parse().ok()),
-            feedback: settings.envelope.feedback_id.as_deref().map(|sender| {
+            feedback: context.settings.envelope.feedback_id.as_deref().map(|sender| {
                 let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
                 let template: String = header.template.chars().take(64).map(plain).collect();
                 format!("{template}:restock:{sender}")

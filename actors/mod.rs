@@ -38,6 +38,7 @@ pub mod snapshotter;
 pub mod supervisor;
 pub mod survey;
 pub mod verbs;
+pub mod words;
 
 pub use context::{Envelope, RuleSettings, Settings};
 pub use engine::{Engine, MailRules, StartError, Started, start};

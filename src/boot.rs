@@ -24,8 +24,10 @@ use crate::actors::{self, Engine, EngineError, MailRules, StartError, Started};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::disk::RealDisk;
+use crate::domain::Catalog;
 use crate::http::Server;
 use crate::mail::{MailError, Mailer, Outbox};
+use crate::overrides::{self, OverridesError};
 use crate::render::{RenderError, Templates};
 use crate::token::Secrets;
 
@@ -53,9 +55,17 @@ pub enum BootError {
     /// The templates.
     #[error(transparent)]
     Templates(#[from] RenderError),
-    /// The rule's template.
-    #[error("rule.template: there is no template {0:?}; see the templates folder")]
-    RuleTemplate(String),
+    /// Their folder.
+    #[error("templates: {0}")]
+    Overrides(#[from] OverridesError),
+    /// A setting names a template that is not there.
+    #[error("{key}: there is no template {template:?}; `restockd template list` shows all")]
+    NoTemplate {
+        /// The setting.
+        key: String,
+        /// What it names.
+        template: String,
+    },
     /// The mailer's setting.
     #[error(transparent)]
     Mail(#[from] MailError),
@@ -121,9 +131,7 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
     let lock = lock(&data)?;
     let secrets = secrets(&data)?;
     let templates = Arc::new(templates(config.templates.as_deref())?);
-    if !templates.has(&config.engine.rule.template) {
-        return Err(BootError::RuleTemplate(config.engine.rule.template));
-    }
+    check_template_names(&config.engine.rule.template, &config.catalog, &templates)?;
     let mailer = Mailer::from_url(&config.mail.0, config.mail_options)?;
     let (mail, outbox) = (mailer.describe(), mailer.outbox());
     let (engine, report) = actors::start(Started {
@@ -250,35 +258,22 @@ pub fn lock(data: &Path) -> Result<File, BootError> {
     Ok(file)
 }
 
-/// Built-in templates, with a folder's over them.
-fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
-    let Some(folder) = folder else { return Ok(Templates::built_in()) };
-    let mut files = Vec::new();
-    read_folder(folder, folder, 0, &mut files)?;
-    Ok(Templates::with_overrides(files)?)
-}
-
-/// All text files below a folder, by relative path; at most 8 levels and 1,000 files.
-fn read_folder(
-    root: &Path,
-    folder: &Path,
-    depth: usize,
-    files: &mut Vec<(String, String)>,
-) -> Result<(), BootError> {
-    let failed = |path: &Path, source| BootError::File { what: "cannot read", path: path.to_owned(), source };
-    let entries = std::fs::read_dir(folder).map_err(|source| failed(folder, source))?;
-    for entry in entries {
-        let path = entry.map_err(|source| failed(folder, source))?.path();
-        if files.len() >= 1000 {
-            break;
-        }
-        if path.is_dir() && depth < 8 {
-            read_folder(root, &path, depth + 1, files)?;
-        } else if path.is_file() {
-            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            files.push((name, text));
+/// Every template that the settings name is there: found out now, not at the first restock.
+///
+/// # Errors
+/// The first that is not.
+pub fn check_template_names(rule: &str, catalog: &Catalog, templates: &Templates) -> Result<(), BootError> {
+    let lists = catalog.templates().map(|(list, template)| (format!("list.{list}.template"), template));
+    for (key, template) in std::iter::once(("rule.template".to_owned(), rule)).chain(lists) {
+        if !templates.has(template) {
+            return Err(BootError::NoTemplate { key, template: template.to_owned() });
         }
     }
     Ok(())
+}
+
+/// Built-in templates, with a folder's over them.
+fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
+    let Some(folder) = folder else { return Ok(Templates::built_in()) };
+    Ok(Templates::with_overrides(overrides::read(folder)?)?)
 }

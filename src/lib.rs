@@ -1,7 +1,7 @@
 //! restockd: a back-in-stock engine in one binary and one data directory.
 //!
 //! ```text
-//! roof   main, boot, config, telemetry, cli       wires everything; imported by nobody
+//! roof   main, boot, config, overrides, cli, …     wires everything; imported by nobody
 //!  3     http/                                    parse, authenticate, admit, ask, answer
 //!  2     actors/                                  ractor lives here and nowhere else
 //!  1     wal/  store/  mail/  clock               disk, sled, SMTP, time; strangers to each other
@@ -31,4 +31,5 @@ pub mod http;
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod overrides;
 pub mod telemetry;

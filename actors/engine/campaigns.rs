@@ -18,8 +18,9 @@ impl Engine {
     pub async fn create_campaign(&self, input: CampaignInput) -> Answer<CampaignCreated> {
         let context = &self.0.context;
         let list = self.find_list(&input.list)?;
-        if !context.templates.has(&input.template) {
-            return Err(Refusal::UnknownTemplate(input.template).into());
+        let (template, subject) = self.dress(&list, &input);
+        if !context.templates.has(&template) {
+            return Err(Refusal::UnknownTemplate(template).into());
         }
         self.may_mail()?;
         let now = self.now();
@@ -46,9 +47,9 @@ impl Engine {
             list,
             rule: false,
             day: None,
-            template: input.template,
+            template,
             props: Value::Object(input.props).to_string(),
-            subject: input.subject,
+            subject,
             from: input.from,
             on_doubt: input.on_doubt,
             rate: None,
@@ -62,6 +63,26 @@ impl Engine {
         self.wait(done).await?;
         let (status, scheduled_at, mismatch) = slot.lock().take().ok_or(EngineError::Lost)?;
         Ok(CampaignCreated { id, status: status.as_str().to_owned(), scheduled_at, mismatch })
+    }
+
+    /// Whether the configuration gives a list a template, so that a campaign need not name one.
+    #[must_use]
+    pub fn has_template(&self, list: &str) -> bool {
+        let catalog = &self.0.context.catalog;
+        catalog.find(list).is_some_and(|list| catalog.look(&list).template.is_some())
+    }
+
+    /// Template and subject of a campaign: as asked, or else both as its list wears them.
+    fn dress(&self, list: &ListId, input: &CampaignInput) -> (String, Option<String>) {
+        if !input.template.is_empty() {
+            return (input.template.clone(), input.subject.clone());
+        }
+        let look = self.0.context.catalog.look(list);
+        let product = input.props.get("product_name").and_then(Value::as_str);
+        let product = product.or(list.sku()).unwrap_or_default();
+        let subject =
+            input.subject.clone().or_else(|| look.subject_for(product)).filter(|said| !said.is_empty());
+        (look.template.unwrap_or_default(), subject)
     }
 
     /// One campaign.

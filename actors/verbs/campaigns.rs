@@ -12,7 +12,7 @@ pub struct CampaignInput {
     pub name: Option<String>,
     /// The list, unchecked text.
     pub list: String,
-    /// The template's key.
+    /// The template's key; empty for the one that the list has by configuration.
     pub template: String,
     /// For the template.
     pub props: Map<String, Value>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::list::{ListFile, address};
 use super::provider::ProviderFile;
 use super::{ConfigError, wrong};
 use crate::actors::RuleSettings;
@@ -71,6 +72,8 @@ pub(super) struct RuleFile {
     pub(super) enabled: Option<bool>,
     pub(super) template: Option<String>,
     pub(super) subject: Option<String>,
+    pub(super) product_url: Option<String>,
+    pub(super) image_url: Option<String>,
     pub(super) on_doubt: Option<String>,
     pub(super) rate: Option<String>,
     pub(super) renotify_after: Option<String>,
@@ -100,15 +103,6 @@ pub(super) struct HttpFile {
     pub(super) connections_per_ip: Option<usize>,
 }
 
-/// `[list.<id>]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct ListFile {
-    pub(super) name: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) default_opt_in: Option<bool>,
-}
-
 /// `[source.<id>]`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -128,6 +122,8 @@ impl RuleFile {
         rule.enabled = self.enabled.unwrap_or(rule.enabled);
         rule.template = self.template.clone().unwrap_or(rule.template);
         rule.subject = self.subject.clone().unwrap_or(rule.subject);
+        rule.product_url = address("rule.product_url", self.product_url.as_deref())?;
+        rule.image_url = address("rule.image_url", self.image_url.as_deref())?;
         rule.resend_doubt = match self.on_doubt.as_deref() {
             None | Some("hold") => false,
             Some("resend") => true,

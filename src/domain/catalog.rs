@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ids::{ListId, SKU_LIST_PREFIX};
+use super::look::{Look, Looks};
 use super::text;
 
 /// A list from the configuration.
@@ -23,13 +24,31 @@ pub struct Declared {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     declared: BTreeMap<ListId, Declared>,
+    looks: Looks,
 }
 
 impl Catalog {
     /// Takes the declared lists.
     #[must_use]
     pub fn new(declared: impl IntoIterator<Item = (ListId, Declared)>) -> Self {
-        Self { declared: declared.into_iter().collect() }
+        Self { declared: declared.into_iter().collect(), looks: Looks::default() }
+    }
+
+    /// With looks of lists.
+    #[must_use]
+    pub fn with_looks(self, looks: Looks) -> Self {
+        Self { looks, ..self }
+    }
+
+    /// How mails about a list look, as far as the configuration says.
+    #[must_use]
+    pub fn look(&self, list: &ListId) -> Look {
+        self.looks.of(list)
+    }
+
+    /// Each list or pattern with a template of its own, and that template.
+    pub fn templates(&self) -> impl Iterator<Item = (String, &str)> {
+        self.looks.templates()
     }
 
     /// The list by that id, if it is declared or a SKU list.

@@ -56,7 +56,8 @@ pub(super) async fn create(
     let (parts, body) = request.into_parts();
     let header = header_key(&parts.headers)?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
-    let given = app.engine.create_campaign(read(Fields::parse(&body)?, header)?).await?;
+    let asked = read(Fields::parse(&body)?, header, |list| app.engine.has_template(list))?;
+    let given = app.engine.create_campaign(asked).await?;
     Ok(answer::accepted(&Created {
         campaign_id: given.id.to_string(),
         status: given.status,
@@ -65,8 +66,13 @@ pub(super) async fn create(
     }))
 }
 
-/// The campaign that a body asks for; a key in the header wins over the body's.
-fn read(mut fields: Fields, header: Option<String>) -> Result<CampaignInput, ApiError> {
+/// The campaign that a body asks for; a key in the header wins over the body's. The template may be left to a list that
+/// has one.
+fn read(
+    mut fields: Fields,
+    header: Option<String>,
+    has_template: impl Fn(&str) -> bool,
+) -> Result<CampaignInput, ApiError> {
     let (list, bucket) = (fields.text("list"), fields.text("bucket"));
     let (name, template, subject) = (fields.text("name"), fields.text("template"), fields.text("subject"));
     let (from, send_at) = (fields.text("from"), fields.text("sendAt"));
@@ -78,7 +84,8 @@ fn read(mut fields: Fields, header: Option<String>) -> Result<CampaignInput, Api
             issues.label(&[field], value);
         }
     }
-    if template.as_ref().is_none_or(|template| template.is_empty()) && !issues.mentions("template") {
+    let left_out = template.as_ref().is_none_or(|template| template.is_empty());
+    if left_out && !list.as_deref().is_some_and(has_template) && !issues.mentions("template") {
         issues.add(Issue::kind(&["template"], "string", "undefined"));
     }
     let from = sender(issues, from);

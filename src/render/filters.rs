@@ -4,6 +4,9 @@ use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
 
 use super::stencil::Hole;
 
+/// What fits in a headline.
+const SHORT_CHARS: usize = 160;
+
 /// Writes a value: nothing for what is missing or null, and for HTML the five characters that matter escaped. The
 /// engine's own escaping also touches `/`, and a link that a mail program or a log scanner takes apart by eye should
 /// look like one.
@@ -71,6 +74,27 @@ fn checked_url(url: &str) -> String {
     url.to_owned()
 }
 
+/// The filter `one_line`, for a value of any kind.
+pub(super) fn on_one_line(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => one_line(text),
+        None if value.is_none() || value.is_undefined() => String::new(),
+        None => one_line(&value.to_string()),
+    }
+}
+
+/// The filter `short(most)`: on one line, and at most so many characters, 160 unless said. A name that a stranger chose
+/// can neither fill a mail nor break its lines.
+pub(super) fn short(value: &Value, most: Option<usize>) -> String {
+    let (mut text, most) = (on_one_line(value), most.unwrap_or(SHORT_CHARS));
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        let last = text[..end].char_indices().next_back().map_or(0, |(last, _)| last);
+        text.truncate(last);
+        text.push('…');
+    }
+    text
+}
+
 /// Puts a text on one line: control characters, line separators and direction marks go, runs of space become one.
 pub(super) fn one_line(value: &str) -> String {
     let seen = |c: char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
@@ -81,7 +105,9 @@ pub(super) fn one_line(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{checked_url, one_line};
+    use minijinja::Value;
+
+    use super::{checked_url, one_line, short};
 
     #[test]
     fn only_web_addresses_pass() {
@@ -112,6 +138,18 @@ mod tests {
         for bad in bad {
             assert_eq!(checked_url(bad), "", "{bad}");
         }
+    }
+
+    #[test]
+    fn short_is_short_and_takes_anything() {
+        let short = |value: Value, most| short(&value, most);
+        assert_eq!(short(Value::from("Stühle\nfür 3"), Some(20)), "Stühle für 3");
+        assert_eq!(short(Value::from("äöü"), Some(3)), "äöü");
+        assert_eq!(short(Value::from("äöüß"), Some(3)), "äö…");
+        assert_eq!(short(Value::from("ab"), Some(0)), "…");
+        assert_eq!(short(Value::from("x".repeat(10_000)), None).chars().count(), 160);
+        assert_eq!(short(Value::from(7), None), "7");
+        assert_eq!(short(Value::UNDEFINED, None) + &short(Value::from(()), None), "");
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 mod error;
 mod filters;
+mod origin;
 mod sources;
 mod stencil;
 
@@ -31,6 +32,7 @@ use minijinja::value::{Serde, merge_maps};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 pub use error::RenderError;
+pub use origin::{Entry, Kind, Origin};
 use stencil::{Cutter, Found, Stencils};
 
 /// What a template may take: one for each step and for every 64 bytes it makes. Dozens of times what a long
@@ -97,6 +99,8 @@ pub struct Own<'a> {
 pub struct Templates {
     environment: Environment<'static>,
     keys: BTreeSet<String>,
+    /// The paths that the shop's own folder gave.
+    given: BTreeSet<String>,
 }
 
 impl Templates {
@@ -112,6 +116,15 @@ impl Templates {
     /// The built-in templates with a shop's own over them. Each file comes with its path inside the templates
     /// folder, as in `mail/spring-sale/body.html`. Files that are neither `.txt` nor `.html` are passed over.
     pub fn with_overrides(files: Vec<(String, String)>) -> Result<Templates, RenderError> {
+        // There is at least one where there are any.
+        Templates::examined(files).map_err(|mistakes| {
+            mistakes.into_iter().next().unwrap_or_else(|| RenderError::Unknown(String::new()))
+        })
+    }
+
+    /// The same, naming every file that has a mistake and not only the first.
+    pub fn examined(files: Vec<(String, String)>) -> Result<Templates, Vec<RenderError>> {
+        let mut mistakes = Vec::new();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_recursion_limit(RECURSION_MAX);
@@ -121,22 +134,30 @@ impl Templates {
         });
         environment.set_formatter(filters::written);
         environment.add_filter("safe_url", filters::safe_url);
-        environment.add_filter("one_line", filters::one_line);
+        environment.add_filter("one_line", filters::on_one_line);
+        environment.add_filter("short", filters::short);
         for (path, source) in sources::BUILT_IN {
-            environment.add_template(path, source).map_err(|error| RenderError::mistake(path, &error))?;
+            let added = environment.add_template(path, source);
+            mistakes.extend(added.err().map(|error| RenderError::mistake(path, &error)));
         }
+        let mut given = BTreeSet::new();
         for (path, source) in files {
             let path = path.replace('\\', "/");
-            if !sources::is_template(&path)? {
-                continue;
+            match sources::is_template(&path) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(misplaced) => {
+                    mistakes.push(misplaced);
+                    continue;
+                }
             }
             let source = source.strip_prefix('\u{feff}').unwrap_or(&source).to_owned();
-            environment
-                .add_template_owned(path.clone(), source)
-                .map_err(|error| RenderError::mistake(&path, &error))?;
+            let added = environment.add_template_owned(path.clone(), source);
+            mistakes.extend(added.err().map(|error| RenderError::mistake(&path, &error)));
+            given.insert(path);
         }
-        let keys = complete_mails(&environment)?;
-        Ok(Templates { environment, keys })
+        let keys = mail_keys(&environment, &given, &mut mistakes);
+        if mistakes.is_empty() { Ok(Templates { environment, keys, given }) } else { Err(mistakes) }
     }
 
     /// Whether there is a mail of this key, such as `ecommerce/back-in-stock`.
@@ -230,9 +251,14 @@ fn contact(props: &[(String, String)]) -> Value {
     Value::from(values)
 }
 
-/// The keys of all mails; a mail that lacks one of its parts is a mistake.
-fn complete_mails(environment: &Environment<'_>) -> Result<BTreeSet<String>, RenderError> {
-    let names: BTreeSet<&str> = environment.templates().map(|(name, _)| name).collect();
+/// The keys of all mails; a mail that lacks one of its parts is a mistake. A part that does not compile is not missing.
+fn mail_keys(
+    environment: &Environment<'_>,
+    given: &BTreeSet<String>,
+    mistakes: &mut Vec<RenderError>,
+) -> BTreeSet<String> {
+    let compiled = environment.templates().map(|(name, _)| name);
+    let names: BTreeSet<&str> = compiled.chain(given.iter().map(String::as_str)).collect();
     let mut keys = BTreeSet::new();
     for name in &names {
         let mail = name.strip_prefix("mail/").and_then(|rest| rest.rsplit_once('/'));
@@ -246,11 +272,11 @@ fn complete_mails(environment: &Environment<'_>) -> Result<BTreeSet<String>, Ren
         for part in PARTS {
             let path = format!("mail/{key}/{part}");
             if !names.contains(path.as_str()) {
-                return Err(RenderError::Incomplete { key: key.clone(), path });
+                mistakes.push(RenderError::Incomplete { key: key.clone(), path });
             }
         }
     }
-    Ok(keys)
+    keys
 }
 
 fn subject_line(text: &str) -> String {

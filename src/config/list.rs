@@ -1,0 +1,85 @@
+//! `[list.<id>]`: declared lists, and how mails about lists look.
+//!
+//! | table | name, description, default_opt_in | template, subject | product_url, image_url |
+//! |---|---|---|---|
+//! | `[list.news]`, a declared list | yes | yes | no, it has no product |
+//! | `[list."restock-chair-01"]`, `[list."restock-chair-*"]` | no, it needs no declaration | yes | yes |
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{ConfigError, wrong};
+use crate::domain::ids::SKU_LIST_PREFIX;
+use crate::domain::{Catalog, Declared, ListId, Look, Looks, UrlPattern, text};
+
+/// One table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListFile {
+    name: Option<String>,
+    description: Option<String>,
+    default_opt_in: Option<bool>,
+    template: Option<String>,
+    subject: Option<String>,
+    product_url: Option<String>,
+    image_url: Option<String>,
+}
+
+impl ListFile {
+    /// How mails about it look.
+    fn look(&self, id: &str) -> Result<Look, ConfigError> {
+        let key = |field: &str| format!("list.{id}.{field}");
+        if self.subject.as_deref().is_some_and(|subject| !subject.is_empty() && !text::name_fits(subject)) {
+            return Err(wrong(key("subject"), "at most 200 characters without control characters"));
+        }
+        Ok(Look {
+            template: self.template.clone(),
+            subject: self.subject.clone(),
+            product_url: address(&key("product_url"), self.product_url.as_deref())?,
+            image_url: address(&key("image_url"), self.image_url.as_deref())?,
+        })
+    }
+}
+
+/// All tables.
+pub(super) fn catalog(file: BTreeMap<String, ListFile>) -> Result<Catalog, ConfigError> {
+    let (mut declared, mut looks) = (Vec::new(), Looks::default());
+    for (id, list) in file {
+        let look = list.look(&id)?;
+        let of_skus = id.starts_with(SKU_LIST_PREFIX);
+        if of_skus && (list.name.is_some() || list.description.is_some() || list.default_opt_in.is_some()) {
+            let reason =
+                "a list of a SKU is not declared; it takes template, subject, product_url and image_url";
+            return Err(wrong(format!("list.{id}"), reason));
+        }
+        if !of_skus && (look.product_url.is_some() || look.image_url.is_some()) {
+            let reason = "product_url and image_url are for lists of SKUs, such as \"restock-chair-*\"";
+            return Err(wrong(format!("list.{id}"), reason));
+        }
+        if !looks.insert(&id, look) || id == SKU_LIST_PREFIX {
+            let reason = "an id is plain text, or restock-… with a * as its last character";
+            return Err(wrong(format!("list.{id}"), reason));
+        }
+        if of_skus {
+            continue;
+        }
+        let list_id = ListId::parse(&id).ok_or_else(|| wrong(format!("list.{id}"), "an id is plain text"))?;
+        let name = list.name.unwrap_or_else(|| id.clone());
+        if !text::name_fits(&name) {
+            return Err(wrong(
+                format!("list.{id}.name"),
+                "at most 200 characters without control characters",
+            ));
+        }
+        let default_opt_in = list.default_opt_in.unwrap_or(false);
+        declared.push((list_id, Declared { name, description: list.description, default_opt_in }));
+    }
+    Ok(Catalog::new(declared).with_looks(looks))
+}
+
+/// A product's address with `{sku}` in it.
+pub(super) fn address(key: &str, text: Option<&str>) -> Result<Option<UrlPattern>, ConfigError> {
+    text.map(|text| UrlPattern::parse(text.trim()).map_err(|why| wrong(key, format!("{text:?}: {why}"))))
+        .transpose()
+}

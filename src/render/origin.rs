@@ -1,0 +1,78 @@
+//! Where each template comes from: the program, the shop's folder, or both.
+
+use super::sources::BUILT_IN;
+use super::{PARTS, Templates};
+
+/// Whose a mail or a page is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It comes with the program.
+    BuiltIn,
+    /// It comes with the program, and the shop has replaced these of its files.
+    Overridden(Vec<String>),
+    /// The shop has made it.
+    Own,
+}
+
+/// What a template is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A mail of three files.
+    Mail,
+    /// A page behind a link.
+    Page,
+    /// A frame or a macro that others use.
+    Part,
+}
+
+/// A mail, a page, or what they share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is for.
+    pub kind: Kind,
+    /// A mail's key, a page's name, a part's path.
+    pub key: String,
+    /// Whose it is.
+    pub origin: Origin,
+}
+
+impl Templates {
+    /// All there is: mails, pages, parts.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mails = self.keys.iter().map(|key| {
+            let paths: Vec<_> = PARTS.iter().map(|part| format!("mail/{key}/{part}")).collect();
+            Entry { kind: Kind::Mail, key: key.clone(), origin: self.origin(&paths) }
+        });
+        let mut others: Vec<Entry> =
+            self.environment.templates().filter_map(|(path, _)| self.other(path)).collect();
+        others.sort_by(|a, b| (a.kind as u8, &a.key).cmp(&(b.kind as u8, &b.key)));
+        mails.chain(others).collect()
+    }
+
+    /// A page or a part; nothing for a file of a mail.
+    fn other(&self, path: &str) -> Option<Entry> {
+        let of_a_mail = path
+            .strip_prefix("mail/")
+            .and_then(|rest| rest.rsplit_once('/'))
+            .is_some_and(|(key, part)| self.has(key) && PARTS.contains(&part));
+        if of_a_mail {
+            return None;
+        }
+        let page = path.strip_prefix("pages/").and_then(|page| page.strip_suffix(".html"));
+        let (kind, key) = match page {
+            Some(page) if page != "base" => (Kind::Page, page),
+            _ => (Kind::Part, path),
+        };
+        Some(Entry { kind, key: key.to_owned(), origin: self.origin(&[path.to_owned()]) })
+    }
+
+    fn origin(&self, paths: &[String]) -> Origin {
+        let replaced: Vec<String> = paths.iter().filter(|path| self.given.contains(*path)).cloned().collect();
+        let ours = paths.iter().any(|path| BUILT_IN.iter().any(|(built_in, _)| built_in == path));
+        match (ours, replaced.is_empty()) {
+            (true, true) => Origin::BuiltIn,
+            (true, false) => Origin::Overridden(replaced),
+            (false, _) => Origin::Own,
+        }
+    }
+}
