@@ -121,6 +121,33 @@ async fn a_provider_takes_no_more_couriers_than_it_has_connections_and_the_windo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn campaigns_that_wait_for_one_provider_take_turns_and_none_is_forgotten() {
+    let toml = "[provider.google]\nrate = \"60/m\"\nburst = 1\n";
+    let app = one_by_one().toml(toml).start().await;
+    let mut ids = Vec::new();
+    for sku in 0..5 {
+        app.press_many((0..3).map(|i| format!("g{sku}x{i}@gmail.com")), &format!("s{sku}")).await;
+    }
+    for sku in 0..5 {
+        ids.push(restocked(&app, &format!("d{sku}"), &format!("s{sku}")).await);
+    }
+    arrived(&app, "@gmail.com", 1).await;
+    for count in 2..=15 {
+        settle(&app).await;
+        assert_eq!(app.outbox().count(), count - 1, "more than one letter a second");
+        app.advance(1000);
+        arrived(&app, "@gmail.com", count).await;
+    }
+    for id in ids {
+        app.campaign_sent(&id).await;
+    }
+    let first: std::collections::BTreeSet<String> =
+        mailed(&app)[..7].iter().map(|name| name[..2].to_owned()).collect();
+    assert_eq!(first.len(), 5, "each campaign has had a turn: {:?}", mailed(&app));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_was_cut_leaves_most_couriers_to_the_others() {
     let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "4").start().await;
     app.press_many((0..40).map(|i| format!("g{i}@gmail.com")), "chair").await;
