@@ -117,7 +117,10 @@ impl CampaignState {
                     let mut room = self.campaigns.shaping().room(lane);
                     let share = room.div_ceil(waiting.max(1));
                     for _ in 0..waiting {
-                        let Some(id) = self.lines.next(lane).filter(|_| room > 0) else { break };
+                        if room == 0 {
+                            break;
+                        }
+                        let Some(id) = self.lines.next(lane) else { break };
                         room -= self.fetch_aside(context, id, lane, share.min(room)).min(room);
                         // One that is paused joins again when it goes on.
                         let goes_on = self.campaigns.get(id).is_some_and(Campaign::is_sending);

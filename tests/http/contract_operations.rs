@@ -36,9 +36,33 @@ async fn an_admin_key_does_what_an_ingest_key_does() {
         assert_eq!(server.json_as(&admin, "GET", path, Value::Null).await.0, 200);
         assert_eq!(server.json("GET", path, Value::Null).await.0, 200);
     }
-    for (method, path) in [("POST", "/v1/keys"), ("GET", "/v1/keys"), ("POST", "/v1/admin/snapshot")] {
+    let for_admins = [
+        ("POST", "/v1/keys"),
+        ("GET", "/v1/keys"),
+        ("POST", "/v1/admin/snapshot"),
+        ("GET", "/v1/providers"),
+        ("GET", "/v1/campaigns/cmp_x/recipients"),
+    ];
+    for (method, path) in for_admins {
         let refused = json!({"error": "Forbidden: insufficient scope"});
         assert_eq!(server.json(method, path, Value::Null).await, (403, refused));
+    }
+}
+
+#[tokio::test]
+async fn providers_are_listed_by_name_and_letters_of_an_unknown_campaign_are_not() {
+    let server = start().await;
+    let admin = server.admin.clone();
+    let none = (200, json!({"providers": []}));
+    assert_eq!(server.json_as(&admin, "GET", "/v1/providers", Value::Null).await, none);
+    let ask = async |query: &str| {
+        let path = format!("/v1/campaigns/cmp_00000000000000000000000000000000/recipients{query}");
+        server.json_as(&admin, "GET", &path, Value::Null).await
+    };
+    let unknown = "Unknown campaign: cmp_00000000000000000000000000000000";
+    assert_eq!(ask("").await, (404, json!({"error": unknown})));
+    for query in ["?status=odd", "?cursor=-1", "?cursor=99999999999", "?limit=0", "?limit=1001"] {
+        assert_eq!(ask(query).await.0, 400, "{query}");
     }
 }
 

@@ -303,7 +303,9 @@ impl Lane {
     /// True when a new lane in its place would grant nothing that this one does not.
     pub(super) fn may_go(&self, at: Millis) -> bool {
         let counted = self.limits.counts_days() && self.today(at) > 0;
-        self.in_flight == 0 && self.cut.is_none() && !counted && self.pace.is_over(at)
+        // A cut that nothing has touched for a day is no news of today.
+        let cut = self.cut.is_some_and(|cut| at.since(cut.stepped) < DAY_MS);
+        self.in_flight == 0 && !cut && !counted && self.pace.is_over(at)
     }
 }
 
