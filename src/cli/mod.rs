@@ -3,6 +3,7 @@
 mod check;
 mod child;
 mod demo;
+mod dkim;
 mod keys;
 mod serve;
 mod sign;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use dkim::DkimArgs;
 pub use keys::KeysArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
@@ -41,6 +43,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// List, mint and revoke API keys of a running engine.
     Keys(KeysArgs),
+    /// Make signing keys, print the DNS records that go with them, compare with what DNS says.
+    Dkim(DkimArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -75,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Sign(args) => sign::sign(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Keys(args) => keys::keys(&args),
+        Verb::Dkim(args) => dkim::dkim(&args),
         Verb::Storm(args) => storm::storm(&args),
     }
 }
