@@ -3,6 +3,7 @@
 mod check;
 mod child;
 mod demo;
+mod dkim;
 mod keys;
 mod serve;
 mod sign;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use dkim::DkimArgs;
 pub use keys::KeysArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
@@ -45,6 +47,8 @@ pub enum Verb {
     Keys(KeysArgs),
     /// Mails and pages: list, check, render, send a test.
     Template(TemplateArgs),
+    /// Make signing keys, print the DNS records that go with them, compare with what DNS says.
+    Dkim(DkimArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -80,6 +84,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Check(args) => check::check(&args),
         Verb::Keys(args) => keys::keys(&args),
         Verb::Template(args) => template::template(&args),
+        Verb::Dkim(args) => dkim::dkim(&args),
         Verb::Storm(args) => storm::storm(&args),
     }
 }
