@@ -67,7 +67,7 @@ fn checked_url(url: &str) -> String {
     };
     let rest = url.get(scheme_end..).unwrap_or_default();
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let bad = |c: char| c.is_control() || c.is_whitespace() || "<>\"'\\`{}|^".contains(c);
+    let bad = |c: char| unseen(c) || c.is_control() || c.is_whitespace() || "<>\"'\\`{}|^".contains(c);
     if host.is_empty() || host.starts_with(':') || host.contains('@') || url.contains(bad) {
         return String::new();
     }
@@ -95,11 +95,15 @@ pub(super) fn short(value: &Value, most: Option<usize>) -> String {
     text
 }
 
+/// Marks that nobody sees and that turn the letters after them around.
+fn unseen(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Puts a text on one line: control characters, line separators and direction marks go, runs of space become one.
 pub(super) fn one_line(value: &str) -> String {
-    let seen = |c: char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let spaced = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
-    let clean: String = value.chars().filter(|c| seen(*c)).map(spaced).collect();
+    let clean: String = value.chars().filter(|c| !unseen(*c)).map(spaced).collect();
     clean.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -134,6 +138,7 @@ mod tests {
             "https://:80/",
             "mailto:a@b.example",
             "https://a\\@b",
+            "https://a.example/\u{202e}gpj.exe",
         ];
         for bad in bad {
             assert_eq!(checked_url(bad), "", "{bad}");

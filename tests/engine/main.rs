@@ -13,6 +13,7 @@ mod keys;
 mod letters;
 mod links;
 mod logs;
+mod looks;
 mod operations;
 mod people;
 mod power;

@@ -4,7 +4,7 @@ use restockd::render::{Own, RenderError, Rendered, Templates};
 use serde_json::{Value, json};
 
 /// A mail, of one context: contact and links are the recipient's own, all else is common.
-fn mail(templates: &Templates, key: &str, context: &Value) -> Result<Rendered, RenderError> {
+pub fn mail(templates: &Templates, key: &str, context: &Value) -> Result<Rendered, RenderError> {
     let mut common = context.clone();
     let mut take = |name: &str| common.as_object_mut().unwrap().remove(name).unwrap_or_default();
     let (contact, leave, choose) = (take("contact"), take("unsubscribe_url"), take("preferences_url"));
