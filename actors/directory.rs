@@ -59,8 +59,8 @@ pub enum DirectoryMessage {
     },
     /// Somebody who was mailed leaves the list (`after_send = "leave"`).
     LeaveAfterSend(PersonId, ListId),
-    /// A change about one person; the slot says whether there was anything to change.
-    Ask(Ask, Arc<Mutex<bool>>, Part),
+    /// Changes about people or addresses; the slot says of each whether there was anything to change.
+    Ask(Vec<Ask>, Arc<Mutex<Vec<bool>>>, Part),
     /// An API key was made.
     MintKey(ApiKey, Part),
     /// An API key stops.
@@ -215,25 +215,29 @@ impl DirectoryState {
         self.ingest(context, &item, part)
     }
 
-    /// A change about one person; the campaign actor notes it before it is acknowledged.
-    fn ask(&mut self, context: &Context, ask: &Ask, part: Part) -> bool {
+    /// A change about one person or address; the campaign actor notes it before it is acknowledged.
+    fn ask(&mut self, context: &Context, ask: &Ask, part: &Part) -> bool {
         let at = context.clock.now();
-        let Some(event) = self.directory.decide_ask(ask) else {
-            context.barrier(part);
-            return false;
-        };
-        let gone = match &event {
-            DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
-            DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
-            _ => None,
-        };
-        self.write(context, &event, at, &part);
-        if let Some((person, reason)) = gone {
-            let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
-            context.tell(note);
+        let events = self.directory.decide_ask(ask);
+        if events.is_empty() {
+            context.barrier(part.split());
         }
-        part.done();
-        true
+        for event in &events {
+            self.write(context, event, at, part);
+            let gone = match event {
+                DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
+                DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
+                DirectoryEvent::Suppressed { address, person: Some(person), .. } => {
+                    self.directory.away(*person, Some(*address)).map(|away| (*person, skip_of(away)))
+                }
+                _ => None,
+            };
+            if let Some((person, reason)) = gone {
+                let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
+                context.tell(note);
+            }
+        }
+        !events.is_empty()
     }
 
     /// Addresses and consent for a window of letters.
@@ -326,10 +330,10 @@ impl DirectoryState {
                 // Nobody waits for it: after a crash the person is simply still on the list.
                 self.memberships(context, person, How::Event, bag, &Part::new(|_| ()));
             }
-            DirectoryMessage::Ask(ask, changed, part) => {
-                let whole = part.split();
-                *changed.lock() = self.ask(context, &ask, part);
-                whole.done();
+            DirectoryMessage::Ask(asks, changed, part) => {
+                let happened = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
+                *changed.lock() = happened;
+                part.done();
             }
             DirectoryMessage::MintKey(key, part) => {
                 self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);

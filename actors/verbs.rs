@@ -7,8 +7,10 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod suppressions;
 
 pub use campaigns::*;
+pub use suppressions::*;
 
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 
@@ -275,6 +277,15 @@ pub enum Scope {
     Ingest,
     /// Everything.
     Admin,
+}
+
+/// A key that was given and is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What it may do.
+    pub scope: Scope,
+    /// Its public id; `environment` for the one of the environment.
+    pub key: String,
 }
 
 /// A key as it may be shown.

@@ -8,15 +8,15 @@ use crate::token;
 impl Engine {
     /// What a bearer key may do; compared in constant time.
     #[must_use]
-    pub fn authenticate(&self, bearer: &str) -> Option<Scope> {
+    pub fn authenticate(&self, bearer: &str) -> Option<Grant> {
         let hash = token::key_hash(bearer);
         if self.0.environment_key.is_some_and(|key| token::same(&key, &hash)) {
-            return Some(Scope::Admin);
+            return Some(Grant { scope: Scope::Admin, key: "environment".to_owned() });
         }
         let (id, _) = bearer.strip_prefix("rk_")?.split_once('_')?;
         let keys = self.0.keys.read();
         let key = keys.get(id).filter(|key| key.revoked.is_none())?;
-        token::same(&key.hash, &hash).then_some(scope(key))
+        token::same(&key.hash, &hash).then(|| Grant { scope: scope(key), key: key.id.clone() })
     }
 
     /// All keys, never their secrets.

@@ -6,12 +6,14 @@
 //! "unknown", never "no".
 
 mod campaigns;
+mod export;
 mod keys;
 mod links;
 mod lists;
 mod people;
 mod start;
 mod state;
+mod suppressions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod keys;
 mod serve;
 mod sign;
 mod storm;
+mod suppressions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub use demo::DemoArgs;
 pub use keys::KeysArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
+pub use suppressions::SuppressionsArgs;
 
 /// A back-in-stock engine: shoppers wait, a warehouse restocks, everybody gets exactly one mail, in order.
 #[derive(Debug, Parser)]
@@ -41,6 +43,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// List, mint and revoke API keys of a running engine.
     Keys(KeysArgs),
+    /// Show, change, import and export the addresses that take no mail.
+    Suppressions(SuppressionsArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -75,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Sign(args) => sign::sign(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Keys(args) => keys::keys(&args),
+        Verb::Suppressions(args) => suppressions::suppressions(&args),
         Verb::Storm(args) => storm::storm(&args),
     }
 }

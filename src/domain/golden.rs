@@ -40,6 +40,7 @@ fn directory_variant(event: &DirectoryEvent) -> usize {
         DirectoryEvent::Suppression { .. } => 4,
         DirectoryEvent::KeyMinted(_) => 5,
         DirectoryEvent::KeyRevoked { .. } => 6,
+        DirectoryEvent::Suppressed { .. } => 7,
     }
 }
 
@@ -64,7 +65,7 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 7, 14];
+const VARIANTS: [usize; 3] = [9, 8, 14];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -146,6 +147,9 @@ fn directory_events() -> Vec<DirectoryEvent> {
         events.push(DirectoryEvent::Suppression { address: 17, block: Some(block) });
         events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
     }
+    let (why, evidence) = (Block::Complained, "a report of a provider".to_owned());
+    events.push(DirectoryEvent::Suppressed { address: 17, why, person: Some(person), evidence });
+    events.push(DirectoryEvent::Erased { person, keep: Some((17, Block::Erased)) });
     events
 }
 

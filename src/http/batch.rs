@@ -26,9 +26,9 @@ use super::validate::Issue;
 use super::{App, answer};
 
 /// The longest batch.
-const BATCH_BYTES_MAX: usize = 8 << 20;
+pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
 /// The most events in one.
-const BATCH_EVENTS_MAX: usize = 10_000;
+pub(super) const BATCH_EVENTS_MAX: usize = 10_000;
 /// Items parsed before other requests get a turn.
 const SLICE: usize = 128;
 
@@ -62,12 +62,12 @@ pub(super) async fn create(
 }
 
 /// Bytes that may come: what the client says, else as many as it may send.
-fn announced(body: &Body) -> usize {
+pub(super) fn announced(body: &Body) -> usize {
     let upper = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     upper.map_or(BATCH_BYTES_MAX, |bytes| bytes.min(BATCH_BYTES_MAX))
 }
 
-fn is_lines(headers: &HeaderMap) -> bool {
+pub(super) fn is_lines(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     ["application/x-ndjson", "application/ndjson", "application/jsonl"]

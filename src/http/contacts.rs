@@ -12,7 +12,7 @@ use crate::actors::Refusal;
 use crate::actors::verbs::{ContactInput, ContactView, Who};
 use crate::domain::Email;
 
-use super::auth::Ingest;
+use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query};
 use super::error::ApiError;
 use super::validate::Fields;
@@ -60,7 +60,7 @@ pub(super) async fn find(_: Ingest, State(app): State<Arc<App>>, query: Query) -
 
 /// `GET /v1/contacts/export`.
 pub(super) async fn export(
-    _: Ingest,
+    _: Admin,
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Response, ApiError> {

@@ -98,7 +98,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// The part of a path that may be logged.
 fn route(path: &str) -> &'static str {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "/v1/events/batch",
         "/v1/events",
         "/v1/lists",
@@ -107,6 +107,7 @@ fn route(path: &str) -> &'static str {
         "/v1/campaigns",
         "/v1/email",
         "/v1/keys",
+        "/v1/suppressions",
         "/v1/",
     ];
     KNOWN.into_iter().find(|known| path.starts_with(known)).unwrap_or("other")

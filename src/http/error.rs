@@ -49,6 +49,9 @@ pub enum ApiError {
     /// Too many items in one batch.
     #[error("a batch holds at most {0} events")]
     TooMany(usize),
+    /// Too many lines in one import.
+    #[error("an import holds at most {0} lines")]
+    TooManyLines(usize),
     /// The body did not come in time.
     #[error("the request body did not arrive in time")]
     Slow,
@@ -97,7 +100,7 @@ impl ApiError {
             Self::Malformed | Self::Invalid(_) | Self::Bad(_) | Self::Broken | Self::Payload(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::TooLarge(_) | Self::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooMany(_) | Self::TooManyLines(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Crowded => return (StatusCode::TOO_MANY_REQUESTS, Some(1)),

@@ -47,6 +47,7 @@ mod proxies;
 mod server;
 mod settings;
 mod signature;
+mod suppressions;
 mod timestamp;
 mod validate;
 mod webhooks;
@@ -83,6 +84,12 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/contacts", put(contacts::put).delete(contacts::erase))
         .route("/v1/contacts/find", get(contacts::find))
         .route("/v1/contacts/export", get(contacts::export))
+        .route(
+            "/v1/suppressions",
+            get(suppressions::index).post(suppressions::create).delete(suppressions::remove),
+        )
+        .route("/v1/suppressions/import", post(suppressions::import::create))
+        .route("/v1/suppressions/export", get(suppressions::export::show))
         .route("/v1/webhooks/{source}", post(webhooks::receive))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))

@@ -20,3 +20,4 @@ mod restocks;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod suppressions;

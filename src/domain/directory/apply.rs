@@ -3,7 +3,7 @@
 use super::super::ids::{ListId, PersonId};
 use super::super::time::Millis;
 use super::person::{Fate, Person};
-use super::{Accepted, Directory, DirectoryEvent, How, Open, PersonFact, Task};
+use super::{Accepted, Directory, DirectoryEvent, How, Open, PersonFact, Suppression, Task};
 
 impl Directory {
     /// Applies a record made at `at`.
@@ -14,7 +14,10 @@ impl Directory {
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, block)) = keep {
-                    self.blocks.insert(*address, *block);
+                    // What was known of the address stays, but for whose it was.
+                    let since = self.blocks.get(address).filter(|held| held.why == *block);
+                    let since = since.map_or(Some(at), |held| held.at);
+                    self.blocks.insert(*address, Suppression::plain(*block, since));
                 }
                 self.erase(*person, at);
             }
@@ -25,16 +28,21 @@ impl Directory {
                 // Mail again: the person's own word lifts a block that came from them, and no other.
                 if let Some(address) = address
                     && !*on
-                    && self.blocks.get(address) == Some(&super::Block::Unsubscribed)
+                    && self.block(*address) == Some(super::Block::Unsubscribed)
                 {
                     self.blocks.remove(address);
                 }
             }
             DirectoryEvent::Suppression { address, block: Some(block) } => {
-                self.blocks.insert(*address, *block);
+                self.blocks.insert(*address, Suppression::plain(*block, Some(at)));
             }
             DirectoryEvent::Suppression { address, block: None } => {
                 self.blocks.remove(address);
+            }
+            DirectoryEvent::Suppressed { address, why, person, evidence } => {
+                let evidence = evidence.as_str().into();
+                let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
+                self.blocks.insert(*address, held);
             }
             DirectoryEvent::KeyMinted(key) => {
                 self.api_keys.insert(key.id.clone(), key.clone());

@@ -90,6 +90,10 @@ pub enum Ask {
     Erase(PersonId, Option<u128>),
     /// No mail at all, or mail again.
     Unsubscribe(PersonId, Option<u128>, bool),
+    /// An address takes no mail: the address, its hash, why, and how that is known.
+    Suppress(Email, u128, Block, String),
+    /// An address may be mailed again.
+    Release(Email, u128),
 }
 
 /// Who an ingest is about, found without changing anything.
@@ -112,7 +116,7 @@ impl Directory {
         if ingest.key.is_some() && !repeat && !self.keys.has_room(at) {
             return None;
         }
-        let found = self.find(&ingest.who);
+        let found = self.find(&ingest.who).filter(|_| !self.before_erasure(ingest));
         let trouble = self.trouble(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
         let outcome = Outcome {
@@ -150,25 +154,46 @@ impl Directory {
             product: ingest.product.clone(),
             restock,
         }));
+        // A new word of somebody who was erased: their address is their own again.
+        if let Some((_, address)) = &ingest.who.email
+            && self.erased(*address).is_some()
+            && outcome.person.is_some()
+        {
+            events.push(DirectoryEvent::Suppression { address: *address, block: None });
+        }
         Some(DirectoryDecision { events, outcome })
     }
 
-    /// Decides a change about one live person; `None` when there is nothing to change.
+    /// Decides a change about one person or address; empty when there is nothing to change.
     #[must_use]
-    pub fn decide_ask(&self, ask: &Ask) -> Option<DirectoryEvent> {
+    pub fn decide_ask(&self, ask: &Ask) -> Vec<DirectoryEvent> {
         match ask {
             Ask::Erase(person, address) => {
-                let (id, held) = self.person(*person)?;
+                let Some((id, held)) = self.person(*person) else { return Vec::new() };
                 let block = address.and_then(|hash| self.block(hash));
-                let keep = if held.unsubscribed { Some(block.unwrap_or(Block::Unsubscribed)) } else { block };
-                Some(DirectoryEvent::Erased { person: id, keep: address.zip(keep) })
+                let other = if held.unsubscribed { Block::Unsubscribed } else { Block::Erased };
+                let keep = address.map(|hash| (hash, block.unwrap_or(other)));
+                vec![DirectoryEvent::Erased { person: id, keep }]
             }
             Ask::Unsubscribe(person, address, on) => {
-                let (id, held) = self.person(*person)?;
-                let blocked = address.and_then(|hash| self.block(hash)) == Some(Block::Unsubscribed);
-                let same = held.unsubscribed == *on && (*on || !blocked);
-                (!same).then_some(DirectoryEvent::Unsubscribed { person: id, address: *address, on: *on })
+                let Some((id, held)) = self.person(*person) else { return Vec::new() };
+                let block = address.and_then(|hash| self.block(hash));
+                if held.unsubscribed == *on && (*on || block != Some(Block::Unsubscribed)) {
+                    return Vec::new();
+                }
+                let mut events =
+                    vec![DirectoryEvent::Unsubscribed { person: id, address: *address, on: *on }];
+                // The address stands on the list with the moment it was put there.
+                if let Some(address) = address.filter(|_| *on && block.is_none()) {
+                    let (why, person, evidence) = (Block::Unsubscribed, Some(id), String::new());
+                    events.push(DirectoryEvent::Suppressed { address, why, person, evidence });
+                }
+                events
             }
+            Ask::Suppress(email, address, why, evidence) => {
+                self.decide_suppress(email, *address, *why, evidence).into_iter().collect()
+            }
+            Ask::Release(email, address) => self.decide_release(email, *address),
         }
     }
 
@@ -185,6 +210,8 @@ impl Directory {
         match address.and_then(|hash| self.block(hash))? {
             Block::Unsubscribed => Some(Away::Unsubscribed),
             Block::Bounced | Block::Complained | Block::Manual => Some(Away::Suppressed),
+            // Not a block of mail: `block` never answers with it.
+            Block::Erased => None,
         }
     }
 
@@ -283,6 +310,9 @@ impl Directory {
         if ingest.bag.is_empty() {
             return None;
         }
+        if self.before_erasure(ingest) {
+            return Some(Trouble::Suppressed);
+        }
         let Some(found) = found.filter(|found| self.has_email(found)) else { return Some(Trouble::NoEmail) };
         if ingest.bag.iter().any(|(_, join)| *join) && self.unmailable(ingest, found) {
             return Some(Trouble::Suppressed);
@@ -297,6 +327,17 @@ impl Directory {
         let held = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
         let absorbed = found.absorbs.and_then(|id| self.person(id)).is_some_and(|(_, p)| p.email.is_some());
         found.email.is_some() || held || absorbed
+    }
+
+    /// When the person who had an address was erased, if that is all that is held of it.
+    fn erased(&self, address: u128) -> Option<Millis> {
+        self.suppression(address).filter(|held| held.why == Block::Erased).and_then(|held| held.at)
+    }
+
+    /// True for an event of before its person's erasure: it may not bring them back.
+    fn before_erasure(&self, ingest: &Ingest) -> bool {
+        let erased = ingest.who.email.as_ref().and_then(|(_, hash)| self.erased(*hash));
+        erased.zip(ingest.timestamp).is_some_and(|(erased, sent)| sent <= erased)
     }
 
     /// True when the person takes no mail at all.

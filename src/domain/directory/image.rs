@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
-//!                  Blocks · ApiKeys · Open
+//!                  Suppressed · ApiKeys · Open
 //! ```
 //!
 //! Indexes, counts and what is busy are derived again when the pages are read back.
@@ -13,7 +13,7 @@ use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
 use super::person::{Fate, Person};
-use super::{ApiKey, Block, Directory, Open};
+use super::{ApiKey, Block, Directory, Open, Suppression};
 use crate::domain::ids::ListId;
 
 /// Rows in a page of a snapshot.
@@ -26,7 +26,7 @@ pub struct DirectoryImage {
     people: Pages<Person>,
     lists: Pages<ListId>,
     keys: KeyWindow,
-    blocks: Vec<(u128, Block)>,
+    blocks: Vec<(u128, Suppression)>,
     api_keys: Vec<ApiKey>,
     open: Vec<(u64, Open)>,
 }
@@ -45,12 +45,14 @@ pub enum DirectoryPage {
     People(u32, Vec<Person>),
     /// Keys seen.
     Keys(Vec<Seen>),
-    /// Addresses that take no mail.
+    /// Addresses that take no mail, as older versions wrote them.
     Blocks(Vec<(u128, Block)>),
     /// API keys.
     ApiKeys(Vec<ApiKey>),
     /// Open events.
     Open(Vec<(u64, Open)>),
+    /// Addresses that take no mail.
+    Suppressed(Vec<(u128, Suppression)>),
 }
 
 impl DirectoryImage {
@@ -76,7 +78,7 @@ impl DirectoryImage {
             let seen: Vec<Seen> = run.iter().flat_map(|shard| shard.iter().copied()).collect();
             seen.chunks(ROWS * 4).map(|chunk| DirectoryPage::Keys(chunk.to_vec())).collect::<Vec<_>>()
         });
-        let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Blocks(chunk.to_vec()));
+        let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Suppressed(chunk.to_vec()));
         let api_keys = self.api_keys.chunks(ROWS).map(|chunk| DirectoryPage::ApiKeys(chunk.to_vec()));
         let open = self.open.chunks(32).map(|chunk| DirectoryPage::Open(chunk.to_vec()));
         head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open)
@@ -92,7 +94,7 @@ impl Directory {
             people: self.people.clone(),
             lists: self.lists.clone(),
             keys: self.keys.clone(),
-            blocks: self.blocks.iter().map(|(address, block)| (*address, *block)).collect(),
+            blocks: self.blocks.iter().map(|(address, held)| (*address, held.clone())).collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
         }
@@ -122,7 +124,11 @@ impl Directory {
                 });
             }
             DirectoryPage::Keys(seen) => self.keys.restore(seen),
-            DirectoryPage::Blocks(blocks) => self.blocks.extend(blocks),
+            DirectoryPage::Blocks(blocks) => {
+                let held = |(address, why)| (address, Suppression::plain(why, None));
+                self.blocks.extend(blocks.into_iter().map(held));
+            }
+            DirectoryPage::Suppressed(blocks) => self.blocks.extend(blocks),
             DirectoryPage::ApiKeys(keys) => {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }

@@ -16,6 +16,7 @@ mod apply;
 mod decide;
 mod image;
 mod person;
+mod suppression;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use decide::{Ask, DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
+pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
 
 use super::email::Email;
 use super::ids::{ListId, PersonId};
@@ -34,19 +36,6 @@ use super::keys::KeyWindow;
 use super::list::How;
 use super::pages::Pages;
 use super::time::Millis;
-
-/// Why an address takes no mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Block {
-    /// The person wants no mail at all.
-    Unsubscribed,
-    /// The address does not exist.
-    Bounced,
-    /// The person complained.
-    Complained,
-    /// By the shop's hand.
-    Manual,
-}
 
 /// A restock that came as an event: part of the event's open bag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +132,17 @@ pub enum DirectoryEvent {
         /// Its public id.
         id: String,
     },
+    /// An address takes no mail; who had it then, and how that is known.
+    Suppressed {
+        /// The address, hashed.
+        address: u128,
+        /// Why.
+        why: Block,
+        /// Whose it was.
+        person: Option<PersonId>,
+        /// How it is known, in words without an address.
+        evidence: String,
+    },
 }
 
 /// An API key, as held: never the secret, only its hash.
@@ -212,7 +212,7 @@ pub struct Directory {
     /// List to number; derived.
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
-    pub(super) blocks: BTreeMap<u128, Block>,
+    pub(super) blocks: BTreeMap<u128, Suppression>,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
     pub(super) open: BTreeMap<u64, Open>,
     /// How many open events each person has; derived.
@@ -301,17 +301,6 @@ impl Directory {
     pub fn by_anonymous(&self, id: &str) -> Option<PersonId> {
         let is = |row| self.row(row).and_then(|p| p.anonymous_id()).is_some_and(|a| a == id);
         self.by_anonymous.find(id, is).map(|row| PersonId(row + 1))
-    }
-
-    /// Why an address takes no mail, by its hash.
-    #[must_use]
-    pub fn block(&self, address: u128) -> Option<Block> {
-        self.blocks.get(&address).copied()
-    }
-
-    /// Why addresses take no mail, one entry an address.
-    pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        self.blocks.values().copied()
     }
 
     /// The lists a person is or was on, in the order they came to them.
