@@ -1,14 +1,14 @@
 //! All that is held about one person, as JSON: what somebody who asks for it is handed.
 //!
 //! Contact, memberships (also those that ended) with when and how, the entry on the suppression
-//! list, and the letters that the ledgers still hold, under every number the person ever had.
+//! list, what is known of how they asked, and the letters that the ledgers still hold, under every number the person ever had.
 
 use serde_json::{Value, json};
 
 use super::people::contact_view;
 use super::suppressions::suppression_view;
 use super::*;
-use crate::domain::directory::Fate;
+use crate::domain::directory::{Evidence, Fate, ProofView, Wait};
 use crate::domain::list::Standing;
 
 /// Contact numbers looked at in one turn of the directory.
@@ -29,10 +29,19 @@ impl Engine {
                 let held = address.and_then(|hash| directory.suppression(hash).map(|held| (hash, held)));
                 let suppression =
                     held.map(|(hash, held)| suppression_view(hash, held, person.email.as_ref()));
-                Some((contact_view(id, person), lists, person.unsubscribed, suppression))
+                let consent: Vec<Value> =
+                    directory.proofs(id).map(|row| proof_json(directory, &row)).collect();
+                let waits = directory.waiting(id).map(|held| held.lists.as_slice()).unwrap_or_default();
+                let pending =
+                    |wait: &Wait| json!({"list": name(directory, wait.list), "at": wait.at.to_string()});
+                let waiting: Vec<Value> = waits.iter().map(pending).collect();
+                let contact = contact_view(id, person);
+                Some((contact, lists, person.unsubscribed, suppression, consent, waiting))
             })
             .await?;
-        let Some((contact, lists, unsubscribed, suppression)) = held else { return Ok(None) };
+        let Some((contact, lists, unsubscribed, suppression, consent, waiting)) = held else {
+            return Ok(None);
+        };
         let id = contact.id;
         let mut memberships = Vec::new();
         for list in lists {
@@ -57,6 +66,8 @@ impl Engine {
                 "evidence": held.evidence,
             })),
             "lists": memberships,
+            "consent": consent,
+            "pending": waiting,
             "letters": letters,
         })))
     }
@@ -83,6 +94,26 @@ impl Engine {
             from += LOOKS;
         }
     }
+}
+
+/// A list's id by its number.
+fn name(directory: &Directory, number: u32) -> &str {
+    directory.list_at(number).map_or("", |list| list.as_str())
+}
+
+/// Evidence as JSON; what was not given is `null`.
+fn proof_json(directory: &Directory, row: &ProofView) -> Value {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let Evidence { key, source, wording, url } = &row.evidence;
+    json!({
+        "list": name(directory, row.list),
+        "how": format!("{:?}", row.how).to_lowercase(),
+        "at": row.at.to_string(),
+        "wording": given(wording),
+        "url": given(url),
+        "source": given(source),
+        "key": given(key),
+    })
 }
 
 /// A contact as JSON.

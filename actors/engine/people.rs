@@ -4,23 +4,33 @@ use serde_json::{Map, Value};
 
 use super::super::directory::DirectoryMessage;
 use super::*;
-use crate::domain::directory::{Ask, Outcome, Person, Trouble};
+use crate::domain::directory::{Ask, Evidence, Outcome, Person, Trouble};
 
 impl Engine {
     /// Joins or leaves one list.
     ///
     /// # Errors
     /// When the list is unknown, nobody is named, or the person has no address.
-    pub async fn set_membership(&self, list: &str, who: Who, on: bool) -> Answer<MembershipAnswer> {
+    pub async fn set_membership(
+        &self,
+        list: &str,
+        who: Who,
+        on: bool,
+        consent: Option<Evidence>,
+    ) -> Answer<MembershipAnswer> {
         let known = self.0.context.catalog.find(list);
         let list = known.ok_or_else(|| Refusal::UnknownList(list.to_owned()))?;
         if who.email.is_none() && who.user_id.is_none() {
             return Err(Refusal::NoIdentity.into());
         }
         let bag = vec![(list.as_str().to_owned(), on)];
-        let (_, outcome) = self.call(How::Api, who, Vec::new(), bag).await?;
+        let (_, outcome) = self.call(How::Api, who, Vec::new(), bag, consent).await?;
         match outcome.trouble {
-            None => Ok(MembershipAnswer { list, subscribed: on }),
+            None => {
+                // Said of everybody alike: an answer tells nobody who is on such a list already.
+                let pending = on && self.0.context.catalog.double_opt_in(&list);
+                Ok(MembershipAnswer { list, subscribed: on && !pending, pending })
+            }
             Some(trouble) => Err(refusal(trouble).into()),
         }
     }
@@ -34,7 +44,7 @@ impl Engine {
             return Err(Refusal::NoIdentity.into());
         }
         let props = properties_of(input.properties);
-        let (answer, outcome) = self.call(How::Contact, input.who, props, input.lists).await?;
+        let (answer, outcome) = self.call(How::Contact, input.who, props, input.lists, input.consent).await?;
         let id = outcome.person.ok_or(EngineError::Lost)?;
         let (created, linked) = (outcome.created, outcome.linked);
         Ok(ContactAnswer { id, created, linked, lists_error: answer.lists_error })
@@ -70,6 +80,7 @@ impl Engine {
         who: Who,
         props: Vec<(String, String)>,
         bag: Vec<(String, bool)>,
+        consent: Option<Evidence>,
     ) -> Answer<(EventAnswer, Outcome)> {
         let ingest = Ingest {
             name: String::new(),
@@ -81,6 +92,8 @@ impl Engine {
             timestamp: None,
             product: None,
             restock: None,
+            evidence: consent.map(Box::new),
+            public: false,
         };
         let mut outcomes = self.take_in(vec![ingest]).await?;
         outcomes.pop().flatten().ok_or(EngineError::Busy)

@@ -112,6 +112,8 @@ fn written(ops: &[Op]) -> Vec<Record> {
                     timestamp: None,
                     product: None,
                     restock: None,
+                    evidence: None,
+                    public: false,
                 };
                 plain.directory.decide(&item, &catalog, at).unwrap().events
             }

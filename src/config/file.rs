@@ -27,6 +27,8 @@ pub(super) struct File {
     pub(super) http: HttpFile,
     pub(super) list: BTreeMap<String, ListFile>,
     pub(super) source: BTreeMap<String, SourceFile>,
+    pub(super) pattern: BTreeMap<String, PatternFile>,
+    pub(super) consent: ConsentFile,
 }
 
 /// `[mail]`.
@@ -87,6 +89,22 @@ pub(super) struct ListFile {
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) default_opt_in: Option<bool>,
+    pub(super) double_opt_in: Option<bool>,
+}
+
+/// `[pattern."restock-*"]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PatternFile {
+    pub(super) double_opt_in: Option<bool>,
+}
+
+/// `[consent]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ConsentFile {
+    pub(super) keep_address: Option<String>,
+    pub(super) confirm_within: Option<String>,
 }
 
 /// `[source.<id>]`.

@@ -4,6 +4,7 @@
 //! on 127.0.0.1:8080 that writes mails into `./outbox`. `mode = "production"` asks for what the
 //! law and receivers ask for: an https public URL, a postal address, a real mail server.
 
+mod consent;
 mod file;
 
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::actors::Settings;
-use crate::domain::{Catalog, Declared, ListId, Millis, Rate, Retry};
+use crate::domain::{Catalog, Millis, Rate, Retry};
 use crate::http::{HttpSettings, Source};
 use crate::mail::{Address, MailOptions};
 use crate::store::Backend;
@@ -262,7 +263,8 @@ impl Config {
         http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
         http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
         http.sources = sources(file.source, &env)?;
-        let catalog = catalog(file.list)?;
+        http.keep_address = consent::keep_address(file.consent.keep_address.as_deref())?;
+        let catalog = consent::catalog(file.list, file.pattern, file.consent.confirm_within.as_deref())?;
         let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
         let backend = match file.engine.snapshots.as_deref() {
             None | Some("sled") => Backend::Sled,
@@ -307,26 +309,6 @@ fn sources(
         sources.push(settings.source(&id, env)?);
     }
     Ok(sources)
-}
-
-/// Declared lists.
-fn catalog(file: std::collections::BTreeMap<String, file::ListFile>) -> Result<Catalog, ConfigError> {
-    let mut declared = Vec::new();
-    for (id, list) in file {
-        let list_id = ListId::parse(&id).filter(|list| list.sku().is_none()).ok_or_else(|| {
-            wrong(format!("list.{id}"), "a declared list's id is plain text and not restock-…")
-        })?;
-        let name = list.name.unwrap_or_else(|| id.clone());
-        if !crate::domain::text::name_fits(&name) {
-            return Err(wrong(
-                format!("list.{id}.name"),
-                "at most 200 characters without control characters",
-            ));
-        }
-        let default_opt_in = list.default_opt_in.unwrap_or(false);
-        declared.push((list_id, Declared { name, description: list.description, default_opt_in }));
-    }
-    Ok(Catalog::new(declared))
 }
 
 /// Seconds east of UTC of a zone at an instant.

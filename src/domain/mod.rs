@@ -27,7 +27,7 @@ pub mod retry;
 pub mod text;
 pub mod time;
 
-pub use catalog::{Catalog, Declared};
+pub use catalog::{Catalog, Declared, DoubleOptIn};
 pub use email::Email;
 pub use ids::{CampaignId, ListId, PersonId, Sku};
 pub use pace::{Go, Pace, Rate};

@@ -18,8 +18,8 @@ use super::error::ApiError;
 /// No key of ours is longer.
 const KEY_BYTES_MAX: usize = 512;
 
-/// A request with a key for events, lists, contacts and campaigns.
-pub(super) struct Ingest;
+/// A request with a key for events, lists, contacts and campaigns: the key's public id.
+pub(super) struct Ingest(pub(super) String);
 
 /// A request with a key for everything: the key's public id.
 pub(super) struct Admin(pub(super) String);
@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<App>> for Ingest {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        grant(app, &parts.headers).map(|_| Self)
+        grant(app, &parts.headers).map(|grant| Self(grant.key))
     }
 }
 
@@ -55,7 +55,7 @@ impl FromRequestParts<Arc<App>> for Admin {
         let grant = grant(app, &parts.headers)?;
         match grant.scope {
             Scope::Admin => Ok(Self(grant.key)),
-            Scope::Ingest => Err(ApiError::Forbidden),
+            Scope::Ingest | Scope::Public => Err(ApiError::Forbidden),
         }
     }
 }

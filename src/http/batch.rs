@@ -20,6 +20,7 @@ use crate::actors::verbs::{EventAnswer, EventInput};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX};
+use super::consent::{self, Client};
 use super::error::ApiError;
 use super::events::{self, Stored};
 use super::validate::Issue;
@@ -34,7 +35,8 @@ const SLICE: usize = 128;
 
 /// `POST /v1/events/batch`.
 pub(super) async fn create(
-    _: Ingest,
+    Ingest(key): Ingest,
+    client: Client,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -50,7 +52,8 @@ pub(super) async fn create(
             tokio::task::yield_now().await;
         }
         match parse(item) {
-            Ok(event) => {
+            Ok(mut event) => {
+                event.consent = consent::witness(event.consent, &key, client, app.keep_address);
                 good.push(event);
                 bad.push(None);
             }

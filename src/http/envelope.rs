@@ -23,6 +23,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 use tracing::Instrument;
 
+use super::consent::Client;
 use super::error::ApiError;
 use super::{App, proxies};
 
@@ -54,6 +55,8 @@ async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Inco
     let begun = Instant::now();
     let client = proxies::client(peer, request.headers(), &app.trusted);
     let place = if client == peer { None } else { Some(app.places.take(client)) };
+    let mut request = request;
+    request.extensions_mut().insert(Client(client));
     let response = match place {
         Some(None) => ApiError::Crowded.into_response(),
         _ => guarded(router, request).await,

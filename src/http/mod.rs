@@ -29,7 +29,9 @@ mod auth;
 mod batch;
 mod body;
 mod campaigns;
+mod confirm;
 mod connection;
+mod consent;
 mod contacts;
 mod envelope;
 mod error;
@@ -39,11 +41,13 @@ mod form;
 pub mod fuzzing;
 mod gate;
 mod keys;
+mod limiter;
 mod links;
 mod lists;
 mod operations;
 mod pages;
 mod proxies;
+mod public;
 mod server;
 mod settings;
 mod signature;
@@ -54,7 +58,7 @@ mod webhooks;
 
 pub use proxies::{IpNet, IpNetError};
 pub use server::Server;
-pub use settings::{HttpSettings, Scheme, Secret, Source, SourceFields};
+pub use settings::{HttpSettings, KeepAddress, Scheme, Secret, Source, SourceFields};
 pub use signature::sign;
 
 use error::ApiError;
@@ -67,6 +71,8 @@ struct App {
     batches: gate::Room,
     places: Arc<gate::Places>,
     trusted: Vec<IpNet>,
+    keep_address: KeepAddress,
+    limits: public::Limits,
     body_timeout: Duration,
 }
 
@@ -101,6 +107,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/campaigns/{id}/in-doubt/drop", post(campaigns::drop_doubt))
         .route("/v1/email/unsubscribe", get(links::ask).post(links::unsubscribe))
         .route("/v1/email/preferences", get(links::preferences).post(links::set_preferences))
+        .route("/v1/email/confirm", get(confirm::ask).post(confirm::confirm))
+        .route("/v1/public/join", post(public::join).options(public::preflight))
         .route("/v1/keys", get(keys::index).post(keys::mint))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/admin/snapshot", post(operations::snapshot))

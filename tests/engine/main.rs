@@ -3,9 +3,11 @@
 
 mod campaigns;
 mod consent;
+mod double_opt_in;
 mod erasure;
 mod events;
 mod everybody;
+mod evidence;
 mod helpers;
 mod keys;
 mod letters;

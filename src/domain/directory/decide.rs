@@ -10,7 +10,7 @@ use super::super::ids::{ListId, PersonId};
 use super::super::list::How;
 use super::super::time::Millis;
 use super::person::{Away, Person, Props};
-use super::{Accepted, Block, Directory, DirectoryEvent, PersonFact, RestockFact};
+use super::{Accepted, Block, Directory, DirectoryEvent, Evidence, PersonFact, RestockFact};
 
 /// The names a request gives, with the address hashed under the engine's key.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +44,11 @@ pub struct Ingest {
     pub product: Option<(ListId, String)>,
     /// The restock it carries; for one without a key of its own, the key is made at deciding.
     pub restock: Option<RestockFact>,
+    /// What is known of how it was asked for.
+    pub evidence: Option<Box<Evidence>>,
+    /// From somebody whom nobody vouches for: every join asks for a confirmation, and nothing else
+    /// of a person known already changes.
+    pub public: bool,
 }
 
 /// Why a membership could not be changed although the event is stored.
@@ -83,19 +88,6 @@ pub struct DirectoryDecision {
     pub outcome: Outcome,
 }
 
-/// A plain question or change about one person.
-#[derive(Debug, Clone)]
-pub enum Ask {
-    /// Everything about them ends.
-    Erase(PersonId, Option<u128>),
-    /// No mail at all, or mail again.
-    Unsubscribe(PersonId, Option<u128>, bool),
-    /// An address takes no mail: the address, its hash, why, and how that is known.
-    Suppress(Email, u128, Block, String),
-    /// An address may be mailed again.
-    Release(Email, u128),
-}
-
 /// Who an ingest is about, found without changing anything.
 struct Found {
     id: PersonId,
@@ -119,6 +111,7 @@ impl Directory {
         let found = self.find(&ingest.who).filter(|_| !self.before_erasure(ingest));
         let trouble = self.trouble(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
+        let (bag, asked) = self.part(ingest, found.as_ref(), bag, catalog);
         let outcome = Outcome {
             stored: !repeat,
             person: found.as_ref().map(|found| found.id),
@@ -144,7 +137,9 @@ impl Directory {
             }
             fact
         });
-        events.push(DirectoryEvent::Event(Accepted {
+        // Nothing is kept of a stranger who asks for nothing that can be given.
+        let found = found.filter(|_| !ingest.public || !asked.is_empty());
+        let event = Accepted {
             name: ingest.name.clone(),
             key: ingest.key.filter(|_| !repeat),
             how: ingest.how,
@@ -153,48 +148,22 @@ impl Directory {
             timestamp: ingest.timestamp,
             product: ingest.product.clone(),
             restock,
-        }));
+        };
+        events.push(if ingest.evidence.is_some() || !asked.is_empty() {
+            let evidence = ingest.evidence.as_deref().cloned().unwrap_or_default();
+            DirectoryEvent::Attested { event, evidence, asked, within_ms: catalog.confirm_within_ms() }
+        } else {
+            DirectoryEvent::Event(event)
+        });
         // A new word of somebody who was erased: their address is their own again.
         if let Some((_, address)) = &ingest.who.email
             && self.erased(*address).is_some()
             && outcome.person.is_some()
+            && !ingest.public
         {
             events.push(DirectoryEvent::Suppression { address: *address, block: None });
         }
         Some(DirectoryDecision { events, outcome })
-    }
-
-    /// Decides a change about one person or address; empty when there is nothing to change.
-    #[must_use]
-    pub fn decide_ask(&self, ask: &Ask) -> Vec<DirectoryEvent> {
-        match ask {
-            Ask::Erase(person, address) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
-                let block = address.and_then(|hash| self.block(hash));
-                let other = if held.unsubscribed { Block::Unsubscribed } else { Block::Erased };
-                let keep = address.map(|hash| (hash, block.unwrap_or(other)));
-                vec![DirectoryEvent::Erased { person: id, keep }]
-            }
-            Ask::Unsubscribe(person, address, on) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
-                let block = address.and_then(|hash| self.block(hash));
-                if held.unsubscribed == *on && (*on || block != Some(Block::Unsubscribed)) {
-                    return Vec::new();
-                }
-                let mut events =
-                    vec![DirectoryEvent::Unsubscribed { person: id, address: *address, on: *on }];
-                // The address stands on the list with the moment it was put there.
-                if let Some(address) = address.filter(|_| *on && block.is_none()) {
-                    let (why, person, evidence) = (Block::Unsubscribed, Some(id), String::new());
-                    events.push(DirectoryEvent::Suppressed { address, why, person, evidence });
-                }
-                events
-            }
-            Ask::Suppress(email, address, why, evidence) => {
-                self.decide_suppress(email, *address, *why, evidence).into_iter().collect()
-            }
-            Ask::Release(email, address) => self.decide_release(email, *address),
-        }
     }
 
     /// Why a person gets no mail, if so: the one function that broadcast, door and page ask.
@@ -300,6 +269,34 @@ impl Directory {
         let away = self.unmailable(ingest, found);
         let known = ingest.bag.iter().filter_map(|(id, join)| Some((catalog.find(id)?, *join)));
         known.filter(|(_, join)| !(*join && away)).collect()
+    }
+
+    /// Parts a bag into what is carried out and the lists that wait for a confirmation. Who is on a
+    /// list already confirms nothing, and neither does who came by a link in a mail of ours.
+    fn part(
+        &self,
+        ingest: &Ingest,
+        found: Option<&Found>,
+        bag: Vec<(ListId, bool)>,
+        catalog: &Catalog,
+    ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
+        let proven = matches!(ingest.how, How::Link | How::Page);
+        let waits = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
+        let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
+        let member = |list: &ListId| {
+            let link = self.list_number(list).and_then(|n| links?.iter().find(|link| link.list() == n));
+            link.and_then(|link| link.told()) == Some(true)
+        };
+        let (mut now, mut asked) = (Vec::with_capacity(bag.len()), Vec::new());
+        for (list, join) in bag {
+            match (join && waits(&list), member(&list)) {
+                (false, _) if !ingest.public => now.push((list, join)),
+                (true, false) => asked.push(list),
+                (true, true) if !ingest.public => now.push((list, join)),
+                _ => {}
+            }
+        }
+        (now, asked)
     }
 
     /// What the answer has to say about the bag.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
-//!                  Suppressed · ApiKeys · Open
+//!                  Suppressed · ApiKeys · Open · Words · Proofs
+//!                  Waiting · PublicKeys
 //! ```
 //!
 //! Indexes, counts and what is busy are derived again when the pages are read back.
@@ -13,8 +14,8 @@ use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
 use super::person::{Fate, Person};
-use super::{ApiKey, Block, Directory, Open, Suppression};
-use crate::domain::ids::ListId;
+use super::{ApiKey, Block, Directory, Open, Proof, PublicKey, Suppression, Waiting};
+use crate::domain::ids::{ListId, PersonId};
 
 /// Rows in a page of a snapshot.
 const ROWS: usize = 512;
@@ -29,6 +30,10 @@ pub struct DirectoryImage {
     blocks: Vec<(u128, Suppression)>,
     api_keys: Vec<ApiKey>,
     open: Vec<(u64, Open)>,
+    proofs: Pages<Proof>,
+    words: Pages<Box<str>>,
+    waiting: Vec<(PersonId, Waiting)>,
+    public_keys: Vec<PublicKey>,
 }
 
 /// One page of it.
@@ -53,6 +58,14 @@ pub enum DirectoryPage {
     Open(Vec<(u64, Open)>),
     /// Addresses that take no mail.
     Suppressed(Vec<(u128, Suppression)>),
+    /// Words of evidence in the order of their numbers, from the first given.
+    Words(u32, Vec<Box<str>>),
+    /// Evidence of consent in the order of its rows, from the first given.
+    Proofs(u32, Vec<Proof>),
+    /// What people have pending.
+    Waiting(Vec<(PersonId, Waiting)>),
+    /// Publishable keys.
+    PublicKeys(Vec<PublicKey>),
 }
 
 impl DirectoryImage {
@@ -81,7 +94,18 @@ impl DirectoryImage {
         let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Suppressed(chunk.to_vec()));
         let api_keys = self.api_keys.chunks(ROWS).map(|chunk| DirectoryPage::ApiKeys(chunk.to_vec()));
         let open = self.open.chunks(32).map(|chunk| DirectoryPage::Open(chunk.to_vec()));
-        head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open)
+        let words = (0..self.words.len()).step_by(ROWS).map(|first| {
+            let rows = self.words.iter_from(first).take(ROWS).map(|(_, word)| word.clone());
+            DirectoryPage::Words(first as u32, rows.collect())
+        });
+        let proofs = (0..self.proofs.len()).step_by(ROWS).map(|first| {
+            let rows = self.proofs.iter_from(first).take(ROWS).map(|(_, row)| row.clone());
+            DirectoryPage::Proofs(first as u32, rows.collect())
+        });
+        let waiting = self.waiting.chunks(ROWS).map(|chunk| DirectoryPage::Waiting(chunk.to_vec()));
+        let public = self.public_keys.chunks(ROWS).map(|chunk| DirectoryPage::PublicKeys(chunk.to_vec()));
+        let older = head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open);
+        older.chain(words).chain(proofs).chain(waiting).chain(public)
     }
 }
 
@@ -89,7 +113,12 @@ impl Directory {
     /// Holds the directory still for a snapshot; copies pointers, not rows.
     #[must_use]
     pub fn image(&self) -> DirectoryImage {
+        let (proofs, words) = self.proofs.parts();
         DirectoryImage {
+            proofs,
+            words,
+            waiting: self.waits.iter().map(|(person, held)| (person, held.clone())).collect(),
+            public_keys: self.public_keys.values().cloned().collect(),
             seq: self.seq,
             people: self.people.clone(),
             lists: self.lists.clone(),
@@ -133,6 +162,14 @@ impl Directory {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
             DirectoryPage::Open(open) => self.open.extend(open),
+            DirectoryPage::Words(first, words) => self.proofs.restore_words(first, words)?,
+            DirectoryPage::Proofs(first, rows) => self.proofs.restore_rows(first, rows)?,
+            DirectoryPage::Waiting(waiting) => {
+                waiting.into_iter().for_each(|(person, held)| self.waits.restore(person, held));
+            }
+            DirectoryPage::PublicKeys(keys) => {
+                self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
+            }
         }
         Ok(())
     }
@@ -155,6 +192,7 @@ impl Directory {
                 insert(&mut self.by_anonymous, people, anonymous, row, Person::anonymous_id);
             }
         }
+        self.proofs.restored();
         for person in self.open.values().filter_map(|open| open.person) {
             *self.busy.entry(person).or_default() += 1;
         }

@@ -52,6 +52,8 @@ fn event(who: WhoHashed, bag: &[(&str, bool)]) -> Ingest {
         timestamp: None,
         product: None,
         restock: None,
+        evidence: None,
+        public: false,
     }
 }
 
