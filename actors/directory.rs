@@ -5,6 +5,10 @@
 //! What I accept is one record with its whole bag; each list of the bag then writes its own. The
 //! answer waits for all of them.
 
+mod confirm;
+mod message;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -15,85 +19,20 @@ use tokio::sync::oneshot;
 use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
 use super::list::ListMessage;
+use super::post::Message;
 use super::receipt::Part;
 use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    ApiKey, Ask, Away, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open, Outcome,
-    Task, WhoHashed,
+    Ask, Away, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, Task, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
-use crate::domain::{CampaignId, ListId, Millis, PersonId};
+use crate::domain::{ListId, Millis, PersonId};
 
-/// Reads the directory without changing it.
-pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
-
-/// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
-pub type Ingested = Option<(EventAnswer, Outcome)>;
-
-/// What may be asked of the directory.
-pub enum DirectoryMessage {
-    /// A slice of events; outcomes are put into the slot before the part is done.
-    Ingest {
-        /// In order.
-        items: Vec<Ingest>,
-        /// One outcome for each.
-        slot: Arc<Mutex<Vec<Ingested>>>,
-        /// Done when all is durable.
-        part: Part,
-    },
-    /// Joins and leaves for a person known by number.
-    Memberships {
-        /// Who.
-        person: PersonId,
-        /// How it came.
-        how: How,
-        /// List ids to join or leave.
-        bag: Vec<(String, bool)>,
-        /// The outcome.
-        slot: Arc<Mutex<Vec<Ingested>>>,
-        /// Done when all is durable.
-        part: Part,
-    },
-    /// Somebody who was mailed leaves the list (`after_send = "leave"`).
-    LeaveAfterSend(PersonId, ListId),
-    /// A change about one person; the slot says whether there was anything to change.
-    Ask(Ask, Arc<Mutex<bool>>, Part),
-    /// An API key was made.
-    MintKey(ApiKey, Part),
-    /// An API key stops.
-    RevokeKey(String, Part),
-    /// Addresses and consent for letters, row and person; the list has the last word.
-    LookUp(CampaignId, ListId, Vec<(u32, PersonId)>),
-    /// A page of everybody, for a campaign on a list that everybody is on.
-    Page(Page),
-    /// A campaign on a list that everybody is on begins: the list is told how many that is.
-    BeginEverybody(CampaignId, ListId),
-    /// A question.
-    Read(ReadDirectory),
-    /// The state for a snapshot.
-    Image(oneshot::Sender<DirectoryImage>),
-    /// Sends again what was open when the engine stopped.
-    Resume,
-}
-
-/// A page of everybody that a campaign asks for.
-pub struct Page {
-    /// The campaign.
-    pub campaign: CampaignId,
-    /// Its list.
-    pub list: ListId,
-    /// The contact number after which it begins.
-    pub after: u32,
-    /// The last contact number of the audience.
-    pub upto: u32,
-    /// How many at most.
-    pub most: usize,
-    /// When the campaign began.
-    pub since: Millis,
-}
+pub use confirm::{Click, pending};
+pub use message::{DirectoryMessage, Ingested, Page, ReadDirectory};
 
 /// The actor.
 pub struct DirectoryActor(pub Arc<Context>);
@@ -105,13 +44,14 @@ pub struct DirectoryState {
     closed: Arc<Mutex<Vec<u64>>>,
     /// Events that the message at hand has opened; their tasks leave together behind it.
     opened: Vec<u64>,
+    mails: confirm::Mails,
 }
 
 impl DirectoryState {
     /// Takes the recovered directory.
     #[must_use]
     pub fn new(directory: Directory) -> Self {
-        Self { directory, closed: Arc::default(), opened: Vec::new() }
+        Self { directory, closed: Arc::default(), opened: Vec::new(), mails: confirm::Mails::default() }
     }
 
     /// Closes events whose lists have all answered.
@@ -217,41 +157,45 @@ impl DirectoryState {
         bag: Vec<(String, bool)>,
         part: &Part,
     ) -> Ingested {
+        let item = Ingest { bag, ..confirm::plain(self.names_of(context, person)?, how) };
+        self.ingest(context, &item, part)
+    }
+
+    /// The names of a person known by number.
+    fn names_of(&self, context: &Context, person: PersonId) -> Option<WhoHashed> {
         let (_, held) = self.directory.person(person)?;
         let email = held.email.clone().map(|email| {
             let hash = context.secrets.address(&email);
             (email, hash)
         });
         let user_id = held.user_id.as_deref().map(str::to_owned);
-        let who = WhoHashed { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) };
-        let (name, props, key) = (String::new(), Vec::new(), None);
-        let (timestamp, product, restock) = (None, None, None);
-        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock };
-        self.ingest(context, &item, part)
+        Some(WhoHashed { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) })
     }
 
-    /// A change about one person; the campaign actor notes it before it is acknowledged.
-    fn ask(&mut self, context: &Context, ask: &Ask, part: Part) -> bool {
+    /// A change about one person or address; the campaign actor notes it before it is acknowledged.
+    fn ask(&mut self, context: &Context, ask: &Ask, part: &Part) -> bool {
         let at = context.clock.now();
-        let Some(event) = self.directory.decide_ask(ask) else {
-            context.barrier(part);
-            return false;
-        };
-        let gone = match &event {
-            DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
-            DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
-            DirectoryEvent::Suppression { block: Some(_), .. } => Some((ask.person(), Skip::Suppressed)),
-            _ => None,
-        };
-        self.write(context, &event, at, &part);
-        // Whoever has another address by now is mailed there.
-        let suppressed = |person| self.prepare(context, 0, person).away == Some(Skip::Suppressed);
-        if let Some((person, reason)) = gone.filter(|(p, why)| *why != Skip::Suppressed || suppressed(*p)) {
-            let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
-            context.tell(note);
+        let events = self.directory.decide_ask(ask);
+        if events.is_empty() {
+            context.barrier(part.split());
         }
-        part.done();
-        true
+        for event in &events {
+            self.write(context, event, at, part);
+            let gone = match event {
+                DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
+                DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
+                // Whoever has another address by now is mailed there.
+                DirectoryEvent::Suppressed { person: Some(person), .. } => {
+                    self.prepare(context, 0, *person).away.map(|away| (*person, away))
+                }
+                _ => None,
+            };
+            if let Some((person, reason)) = gone {
+                let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
+                context.tell(note);
+            }
+        }
+        !events.is_empty()
     }
 
     /// Addresses and consent for a window of letters.
@@ -320,6 +264,21 @@ impl DirectoryState {
                 let outcomes = items.iter().map(|item| self.ingest(context, item, &part)).collect();
                 *slot.lock() = outcomes;
                 self.send_opened(context, part);
+                self.feed(context);
+            }
+            DirectoryMessage::Click(click, slot, part) => {
+                let outcomes = self.click(context, &click, &part);
+                if outcomes.is_empty() {
+                    context.barrier(part.split());
+                }
+                *slot.lock() = outcomes;
+                self.send_opened(context, part);
+            }
+            DirectoryMessage::Asked(person, verdict) => self.came_back(context, person, &verdict),
+            DirectoryMessage::Tick => self.feed(context),
+            DirectoryMessage::MintPublicKey(key, part) => {
+                self.write(context, &DirectoryEvent::PublicKeyMinted(key), context.clock.now(), &part);
+                part.done();
             }
             DirectoryMessage::Memberships { person, how, bag, slot, part } => {
                 let outcome = self.memberships(context, person, how, bag, &part);
@@ -333,10 +292,10 @@ impl DirectoryState {
                 self.memberships(context, person, How::Event, bag, &part);
                 self.send_opened(context, part);
             }
-            DirectoryMessage::Ask(ask, changed, part) => {
-                let whole = part.split();
-                *changed.lock() = self.ask(context, &ask, part);
-                self.send_opened(context, whole);
+            DirectoryMessage::Ask(asks, changed, part) => {
+                let happened = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
+                *changed.lock() = happened;
+                self.send_opened(context, part);
             }
             DirectoryMessage::MintKey(key, part) => {
                 self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
@@ -369,6 +328,7 @@ impl DirectoryState {
                 for events in open.chunks(RESUMED_TOGETHER) {
                     self.send(context, events.to_vec(), Part::new(|_| ()));
                 }
+                self.feed(context);
             }
         }
     }

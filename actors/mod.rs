@@ -12,7 +12,8 @@
 //!
 //! | mailbox | senders | at most |
 //! |---|---|---|
-//! | directory | Engine, campaign actor | permits + one look-up a running campaign |
+//! | directory | Engine, campaign actor, mailmen, tick | permits + one look-up a running campaign, 256 mails, one tick a second |
+//! | mailmen | directory | 256 mails that ask for a confirmation |
 //! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one question a running campaign |
 //! | campaign actor | lists, directory, couriers, alarm | one answer a question, one verdict a courier, one alarm |
 //! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
@@ -21,6 +22,7 @@
 mod aside;
 pub mod campaign;
 pub mod checkpoint;
+pub mod confirmation;
 pub mod context;
 pub mod delivery;
 pub mod directory;

@@ -12,8 +12,10 @@
 use std::sync::Arc;
 
 use ractor::ActorRef;
+use tokio::sync::mpsc;
 
 use super::campaign::CampaignMessage;
+use super::confirmation::Confirmation;
 use super::context::Context;
 use super::directory::DirectoryMessage;
 use super::snapshotter::SnapshotterMessage;
@@ -30,6 +32,8 @@ pub enum Message {
     Campaign(CampaignMessage),
     /// To the snapshotter.
     Snapshotter(SnapshotterMessage),
+    /// To whoever carries mails that ask for a confirmation.
+    Confirmation(Confirmation),
     /// To the campaign actor, when the time has come: the alarm of this number rings.
     Alarm(Millis, u64),
 }
@@ -67,7 +71,7 @@ pub trait Post: Send + Sync {
 }
 
 /// The engine's post: the references of its four single actors.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Refs {
     /// Routes to lists.
     pub supervisor: ActorRef<SupervisorMessage>,
@@ -77,6 +81,14 @@ pub struct Refs {
     pub campaign: ActorRef<CampaignMessage>,
     /// Checkpoints.
     pub snapshotter: ActorRef<SnapshotterMessage>,
+    /// Carry mails that ask for a confirmation.
+    pub mailmen: mpsc::Sender<Confirmation>,
+}
+
+impl std::fmt::Debug for Refs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Refs")
+    }
 }
 
 impl Post for Refs {
@@ -86,6 +98,12 @@ impl Post for Refs {
             Message::Directory(message) => context.cast(&self.directory, message),
             Message::Campaign(message) => context.cast(&self.campaign, message),
             Message::Snapshotter(message) => context.cast(&self.snapshotter, message),
+            Message::Confirmation(mail) => {
+                // The directory lets no more be under way than the queue holds.
+                if self.mailmen.try_send(mail).is_err() {
+                    tracing::debug!("a mail found nobody to carry it; the engine is ending");
+                }
+            }
             Message::Alarm(then, generation) => {
                 let (clock, campaign) = (context.clock.clone(), self.campaign.clone());
                 tokio::spawn(async move {

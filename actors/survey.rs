@@ -88,6 +88,7 @@ impl Survey {
                 Block::Bounced => "bounced",
                 Block::Complained => "complained",
                 Block::Manual => "manual",
+                Block::Erased => "erased",
             };
             *self.suppressed.entry(word).or_default() += 1;
         }

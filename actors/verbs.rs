@@ -9,12 +9,14 @@ use serde_json::{Map, Value};
 mod campaigns;
 mod providers;
 mod recipients;
+mod suppressions;
 
 pub use campaigns::*;
 pub use providers::*;
 pub use recipients::*;
+pub use suppressions::*;
 
-use crate::domain::directory::Trouble;
+use crate::domain::directory::{Evidence, Trouble};
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 
 /// Who an event, a membership or a contact is about; all three may be absent (a system event).
@@ -54,6 +56,8 @@ pub struct EventInput {
     pub key: Option<String>,
     /// When it happened, by the sender's clock, if it said so.
     pub timestamp: Option<Millis>,
+    /// What is known of how its joins were asked for.
+    pub consent: Option<Evidence>,
 }
 
 /// The 202 of an event.
@@ -127,6 +131,8 @@ pub struct MembershipAnswer {
     pub list: ListId,
     /// What holds now.
     pub subscribed: bool,
+    /// The list is joined by a link in a mail only; said of everybody, member or not.
+    pub pending: bool,
 }
 
 /// `PUT /v1/contacts`, parsed.
@@ -138,6 +144,8 @@ pub struct ContactInput {
     pub properties: Map<String, Value>,
     /// As in [`EventInput::lists`].
     pub lists: Vec<(String, bool)>,
+    /// As in [`EventInput::consent`].
+    pub consent: Option<Evidence>,
 }
 
 /// The 200 of `PUT /v1/contacts`.
@@ -301,6 +309,17 @@ pub enum Scope {
     Ingest,
     /// Everything.
     Admin,
+    /// Joining a list, with a confirmation, from a page of the shop's.
+    Public,
+}
+
+/// A key that was given and is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What it may do.
+    pub scope: Scope,
+    /// Its public id; `environment` for the one of the environment.
+    pub key: String,
 }
 
 /// A key as it may be shown.
@@ -312,6 +331,8 @@ pub struct KeyView {
     pub name: String,
     /// What it may do.
     pub scope: Scope,
+    /// Where a publishable key may be used from.
+    pub origins: Vec<String>,
     /// When it was minted.
     pub created: Millis,
     /// When it was revoked.

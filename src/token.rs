@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! token   base64url [ 1 | key id | purpose | person u32 LE | list id … | mac 16 bytes ]
+//! confirm base64url [ 1 | key id | 3       | person u32 LE | address, round, until u64 LE | mac ]
 //! ```
 //!
 //! A token is bound to its purpose (one kind cannot do another's job), holds no address, and
@@ -18,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 pub use bounce::BOUNCE_TOKEN_CHARS;
 
-use crate::domain::{CampaignId, Email, ListId, PersonId};
+use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
 
 /// Bytes of the code at a token's end.
 const MAC_BYTES: usize = 16;
@@ -39,6 +40,20 @@ pub struct Link {
     pub person: PersonId,
     /// For which list, if for one.
     pub list: Option<ListId>,
+}
+
+/// What the token of a link that confirms says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirming {
+    /// Whose.
+    pub person: PersonId,
+    /// The address it was sent to, hashed.
+    pub address: u64,
+    /// The newest press it confirms, by the directory's counter: what is confirmed is no longer
+    /// pending and what is pressed later is newer, so each link works once.
+    pub round: u64,
+    /// From when on it does not.
+    pub until: Millis,
 }
 
 /// The secrets of one engine, made once and kept outside log and snapshots.
@@ -140,34 +155,59 @@ impl Secrets {
     /// A link's token.
     #[must_use]
     pub fn sign(&self, purpose: Purpose, person: PersonId, list: Option<&ListId>) -> String {
+        self.seal(purpose_byte(purpose), person, list.map_or("", |list| list.as_str()).as_bytes())
+    }
+
+    /// The token of a link that confirms.
+    #[must_use]
+    pub fn sign_confirming(&self, link: &Confirming) -> String {
+        let rest = [link.address, link.round, link.until.0].map(u64::to_le_bytes).concat();
+        self.seal(CONFIRM_BYTE, link.person, &rest)
+    }
+
+    /// Reads and verifies the token of a link that confirms; whether its time is over is asked
+    /// with a clock.
+    #[must_use]
+    pub fn verify_confirming(&self, token: &str) -> Option<Confirming> {
+        let (person, rest) = self.open(CONFIRM_BYTE, token)?;
+        let (numbers, []) = rest.as_chunks::<8>() else { return None };
+        let [address, round, until] = numbers else { return None };
+        let [address, round, until] = [address, round, until].map(|bytes| u64::from_le_bytes(*bytes));
+        Some(Confirming { person, address, round, until: Millis(until) })
+    }
+
+    /// A token of a kind.
+    fn seal(&self, kind: u8, person: PersonId, rest: &[u8]) -> String {
         let (id, key) = match self.signing.last() {
             Some((id, key)) => (*id, key.clone()),
             None => unreachable!("secrets are only made with a signing key"),
         };
-        let mut bytes = vec![1, id, purpose_byte(purpose)];
+        let mut bytes = vec![1, id, kind];
         bytes.extend_from_slice(&person.0.to_le_bytes());
-        bytes.extend_from_slice(list.map_or("", |list| list.as_str()).as_bytes());
+        bytes.extend_from_slice(rest);
         let code = key.chain_update(&bytes).finalize().into_bytes();
         bytes.extend(code.iter().take(MAC_BYTES));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads and verifies a token made for `purpose`.
-    #[must_use]
-    pub fn verify(&self, purpose: Purpose, token: &str) -> Option<Link> {
+    /// Whose token of a kind this is, and what else it says.
+    fn open(&self, kind: u8, token: &str) -> Option<(PersonId, Vec<u8>)> {
         if token.len() > 512 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (body, code) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
-        let [1, id, kind, a, b, c, d, list @ ..] = body else { return None };
+        let [1, id, of, a, b, c, d, rest @ ..] = body else { return None };
         let (_, key) = self.signing.iter().find(|(known, _)| known == id)?;
         key.clone().chain_update(body).verify_truncated_left(code).ok()?;
-        if *kind != purpose_byte(purpose) {
-            return None;
-        }
-        let person = PersonId(u32::from_le_bytes([*a, *b, *c, *d]));
-        let list = std::str::from_utf8(list).ok()?;
+        (*of == kind).then(|| (PersonId(u32::from_le_bytes([*a, *b, *c, *d])), rest.to_vec()))
+    }
+
+    /// Reads and verifies a token made for `purpose`.
+    #[must_use]
+    pub fn verify(&self, purpose: Purpose, token: &str) -> Option<Link> {
+        let (person, list) = self.open(purpose_byte(purpose), token)?;
+        let list = std::str::from_utf8(&list).ok()?;
         let list = if list.is_empty() { None } else { Some(ListId::parse(list)?) };
         Some(Link { person, list })
     }
@@ -184,6 +224,9 @@ pub fn key_hash(secret: &str) -> [u8; 32] {
 pub fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
+
+/// The byte of a link that confirms; no [`Purpose`] has it.
+const CONFIRM_BYTE: u8 = 3;
 
 /// The byte that binds a token to its job.
 fn purpose_byte(purpose: Purpose) -> u8 {
@@ -229,6 +272,20 @@ mod tests {
         assert_eq!(secrets.verify(Purpose::Preferences, &token), None);
         assert_eq!(self::secrets(2).verify(Purpose::Unsubscribe, &token), None);
         assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    }
+
+    #[test]
+    fn a_link_that_confirms_does_nothing_else_and_no_other_link_confirms() {
+        let secrets = secrets(1);
+        let link = Confirming { person: PersonId(7), address: 9, round: 3, until: Millis(u64::MAX) };
+        let token = secrets.sign_confirming(&link);
+        assert_eq!(secrets.verify_confirming(&token), Some(link));
+        assert_eq!(self::secrets(2).verify_confirming(&token), None);
+        for purpose in [Purpose::Unsubscribe, Purpose::Preferences] {
+            assert_eq!(secrets.verify(purpose, &token), None);
+            let list = ListId::parse("x".repeat(24).as_str());
+            assert_eq!(secrets.verify_confirming(&secrets.sign(purpose, PersonId(7), list.as_ref())), None);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::super::directory::DirectoryMessage;
 use super::lanes::Flight;
 use super::*;
 use crate::domain::campaign::{LetterState, OnDoubt, Settlement};
-use crate::domain::directory::{Ask, Block};
+use crate::domain::directory::Ask;
 use crate::domain::shaping::{Cut, Lane, LaneId, RELAY};
 use crate::domain::status::{Class, class_of_reply};
 use crate::mail::Verdict;
@@ -116,9 +116,9 @@ impl CampaignState {
     fn refused(&mut self, context: &Context, person: PersonId, flight: Flight, reply: String, at: Millis) {
         match class_of_reply(&reply) {
             Class::HardBounce if flight.address != 0 => {
-                let ask = Ask::Suppress(person, flight.address, Block::Bounced);
+                let ask = Ask::Bounced(person, flight.address, reply);
                 // Nobody waits for it; after a crash the next letter to the address says it again.
-                context.tell(DirectoryMessage::Ask(ask, Arc::default(), Part::new(|_| ())));
+                context.tell(DirectoryMessage::Ask(vec![ask], Arc::default(), Part::new(|_| ())));
             }
             Class::Policy => {
                 let lane = self.campaigns.shaping_mut().lane_mut(flight.lane);

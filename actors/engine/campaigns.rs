@@ -144,11 +144,11 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// What became of a person's letters, for the export.
-    pub(super) async fn letters_of(&self, person: PersonId) -> Answer<Vec<Value>> {
+    /// What became of the letters of a person with these numbers, for the export.
+    pub(super) async fn letters_of(&self, numbers: Vec<PersonId>) -> Answer<Vec<Value>> {
         self.ask_campaigns(move |campaigns| {
             let letter = |campaign: &Campaign| {
-                let (_, row) = campaign.ledger.find(person)?;
+                let (_, row) = numbers.iter().find_map(|person| campaign.ledger.find(*person))?;
                 let when = Millis(campaign.created.0 + u64::from(row.at_s) * 1000);
                 Some(json!({
                     "campaign": campaign.header.id.to_string(),

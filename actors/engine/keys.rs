@@ -1,6 +1,7 @@
 //! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
 
 use super::super::directory::DirectoryMessage;
+use super::public::public_key_view;
 use super::*;
 use crate::domain::directory::ApiKey;
 use crate::token;
@@ -8,15 +9,15 @@ use crate::token;
 impl Engine {
     /// What a bearer key may do; compared in constant time.
     #[must_use]
-    pub fn authenticate(&self, bearer: &str) -> Option<Scope> {
+    pub fn authenticate(&self, bearer: &str) -> Option<Grant> {
         let hash = token::key_hash(bearer);
         if self.0.environment_key.is_some_and(|key| token::same(&key, &hash)) {
-            return Some(Scope::Admin);
+            return Some(Grant { scope: Scope::Admin, key: "environment".to_owned() });
         }
         let (id, _) = bearer.strip_prefix("rk_")?.split_once('_')?;
         let keys = self.0.keys.read();
         let key = keys.get(id).filter(|key| key.revoked.is_none())?;
-        token::same(&key.hash, &hash).then_some(scope(key))
+        token::same(&key.hash, &hash).then(|| Grant { scope: scope(key), key: key.id.clone() })
     }
 
     /// All keys, never their secrets.
@@ -24,7 +25,9 @@ impl Engine {
     /// # Errors
     /// When the engine cannot now.
     pub async fn keys(&self) -> Answer<Vec<KeyView>> {
-        Ok(self.0.keys.read().values().map(key_view).collect())
+        let mut keys: Vec<KeyView> = self.0.keys.read().values().map(key_view).collect();
+        keys.extend(self.0.public_keys.read().values().map(public_key_view));
+        Ok(keys)
     }
 
     /// True when nobody has a key to this engine yet.
@@ -67,12 +70,17 @@ impl Engine {
     pub async fn revoke_key(&self, id: &str) -> Answer<KeyView> {
         let permit = self.admit().await?;
         let now = self.now();
-        let held = {
-            let mut keys = self.0.keys.write();
-            let key = keys.get_mut(id).ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
+        let secret = self.0.keys.write().get_mut(id).map(|key| {
             key.revoked.get_or_insert(now);
             key_view(key)
-        };
+        });
+        let held = secret.or_else(|| {
+            self.0.public_keys.write().get_mut(id).map(|key| {
+                key.revoked.get_or_insert(now);
+                public_key_view(key)
+            })
+        });
+        let held = held.ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
         let (part, done) = waiting(permit);
         let message = DirectoryMessage::RevokeKey(id.to_owned(), part);
         self.0.context.tell(message);
@@ -89,5 +97,5 @@ fn scope(key: &ApiKey) -> Scope {
 /// A key as it may be shown.
 fn key_view(key: &ApiKey) -> KeyView {
     let ApiKey { id, name, created, revoked, .. } = key.clone();
-    KeyView { id, name, scope: scope(key), created, revoked }
+    KeyView { id, name, scope: scope(key), origins: Vec::new(), created, revoked }
 }

@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// What can be told of lists without waking them.
-    async fn summaries(&self, ids: Vec<ListId>) -> Answer<Vec<Option<Summary>>> {
+    pub(super) async fn summaries(&self, ids: Vec<ListId>) -> Answer<Vec<Option<Summary>>> {
         let (reply, answer) = oneshot::channel();
         self.0.context.tell(SupervisorMessage::Summaries(ids, reply));
         let mut summaries = Vec::new();

@@ -6,13 +6,17 @@
 //! "unknown", never "no".
 
 mod campaigns;
+mod confirm;
+mod export;
 mod keys;
 mod links;
 mod lists;
 mod people;
+mod public;
 mod recipients;
 mod start;
 mod state;
+mod suppressions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +35,7 @@ use super::receipt::Part;
 use super::snapshotter::SnapshotterMessage;
 use super::supervisor::SupervisorMessage;
 use super::verbs::*;
-use crate::domain::directory::{ApiKey, Directory, Ingest, RestockFact, WhoHashed};
+use crate::domain::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
 use crate::domain::list::{How, List};
 use crate::domain::{ListId, Millis, PersonId, Sku, text};
 
@@ -55,6 +59,7 @@ struct Inner {
     permits: Arc<Semaphore>,
     stopping: AtomicBool,
     keys: Arc<RwLock<BTreeMap<String, ApiKey>>>,
+    public_keys: Arc<RwLock<BTreeMap<String, PublicKey>>>,
     environment_key: Option<[u8; 32]>,
     /// Couriers end when nobody can send to them any more.
     couriers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
@@ -333,6 +338,8 @@ impl Engine {
             timestamp: event.timestamp,
             product: sku.map(|sku| sku.list()).zip(product),
             restock,
+            evidence: event.consent.map(Box::new),
+            public: false,
         }
     }
 }

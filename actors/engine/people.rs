@@ -1,26 +1,36 @@
-//! Verbs about people: contacts, memberships, erasure, export.
+//! Verbs about people: contacts, memberships, erasure.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::directory::DirectoryMessage;
 use super::*;
-use crate::domain::directory::{Ask, Outcome, Person, Trouble};
+use crate::domain::directory::{Ask, Evidence, Outcome, Person, Trouble};
 
 impl Engine {
     /// Joins or leaves one list.
     ///
     /// # Errors
     /// When the list is unknown, nobody is named, or the person has no address.
-    pub async fn set_membership(&self, list: &str, who: Who, on: bool) -> Answer<MembershipAnswer> {
+    pub async fn set_membership(
+        &self,
+        list: &str,
+        who: Who,
+        on: bool,
+        consent: Option<Evidence>,
+    ) -> Answer<MembershipAnswer> {
         let known = self.0.context.catalog.find(list);
         let list = known.ok_or_else(|| Refusal::UnknownList(list.to_owned()))?;
         if who.email.is_none() && who.user_id.is_none() {
             return Err(Refusal::NoIdentity.into());
         }
         let bag = vec![(list.as_str().to_owned(), on)];
-        let (_, outcome) = self.call(How::Api, who, Vec::new(), bag).await?;
+        let (_, outcome) = self.call(How::Api, who, Vec::new(), bag, consent).await?;
         match outcome.trouble {
-            None => Ok(MembershipAnswer { list, subscribed: on }),
+            None => {
+                // Said of everybody alike: an answer tells nobody who is on such a list already.
+                let pending = on && self.0.context.catalog.double_opt_in(&list);
+                Ok(MembershipAnswer { list, subscribed: on && !pending, pending })
+            }
             Some(trouble) => Err(refusal(trouble).into()),
         }
     }
@@ -34,7 +44,7 @@ impl Engine {
             return Err(Refusal::NoIdentity.into());
         }
         let props = properties_of(input.properties);
-        let (answer, outcome) = self.call(How::Contact, input.who, props, input.lists).await?;
+        let (answer, outcome) = self.call(How::Contact, input.who, props, input.lists, input.consent).await?;
         let id = outcome.person.ok_or(EngineError::Lost)?;
         let (created, linked) = (outcome.created, outcome.linked);
         Ok(ContactAnswer { id, created, linked, lists_error: answer.lists_error })
@@ -63,45 +73,6 @@ impl Engine {
         self.change(Ask::Erase(person, address), permit).await
     }
 
-    /// All that is held about a person.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
-    pub async fn export(&self, who: Who) -> Answer<Option<Value>> {
-        let who = self.hashed(who);
-        let address = who.email.as_ref().map(|(_, hash)| *hash);
-        let held = self
-            .ask_directory(move |directory| {
-                let (id, person) = directory.known(&who).and_then(|id| directory.person(id))?;
-                let lists: Vec<ListId> = directory.lists_of(id).cloned().collect();
-                let block = address.and_then(|hash| directory.block(hash));
-                Some((id, contact_json(&contact_view(id, person)), lists, person.unsubscribed, block))
-            })
-            .await?;
-        let Some((id, contact, lists, unsubscribed, block)) = held else { return Ok(None) };
-        let mut memberships = Vec::new();
-        for list in lists {
-            let row = self.ask_list(list.clone(), move |state| state.row(id).cloned()).await?;
-            if let Some(row) = row {
-                memberships.push(json!({
-                    "list": list.as_str(),
-                    "subscribed": row.standing == crate::domain::list::Standing::Joined,
-                    "how": format!("{:?}", row.how).to_lowercase(),
-                    "joinedAt": row.joined.to_string(),
-                    "changedAt": row.changed.to_string(),
-                }));
-            }
-        }
-        let letters = self.letters_of(id).await?;
-        Ok(Some(json!({
-            "contact": contact,
-            "unsubscribedFromAll": unsubscribed,
-            "suppressed": block.map(|block| format!("{block:?}").to_lowercase()),
-            "lists": memberships,
-            "letters": letters,
-        })))
-    }
-
     /// A call that changes a person and lists as an event does.
     pub(super) async fn call(
         &self,
@@ -109,6 +80,7 @@ impl Engine {
         who: Who,
         props: Vec<(String, String)>,
         bag: Vec<(String, bool)>,
+        consent: Option<Evidence>,
     ) -> Answer<(EventAnswer, Outcome)> {
         let ingest = Ingest {
             name: String::new(),
@@ -120,6 +92,8 @@ impl Engine {
             timestamp: None,
             product: None,
             restock: None,
+            evidence: consent.map(Box::new),
+            public: false,
         };
         let mut outcomes = self.take_in(vec![ingest]).await?;
         outcomes.pop().flatten().ok_or(EngineError::Busy)
@@ -138,12 +112,17 @@ impl Engine {
 
     /// A change about one person; true when there was anything to change.
     pub(super) async fn change(&self, ask: Ask, permit: OwnedSemaphorePermit) -> Answer<bool> {
-        let changed = Arc::new(Mutex::new(false));
+        Ok(self.changes(vec![ask], permit).await?.contains(&true))
+    }
+
+    /// Changes in order; of each, whether there was anything to change.
+    pub(super) async fn changes(&self, asks: Vec<Ask>, permit: impl Send + 'static) -> Answer<Vec<bool>> {
+        let changed = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
-        let message = DirectoryMessage::Ask(ask, Arc::clone(&changed), part);
+        let message = DirectoryMessage::Ask(asks, Arc::clone(&changed), part);
         self.0.context.tell(message);
         self.wait(done).await?;
-        let changed = *changed.lock();
+        let changed = std::mem::take(&mut *changed.lock());
         Ok(changed)
     }
 }
@@ -175,18 +154,4 @@ pub(super) fn contact_view(id: PersonId, person: &Person) -> ContactView {
         created: person.created,
         updated: person.updated,
     }
-}
-
-/// A contact as JSON, for the export.
-fn contact_json(view: &ContactView) -> Value {
-    json!({
-        "id": view.id.to_string(),
-        "externalId": view.external_id,
-        "email": view.email.as_ref().map(|email| email.as_str()),
-        "properties": view.properties,
-        "firstSeenAt": view.first_seen.to_string(),
-        "lastSeenAt": view.last_seen.to_string(),
-        "createdAt": view.created.to_string(),
-        "updatedAt": view.updated.to_string(),
-    })
 }

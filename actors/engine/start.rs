@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ractor::Actor;
 
 use super::super::campaign::{CampaignActor, CampaignArgs};
+use super::super::confirmation;
 use super::super::context::{Fatal, Settings};
 use super::super::delivery;
 use super::super::directory::DirectoryActor;
@@ -142,10 +143,12 @@ impl Engine {
         rules: MailRules,
     ) -> Self {
         let keys = directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
+        let public = directory.public_keys().map(|key| (key.id.clone(), key.clone())).collect();
         Self(Arc::new(Inner {
             permits: Arc::new(Semaphore::new(context.settings.permits)),
             stopping: AtomicBool::new(false),
             keys: Arc::new(RwLock::new(keys)),
+            public_keys: Arc::new(RwLock::new(public)),
             environment_key: environment_key.map(crate::token::key_hash),
             couriers: Mutex::new(Vec::new()),
             ticker: Mutex::new(None),
@@ -176,7 +179,8 @@ impl Engine {
         let (campaign, three) = Actor::spawn(None, CampaignActor(Arc::clone(context)), args).await?;
         let generations = Arc::new(generations);
         let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
-        let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter };
+        let (mailmen, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
+        let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter, mailmen };
         if !context.open_post(Arc::new(refs)) {
             return Err(StartError::Interrupted);
         }
@@ -193,6 +197,11 @@ impl Engine {
         for (number, inbox) in inboxes.into_iter().enumerate() {
             let task =
                 delivery::courier(Arc::clone(context), number, mailer.courier(), inbox, campaign.clone());
+            self.0.couriers.lock().push(tokio::spawn(task));
+        }
+        let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        for _ in 0..confirmation::MAILMEN.min(mailer.connections().max(1)) {
+            let task = confirmation::mailman(Arc::clone(context), mailer.courier(), Arc::clone(&queue));
             self.0.couriers.lock().push(tokio::spawn(task));
         }
         take_up(context, claims);
@@ -216,6 +225,7 @@ impl Engine {
                 next = next.plus(TICK_MS).max(now);
                 context.tell(SupervisorMessage::Sweep);
                 context.tell(SnapshotterMessage::Tick);
+                context.tell(DirectoryMessage::Tick);
                 if next.0 % 60_000 < TICK_MS && context.clock.drift_ms().abs() > CLOCK_STEP_MS {
                     let drift_ms = context.clock.drift_ms();
                     tracing::warn!(drift_ms, "the system clock stepped; it is followed at the next start");

@@ -112,11 +112,13 @@ fn written(ops: &[Op]) -> Vec<Record> {
                     timestamp: None,
                     product: None,
                     restock: None,
+                    evidence: None,
+                    public: false,
                 };
                 plain.directory.decide(&item, &catalog, at).unwrap().events
             }
             Op::Erase(who) => match plain.directory.known(&who_of(*who, None)) {
-                Some(person) => plain.directory.decide_ask(&Ask::Erase(person, None)).into_iter().collect(),
+                Some(person) => plain.directory.decide_ask(&Ask::Erase(person, None)),
                 None => Vec::new(),
             },
             Op::Deliver(n) => {

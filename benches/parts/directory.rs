@@ -28,6 +28,8 @@ pub fn press(p: usize, join: bool, key: Option<u128>) -> Ingest {
         timestamp: None,
         product: None,
         restock: None,
+        evidence: None,
+        public: false,
     }
 }
 

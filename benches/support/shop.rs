@@ -102,7 +102,8 @@ impl Shop {
         let (name, how, timestamp, product, restock) = (name.to_owned(), How::Event, None, None, None);
         let key = Some((p as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
         let key = key.filter(|_| !bag.is_empty());
-        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock };
+        let (evidence, public) = (None, false);
+        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock, evidence, public };
         let decision = self.directory.decide(&item, &self.catalog, self.now).unwrap();
         let [event @ DirectoryEvent::Event(_)] = decision.events.as_slice() else { panic!("one event") };
         self.directory.apply(event, self.now);

@@ -29,6 +29,12 @@ pub enum KeysVerb {
         /// `ingest` (events, lists, contacts, campaigns) or `admin`.
         #[arg(long, default_value = "ingest")]
         scope: String,
+        /// A publishable key, which joins lists with a confirmation and does nothing else.
+        #[arg(long, requires = "origins", conflicts_with = "scope")]
+        public: bool,
+        /// Where a publishable key may be used from, such as `https://shop.example`; may be repeated.
+        #[arg(long = "origin", requires = "public")]
+        origins: Vec<String>,
     },
     /// Stops a key at once.
     Revoke {
@@ -47,10 +53,11 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let unreachable = || format!("no engine answers at {}", args.url);
     let answer = match &args.verb {
         KeysVerb::List => agent.get(&url).header("authorization", &bearer).call(),
-        KeysVerb::Mint { name, scope } => agent
-            .post(&url)
-            .header("authorization", &bearer)
-            .send_json(json!({ "name": name, "scope": scope })),
+        KeysVerb::Mint { name, scope, public, origins } => {
+            let scope = if *public { "ingest-public" } else { scope };
+            let body = json!({ "name": name, "scope": scope, "origins": origins });
+            agent.post(&url).header("authorization", &bearer).send_json(body)
+        }
         KeysVerb::Revoke { id } => {
             agent.delete(format!("{url}/{id}")).header("authorization", &bearer).call()
         }

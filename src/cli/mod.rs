@@ -8,6 +8,7 @@ mod keys;
 mod serve;
 mod sign;
 mod storm;
+mod suppressions;
 mod template;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use dkim::DkimArgs;
 pub use keys::KeysArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
+pub use suppressions::SuppressionsArgs;
 pub use template::TemplateArgs;
 
 /// A back-in-stock engine: shoppers wait, a warehouse restocks, everybody gets exactly one mail, in order.
@@ -49,6 +51,8 @@ pub enum Verb {
     Template(TemplateArgs),
     /// Make signing keys, print the DNS records that go with them, compare with what DNS says.
     Dkim(DkimArgs),
+    /// Show, change, import and export the addresses that take no mail.
+    Suppressions(SuppressionsArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -85,6 +89,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Keys(args) => keys::keys(&args),
         Verb::Template(args) => template::template(&args),
         Verb::Dkim(args) => dkim::dkim(&args),
+        Verb::Suppressions(args) => suppressions::suppressions(&args),
         Verb::Storm(args) => storm::storm(&args),
     }
 }

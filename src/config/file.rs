@@ -30,6 +30,7 @@ pub(super) struct File {
     pub(super) list: BTreeMap<String, ListFile>,
     pub(super) source: BTreeMap<String, SourceFile>,
     pub(super) provider: BTreeMap<String, ProviderFile>,
+    pub(super) consent: ConsentFile,
 }
 
 /// `[mail]`.
@@ -101,6 +102,14 @@ pub(super) struct HttpFile {
     pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) connections_max: Option<usize>,
     pub(super) connections_per_ip: Option<usize>,
+}
+
+/// `[consent]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ConsentFile {
+    pub(super) keep_address: Option<String>,
+    pub(super) confirm_within: Option<String>,
 }
 
 /// `[source.<id>]`.

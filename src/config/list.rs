@@ -1,15 +1,17 @@
 //! `[list.<id>]`: declared lists, and how mails about lists look.
 //!
-//! | table | name, description, default_opt_in | template, subject | product_url, image_url |
+//! | table | name, description, default_opt_in | template, subject, double_opt_in | product_url, image_url |
 //! |---|---|---|---|
 //! | `[list.news]`, a declared list | yes | yes | no, it has no product |
-//! | `[list."restock-chair-01"]`, `[list."restock-chair-*"]` | no, it needs no declaration | yes | yes |
+//! | `[list."restock-chair-01"]`, `[list."restock-*"]` | no, it needs no declaration | yes | yes |
+//!
+//! `double_opt_in` asks by mail for a confirmation; not on a list that everybody is on: nobody joins that.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{ConfigError, wrong};
+use super::{ConfigError, consent, wrong};
 use crate::domain::ids::SKU_LIST_PREFIX;
 use crate::domain::{Catalog, Declared, ListId, Look, Looks, UrlPattern, text};
 
@@ -20,6 +22,7 @@ pub(super) struct ListFile {
     name: Option<String>,
     description: Option<String>,
     default_opt_in: Option<bool>,
+    double_opt_in: Option<bool>,
     template: Option<String>,
     subject: Option<String>,
     product_url: Option<String>,
@@ -43,14 +46,17 @@ impl ListFile {
 }
 
 /// All tables.
-pub(super) fn catalog(file: BTreeMap<String, ListFile>) -> Result<Catalog, ConfigError> {
+pub(super) fn catalog(
+    file: BTreeMap<String, ListFile>,
+    confirm_within: Option<&str>,
+) -> Result<Catalog, ConfigError> {
     let (mut declared, mut looks) = (Vec::new(), Looks::default());
+    let mut double = consent::double_opt_in(confirm_within)?;
     for (id, list) in file {
         let look = list.look(&id)?;
         let of_skus = id.starts_with(SKU_LIST_PREFIX);
         if of_skus && (list.name.is_some() || list.description.is_some() || list.default_opt_in.is_some()) {
-            let reason =
-                "a list of a SKU is not declared; it takes template, subject, product_url and image_url";
+            let reason = "a list of a SKU is not declared; it takes double_opt_in, template, subject, product_url, image_url";
             return Err(wrong(format!("list.{id}"), reason));
         }
         if !of_skus && (look.product_url.is_some() || look.image_url.is_some()) {
@@ -60,6 +66,17 @@ pub(super) fn catalog(file: BTreeMap<String, ListFile>) -> Result<Catalog, Confi
         if !looks.insert(&id, look) || id == SKU_LIST_PREFIX {
             let reason = "an id is plain text, or restock-… with a * as its last character";
             return Err(wrong(format!("list.{id}"), reason));
+        }
+        let confirms = list.double_opt_in.unwrap_or(false);
+        if confirms && list.default_opt_in.unwrap_or(false) {
+            let reason = "everybody is on a default_opt_in list, so it cannot ask for a confirmation too";
+            return Err(wrong(format!("list.{id}.double_opt_in"), reason));
+        }
+        if confirms {
+            match id.strip_suffix('*') {
+                Some(prefix) => double.prefixes.push(prefix.to_owned()),
+                None => double.lists.extend(ListId::parse(&id)),
+            }
         }
         if of_skus {
             continue;
@@ -75,7 +92,7 @@ pub(super) fn catalog(file: BTreeMap<String, ListFile>) -> Result<Catalog, Confi
         let default_opt_in = list.default_opt_in.unwrap_or(false);
         declared.push((list_id, Declared { name, description: list.description, default_opt_in }));
     }
-    Ok(Catalog::new(declared).with_looks(looks))
+    Ok(Catalog::new(declared).with_looks(looks).with_double_opt_in(double))
 }
 
 /// A product's address with `{sku}` in it.

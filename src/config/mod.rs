@@ -4,6 +4,7 @@
 //! on 127.0.0.1:8080 that writes mails into `./outbox`. `mode = "production"` asks for what the
 //! law and receivers ask for: an https public URL, a postal address, a real mail server.
 
+mod consent;
 mod file;
 mod letters;
 mod list;
@@ -273,7 +274,8 @@ impl Config {
         http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
         http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
         http.sources = sources(file.source, &env)?;
-        let catalog = list::catalog(file.list)?;
+        http.keep_address = consent::keep_address(file.consent.keep_address.as_deref())?;
+        let catalog = list::catalog(file.list, file.consent.confirm_within.as_deref())?;
         let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
         let backend = match file.engine.snapshots.as_deref() {
             None | Some("sled") => Backend::Sled,

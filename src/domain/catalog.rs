@@ -20,18 +20,38 @@ pub struct Declared {
     pub default_opt_in: bool,
 }
 
+/// Which lists are joined only once their person has confirmed, by a link in a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoubleOptIn {
+    /// Lists by id.
+    pub lists: Vec<ListId>,
+    /// Lists whose id begins like this.
+    pub prefixes: Vec<String>,
+    /// How long a link works.
+    pub within_ms: u64,
+}
+
+impl Default for DoubleOptIn {
+    /// None; a link works for 48 hours.
+    fn default() -> Self {
+        Self { lists: Vec::new(), prefixes: Vec::new(), within_ms: 48 * 3_600_000 }
+    }
+}
+
 /// All declared lists.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     declared: BTreeMap<ListId, Declared>,
     looks: Looks,
+    double: DoubleOptIn,
 }
 
 impl Catalog {
     /// Takes the declared lists.
     #[must_use]
     pub fn new(declared: impl IntoIterator<Item = (ListId, Declared)>) -> Self {
-        Self { declared: declared.into_iter().collect(), looks: Looks::default() }
+        let (looks, double) = (Looks::default(), DoubleOptIn::default());
+        Self { declared: declared.into_iter().collect(), looks, double }
     }
 
     /// With looks of lists.
@@ -49,6 +69,25 @@ impl Catalog {
     /// Each list or pattern with a template of its own, and that template.
     pub fn templates(&self) -> impl Iterator<Item = (String, &str)> {
         self.looks.templates()
+    }
+
+    /// The same with lists that ask for a confirmation.
+    #[must_use]
+    pub fn with_double_opt_in(self, double: DoubleOptIn) -> Self {
+        Self { double, ..self }
+    }
+
+    /// True when a press makes a member only once it is confirmed.
+    #[must_use]
+    pub fn double_opt_in(&self, list: &ListId) -> bool {
+        self.double.lists.contains(list)
+            || self.double.prefixes.iter().any(|prefix| list.as_str().starts_with(prefix.as_str()))
+    }
+
+    /// How long a link that confirms works.
+    #[must_use]
+    pub fn confirm_within_ms(&self) -> u64 {
+        self.double.within_ms
     }
 
     /// The list by that id, if it is declared or a SKU list.

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
-use super::directory::{Accepted, ApiKey, Block, DirectoryEvent, PersonFact, RestockFact};
+use super::directory::{
+    Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact,
+};
 use super::list::{How, ListEvent};
 use super::record::{self, Entry, Stamp};
 use super::shaping::Cut;
@@ -41,6 +43,10 @@ fn directory_variant(event: &DirectoryEvent) -> usize {
         DirectoryEvent::Suppression { .. } => 4,
         DirectoryEvent::KeyMinted(_) => 5,
         DirectoryEvent::KeyRevoked { .. } => 6,
+        DirectoryEvent::Suppressed { .. } => 7,
+        DirectoryEvent::Attested { .. } => 8,
+        DirectoryEvent::Mailed { .. } => 9,
+        DirectoryEvent::PublicKeyMinted(_) => 10,
     }
 }
 
@@ -67,7 +73,7 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 7, 16];
+const VARIANTS: [usize; 3] = [9, 11, 16];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -136,7 +142,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     let person = PersonId(3);
     let mut events = vec![
         DirectoryEvent::Event(full),
-        DirectoryEvent::Event(bare),
+        DirectoryEvent::Event(bare.clone()),
         DirectoryEvent::Merged { from: PersonId(2), to: PersonId(1) },
         DirectoryEvent::Erased { person, keep: None },
         DirectoryEvent::Unsubscribed { person, address: Some(17), on: true },
@@ -149,6 +155,26 @@ fn directory_events() -> Vec<DirectoryEvent> {
         events.push(DirectoryEvent::Suppression { address: 17, block: Some(block) });
         events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
     }
+    let (why, evidence) = (Block::Complained, "a report of a provider".to_owned());
+    events.push(DirectoryEvent::Suppressed { address: 17, why, person: Some(person), evidence });
+    events.push(DirectoryEvent::Erased { person, keep: Some((17, Block::Erased)) });
+    let evidence = Evidence {
+        key: "k1".into(),
+        source: "203.0.113.0".into(),
+        wording: "v3".into(),
+        url: "https://shop.example/chair".into(),
+    };
+    let asked = vec![ListId::parse("news").unwrap()];
+    events.push(DirectoryEvent::Attested { event: bare, evidence, asked, within_ms: 172_800_000 });
+    events.push(DirectoryEvent::Mailed { person });
+    events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
+        id: "k2".into(),
+        name: "button".into(),
+        hash: [0xcd; 32],
+        origins: vec!["https://shop.example".into()],
+        created: Millis(5),
+        revoked: None,
+    }));
     events
 }
 

@@ -32,7 +32,7 @@ pub mod status;
 pub mod text;
 pub mod time;
 
-pub use catalog::{Catalog, Declared};
+pub use catalog::{Catalog, Declared, DoubleOptIn};
 pub use email::Email;
 pub use ids::{CampaignId, ListId, PersonId, Sku};
 pub use look::{Look, Looks, UrlPattern};

@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use crate::actors::verbs::Scope;
+use crate::actors::verbs::{Grant, Scope};
 
 use super::App;
 use super::error::ApiError;
@@ -18,14 +18,14 @@ use super::error::ApiError;
 /// No key of ours is longer.
 const KEY_BYTES_MAX: usize = 512;
 
-/// A request with a key for events, lists, contacts and campaigns.
-pub(super) struct Ingest;
+/// A request with a key for events, lists, contacts and campaigns: the key's public id.
+pub(super) struct Ingest(pub(super) String);
 
-/// A request with a key for everything.
-pub(super) struct Admin;
+/// A request with a key for everything: the key's public id.
+pub(super) struct Admin(pub(super) String);
 
-/// The scope of the request's key.
-fn scope(app: &App, headers: &HeaderMap) -> Result<Scope, ApiError> {
+/// What the request's key may do.
+fn grant(app: &App, headers: &HeaderMap) -> Result<Grant, ApiError> {
     let key = bearer(headers).ok_or(ApiError::Unauthorized)?;
     app.engine.authenticate(key).ok_or(ApiError::Unauthorized)
 }
@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<App>> for Ingest {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        scope(app, &parts.headers).map(|_| Self)
+        grant(app, &parts.headers).map(|grant| Self(grant.key))
     }
 }
 
@@ -52,9 +52,10 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        match scope(app, &parts.headers)? {
-            Scope::Admin => Ok(Self),
-            Scope::Ingest => Err(ApiError::Forbidden),
+        let grant = grant(app, &parts.headers)?;
+        match grant.scope {
+            Scope::Admin => Ok(Self(grant.key)),
+            Scope::Ingest | Scope::Public => Err(ApiError::Forbidden),
         }
     }
 }

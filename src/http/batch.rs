@@ -20,21 +20,23 @@ use crate::actors::verbs::{EventAnswer, EventInput};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX};
+use super::consent::{self, Client};
 use super::error::ApiError;
 use super::events::{self, Stored};
 use super::validate::Issue;
 use super::{App, answer};
 
 /// The longest batch.
-const BATCH_BYTES_MAX: usize = 8 << 20;
+pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
 /// The most events in one.
-const BATCH_EVENTS_MAX: usize = 10_000;
+pub(super) const BATCH_EVENTS_MAX: usize = 10_000;
 /// Items parsed before other requests get a turn.
 const SLICE: usize = 128;
 
 /// `POST /v1/events/batch`.
 pub(super) async fn create(
-    _: Ingest,
+    Ingest(key): Ingest,
+    client: Client,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -50,7 +52,8 @@ pub(super) async fn create(
             tokio::task::yield_now().await;
         }
         match parse(item) {
-            Ok(event) => {
+            Ok(mut event) => {
+                event.consent = consent::witness(event.consent, &key, client, app.keep_address);
                 good.push(event);
                 bad.push(None);
             }
@@ -62,12 +65,12 @@ pub(super) async fn create(
 }
 
 /// Bytes that may come: what the client says, else as many as it may send.
-fn announced(body: &Body) -> usize {
+pub(super) fn announced(body: &Body) -> usize {
     let upper = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     upper.map_or(BATCH_BYTES_MAX, |bytes| bytes.min(BATCH_BYTES_MAX))
 }
 
-fn is_lines(headers: &HeaderMap) -> bool {
+pub(super) fn is_lines(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     ["application/x-ndjson", "application/ndjson", "application/jsonl"]

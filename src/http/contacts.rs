@@ -12,14 +12,20 @@ use crate::actors::Refusal;
 use crate::actors::verbs::{ContactInput, ContactView, Who};
 use crate::domain::Email;
 
-use super::auth::Ingest;
+use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query};
+use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::Fields;
 use super::{App, answer};
 
 /// `PUT /v1/contacts`.
-pub(super) async fn put(_: Ingest, State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn put(
+    Ingest(key): Ingest,
+    client: Client,
+    State(app): State<Arc<App>>,
+    body: Body,
+) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Put {
@@ -35,7 +41,10 @@ pub(super) async fn put(_: Ingest, State(app): State<Arc<App>>, body: Body) -> R
     let properties = fields.properties("properties");
     fields.issues.contact_keys("properties", &properties);
     let lists = fields.bag("lists").unwrap_or_default();
-    let contact = fields.issues.or(ContactInput { who, properties, lists })?;
+    let given = fields.take("consent");
+    let consent = consent::read(&mut fields.issues, given);
+    let consent = consent::witness(consent, &key, client, app.keep_address);
+    let contact = fields.issues.or(ContactInput { who, properties, lists, consent })?;
     named(&contact.who)?;
     let given = app.engine.put_contact(contact).await?;
     Ok(answer::ok(&Put {
@@ -60,7 +69,7 @@ pub(super) async fn find(_: Ingest, State(app): State<Arc<App>>, query: Query) -
 
 /// `GET /v1/contacts/export`.
 pub(super) async fn export(
-    _: Ingest,
+    _: Admin,
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Response, ApiError> {

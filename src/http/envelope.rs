@@ -23,6 +23,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 use tracing::Instrument;
 
+use super::consent::Client;
 use super::error::ApiError;
 use super::{App, proxies};
 
@@ -54,6 +55,8 @@ async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Inco
     let begun = Instant::now();
     let client = proxies::client(peer, request.headers(), &app.trusted);
     let place = if client == peer { None } else { Some(app.places.take(client)) };
+    let mut request = request;
+    request.extensions_mut().insert(Client(client));
     let response = match place {
         Some(None) => ApiError::Crowded.into_response(),
         _ => guarded(router, request).await,
@@ -98,7 +101,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// The part of a path that may be logged.
 fn route(path: &str) -> &'static str {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "/v1/events/batch",
         "/v1/events",
         "/v1/lists",
@@ -107,6 +110,7 @@ fn route(path: &str) -> &'static str {
         "/v1/campaigns",
         "/v1/email",
         "/v1/keys",
+        "/v1/suppressions",
         "/v1/",
     ];
     KNOWN.into_iter().find(|known| path.starts_with(known)).unwrap_or("other")

@@ -49,6 +49,9 @@ pub enum ApiError {
     /// Too many items in one batch.
     #[error("a batch holds at most {0} events")]
     TooMany(usize),
+    /// Too many lines in one import.
+    #[error("an import holds at most {0} lines")]
+    TooManyLines(usize),
     /// The body did not come in time.
     #[error("the request body did not arrive in time")]
     Slow,
@@ -58,6 +61,9 @@ pub enum ApiError {
     /// This client has all its places taken.
     #[error("too many requests at once from this address")]
     Crowded,
+    /// Asked too often; there is room again after so many seconds.
+    #[error("asked too often; try again later")]
+    Often(u64),
     /// No room for another batch.
     #[error("the engine is overloaded; try again in a moment")]
     NoRoom,
@@ -97,10 +103,13 @@ impl ApiError {
             Self::Malformed | Self::Invalid(_) | Self::Bad(_) | Self::Broken | Self::Payload(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::TooLarge(_) | Self::TooMany(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) | Self::TooMany(_) | Self::TooManyLines(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Crowded => return (StatusCode::TOO_MANY_REQUESTS, Some(1)),
+            Self::Often(seconds) => {
+                return (StatusCode::TOO_MANY_REQUESTS, Some(u8::try_from(*seconds).unwrap_or(u8::MAX)));
+            }
             Self::NoRoom => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             Self::Engine(EngineError::Refused(refusal)) => refused(refusal),
             Self::Engine(cannot) => return (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after(cannot))),

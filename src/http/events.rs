@@ -19,6 +19,7 @@ use crate::domain::Sku;
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, header_key};
+use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::{BAG_IDS_MAX, Fields, Issue, Issues, kind};
 use super::{App, answer};
@@ -30,7 +31,8 @@ const PROPERTIES_CHECKED_FROM: usize = 8 << 10;
 
 /// `POST /v1/events`.
 pub(super) async fn create(
-    _: Ingest,
+    Ingest(key): Ingest,
+    client: Client,
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -38,7 +40,8 @@ pub(super) async fn create(
     let header = header_key(&parts.headers)?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::Malformed)?;
-    let event = parse(text, header)?;
+    let mut event = parse(text, header)?;
+    event.consent = consent::witness(event.consent, &key, client, app.keep_address);
     let given = app.engine.ingest(event).await?;
     Ok(answer::accepted(&Stored::from(&given)))
 }
@@ -92,6 +95,7 @@ struct RawEvent {
     lists: Option<Bag>,
     idempotency_key: Option<String>,
     timestamp: Option<String>,
+    consent: Option<Value>,
 }
 
 impl RawEvent {
@@ -110,6 +114,7 @@ impl RawEvent {
             lists: fields.bag("lists").map(|ids| Bag { ids, over: false }),
             idempotency_key: fields.text("idempotencyKey"),
             timestamp: fields.text("timestamp"),
+            consent: fields.take("consent"),
         };
         Ok((event, fields.issues))
     }
@@ -132,6 +137,7 @@ impl RawEvent {
             None => issues.key("idempotencyKey", self.idempotency_key),
         };
         let timestamp = issues.instant("timestamp", self.timestamp.as_deref());
+        let consent = consent::read(&mut issues, self.consent);
         let lists = self.lists.unwrap_or_default();
         issues.bag("lists", lists.ids.len() + usize::from(lists.over));
         let name = self.name.unwrap_or_default();
@@ -151,6 +157,7 @@ impl RawEvent {
             lists: lists.ids,
             key,
             timestamp,
+            consent,
         })
     }
 }

@@ -81,24 +81,24 @@ pub(super) async fn set_preferences(State(app): State<Arc<App>>, query: Query, r
     shown(&app, page.await)
 }
 
-fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
+pub(super) fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
     page.unwrap_or_else(|error| pages::trouble(&app.templates, &error, app.engine.shop_name()))
 }
 
 /// The token in the query, if it can be one.
-fn token(query: &Query) -> Result<String, ApiError> {
+pub(super) fn token(query: &Query) -> Result<String, ApiError> {
     let token = query.get("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
     token.map(Into::into).ok_or(Refusal::BadLink.into())
 }
 
-async fn form(app: &App, request: Request) -> Result<Form, ApiError> {
+pub(super) async fn form(app: &App, request: Request) -> Result<Form, ApiError> {
     let (parts, body) = request.into_parts();
     let body = body::read(body, FORM_BYTES_MAX, app.body_timeout).await?;
     Ok(Form::read(&parts.headers, body).await)
 }
 
 /// Where a page's form goes: the page's own address, the token in it.
-fn action(token: &str) -> String {
+pub(super) fn action(token: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     format!("?{}", query.append_pair("token", token).finish())
 }

@@ -16,6 +16,7 @@ use crate::domain::{Email, ListId};
 
 use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query, Segment};
+use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::{Fields, Issue};
 use super::{App, answer};
@@ -159,12 +160,13 @@ pub(super) async fn position(
 
 /// `POST /v1/lists/{id}/subscribe`.
 pub(super) async fn subscribe(
-    _: Ingest,
+    Ingest(key): Ingest,
+    client: Client,
     State(app): State<Arc<App>>,
     id: Segment,
     body: Body,
 ) -> Result<Response, ApiError> {
-    set(&app, &id, body, true).await
+    set(&app, &id, body, Some((key, client))).await
 }
 
 /// `POST /v1/lists/{id}/unsubscribe`.
@@ -174,22 +176,35 @@ pub(super) async fn unsubscribe(
     id: Segment,
     body: Body,
 ) -> Result<Response, ApiError> {
-    set(&app, &id, body, false).await
+    set(&app, &id, body, None).await
 }
 
-async fn set(app: &App, id: &Segment, body: Body, on: bool) -> Result<Response, ApiError> {
+/// Joins (with what the request shows of how) or leaves.
+async fn set(
+    app: &App,
+    id: &Segment,
+    body: Body,
+    join: Option<(String, Client)>,
+) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Set<'a> {
         list: &'a str,
         subscribed: bool,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        pending: bool,
     }
     let id = list_id(id)?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
     let mut fields = Fields::parse(&body)?;
     let (email, user_id) = (fields.text("email"), fields.text("userId"));
+    let consent = fields.take("consent").filter(|_| join.is_some());
+    let consent = consent::read(&mut fields.issues, consent);
     fields.issues.or(())?;
-    let given = app.engine.set_membership(id, person(email.as_deref(), user_id)?, on).await?;
-    Ok(answer::ok(&Set { list: given.list.as_str(), subscribed: given.subscribed }))
+    let on = join.is_some();
+    let consent = join.and_then(|(key, client)| consent::witness(consent, &key, client, app.keep_address));
+    let given = app.engine.set_membership(id, person(email.as_deref(), user_id)?, on, consent).await?;
+    let (subscribed, pending) = (given.subscribed, given.pending);
+    Ok(answer::ok(&Set { list: given.list.as_str(), subscribed, pending }))
 }
 
 /// A person named by a form's fields; these two routes say in plain words what is wrong.

@@ -29,7 +29,9 @@ mod auth;
 mod batch;
 mod body;
 mod campaigns;
+mod confirm;
 mod connection;
+mod consent;
 mod contacts;
 mod envelope;
 mod error;
@@ -39,23 +41,26 @@ mod form;
 pub mod fuzzing;
 mod gate;
 mod keys;
+mod limiter;
 mod links;
 mod lists;
 mod operations;
 mod pages;
 mod providers;
 mod proxies;
+mod public;
 mod recipients;
 mod server;
 mod settings;
 mod signature;
+mod suppressions;
 mod timestamp;
 mod validate;
 mod webhooks;
 
 pub use proxies::{IpNet, IpNetError};
 pub use server::Server;
-pub use settings::{HttpSettings, Scheme, Secret, Source, SourceFields};
+pub use settings::{HttpSettings, KeepAddress, Scheme, Secret, Source, SourceFields};
 pub use signature::sign;
 
 use error::ApiError;
@@ -68,6 +73,8 @@ struct App {
     batches: gate::Room,
     places: Arc<gate::Places>,
     trusted: Vec<IpNet>,
+    keep_address: KeepAddress,
+    limits: public::Limits,
     body_timeout: Duration,
 }
 
@@ -85,6 +92,12 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/contacts", put(contacts::put).delete(contacts::erase))
         .route("/v1/contacts/find", get(contacts::find))
         .route("/v1/contacts/export", get(contacts::export))
+        .route(
+            "/v1/suppressions",
+            get(suppressions::index).post(suppressions::create).delete(suppressions::remove),
+        )
+        .route("/v1/suppressions/import", post(suppressions::import::create))
+        .route("/v1/suppressions/export", get(suppressions::export::show))
         .route("/v1/webhooks/{source}", post(webhooks::receive))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
@@ -97,6 +110,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/campaigns/{id}/in-doubt/drop", post(campaigns::drop_doubt))
         .route("/v1/email/unsubscribe", get(links::ask).post(links::unsubscribe))
         .route("/v1/email/preferences", get(links::preferences).post(links::set_preferences))
+        .route("/v1/email/confirm", get(confirm::ask).post(confirm::confirm))
+        .route("/v1/public/join", post(public::join).options(public::preflight))
         .route("/v1/keys", get(keys::index).post(keys::mint))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/providers", get(providers::index))

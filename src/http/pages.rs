@@ -52,6 +52,20 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Re
     error.dress(done(templates, "message", &context, text))
 }
 
+/// The page of a form that was not taken, in words for somebody who pressed a button.
+pub(super) fn unasked(templates: &Templates, error: &ApiError, shop: &str) -> Response {
+    let (title, text) = match error {
+        ApiError::Often(_) => ("Please wait", "That was asked for too often. Please try again later."),
+        ApiError::Invalid(_) => ("This did not work", "Please go back and check the address."),
+        ApiError::Unauthorized | ApiError::Engine(EngineError::Refused(_)) => {
+            ("This did not work", "This form is not set up. Please tell the shop.")
+        }
+        _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
+    };
+    let context = json!({"title": title, "text": text, "shop_name": shop});
+    error.dress(done(templates, "message", &context, text))
+}
+
 fn html(text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     for (name, value) in HEADERS {

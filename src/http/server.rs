@@ -21,7 +21,7 @@ use crate::render::Templates;
 use super::connection::{self, Phase, Times};
 use super::gate::{Place, Places, Room};
 use super::settings::HttpSettings;
-use super::{App, router, webhooks};
+use super::{App, public, router, webhooks};
 
 /// The first pause after accepting failed; doubled up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -71,6 +71,8 @@ impl Server {
             batches: Room::new(settings.batch_bytes_max),
             places: Places::new(settings.connections_per_ip),
             trusted: settings.trusted_proxies,
+            keep_address: settings.keep_address,
+            limits: public::Limits::default(),
             body_timeout: settings.body_timeout,
         });
         let connections_max = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);

@@ -31,6 +31,8 @@ pub struct HttpSettings {
     pub stop_timeout: Duration,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How much of a client's address is kept as evidence of consent.
+    pub keep_address: KeepAddress,
     /// Webhook sources.
     pub sources: Vec<Source>,
     /// Bytes of batch bodies held at once; a batch beyond it is answered 503.
@@ -49,6 +51,7 @@ impl Default for HttpSettings {
             connection_max_age: Duration::from_secs(600),
             stop_timeout: Duration::from_secs(25),
             trusted_proxies: Vec::new(),
+            keep_address: KeepAddress::default(),
             sources: vec![Source::default()],
             batch_bytes_max: 64 << 20,
         }
@@ -81,6 +84,18 @@ impl Default for Source {
             fields: SourceFields::default(),
         }
     }
+}
+
+/// How much of a client's address is kept as evidence of consent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeepAddress {
+    /// Nothing.
+    None,
+    /// The network: `/24`, or `/48` of IPv6.
+    #[default]
+    Truncated,
+    /// All of it.
+    Full,
 }
 
 /// How a source writes its signature over the exact raw body.

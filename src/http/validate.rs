@@ -256,7 +256,8 @@ impl Fields {
         }
     }
 
-    fn take(&mut self, field: &str) -> Option<Value> {
+    /// A field of any type, unless it is `null`.
+    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
         self.map.remove(field).filter(|value| !value.is_null())
     }
 

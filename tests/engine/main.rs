@@ -3,10 +3,12 @@
 
 mod campaigns;
 mod consent;
+mod double_opt_in;
 mod envelopes;
 mod erasure;
 mod events;
 mod everybody;
+mod evidence;
 mod helpers;
 mod hostile;
 mod keys;
@@ -26,3 +28,4 @@ mod server;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod suppressions;

@@ -86,7 +86,8 @@ async fn deletion_ends_every_membership_and_no_campaign_reaches_the_person() {
     for query in ["userId=u1", "email=ann@shop.example"] {
         let (_, found) = server.json("GET", &format!("/v1/contacts/find?{query}"), Value::Null).await;
         assert_eq!(found, json!({"contacts": []}));
-        let exported = server.json("GET", &format!("/v1/contacts/export?{query}"), Value::Null).await;
+        let exported =
+            server.json_as(&server.admin, "GET", &format!("/v1/contacts/export?{query}"), Value::Null).await;
         assert_eq!(exported, gone);
     }
     for list in ["restock-lamp", "sale"] {
@@ -118,7 +119,10 @@ async fn the_export_holds_all_there_is() {
     let event = json!({"name": "a", "email": "ann@shop.example", "lists": {"restock-lamp": true}});
     server.json("POST", "/v1/events", event).await;
     server.json("POST", "/v1/lists/sale/unsubscribe", json!({"userId": "u1"})).await;
-    let (status, held) = server.json("GET", "/v1/contacts/export?email=ann@shop.example", Value::Null).await;
+    let export = async |query: &str| {
+        server.json_as(&server.admin, "GET", &format!("/v1/contacts/export?{query}"), Value::Null).await
+    };
+    let (status, held) = export("email=ann@shop.example").await;
     let (_, found) = server.json("GET", "/v1/contacts/find?userId=u1", Value::Null).await;
     assert_eq!((status, &held["contact"]), (200, &found["contacts"][0]));
     let times = |list: &str, on: bool, how: &str| json!({"list": list, "subscribed": on, "how": how, "joinedAt": NOON_TEXT, "changedAt": NOON_TEXT});
@@ -130,8 +134,13 @@ async fn the_export_holds_all_there_is() {
         (&letter["list"], &letter["status"], &letter["attempts"]),
         (&json!("sale"), &json!("sent"), &json!(1))
     );
-    assert!(held["unsubscribedFromAll"] == false && held["suppressed"].is_null());
+    assert!(held["unsubscribedFromAll"] == false && held["suppression"].is_null());
     assert_eq!(held.as_object().unwrap().len(), 5);
-    let by_user = server.json("GET", "/v1/contacts/export?userId=u1", Value::Null).await;
-    assert_eq!(by_user, (200, held));
+    assert_eq!(export("userId=u1").await, (200, held));
+    // The entry on the suppression list is found by either name.
+    let complained = json!({"email": "ann@shop.example", "reason": "complaint"});
+    server.json_as(&server.admin, "POST", "/v1/suppressions", complained).await;
+    let (_, held) = export("userId=u1").await;
+    let entry = json!({"reason": "complaint", "at": NOON_TEXT, "evidence": "API key environment"});
+    assert_eq!(held["suppression"], entry);
 }

@@ -12,6 +12,8 @@ mod contract_events;
 mod contract_limits;
 mod contract_lists;
 mod contract_operations;
+mod contract_public;
+mod contract_suppressions;
 mod framing;
 mod good_inputs;
 mod harness;

@@ -149,6 +149,8 @@ impl Post for Queues {
             Message::Directory(_) => Node::Directory,
             Message::Campaign(_) => Node::Campaign,
             Message::Snapshotter(_) => Node::Snapshotter,
+            // No list of this world asks for a confirmation.
+            Message::Confirmation(_) => return,
             Message::Alarm(then, number) => {
                 state.alarms.push((*then, *number));
                 return;

@@ -3,7 +3,7 @@
 use super::super::ids::{ListId, PersonId};
 use super::super::time::Millis;
 use super::person::{Fate, Person};
-use super::{Accepted, Directory, DirectoryEvent, How, Open, PersonFact, Task};
+use super::{Accepted, Directory, DirectoryEvent, Evidence, How, Open, PersonFact, Suppression, Task, Wait};
 
 impl Directory {
     /// Applies a record made at `at`.
@@ -14,7 +14,10 @@ impl Directory {
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, block)) = keep {
-                    self.blocks.insert(*address, *block);
+                    // What was known of the address stays, but for whose it was.
+                    let since = self.blocks.get(address).filter(|held| held.why == *block);
+                    let since = since.map_or(Some(at), |held| held.at);
+                    self.blocks.insert(*address, Suppression::plain(*block, since));
                 }
                 self.erase(*person, at);
             }
@@ -25,24 +28,36 @@ impl Directory {
                 // Mail again: the person's own word lifts a block that came from them, and no other.
                 if let Some(address) = address
                     && !*on
-                    && self.blocks.get(address) == Some(&super::Block::Unsubscribed)
+                    && self.block(*address) == Some(super::Block::Unsubscribed)
                 {
                     self.blocks.remove(address);
                 }
             }
             DirectoryEvent::Suppression { address, block: Some(block) } => {
-                self.blocks.insert(*address, *block);
+                self.blocks.insert(*address, Suppression::plain(*block, Some(at)));
             }
             DirectoryEvent::Suppression { address, block: None } => {
                 self.blocks.remove(address);
             }
+            DirectoryEvent::Suppressed { address, why, person, evidence } => {
+                let evidence = evidence.as_str().into();
+                let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
+                self.blocks.insert(*address, held);
+            }
             DirectoryEvent::KeyMinted(key) => {
                 self.api_keys.insert(key.id.clone(), key.clone());
             }
-            DirectoryEvent::KeyRevoked { id } => {
-                if let Some(key) = self.api_keys.get_mut(id) {
-                    key.revoked = Some(at);
-                }
+            DirectoryEvent::KeyRevoked { id } => self.revoke_key(id, at),
+            DirectoryEvent::PublicKeyMinted(key) => {
+                self.public_keys.insert(key.id.clone(), key.clone());
+            }
+            DirectoryEvent::Attested { event, evidence, asked, within_ms } => {
+                self.accept(event, at);
+                self.attest(event, evidence, asked, *within_ms, at);
+            }
+            DirectoryEvent::Mailed { person } => {
+                let live = self.person(*person).map_or(*person, |(id, _)| id);
+                self.waits.mailed(live, at);
             }
         }
     }
@@ -63,12 +78,38 @@ impl Directory {
             if let Some(held) = person.and_then(|id| self.row_mut(id)) {
                 held.link(number, told.then_some(*join));
             }
+            if let Some(person) = person {
+                self.waits.settle(person, number);
+            }
             let named = accepted.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.clone());
             tasks.push(Task::Change { list: list.clone(), join: *join, product });
         }
         tasks.extend(accepted.restock.clone().map(Task::Restock));
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
+    }
+
+    /// How an event was asked for, and what of it waits for a confirmation.
+    fn attest(
+        &mut self,
+        event: &Accepted,
+        evidence: &Evidence,
+        asked: &[ListId],
+        within_ms: u64,
+        at: Millis,
+    ) {
+        let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
+        for (list, _) in event.bag.iter().filter(|(_, join)| *join) {
+            let number = self.number(list);
+            self.proofs.note(person, number, event.how, at, evidence);
+        }
+        for list in asked {
+            let number = self.number(list);
+            self.proofs.note(person, number, event.how, at, evidence);
+            let named = event.product.as_ref().filter(|(of, _)| of == list);
+            let product = named.map(|(_, name)| name.as_str().into());
+            self.waits.ask(person, Wait { list: number, since: self.seq, at, product }, within_ms);
+        }
     }
 
     /// Sets what a fact says of a person, new or known.
@@ -113,6 +154,8 @@ impl Directory {
         if let Some(person) = self.people.get_mut(from_row as usize) {
             *person = Person { fate: Fate::Merged(to), ..Person::new(at) };
         }
+        self.proofs.merge(from, to);
+        self.waits.merge(from, to);
         let mut tasks = Vec::new();
         for link in &old.links {
             if let Some(list) = self.lists.get(link.list() as usize) {
@@ -147,6 +190,8 @@ impl Directory {
         let row = person.0.saturating_sub(1);
         let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
         self.unname(row);
+        self.proofs.erase(person);
+        self.waits.take(person);
         if let Some(held) = self.people.get_mut(row as usize) {
             *held = Person { fate: Fate::Erased, ..Person::new(at) };
         }

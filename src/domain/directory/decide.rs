@@ -10,7 +10,7 @@ use super::super::ids::{ListId, PersonId};
 use super::super::list::How;
 use super::super::time::Millis;
 use super::person::{Away, Person, Props};
-use super::{Accepted, Block, Directory, DirectoryEvent, PersonFact, RestockFact};
+use super::{Accepted, Block, Directory, DirectoryEvent, Evidence, PersonFact, RestockFact};
 
 /// The names a request gives, with the address hashed under the engine's key.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +44,11 @@ pub struct Ingest {
     pub product: Option<(ListId, String)>,
     /// The restock it carries; for one without a key of its own, the key is made at deciding.
     pub restock: Option<RestockFact>,
+    /// What is known of how it was asked for.
+    pub evidence: Option<Box<Evidence>>,
+    /// From somebody whom nobody vouches for: every join asks for a confirmation, and nothing else
+    /// of a person known already changes.
+    pub public: bool,
 }
 
 /// Why a membership could not be changed although the event is stored.
@@ -83,27 +88,6 @@ pub struct DirectoryDecision {
     pub outcome: Outcome,
 }
 
-/// A plain question or change about one person.
-#[derive(Debug, Clone)]
-pub enum Ask {
-    /// Everything about them ends.
-    Erase(PersonId, Option<u128>),
-    /// No mail at all, or mail again.
-    Unsubscribe(PersonId, Option<u128>, bool),
-    /// A letter to this address of this person came to something after which the address takes no more mail.
-    Suppress(PersonId, u128, Block),
-}
-
-impl Ask {
-    /// Whom it is about.
-    #[must_use]
-    pub fn person(&self) -> PersonId {
-        match self {
-            Self::Erase(person, _) | Self::Unsubscribe(person, ..) | Self::Suppress(person, ..) => *person,
-        }
-    }
-}
-
 /// Who an ingest is about, found without changing anything.
 struct Found {
     id: PersonId,
@@ -124,9 +108,10 @@ impl Directory {
         if ingest.key.is_some() && !repeat && !self.keys.has_room(at) {
             return None;
         }
-        let found = self.find(&ingest.who);
+        let found = self.find(&ingest.who).filter(|_| !self.before_erasure(ingest));
         let trouble = self.trouble(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
+        let (bag, asked) = self.part(ingest, found.as_ref(), bag, catalog);
         let outcome = Outcome {
             stored: !repeat,
             person: found.as_ref().map(|found| found.id),
@@ -152,7 +137,9 @@ impl Directory {
             }
             fact
         });
-        events.push(DirectoryEvent::Event(Accepted {
+        // Nothing is kept of a stranger who asks for nothing that can be given.
+        let found = found.filter(|_| !ingest.public || !asked.is_empty());
+        let event = Accepted {
             name: ingest.name.clone(),
             key: ingest.key.filter(|_| !repeat),
             how: ingest.how,
@@ -161,33 +148,22 @@ impl Directory {
             timestamp: ingest.timestamp,
             product: ingest.product.clone(),
             restock,
-        }));
-        Some(DirectoryDecision { events, outcome })
-    }
-
-    /// Decides a change about one live person; `None` when there is nothing to change.
-    #[must_use]
-    pub fn decide_ask(&self, ask: &Ask) -> Option<DirectoryEvent> {
-        match ask {
-            Ask::Erase(person, address) => {
-                let (id, held) = self.person(*person)?;
-                let block = address.and_then(|hash| self.block(hash));
-                let keep = if held.unsubscribed { Some(block.unwrap_or(Block::Unsubscribed)) } else { block };
-                Some(DirectoryEvent::Erased { person: id, keep: address.zip(keep) })
-            }
-            Ask::Suppress(_, address, block) => {
-                // What the shop or a complaint has said stays said; the person's own word does not outweigh a bounce.
-                let open = matches!(self.block(*address), None | Some(Block::Unsubscribed));
-                let block = Some(*block);
-                open.then_some(DirectoryEvent::Suppression { address: *address, block })
-            }
-            Ask::Unsubscribe(person, address, on) => {
-                let (id, held) = self.person(*person)?;
-                let blocked = address.and_then(|hash| self.block(hash)) == Some(Block::Unsubscribed);
-                let same = held.unsubscribed == *on && (*on || !blocked);
-                (!same).then_some(DirectoryEvent::Unsubscribed { person: id, address: *address, on: *on })
-            }
+        };
+        events.push(if ingest.evidence.is_some() || !asked.is_empty() {
+            let evidence = ingest.evidence.as_deref().cloned().unwrap_or_default();
+            DirectoryEvent::Attested { event, evidence, asked, within_ms: catalog.confirm_within_ms() }
+        } else {
+            DirectoryEvent::Event(event)
+        });
+        // A new word of somebody who was erased: their address is their own again.
+        if let Some((_, address)) = &ingest.who.email
+            && self.erased(*address).is_some()
+            && outcome.person.is_some()
+            && !ingest.public
+        {
+            events.push(DirectoryEvent::Suppression { address: *address, block: None });
         }
+        Some(DirectoryDecision { events, outcome })
     }
 
     /// Why a person gets no mail, if so: the one function that broadcast, door and page ask.
@@ -203,6 +179,8 @@ impl Directory {
         match address.and_then(|hash| self.block(hash))? {
             Block::Unsubscribed => Some(Away::Unsubscribed),
             Block::Bounced | Block::Complained | Block::Manual => Some(Away::Suppressed),
+            // Not a block of mail: `block` never answers with it.
+            Block::Erased => None,
         }
     }
 
@@ -293,6 +271,34 @@ impl Directory {
         known.filter(|(_, join)| !(*join && away)).collect()
     }
 
+    /// Parts a bag into what is carried out and the lists that wait for a confirmation. Who is on a
+    /// list already confirms nothing, and neither does who came by a link in a mail of ours.
+    fn part(
+        &self,
+        ingest: &Ingest,
+        found: Option<&Found>,
+        bag: Vec<(ListId, bool)>,
+        catalog: &Catalog,
+    ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
+        let proven = matches!(ingest.how, How::Link | How::Page);
+        let waits = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
+        let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
+        let member = |list: &ListId| {
+            let link = self.list_number(list).and_then(|n| links?.iter().find(|link| link.list() == n));
+            link.and_then(|link| link.told()) == Some(true)
+        };
+        let (mut now, mut asked) = (Vec::with_capacity(bag.len()), Vec::new());
+        for (list, join) in bag {
+            match (join && waits(&list), member(&list)) {
+                (false, _) if !ingest.public => now.push((list, join)),
+                (true, false) => asked.push(list),
+                (true, true) if !ingest.public => now.push((list, join)),
+                _ => {}
+            }
+        }
+        (now, asked)
+    }
+
     /// What the answer has to say about the bag.
     fn trouble(&self, ingest: &Ingest, found: Option<&Found>, catalog: &Catalog) -> Option<Trouble> {
         if found.is_some_and(|found| found.email_taken) {
@@ -300,6 +306,9 @@ impl Directory {
         }
         if ingest.bag.is_empty() {
             return None;
+        }
+        if self.before_erasure(ingest) {
+            return Some(Trouble::Suppressed);
         }
         let Some(found) = found.filter(|found| self.has_email(found)) else { return Some(Trouble::NoEmail) };
         if ingest.bag.iter().any(|(_, join)| *join) && self.unmailable(ingest, found) {
@@ -315,6 +324,17 @@ impl Directory {
         let held = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
         let absorbed = found.absorbs.and_then(|id| self.person(id)).is_some_and(|(_, p)| p.email.is_some());
         found.email.is_some() || held || absorbed
+    }
+
+    /// When the person who had an address was erased, if that is all that is held of it.
+    fn erased(&self, address: u128) -> Option<Millis> {
+        self.suppression(address).filter(|held| held.why == Block::Erased).and_then(|held| held.at)
+    }
+
+    /// True for an event of before its person's erasure: it may not bring them back.
+    fn before_erasure(&self, ingest: &Ingest) -> bool {
+        let erased = ingest.who.email.as_ref().and_then(|(_, hash)| self.erased(*hash));
+        erased.zip(ingest.timestamp).is_some_and(|(erased, sent)| sent <= erased)
     }
 
     /// True when the person takes no mail at all.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
-//!                  Blocks · ApiKeys · Open
+//!                  Suppressed · ApiKeys · Open · Words · Proofs
+//!                  Waiting · PublicKeys
 //! ```
 //!
 //! Indexes, counts and what is busy are derived again when the pages are read back.
@@ -13,8 +14,8 @@ use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
 use super::person::{Fate, Person};
-use super::{ApiKey, Block, Directory, Open};
-use crate::domain::ids::ListId;
+use super::{ApiKey, Block, Directory, Open, Proof, PublicKey, Suppression, Waiting};
+use crate::domain::ids::{ListId, PersonId};
 
 /// Rows in a page of a snapshot.
 const ROWS: usize = 512;
@@ -26,9 +27,13 @@ pub struct DirectoryImage {
     people: Pages<Person>,
     lists: Pages<ListId>,
     keys: KeyWindow,
-    blocks: Vec<(u128, Block)>,
+    blocks: Vec<(u128, Suppression)>,
     api_keys: Vec<ApiKey>,
     open: Vec<(u64, Open)>,
+    proofs: Pages<Proof>,
+    words: Pages<Box<str>>,
+    waiting: Vec<(PersonId, Waiting)>,
+    public_keys: Vec<PublicKey>,
 }
 
 /// One page of it.
@@ -45,12 +50,22 @@ pub enum DirectoryPage {
     People(u32, Vec<Person>),
     /// Keys seen.
     Keys(Vec<Seen>),
-    /// Addresses that take no mail.
+    /// Addresses that take no mail, as older versions wrote them.
     Blocks(Vec<(u128, Block)>),
     /// API keys.
     ApiKeys(Vec<ApiKey>),
     /// Open events.
     Open(Vec<(u64, Open)>),
+    /// Addresses that take no mail.
+    Suppressed(Vec<(u128, Suppression)>),
+    /// Words of evidence in the order of their numbers, from the first given.
+    Words(u32, Vec<Box<str>>),
+    /// Evidence of consent in the order of its rows, from the first given.
+    Proofs(u32, Vec<Proof>),
+    /// What people have pending.
+    Waiting(Vec<(PersonId, Waiting)>),
+    /// Publishable keys.
+    PublicKeys(Vec<PublicKey>),
 }
 
 impl DirectoryImage {
@@ -76,10 +91,21 @@ impl DirectoryImage {
             let seen: Vec<Seen> = run.iter().flat_map(|shard| shard.iter().copied()).collect();
             seen.chunks(ROWS * 4).map(|chunk| DirectoryPage::Keys(chunk.to_vec())).collect::<Vec<_>>()
         });
-        let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Blocks(chunk.to_vec()));
+        let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Suppressed(chunk.to_vec()));
         let api_keys = self.api_keys.chunks(ROWS).map(|chunk| DirectoryPage::ApiKeys(chunk.to_vec()));
         let open = self.open.chunks(32).map(|chunk| DirectoryPage::Open(chunk.to_vec()));
-        head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open)
+        let words = (0..self.words.len()).step_by(ROWS).map(|first| {
+            let rows = self.words.iter_from(first).take(ROWS).map(|(_, word)| word.clone());
+            DirectoryPage::Words(first as u32, rows.collect())
+        });
+        let proofs = (0..self.proofs.len()).step_by(ROWS).map(|first| {
+            let rows = self.proofs.iter_from(first).take(ROWS).map(|(_, row)| row.clone());
+            DirectoryPage::Proofs(first as u32, rows.collect())
+        });
+        let waiting = self.waiting.chunks(ROWS).map(|chunk| DirectoryPage::Waiting(chunk.to_vec()));
+        let public = self.public_keys.chunks(ROWS).map(|chunk| DirectoryPage::PublicKeys(chunk.to_vec()));
+        let older = head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open);
+        older.chain(words).chain(proofs).chain(waiting).chain(public)
     }
 }
 
@@ -87,12 +113,17 @@ impl Directory {
     /// Holds the directory still for a snapshot; copies pointers, not rows.
     #[must_use]
     pub fn image(&self) -> DirectoryImage {
+        let (proofs, words) = self.proofs.parts();
         DirectoryImage {
+            proofs,
+            words,
+            waiting: self.waits.iter().map(|(person, held)| (person, held.clone())).collect(),
+            public_keys: self.public_keys.values().cloned().collect(),
             seq: self.seq,
             people: self.people.clone(),
             lists: self.lists.clone(),
             keys: self.keys.clone(),
-            blocks: self.blocks.iter().map(|(address, block)| (*address, *block)).collect(),
+            blocks: self.blocks.iter().map(|(address, held)| (*address, held.clone())).collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
         }
@@ -122,11 +153,23 @@ impl Directory {
                 });
             }
             DirectoryPage::Keys(seen) => self.keys.restore(seen),
-            DirectoryPage::Blocks(blocks) => self.blocks.extend(blocks),
+            DirectoryPage::Blocks(blocks) => {
+                let held = |(address, why)| (address, Suppression::plain(why, None));
+                self.blocks.extend(blocks.into_iter().map(held));
+            }
+            DirectoryPage::Suppressed(blocks) => self.blocks.extend(blocks),
             DirectoryPage::ApiKeys(keys) => {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
             DirectoryPage::Open(open) => self.open.extend(open),
+            DirectoryPage::Words(first, words) => self.proofs.restore_words(first, words)?,
+            DirectoryPage::Proofs(first, rows) => self.proofs.restore_rows(first, rows)?,
+            DirectoryPage::Waiting(waiting) => {
+                waiting.into_iter().for_each(|(person, held)| self.waits.restore(person, held));
+            }
+            DirectoryPage::PublicKeys(keys) => {
+                self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
+            }
         }
         Ok(())
     }
@@ -149,6 +192,7 @@ impl Directory {
                 insert(&mut self.by_anonymous, people, anonymous, row, Person::anonymous_id);
             }
         }
+        self.proofs.restored();
         for person in self.open.values().filter_map(|open| open.person) {
             *self.busy.entry(person).or_default() += 1;
         }

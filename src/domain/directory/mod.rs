@@ -12,20 +12,30 @@
 //! or erased keeps an empty row that says so; an event stays open until each of its lists has
 //! answered, and open events are sent again at start.
 
+mod api_key;
 mod apply;
+mod ask;
+mod consent;
 mod decide;
 mod image;
 mod person;
+mod suppression;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::{Ask, DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
+pub use api_key::{ApiKey, PublicKey};
+pub use ask::Ask;
+pub use consent::{Evidence, Proof, ProofView, Proofs, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
+pub use decide::{DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
+pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
+pub use waiting::{Wait, Waiting, Waits};
 
 use super::email::Email;
 use super::ids::{ListId, PersonId};
@@ -34,19 +44,6 @@ use super::keys::KeyWindow;
 use super::list::How;
 use super::pages::Pages;
 use super::time::Millis;
-
-/// Why an address takes no mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Block {
-    /// The person wants no mail at all.
-    Unsubscribed,
-    /// The address does not exist.
-    Bounced,
-    /// The person complained.
-    Complained,
-    /// By the shop's hand.
-    Manual,
-}
 
 /// A restock that came as an event: part of the event's open bag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,23 +140,35 @@ pub enum DirectoryEvent {
         /// Its public id.
         id: String,
     },
-}
-
-/// An API key, as held: never the secret, only its hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiKey {
-    /// Its public id.
-    pub id: String,
-    /// What it is for.
-    pub name: String,
-    /// True for everything; else events, lists, contacts and campaigns.
-    pub admin: bool,
-    /// SHA-256 of the secret part.
-    pub hash: [u8; 32],
-    /// When it was made.
-    pub created: Millis,
-    /// When it was revoked.
-    pub revoked: Option<Millis>,
+    /// An address takes no mail; who had it then, and how that is known.
+    Suppressed {
+        /// The address, hashed.
+        address: u128,
+        /// Why.
+        why: Block,
+        /// Whose it was.
+        person: Option<PersonId>,
+        /// How it is known, in words without an address.
+        evidence: String,
+    },
+    /// An event with what is known of how it was asked for, and lists that wait for a confirmation.
+    Attested {
+        /// The event; what waits is not in its bag.
+        event: Accepted,
+        /// What is known.
+        evidence: Evidence,
+        /// The lists that wait.
+        asked: Vec<ListId>,
+        /// How long their links work.
+        within_ms: u64,
+    },
+    /// A mail that asks for a confirmation went out, or was given up.
+    Mailed {
+        /// To whom.
+        person: PersonId,
+    },
+    /// A publishable key was made.
+    PublicKeyMinted(PublicKey),
 }
 
 /// What one list has to do for an open event.
@@ -212,8 +221,11 @@ pub struct Directory {
     /// List to number; derived.
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
-    pub(super) blocks: BTreeMap<u128, Block>,
+    pub(super) blocks: BTreeMap<u128, Suppression>,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
+    pub(super) public_keys: BTreeMap<String, PublicKey>,
+    pub(super) proofs: Proofs,
+    pub(super) waits: Waits,
     pub(super) open: BTreeMap<u64, Open>,
     /// How many open events each person has; derived.
     pub(super) busy: BTreeMap<PersonId, u32>,
@@ -236,6 +248,9 @@ impl Directory {
             keys: KeyWindow::new(keys_max),
             blocks: BTreeMap::new(),
             api_keys: BTreeMap::new(),
+            public_keys: BTreeMap::new(),
+            proofs: Proofs::new(seed ^ 4),
+            waits: Waits::default(),
             open: BTreeMap::new(),
             busy: BTreeMap::new(),
             mailable: 0,
@@ -303,26 +318,32 @@ impl Directory {
         self.by_anonymous.find(id, is).map(|row| PersonId(row + 1))
     }
 
-    /// Why an address takes no mail, by its hash.
-    #[must_use]
-    pub fn block(&self, address: u128) -> Option<Block> {
-        self.blocks.get(&address).copied()
-    }
-
-    /// Why addresses take no mail, one entry an address.
-    pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        self.blocks.values().copied()
-    }
-
     /// The lists a person is or was on, in the order they came to them.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
         let links = self.person(person).map(|(_, held)| held.links.as_slice()).unwrap_or_default();
         links.iter().filter_map(|link| self.lists.get(link.list() as usize))
     }
 
-    /// All API keys.
-    pub fn api_keys(&self) -> impl Iterator<Item = &ApiKey> {
-        self.api_keys.values()
+    /// What a person has pending, and when each list was asked for.
+    #[must_use]
+    pub fn waiting(&self, person: PersonId) -> Option<&Waiting> {
+        self.waits.of(person)
+    }
+
+    /// Who may be mailed for a confirmation now.
+    pub fn due(&self, at: Millis) -> impl Iterator<Item = PersonId> + '_ {
+        self.waits.due(at)
+    }
+
+    /// A list by its number.
+    #[must_use]
+    pub fn list_at(&self, number: u32) -> Option<&ListId> {
+        self.lists.get(number as usize)
+    }
+
+    /// What is known of how a live person asked for lists.
+    pub fn proofs(&self, person: PersonId) -> impl Iterator<Item = ProofView> + '_ {
+        self.proofs.of(person)
     }
 
     /// Events whose lists have not all answered.

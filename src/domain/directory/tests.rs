@@ -52,6 +52,8 @@ fn event(who: WhoHashed, bag: &[(&str, bool)]) -> Ingest {
         timestamp: None,
         product: None,
         restock: None,
+        evidence: None,
+        public: false,
     }
 }
 
@@ -98,9 +100,9 @@ impl Desk {
 
     /// A plain change.
     fn ask(&mut self, ask: &Ask) -> bool {
-        let event = self.directory.decide_ask(ask);
-        let happens = event.is_some();
-        event.into_iter().for_each(|event| self.record(event, START));
+        let events = self.directory.decide_ask(ask);
+        let happens = !events.is_empty();
+        events.into_iter().for_each(|event| self.record(event, START));
         happens
     }
 

@@ -192,3 +192,14 @@ fn an_api_key_is_held_until_it_is_revoked_and_then_remembered_as_revoked() {
     let held: Vec<Option<Millis>> = restored(&desk.directory).api_keys().map(|key| key.revoked).collect();
     assert_eq!(held, [Some(START.plus(1))]);
 }
+
+#[test]
+fn a_snapshot_of_an_older_version_brings_its_list_back_without_moments() {
+    let mut directory = Directory::new(1, 10);
+    directory.restore(DirectoryPage::Blocks(vec![(17, Block::Bounced)])).unwrap();
+    directory.restored();
+    assert_eq!(directory.block(17), Some(Block::Bounced));
+    let held = directory.suppression(17).unwrap();
+    assert_eq!((held.at, held.person, &*held.evidence), (None, None, ""));
+    assert_eq!(restored(&directory).suppression(17), Some(held));
+}

@@ -1,0 +1,125 @@
+//! Mails that ask for a confirmation: letters of no campaign, one at a time to a person.
+//!
+//! ```text
+//! directory ── Confirmation ──▶ queue (256) ──▶ mailman, a few ──▶ server
+//!     ▲ ────────────────────── Asked(verdict) ──────┘
+//! ```
+//!
+//! The queue is fed from the directory's pending lists, which are durable, and is filled again from
+//! them at start: nothing is lost with it. A mail leaves only when the press behind it is durable.
+//! Until the directory has written down that it went out it may go out once more after a crash;
+//! that is a letter too many, never one too few.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use serde_json::json;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::context::Context;
+use super::directory::DirectoryMessage;
+use crate::domain::{Email, Millis, PersonId};
+use crate::mail::{Courier, Letter, Verdict};
+use crate::render::Own;
+use crate::token::Confirming;
+
+/// Mails under way at once.
+pub const UNDER_WAY_MAX: usize = 256;
+/// Connections beside those of the campaigns.
+pub const MAILMEN: usize = 4;
+/// The mail's template.
+const TEMPLATE: &str = "confirm";
+
+/// One mail to send.
+pub struct Confirmation {
+    /// To whom.
+    pub person: PersonId,
+    /// Where to.
+    pub email: Email,
+    /// The address, hashed: the link is good for it alone.
+    pub address: u64,
+    /// The newest press that the mail knows of.
+    pub round: u64,
+    /// What the lists are called.
+    pub names: Vec<String>,
+    /// True once every press behind it is durable.
+    pub gate: oneshot::Receiver<bool>,
+    /// When it is sent.
+    pub date: Millis,
+}
+
+/// Sends what comes until the queue closes or the engine ends.
+pub async fn mailman(
+    context: Arc<Context>,
+    mut courier: Courier,
+    queue: Arc<Mutex<mpsc::Receiver<Confirmation>>>,
+) {
+    loop {
+        let next = queue.lock().await.recv().await;
+        let Some(mail) = next else { break };
+        let person = mail.person;
+        let sending = AssertUnwindSafe(send(&context, &mut courier, mail)).catch_unwind();
+        let verdict = sending.await.unwrap_or_else(|_| {
+            tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
+            Verdict::Failed { reply: "the letter could not be handled".to_owned() }
+        });
+        context.tell(DirectoryMessage::Asked(person, verdict));
+    }
+    courier.close().await;
+}
+
+/// Makes and sends one.
+async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> Verdict {
+    let letter = match letter(context, &mail) {
+        Ok(letter) => letter,
+        Err(reply) => {
+            tracing::error!(reason = reply, "the mail that asks for a confirmation cannot be made");
+            return Verdict::Failed { reply };
+        }
+    };
+    let gate = mail.gate;
+    courier.deliver(&letter, Box::pin(async move { gate.await.unwrap_or(false) })).await
+}
+
+/// The letter.
+fn letter(context: &Context, mail: &Confirmation) -> Result<Letter, String> {
+    let settings = &context.settings;
+    let within = context.catalog.confirm_within_ms();
+    let link = Confirming {
+        person: mail.person,
+        address: mail.address,
+        round: mail.round,
+        until: mail.date.plus(within),
+    };
+    let url =
+        format!("{}/v1/email/confirm?token={}", settings.public_url, context.secrets.sign_confirming(&link));
+    let values = json!({
+        "lists": mail.names,
+        "confirm_url": url,
+        "hours": within / 3_600_000,
+        "shop_name": settings.shop_name,
+        "postal_address": settings.postal_address,
+    });
+    let prepared = context.templates.prepare(TEMPLATE, &values).map_err(|error| error.to_string())?;
+    let own = Own { contact: &[], unsubscribe_url: "", preferences_url: "" };
+    let rendered = context.templates.letter(&prepared, own).map_err(|error| error.to_string())?;
+    let domain = settings.from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+    let parts = [mail.address.to_string(), mail.round.to_string(), mail.date.0.to_string()];
+    let id = context.secrets.hash("confirm", &parts.each_ref().map(String::as_str));
+    Ok(Letter {
+        message_id: format!("{id:032x}@{domain}"),
+        to: mail.email.as_str().to_owned(),
+        from: settings.from.clone(),
+        reply_to: None,
+        subject: rendered.subject,
+        text: rendered.text,
+        html: rendered.html,
+        list_id: None,
+        unsubscribe_url: None,
+        date_ms: mail.date.0,
+        envelope_from: None,
+        feedback_id: None,
+        complaints: None,
+    })
+}

@@ -1,0 +1,162 @@
+//! Double opt-in: who waits is mailed, and who clicks becomes a member.
+//!
+//! What is pending is the machine's (`domain::directory::Waits`); here is only what does not outlive
+//! the process: which mails are under way, and which come back later because a server said so.
+
+use super::super::confirmation::{Confirmation, UNDER_WAY_MAX};
+use super::*;
+use crate::domain::directory::{Evidence, Wait};
+use crate::mail::Verdict;
+
+/// People whose mail was put off by their server; while there are as many, no new mail is begun.
+const PUT_OFF_MAX: usize = 1024;
+/// After so many tries a mail is given up; its person may press again.
+const TRIES_MAX: u16 = 8;
+
+/// A click on the link in a mail.
+pub struct Click {
+    /// Whose link.
+    pub person: PersonId,
+    /// The address it was sent to, hashed.
+    pub address: u64,
+    /// The newest press that the mail knew of.
+    pub round: u64,
+    /// The lists that the page showed.
+    pub shown: Vec<String>,
+    /// Where the click came from.
+    pub evidence: Evidence,
+}
+
+/// Mails that are not where the machine can see them.
+#[derive(Default)]
+pub(super) struct Mails {
+    /// Under way.
+    flying: BTreeSet<PersonId>,
+    /// Put off: until when, after how many tries, the first of them when.
+    later: BTreeMap<PersonId, (Millis, u16, Millis)>,
+}
+
+impl DirectoryState {
+    /// Sends mails to those who wait for one, as many as may be under way.
+    pub(super) fn feed(&mut self, context: &Context) {
+        let now = context.clock.now();
+        let room = UNDER_WAY_MAX.saturating_sub(self.mails.flying.len());
+        if self.mails.later.len() >= PUT_OFF_MAX {
+            self.mails.later.retain(|_, (until, ..)| *until > now);
+        }
+        if room == 0 || self.mails.later.len() >= PUT_OFF_MAX {
+            return;
+        }
+        let put_off =
+            |person: &PersonId| self.mails.later.get(person).is_some_and(|(until, ..)| *until > now);
+        let free = |person: &PersonId| !self.mails.flying.contains(person) && !put_off(person);
+        let due: Vec<PersonId> = self.directory.due(now).filter(free).take(room).collect();
+        for person in due {
+            match self.mail(context, person, now) {
+                Some(mail) => {
+                    self.mails.flying.insert(person);
+                    context.tell(Message::Confirmation(mail));
+                }
+                // Nobody to write to any more.
+                None => self.asked(context, person),
+            }
+        }
+    }
+
+    /// The mail to a person, if one can be written.
+    fn mail(&self, context: &Context, person: PersonId, now: Millis) -> Option<Confirmation> {
+        let (_, held) = self.directory.person(person)?;
+        let email = held.email.clone()?;
+        let address = context.secrets.address(&email);
+        if self.directory.away(person, Some(address)).is_some() {
+            return None;
+        }
+        let waits = &self.directory.waiting(person)?.lists;
+        let name = |wait: &Wait| {
+            let list = self.directory.list_at(wait.list)?;
+            Some(context.catalog.name(list, wait.product.as_deref()))
+        };
+        let names = waits.iter().filter_map(name).collect();
+        let (reply, gate) = oneshot::channel();
+        context.barrier(Part::new(move |all| _ = reply.send(all)));
+        let round = self.directory.seq();
+        Some(Confirmation { person, email, address: address as u64, round, names, gate, date: now })
+    }
+
+    /// A mail came back.
+    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, verdict: &Verdict) {
+        self.mails.flying.remove(&person);
+        let now = context.clock.now();
+        let (tries, first) =
+            self.mails.later.remove(&person).map_or((1, now), |(_, tries, first)| (tries + 1, first));
+        let again = match verdict {
+            Verdict::Deferred { .. } if tries < TRIES_MAX => {
+                context.settings.retry.next(tries, first, now, person.0)
+            }
+            _ => None,
+        };
+        match again {
+            Some(until) => _ = self.mails.later.insert(person, (until, tries, first)),
+            None => self.asked(context, person),
+        }
+        self.feed(context);
+    }
+
+    /// A mail went out, or is given up; nobody waits for this record: without it the mail goes out again.
+    fn asked(&mut self, context: &Context, person: PersonId) {
+        let at = context.clock.now();
+        self.write(context, &DirectoryEvent::Mailed { person }, at, &Part::new(|_| ()));
+    }
+
+    /// A click: what its mail knew of and its page showed is joined, each list with its own event.
+    pub(super) fn click(&mut self, context: &Context, click: &Click, part: &Part) -> Vec<Ingested> {
+        let lists: Vec<(ListId, Option<Box<str>>)> = pending(&self.directory, context, click)
+            .filter(|(list, _)| click.shown.iter().any(|shown| shown == list.as_str()))
+            .collect();
+        let Some(who) = self.names_of(context, click.person) else { return Vec::new() };
+        let mut outcomes = Vec::with_capacity(lists.len());
+        for (list, product) in lists {
+            let item = Ingest {
+                bag: vec![(list.as_str().to_owned(), true)],
+                product: product.map(|name| (list, name.into())),
+                evidence: Some(Box::new(click.evidence.clone())),
+                ..plain(who.clone(), How::Link)
+            };
+            outcomes.push(self.ingest(context, &item, part));
+        }
+        outcomes
+    }
+}
+
+/// What a link confirms: lists that are still pending and that its mail knew of, while its person
+/// has the address it was sent to.
+pub fn pending<'a>(
+    directory: &'a Directory,
+    context: &Context,
+    click: &Click,
+) -> impl Iterator<Item = (ListId, Option<Box<str>>)> + 'a {
+    let held = directory.person(click.person).filter(|(_, held)| {
+        held.email.as_ref().is_some_and(|email| context.secrets.address(email) as u64 == click.address)
+    });
+    let waits = held.and_then(|(id, _)| directory.waiting(id)).map(|held| held.lists.as_slice());
+    let round = click.round;
+    let known = waits.unwrap_or_default().iter().filter(move |wait| wait.since <= round);
+    known.filter_map(|wait| Some((directory.list_at(wait.list)?.clone(), wait.product.clone())))
+}
+
+/// An ingest that says nothing yet.
+pub(super) fn plain(who: WhoHashed, how: How) -> Ingest {
+    Ingest {
+        name: String::new(),
+        who,
+        props: Vec::new(),
+        bag: Vec::new(),
+        key: None,
+        how,
+        timestamp: None,
+        product: None,
+        restock: None,
+        evidence: None,
+        public: false,
+    }
+}

@@ -1,0 +1,61 @@
+//! Verbs behind the link that confirms: what it would join, and joining it.
+
+use super::super::directory::{Click, DirectoryMessage, pending};
+use super::*;
+use crate::domain::directory::Evidence;
+
+impl Engine {
+    /// What a link that confirms would join; changes nothing. Empty when that is done already.
+    ///
+    /// # Errors
+    /// When the link is forged, for something else, too old, or about someone who is gone.
+    pub async fn confirmation(&self, token: &str) -> Answer<Vec<(ListId, String)>> {
+        let click = self.click(token, Vec::new(), Evidence::default())?;
+        let context = Arc::clone(&self.0.context);
+        let waits = self.ask_directory(move |directory| {
+            directory.person(click.person)?;
+            Some(pending(directory, &context, &click).collect::<Vec<_>>())
+        });
+        let waits = waits.await?.ok_or(Refusal::BadLink)?;
+        let catalog = &self.0.context.catalog;
+        let named = |(list, product): (ListId, Option<Box<str>>)| {
+            let name = catalog.name(&list, product.as_deref());
+            (list, name)
+        };
+        Ok(waits.into_iter().map(named).collect())
+    }
+
+    /// Joins what the link knew of and the page showed; what was joined. Empty when that was done before.
+    ///
+    /// # Errors
+    /// When the link is not valid, or the address takes no mail by now.
+    pub async fn confirm(&self, token: &str, shown: Vec<String>, source: String) -> Answer<Vec<String>> {
+        let waits = self.confirmation(token).await?;
+        let names: Vec<String> = waits
+            .into_iter()
+            .filter(|(list, _)| shown.iter().any(|shown| shown == list.as_str()))
+            .map(|(_, name)| name)
+            .collect();
+        let click = self.click(token, shown, Evidence { source, ..Evidence::default() })?;
+        let permit = self.admit().await?;
+        let slot = Arc::new(Mutex::new(Vec::new()));
+        let (part, done) = waiting(permit);
+        self.0.context.tell(DirectoryMessage::Click(click, Arc::clone(&slot), part));
+        self.wait(done).await?;
+        let outcomes = std::mem::take(&mut *slot.lock());
+        for outcome in outcomes {
+            if let Some(trouble) = outcome.ok_or(EngineError::Busy)?.1.trouble {
+                return Err(people::refusal(trouble).into());
+            }
+        }
+        Ok(names)
+    }
+
+    /// A verified link's click, while its time lasts.
+    fn click(&self, token: &str, shown: Vec<String>, evidence: Evidence) -> Answer<Click> {
+        let link = self.0.context.secrets.verify_confirming(token);
+        let link = link.filter(|link| self.now() < link.until).ok_or(Refusal::BadLink)?;
+        let (person, address, round) = (link.person, link.address, link.round);
+        Ok(Click { person, address, round, shown, evidence })
+    }
+}

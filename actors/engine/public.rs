@@ -1,0 +1,101 @@
+//! Verbs of publishable keys: `rk_pub_<id>_<secret>`, seen by everybody who looks at a page.
+//!
+//! Such a key joins a list with a confirmation and does nothing else. What comes back is the same
+//! for everybody, known or not, member or not, suppressed or not.
+
+use super::super::directory::DirectoryMessage;
+use super::*;
+use crate::domain::Email;
+use crate::domain::directory::{Evidence, PublicKey};
+use crate::token;
+
+/// What publishable keys begin with.
+const PREFIX: &str = "rk_pub_";
+
+impl Engine {
+    /// The public id of a publishable key that is good and may be used from this origin.
+    #[must_use]
+    pub fn public_key(&self, text: &str, origin: &str) -> Option<String> {
+        let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let keys = self.0.public_keys.read();
+        let key = keys.get(id).filter(|key| key.revoked.is_none())?;
+        let good = token::same(&key.hash, &token::key_hash(text));
+        (good && key.origins.iter().any(|known| known == origin)).then(|| key.id.clone())
+    }
+
+    /// True where some publishable key may be used from.
+    #[must_use]
+    pub fn public_origin(&self, origin: &str) -> bool {
+        let keys = self.0.public_keys.read();
+        keys.values().any(|key| key.revoked.is_none() && key.origins.iter().any(|known| known == origin))
+    }
+
+    /// Makes a publishable key.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn mint_public_key(&self, name: String, origins: Vec<String>) -> Answer<(KeyView, String)> {
+        let permit = self.admit().await?;
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|_| EngineError::Busy)?;
+        let (id, secret) = random.split_at(8);
+        let id = token::hex(id);
+        let text = format!("{PREFIX}{id}_{}", token::hex(secret));
+        let key = PublicKey {
+            id: id.clone(),
+            name,
+            hash: token::key_hash(&text),
+            origins,
+            created: self.now(),
+            revoked: None,
+        };
+        let (part, done) = waiting(permit);
+        self.0.context.tell(DirectoryMessage::MintPublicKey(key.clone(), part));
+        self.wait(done).await?;
+        let view = public_key_view(&key);
+        self.0.public_keys.write().insert(id, key);
+        Ok((view, text))
+    }
+
+    /// Somebody asks for a list, with nobody to vouch for them; there is nothing to answer.
+    ///
+    /// # Errors
+    /// When the list is unknown or the engine cannot now.
+    pub async fn public_join(&self, email: Email, list: &str, evidence: Evidence) -> Answer<()> {
+        let list = self.find_list(list)?;
+        // The list's name goes into a mail to whomever a stranger names: it must not be a text of
+        // the stranger's own.
+        let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
+        let declared = self.0.context.catalog.declared(&list).is_some();
+        if summary.is_none() && !declared && !list.sku().is_some_and(bare) {
+            return Err(Refusal::UnknownList(list.as_str().to_owned()).into());
+        }
+        let product = summary.and_then(|summary| summary.product);
+        let who = Who { email: Some(email), ..Who::default() };
+        let item = Ingest {
+            name: String::new(),
+            who: self.hashed(who),
+            props: Vec::new(),
+            bag: vec![(list.as_str().to_owned(), true)],
+            key: None,
+            how: How::Api,
+            timestamp: None,
+            product: product.map(|name| (list, name)),
+            restock: None,
+            evidence: Some(Box::new(evidence)),
+            public: true,
+        };
+        self.take_in(vec![item]).await?.pop().flatten().map(drop).ok_or(EngineError::Busy)
+    }
+}
+
+/// True for a SKU that no mail program takes for a sentence or a link.
+fn bare(sku: &str) -> bool {
+    sku.len() <= 64 && sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// A publishable key as it may be shown.
+pub(super) fn public_key_view(key: &PublicKey) -> KeyView {
+    let PublicKey { id, name, origins, created, revoked, .. } = key.clone();
+    KeyView { id, name, scope: Scope::Public, origins, created, revoked }
+}

@@ -1,0 +1,136 @@
+//! Verbs about the suppression list: shown, added to, taken from, taken in by the thousand.
+//!
+//! The list holds hashes. An address is shown only where the contact who had it still has it, or
+//! where the request itself named it.
+//!
+//! ```text
+//! pages    h:<hash>  entries in the order of their hashes, then
+//!          p:<n>     people who want no mail at all and stand on no entry (from older versions)
+//! ```
+
+use super::*;
+use crate::domain::Email;
+use crate::domain::directory::{Ask, Block, EVIDENCE_BYTES_MAX, Suppression};
+
+/// Contact numbers looked at for one page.
+const LOOKS: u32 = 1 << 16;
+/// Entries that enter the directory in one message.
+const TAKEN_AT_ONCE: usize = 256;
+
+/// Where a page begins.
+#[derive(Clone, Copy)]
+enum Cursor {
+    /// After this hash.
+    Entries(Option<u128>),
+    /// After this contact.
+    People(u32),
+}
+
+impl Engine {
+    /// A page of the suppression list.
+    ///
+    /// # Errors
+    /// When the cursor is none of ours, or the engine cannot now.
+    pub async fn suppressions(&self, limit: usize, cursor: Option<&str>) -> Answer<SuppressionsPage> {
+        let (cursor, secrets) = (read_cursor(cursor)?, self.0.context.secrets.clone());
+        let hash = move |email: &Email| secrets.address(email);
+        self.ask_directory(move |directory| match cursor {
+            Cursor::Entries(after) => {
+                let mut rows = Vec::new();
+                for (address, held) in directory.suppressions(after).take(limit) {
+                    let email = directory.suppressed_email(address, held, &hash);
+                    rows.push(suppression_view(address, held, email));
+                }
+                let next = match rows.last() {
+                    Some(last) if rows.len() == limit => format!("h:{:032x}", last.address),
+                    _ => "p:0".to_owned(),
+                };
+                SuppressionsPage { rows, cursor: Some(next) }
+            }
+            Cursor::People(after) => {
+                let (last, mut at, mut rows) = (directory.last_person(), after, Vec::new());
+                while at < last && rows.len() < limit && at - after < LOOKS {
+                    at += 1;
+                    let live = directory.person(PersonId(at)).filter(|(id, _)| *id == PersonId(at));
+                    let Some(email) =
+                        live.filter(|(_, p)| p.unsubscribed).and_then(|(_, p)| p.email.as_ref())
+                    else {
+                        continue;
+                    };
+                    let address = hash(email);
+                    if directory.block(address).is_none() {
+                        let (email, reason) = (Some(email.clone()), Block::Unsubscribed);
+                        rows.push(SuppressionView { email, address, reason, at: None, evidence: None });
+                    }
+                }
+                SuppressionsPage { rows, cursor: (at < last).then(|| format!("p:{at}")) }
+            }
+        })
+        .await
+    }
+
+    /// The entry of one address.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn suppression(&self, email: Email) -> Answer<Option<SuppressionView>> {
+        let address = self.0.context.secrets.address(&email);
+        self.ask_directory(move |directory| {
+            if let Some(held) = directory.suppression(address) {
+                return Some(suppression_view(address, held, Some(&email)));
+            }
+            let person = directory.by_email(&email).and_then(|id| directory.person(id));
+            let (email, reason) = (Some(email.clone()), Block::Unsubscribed);
+            let flagged = person.filter(|(_, held)| held.unsubscribed);
+            flagged.map(|_| SuppressionView { email, address, reason, at: None, evidence: None })
+        })
+        .await
+    }
+
+    /// Addresses take no mail from now on; of each, whether that is new. Acknowledged only when the
+    /// campaigns have noted it.
+    ///
+    /// # Errors
+    /// When the engine cannot now: some may have been taken in, and the same again converges.
+    pub async fn suppress(&self, items: Vec<(Email, Block)>, evidence: &str) -> Answer<Vec<bool>> {
+        let permit = Arc::new(self.admit().await?);
+        let evidence: String = evidence.chars().take(EVIDENCE_BYTES_MAX / 4).collect();
+        let mut changed = Vec::with_capacity(items.len());
+        for slice in items.chunks(TAKEN_AT_ONCE) {
+            let ask = |(email, why): &(Email, Block)| {
+                let address = self.0.context.secrets.address(email);
+                Ask::Suppress(email.clone(), address, *why, evidence.clone())
+            };
+            changed.extend(self.changes(slice.iter().map(ask).collect(), Arc::clone(&permit)).await?);
+        }
+        Ok(changed)
+    }
+
+    /// An address may be mailed again; false when nothing spoke against it.
+    ///
+    /// # Errors
+    /// When the engine cannot now.
+    pub async fn release(&self, email: Email) -> Answer<bool> {
+        let permit = self.admit().await?;
+        let address = self.0.context.secrets.address(&email);
+        self.change(Ask::Release(email, address), permit).await
+    }
+}
+
+/// An entry as it may be shown.
+pub(super) fn suppression_view(address: u128, held: &Suppression, email: Option<&Email>) -> SuppressionView {
+    let evidence = (!held.evidence.is_empty()).then(|| held.evidence.to_string());
+    SuppressionView { email: email.cloned(), address, reason: held.why, at: held.at, evidence }
+}
+
+/// Reads a cursor.
+fn read_cursor(cursor: Option<&str>) -> Answer<Cursor> {
+    let Some(cursor) = cursor else { return Ok(Cursor::Entries(None)) };
+    let hash = |hex: &str| {
+        let digits = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u128::from_str_radix(hex, 16).ok()).flatten()
+    };
+    let entries = cursor.strip_prefix("h:").and_then(hash).map(|hash| Cursor::Entries(Some(hash)));
+    let people = cursor.strip_prefix("p:").and_then(|n| n.parse().ok()).map(Cursor::People);
+    entries.or(people).ok_or_else(|| Refusal::BadCursor.into())
+}

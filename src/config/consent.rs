@@ -1,0 +1,32 @@
+//! `[consent]`: what is kept as evidence, and how long a link that confirms works.
+
+use super::{ConfigError, duration, millis, wrong};
+use crate::domain::DoubleOptIn;
+use crate::http::KeepAddress;
+
+/// The shortest life of a link that confirms: mail takes its time.
+const CONFIRM_WITHIN_MS_MIN: u64 = 600_000;
+
+/// No list that asks for a confirmation yet, and how long its links will work.
+pub(super) fn double_opt_in(confirm_within: Option<&str>) -> Result<DoubleOptIn, ConfigError> {
+    let mut double = DoubleOptIn::default();
+    if let Some(text) = confirm_within {
+        double.within_ms = millis(duration("consent.confirm_within", text)?);
+        if double.within_ms < CONFIRM_WITHIN_MS_MIN {
+            return Err(wrong("consent.confirm_within", "a link must work for 10m at least"));
+        }
+    }
+    Ok(double)
+}
+
+/// How much of an address is kept.
+pub(super) fn keep_address(text: Option<&str>) -> Result<KeepAddress, ConfigError> {
+    match text {
+        None | Some("truncated") => Ok(KeepAddress::Truncated),
+        Some("none") => Ok(KeepAddress::None),
+        Some("full") => Ok(KeepAddress::Full),
+        Some(other) => {
+            Err(wrong("consent.keep_address", format!("{other:?} is neither none, truncated nor full")))
+        }
+    }
+}

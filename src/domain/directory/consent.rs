@@ -1,0 +1,264 @@
+//! Evidence of consent: what was shown, by whose key and from where somebody asked for a list.
+//!
+//! ```text
+//! proofs   [row 0 | row 1 | …]        one row for each person, list and way in; the newest stays
+//!             ▲ before ──┘            each row names the person's row before it
+//! last     person ──▶ newest row      derived
+//! words    ["v3" | "https://…" | …]   each text once: a shop has few wordings and keys
+//! ```
+//!
+//! Kept only where evidence was given, so a plain press costs nothing here: when and how stand in
+//! the list's own row. Erasure empties the rows; the words are the shop's own, never a person's.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ids::PersonId;
+use super::super::index::Index;
+use super::super::list::How;
+use super::super::pages::Pages;
+use super::super::time::Millis;
+
+/// The longest name of a wording, in characters.
+pub const WORDING_CHARS_MAX: usize = 100;
+/// The longest address of a wording, in bytes.
+pub const WORDING_URL_BYTES_MAX: usize = 500;
+
+/// What is known of how somebody asked; an empty text is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The public id of the API key it came by.
+    pub key: String,
+    /// The client's address, as much of it as is kept.
+    pub source: String,
+    /// The version of the words shown.
+    pub wording: String,
+    /// Where they were shown.
+    pub url: String,
+}
+
+/// One row of evidence, as held and as snapshots have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Whose; 0 for a row that was emptied.
+    person: u32,
+    /// The list's number.
+    list: u32,
+    /// The person's row before this one, plus one.
+    before: u32,
+    how: How,
+    at: Millis,
+    source: Box<str>,
+    /// Key, wording and url by the number of their words.
+    words: [u32; 3],
+}
+
+/// A row with its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofView {
+    /// The list's number.
+    pub list: u32,
+    /// The way in.
+    pub how: How,
+    /// When.
+    pub at: Millis,
+    /// What is known.
+    pub evidence: Evidence,
+}
+
+/// All evidence.
+#[derive(Debug, Clone)]
+pub struct Proofs {
+    rows: Pages<Proof>,
+    words: Pages<Box<str>>,
+    /// Derived.
+    numbers: Index,
+    /// Derived.
+    last: BTreeMap<u32, u32>,
+}
+
+impl Proofs {
+    /// None yet; `seed` keys the index.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rows: Pages::default(),
+            words: Pages::default(),
+            numbers: Index::new(seed),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// Notes how somebody asked for a list; the newest of each way in is kept.
+    pub(super) fn note(&mut self, person: PersonId, list: u32, how: How, at: Millis, evidence: &Evidence) {
+        let words = [&evidence.key, &evidence.wording, &evidence.url].map(|word| self.word(word));
+        let source = evidence.source.as_str().into();
+        let held = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
+        if let Some((at_row, before)) = held.map(|(at, row)| (at, row.before)) {
+            if let Some(row) = self.rows.get_mut(at_row as usize) {
+                *row = Proof { person: person.0, list, before, how, at, source, words };
+            }
+            return;
+        }
+        let before = self.last.get(&person.0).map_or(0, |row| row + 1);
+        let row = self.rows.push(Proof { person: person.0, list, before, how, at, source, words });
+        self.last.insert(person.0, row as u32);
+    }
+
+    /// What is known of a person's asking, the newest row first.
+    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = ProofView> + '_ {
+        self.chain(person.0).map(|(_, row)| {
+            let word = |at: usize| {
+                let number = row.words.get(at).copied().unwrap_or_default() as usize;
+                number.checked_sub(1).and_then(|at| self.words.get(at)).map(|w| w.to_string())
+            };
+            let [key, wording, url] = [0, 1, 2].map(|at| word(at).unwrap_or_default());
+            let evidence = Evidence { key, source: row.source.to_string(), wording, url };
+            ProofView { list: row.list, how: row.how, at: row.at, evidence }
+        })
+    }
+
+    /// Nothing is known of a person any more.
+    pub(super) fn erase(&mut self, person: PersonId) {
+        let rows: Vec<u32> = self.chain(person.0).map(|(at, _)| at).collect();
+        for at in rows {
+            if let Some(row) = self.rows.get_mut(at as usize) {
+                let (how, source) = (How::Erasure, "".into());
+                *row = Proof { person: 0, list: 0, before: 0, how, at: Millis(0), source, words: [0; 3] };
+            }
+        }
+        self.last.remove(&person.0);
+    }
+
+    /// Two people become one: what is known of either is known of `to`.
+    pub(super) fn merge(&mut self, from: PersonId, to: PersonId) {
+        let moved: Vec<u32> = self.chain(from.0).map(|(at, _)| at).collect();
+        let Some(first) = self.last.remove(&from.0) else { return };
+        let under = self.last.insert(to.0, first).map_or(0, |row| row + 1);
+        for at in &moved {
+            if let Some(row) = self.rows.get_mut(*at as usize) {
+                row.person = to.0;
+                if row.before == 0 {
+                    row.before = under;
+                }
+            }
+        }
+    }
+
+    /// Rows and words, for a snapshot.
+    pub(super) fn parts(&self) -> (Pages<Proof>, Pages<Box<str>>) {
+        (self.rows.clone(), self.words.clone())
+    }
+
+    /// Takes words back, in their order.
+    pub(super) fn restore_words(&mut self, first: u32, words: Vec<Box<str>>) -> Result<(), String> {
+        if first as usize != self.words.len() {
+            return Err(format!("word page {first} came after {} words", self.words.len()));
+        }
+        words.into_iter().for_each(|word| _ = self.add_word(word));
+        Ok(())
+    }
+
+    /// Takes rows back, in their order.
+    pub(super) fn restore_rows(&mut self, first: u32, rows: Vec<Proof>) -> Result<(), String> {
+        if first as usize != self.rows.len() {
+            return Err(format!("evidence page {first} came after {} rows", self.rows.len()));
+        }
+        rows.into_iter().for_each(|row| _ = self.rows.push(row));
+        Ok(())
+    }
+
+    /// Derives which row is a person's newest: the one that no other of theirs names.
+    pub(super) fn restored(&mut self) {
+        let named: std::collections::BTreeSet<u32> =
+            self.rows.iter().filter_map(|row| row.before.checked_sub(1)).collect();
+        let newest = (0..).zip(self.rows.iter()).filter(|(at, row)| row.person > 0 && !named.contains(at));
+        self.last = newest.map(|(at, row)| (row.person, at)).collect();
+    }
+
+    /// A person's rows, the newest first.
+    fn chain(&self, person: u32) -> impl Iterator<Item = (u32, &Proof)> {
+        let mut next = self.last.get(&person).copied();
+        // Each step leads to another row of theirs; never more steps than rows.
+        (0..self.rows.len()).map_while(move |_| {
+            let at = next?;
+            let row = self.rows.get(at as usize).filter(|row| row.person == person)?;
+            next = row.before.checked_sub(1);
+            Some((at, row))
+        })
+    }
+
+    /// The number of a text, from 1; 0 for none.
+    fn word(&mut self, word: &str) -> u32 {
+        if word.is_empty() {
+            return 0;
+        }
+        let is = |number: u32| self.words.get(number as usize).is_some_and(|held| &**held == word);
+        let held = self.numbers.find(word, is);
+        held.unwrap_or_else(|| self.add_word(word.into())) + 1
+    }
+
+    /// Gives a text its number.
+    fn add_word(&mut self, word: Box<str>) -> u32 {
+        let number = self.words.len() as u32;
+        let words = &self.words;
+        self.numbers.insert(&*word, number, |n, h| h.of(words.get(n as usize).map_or("", |w| w)));
+        self.words.push(word);
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(wording: &str) -> Evidence {
+        Evidence {
+            key: "k1".into(),
+            source: "203.0.113.0".into(),
+            wording: wording.into(),
+            url: String::new(),
+        }
+    }
+
+    fn wordings(proofs: &Proofs, person: u32) -> Vec<(u32, String)> {
+        proofs.of(PersonId(person)).map(|proof| (proof.list, proof.evidence.wording)).collect()
+    }
+
+    #[test]
+    fn the_newest_of_each_list_and_way_in_is_kept_and_goes_with_its_person() {
+        let mut proofs = Proofs::new(1);
+        let mut note = |person, list, how, wording: &str| {
+            proofs.note(PersonId(person), list, how, Millis(5), &evidence(wording));
+        };
+        note(1, 0, How::Event, "v1");
+        note(2, 0, How::Event, "v1");
+        note(1, 1, How::Event, "v2");
+        note(1, 0, How::Event, "v3");
+        note(1, 0, How::Link, "v3");
+        let of = |wording: &str, list| (list, wording.to_owned());
+        assert_eq!(wordings(&proofs, 1), [of("v3", 0), of("v2", 1), of("v3", 0)]);
+        assert_eq!(proofs.words.len(), 4, "each word once: the key and three wordings");
+        proofs.merge(PersonId(2), PersonId(1));
+        assert_eq!(wordings(&proofs, 1).len(), 4);
+        assert_eq!(wordings(&proofs, 2), []);
+        let before = wordings(&proofs, 1);
+        proofs.restored();
+        assert_eq!(wordings(&proofs, 1), before);
+        proofs.erase(PersonId(1));
+        assert_eq!(wordings(&proofs, 1), []);
+        assert!(proofs.rows.iter().all(|row| row.person == 0 && row.source.is_empty()));
+    }
+
+    #[test]
+    fn merging_somebody_of_whom_nothing_is_known_changes_nothing() {
+        let mut proofs = Proofs::new(1);
+        proofs.merge(PersonId(2), PersonId(1));
+        proofs.note(PersonId(1), 0, How::Event, Millis(1), &evidence("v1"));
+        proofs.merge(PersonId(3), PersonId(1));
+        assert_eq!(wordings(&proofs, 1).len(), 1);
+        proofs.merge(PersonId(1), PersonId(4));
+        assert_eq!((wordings(&proofs, 1).len(), wordings(&proofs, 4).len()), (0, 1));
+    }
+}

@@ -1,0 +1,151 @@
+//! The suppression list: `/v1/suppressions`, for admin keys.
+//!
+//! A reason is one of `unsubscribed`, `hard_bounce`, `complaint`, `manual`; `erased` is shown where
+//! an erasure left a hash behind, and cannot be given. An answer never names an address that the
+//! request did not name or a contact does not have. Import and export have files of their own.
+
+pub(super) mod export;
+pub(super) mod import;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::actors::verbs::SuppressionView;
+use crate::actors::{EngineError, Refusal};
+use crate::domain::Email;
+use crate::domain::directory::Block;
+
+use super::auth::Admin;
+use super::body::{self, BODY_BYTES_MAX, Query};
+use super::error::ApiError;
+use super::validate::{Fields, Issue, Issues};
+use super::{App, answer};
+
+/// Rows in a page at most, and where nothing is asked.
+const PAGE_MAX: usize = 1000;
+/// What a reason may be, for an issue.
+const REASONS: &str = "'unsubscribed', 'hard_bounce', 'complaint' or 'manual'";
+
+/// A row as the wire shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    email: Option<String>,
+    address_hash: String,
+    reason: &'static str,
+    at: Option<String>,
+    evidence: Option<String>,
+}
+
+impl From<SuppressionView> for Row {
+    fn from(view: SuppressionView) -> Self {
+        Self {
+            email: view.email.map(|email| email.as_str().to_owned()),
+            address_hash: format!("{:032x}", view.address),
+            reason: view.reason.as_str(),
+            at: view.at.map(|at| at.to_string()),
+            evidence: view.evidence,
+        }
+    }
+}
+
+/// `GET /v1/suppressions`.
+pub(super) async fn index(_: Admin, State(app): State<Arc<App>>, query: Query) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Page {
+        suppressions: Vec<Row>,
+        cursor: Option<String>,
+    }
+    let mut issues = Issues::default();
+    let email = issues.email("email", query.get("email").as_deref());
+    if let Some(email) = issues.or(email)? {
+        let held = app.engine.suppression(email).await?;
+        return Ok(answer::ok(&Page {
+            suppressions: held.into_iter().map(Row::from).collect(),
+            cursor: None,
+        }));
+    }
+    let limit = query.number("limit", PAGE_MAX, 1, PAGE_MAX)?;
+    let page = app.engine.suppressions(limit, query.get("cursor").as_deref()).await.map_err(cursor)?;
+    Ok(answer::ok(&Page {
+        suppressions: page.rows.into_iter().map(Row::from).collect(),
+        cursor: page.cursor,
+    }))
+}
+
+/// `POST /v1/suppressions`.
+pub(super) async fn create(
+    Admin(key): Admin,
+    State(app): State<Arc<App>>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Made {
+        #[serde(flatten)]
+        row: Option<Row>,
+        changed: bool,
+    }
+    let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
+    let (email, reason) = item(Fields::parse(&body)?)?;
+    let evidence = format!("API key {key}");
+    let changed = app.engine.suppress(vec![(email.clone(), reason)], &evidence).await?.contains(&true);
+    let row = app.engine.suppression(email).await?.map(Row::from);
+    Ok(answer::ok(&Made { row, changed }))
+}
+
+/// `DELETE /v1/suppressions`.
+pub(super) async fn remove(_: Admin, State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+    let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
+    let mut fields = Fields::parse(&body)?;
+    let email = email(&mut fields);
+    let email = fields.issues.or(email)?.ok_or(ApiError::Malformed)?;
+    if app.engine.release(email).await? {
+        Ok(answer::ok(&json!({"deleted": true})))
+    } else {
+        Err(ApiError::Unknown("Suppression not found".to_owned()))
+    }
+}
+
+/// One address with its reason.
+fn item(mut fields: Fields) -> Result<(Email, Block), ApiError> {
+    let email = email(&mut fields);
+    let reason = fields.text("reason");
+    let reason = reason_of(&mut fields.issues, reason.as_deref());
+    let both = fields.issues.or(email.zip(reason))?;
+    both.ok_or(ApiError::Malformed)
+}
+
+/// The required address.
+fn email(fields: &mut Fields) -> Option<Email> {
+    let text = fields.text("email");
+    let email = fields.issues.email("email", text.as_deref());
+    if email.is_none() && !fields.issues.mentions("email") {
+        fields.issues.add(Issue::kind(&["email"], "string", "undefined"));
+    }
+    email
+}
+
+/// A reason, `manual` where none is given.
+fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<Block> {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).unwrap_or("manual");
+    let block = Block::parse(reason);
+    if block.is_none() {
+        issues.add(Issue::value(&["reason"], REASONS, "string"));
+    }
+    block
+}
+
+/// A cursor that is none of ours is the request's mistake.
+fn cursor(error: EngineError) -> ApiError {
+    match error {
+        EngineError::Refused(Refusal::BadCursor) => {
+            ApiError::issue(Issue::value(&["cursor"], "the cursor of a page before", "string"))
+        }
+        error => error.into(),
+    }
+}
