@@ -49,6 +49,9 @@ impl Default for Limits {
     }
 }
 
+/// Takes a field by its name.
+type Field = Box<dyn FnMut(&str) -> Option<String> + Send>;
+
 /// What a form or a script asks.
 struct Asked {
     key: String,
@@ -128,7 +131,7 @@ async fn asked(
 
 /// The fields, however they were sent.
 async fn read(issues: &mut Issues, headers: &HeaderMap, body: axum::body::Bytes) -> Result<Asked, ApiError> {
-    let mut field: Box<dyn FnMut(&str) -> Option<String> + Send> = if is(headers, "application/json") {
+    let mut field: Field = if is(headers, "application/json") {
         let mut fields = Fields::parse(&body)?;
         Box::new(move |name| match fields.take(name)? {
             Value::String(text) => Some(text),
