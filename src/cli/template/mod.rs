@@ -43,7 +43,7 @@ pub enum TemplateVerb {
     Check(Sources),
     /// Renders a mail or a page with sample data.
     Render(RenderArgs),
-    /// Sends one mail, rendered with sample data, with [TEST] in its subject; no campaign, no record.
+    /// Sends one mail, rendered with sample data and marked as a test in its subject; no campaign, no record.
     SendTest(SendArgs),
 }
 

@@ -1,6 +1,6 @@
 //! `restockd template send-test`: a letter to oneself, through the mailer that the engine would use.
 //!
-//! It is no campaign: nothing is recorded, nobody's consent is asked, and the letter says [TEST]. It has no
+//! It is no campaign: nothing is recorded, nobody's consent is asked, and the letter says `[TEST]`. It has no
 //! `List-Unsubscribe`, and its links carry no real token: pressing them changes nothing.
 
 use std::process::ExitCode;
