@@ -1,0 +1,269 @@
+//! Enhanced status codes (RFC 3463) and what each means for the person behind an address.
+//!
+//! ```text
+//!  5   .   1   .  1        2 done · 4 not now · 5 not ever
+//! class subject detail     1 address · 2 mailbox · 3 system · 4 network · 5 protocol · 6 content · 7 policy
+//! ```
+//!
+//! One table for both ways a refusal reaches us: the reply in the conversation and the report that
+//! comes back later. It is conservative: an address is given up at once only where the code says
+//! that nobody reads it; where our letter, our host or our name is at fault, the person is never
+//! held to account; what says too little counts as soft.
+
+use std::fmt;
+
+/// An enhanced status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Enhanced {
+    /// 2, 4 or 5.
+    pub class: u8,
+    /// What it is about.
+    pub subject: u16,
+    /// What exactly.
+    pub detail: u16,
+}
+
+/// What a status means for the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Taken.
+    Delivered,
+    /// Not now; another try may do.
+    Deferred,
+    /// Nobody reads mail at this address.
+    HardBounce,
+    /// Refused for good this time, for a reason that may pass or is not told.
+    SoftBounce,
+    /// Refused for what we are or sent: never held against the person.
+    Policy,
+}
+
+impl Enhanced {
+    /// The code at the start of `text`: `5.1.1`, `5.1.1 (no such user)`. Anything else is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_start();
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (code, rest) = text.split_at_checked(end)?;
+        if rest.starts_with(|c: char| c.is_alphanumeric() || "-_@:".contains(c)) {
+            return None;
+        }
+        let mut parts = code.split('.');
+        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || !matches!(class, "2" | "4" | "5") {
+            return None;
+        }
+        Some(Self { class: class.parse().ok()?, subject: number(subject)?, detail: number(detail)? })
+    }
+
+    /// The code in an SMTP reply, with or without the basic code before it: `550 5.1.1 no such user`,
+    /// `550-5.1.1 no`. One that contradicts the basic code's first digit is none.
+    #[must_use]
+    pub fn of_reply(reply: &str) -> Option<Self> {
+        let reply = reply.trim_start();
+        let Some(basic) = basic(reply) else { return Self::parse(reply) };
+        let found = Self::parse(reply.get(3..)?.trim_start_matches(['-', ' ']))?;
+        (u16::from(found.class) == basic / 100).then_some(found)
+    }
+}
+
+/// As written in replies and reports.
+impl fmt::Display for Enhanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// What a status code means.
+///
+/// # Examples
+///
+/// ```
+/// use restockd::domain::status::{Class, Enhanced, class_of};
+/// assert_eq!(Enhanced::parse("5.1.1").map(class_of), Some(Class::HardBounce));
+/// ```
+#[must_use]
+pub fn class_of(status: Enhanced) -> Class {
+    match (status.class, status.subject, status.detail) {
+        (2, ..) => Class::Delivered,
+        (4, ..) => Class::Deferred,
+        // no such mailbox, domain, syntax; moved and nobody knows where; the domain takes no mail; disabled
+        (_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1) => Class::HardBounce,
+        // our own address is wrong or not believed; the way there does not speak our mail
+        (_, 1, 7 | 8 | 9) => Class::Policy,
+        // too large for the mailbox or the system, a feature that it lacks
+        (_, 2, 3) | (_, 3, 3 | 4) => Class::Policy,
+        // protocol, content, policy
+        (_, 5..=7, _) => Class::Policy,
+        _ => Class::SoftBounce,
+    }
+}
+
+/// What a code means in a report that says the letter *failed*: tries are over, so what was only
+/// put off is a soft bounce, or ours where it was put off for what we are.
+#[must_use]
+pub fn class_of_failed(status: Enhanced) -> Class {
+    match class_of(status) {
+        Class::Deferred if (5..=7).contains(&status.subject) => Class::Policy,
+        // `failed` with a good status contradicts itself; nobody is given up for that
+        Class::Deferred | Class::Delivered => Class::SoftBounce,
+        other => other,
+    }
+}
+
+/// What an SMTP reply means: by its enhanced code, else by its basic one.
+#[must_use]
+pub fn class_of_reply(reply: &str) -> Class {
+    match Enhanced::of_reply(reply) {
+        Some(status) => class_of(status),
+        None => basic(reply.trim_start()).map_or(Class::SoftBounce, class_of_code),
+    }
+}
+
+/// What a basic SMTP code alone means; a bare 550 does not say whether the person or we are meant.
+#[must_use]
+pub fn class_of_code(code: u16) -> Class {
+    match code {
+        200..=399 => Class::Delivered,
+        400..=499 => Class::Deferred,
+        // the domain says that it takes no mail at all (RFC 7504)
+        556 => Class::HardBounce,
+        500..=504 | 523 | 530 | 534 | 535 | 538 | 554 | 555 => Class::Policy,
+        _ => Class::SoftBounce,
+    }
+}
+
+/// The basic code that a reply begins with.
+fn basic(reply: &str) -> Option<u16> {
+    let (code, rest) = reply.split_at_checked(3)?;
+    let whole = rest.is_empty() || rest.starts_with([' ', '-']);
+    let digits = code.bytes().all(|b| b.is_ascii_digit());
+    (whole && digits).then(|| code.parse().ok()).flatten()
+}
+
+/// One to three digits.
+fn number(text: &str) -> Option<u16> {
+    (1..=3).contains(&text.len()).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every code of the registry that a receiver may well send, with what follows from it.
+    const TABLE: [(&str, Class); 52] = [
+        ("2.0.0", Class::Delivered),
+        ("2.1.5", Class::Delivered),
+        ("4.0.0", Class::Deferred),
+        ("4.1.1", Class::Deferred),
+        ("4.2.1", Class::Deferred),
+        ("4.2.2", Class::Deferred),
+        ("4.3.0", Class::Deferred),
+        ("4.4.1", Class::Deferred),
+        ("4.4.7", Class::Deferred),
+        ("4.7.0", Class::Deferred),
+        ("4.7.28", Class::Deferred),
+        ("4.7.650", Class::Deferred),
+        ("5.0.0", Class::SoftBounce),
+        ("5.1.0", Class::SoftBounce),
+        ("5.1.1", Class::HardBounce),
+        ("5.1.2", Class::HardBounce),
+        ("5.1.3", Class::HardBounce),
+        ("5.1.4", Class::SoftBounce),
+        ("5.1.6", Class::HardBounce),
+        ("5.1.7", Class::Policy),
+        ("5.1.8", Class::Policy),
+        ("5.1.9", Class::Policy),
+        ("5.1.10", Class::HardBounce),
+        ("5.2.0", Class::SoftBounce),
+        ("5.2.1", Class::HardBounce),
+        ("5.2.2", Class::SoftBounce),
+        ("5.2.3", Class::Policy),
+        ("5.2.4", Class::SoftBounce),
+        ("5.3.0", Class::SoftBounce),
+        ("5.3.1", Class::SoftBounce),
+        ("5.3.2", Class::SoftBounce),
+        ("5.3.3", Class::Policy),
+        ("5.3.4", Class::Policy),
+        ("5.4.0", Class::SoftBounce),
+        ("5.4.1", Class::SoftBounce),
+        ("5.4.4", Class::SoftBounce),
+        ("5.4.6", Class::SoftBounce),
+        ("5.4.7", Class::SoftBounce),
+        ("5.4.14", Class::SoftBounce),
+        ("5.5.0", Class::Policy),
+        ("5.5.2", Class::Policy),
+        ("5.5.4", Class::Policy),
+        ("5.6.0", Class::Policy),
+        ("5.6.7", Class::Policy),
+        ("5.7.0", Class::Policy),
+        ("5.7.1", Class::Policy),
+        ("5.7.8", Class::Policy),
+        ("5.7.23", Class::Policy),
+        ("5.7.25", Class::Policy),
+        ("5.7.26", Class::Policy),
+        ("5.7.515", Class::Policy),
+        ("5.9.9", Class::SoftBounce),
+    ];
+
+    #[test]
+    fn every_code_means_what_the_table_says() {
+        for (text, class) in TABLE {
+            let status = Enhanced::parse(text).unwrap();
+            assert_eq!(class_of(status), class, "{text}");
+            assert_eq!(status.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn policy_is_never_a_bounce_of_the_person() {
+        for detail in 0..=999 {
+            let status = Enhanced { class: 5, subject: 7, detail };
+            assert_eq!((class_of(status), class_of_failed(status)), (Class::Policy, Class::Policy));
+            assert_eq!(class_of_failed(Enhanced { class: 4, ..status }), Class::Policy);
+        }
+    }
+
+    #[test]
+    fn a_code_stands_at_the_start_and_is_whole() {
+        assert_eq!(Enhanced::parse(" 5.1.1 (bad mailbox)").unwrap().to_string(), "5.1.1");
+        assert_eq!(Enhanced::parse("5.7.515, denied").unwrap().detail, 515);
+        for bad in
+            ["", "5", "5.1", "5.1.", "5..1", "3.1.1", "9.1.1", "5.1.1.1", "5.1.1000", "5.1.x", "x5.1.1"]
+        {
+            assert_eq!(Enhanced::parse(bad), None, "{bad}");
+        }
+        for bad in ["5.1.1x", "5.1.1-rc", "5.1.1@b", "5.1.1é", "smtp; 550", "50.1.1"] {
+            assert_eq!(Enhanced::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_read_by_its_enhanced_code_and_else_by_its_basic_one() {
+        assert_eq!(class_of_reply("550 5.1.1 no such user"), Class::HardBounce);
+        assert_eq!(class_of_reply("550-5.7.26 not authenticated"), Class::Policy);
+        assert_eq!(class_of_reply("452 4.2.2 over quota"), Class::Deferred);
+        assert_eq!(class_of_reply("250 2.0.0 ok"), Class::Delivered);
+        assert_eq!(class_of_reply("5.1.1 no such user"), Class::HardBounce);
+        assert_eq!(class_of_reply("550 no such user"), Class::SoftBounce);
+        assert_eq!(class_of_reply("554 rejected"), Class::Policy);
+        assert_eq!(class_of_reply("556 takes no mail"), Class::HardBounce);
+        assert_eq!(class_of_reply("421 busy"), Class::Deferred);
+        // a code that contradicts the reply's first digit is not believed
+        assert_eq!(class_of_reply("450 5.1.1 odd"), Class::Deferred);
+        for odd in ["", "é", "55", "5505.1.1 x", "hello"] {
+            assert_eq!(class_of_reply(odd), Class::SoftBounce, "{odd}");
+        }
+    }
+
+    #[test]
+    fn tries_that_are_over_make_a_delay_a_soft_bounce() {
+        let failed = |text| class_of_failed(Enhanced::parse(text).unwrap());
+        assert_eq!(failed("4.4.7"), Class::SoftBounce);
+        assert_eq!(failed("4.2.2"), Class::SoftBounce);
+        assert_eq!(failed("4.7.1"), Class::Policy);
+        assert_eq!(failed("2.0.0"), Class::SoftBounce);
+        assert_eq!(failed("5.1.1"), Class::HardBounce);
+        assert_eq!(failed("5.0.0"), Class::SoftBounce);
+    }
+}
