@@ -6,12 +6,17 @@
 //!
 //! A token is bound to its purpose (one kind cannot do another's job), holds no address, and
 //! works as long as its key is kept: years, so keys are only ever added. Hashes are keyed too, so
-//! nobody outside can compute or collide them. Everything is compared in constant time.
+//! nobody outside can compute or collide them. Everything is compared in constant time. Bounces have a token of their
+//! own shape: `token/bounce.rs`.
+
+mod bounce;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+
+pub use bounce::BOUNCE_TOKEN_CHARS;
 
 use crate::domain::{CampaignId, Email, ListId, PersonId};
 
