@@ -5,6 +5,9 @@
 //! What I accept is one record with its whole bag; each list of the bag then writes its own. The
 //! answer waits for all of them.
 
+mod returned;
+mod words;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -20,12 +23,15 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    ApiKey, Ask, Away, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open, Outcome,
-    Task, Trouble, WhoHashed,
+    ApiKey, Ask, Directory, DirectoryDecision, DirectoryEvent, DirectoryImage, Ingest, Open, Outcome, Task,
+    WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
+use crate::domain::returns::Report;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
+pub use returned::ReturnedSlot;
+use words::{in_words, skip_of};
 
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
@@ -61,6 +67,8 @@ pub enum DirectoryMessage {
     LeaveAfterSend(PersonId, ListId),
     /// A change about one person; the slot says whether there was anything to change.
     Ask(Ask, Arc<Mutex<bool>>, Part),
+    /// A report about an address came back; the slot says what followed, `None` for one taken in before.
+    Returned(Box<Report>, ReturnedSlot, Part),
     /// An API key was made.
     MintKey(ApiKey, Part),
     /// An API key stops.
@@ -100,7 +108,7 @@ pub struct DirectoryActor(pub Arc<Context>);
 
 /// Its state.
 pub struct DirectoryState {
-    directory: Directory,
+    pub(super) directory: Directory,
     /// Events whose lists have all answered, put here by the log's thread.
     closed: Arc<Mutex<Vec<u64>>>,
 }
@@ -119,7 +127,7 @@ impl DirectoryState {
     }
 
     /// Records and applies an event of ours, and sends its bag on its way.
-    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+    pub(super) fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         if let DirectoryEvent::Merged { from, .. } = event {
@@ -279,33 +287,6 @@ impl DirectoryState {
 /// Numbers looked at for one page of everybody.
 const PAGE_LOOKS: u32 = 4096;
 
-/// The campaign's word for why somebody is away.
-fn skip_of(away: Away) -> Skip {
-    match away {
-        Away::Unsubscribed => Skip::Unsubscribed,
-        Away::Suppressed => Skip::Suppressed,
-        Away::Erased => Skip::Erased,
-        Away::NoEmail => Skip::NoEmail,
-    }
-}
-
-/// The short text of `listsError`: no internals, no address.
-fn in_words(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::NoEmail => "no email address is known for this person".to_owned(),
-        Trouble::Suppressed => "this address takes no mail (unsubscribed, bounced or complained)".to_owned(),
-        Trouble::EmailTaken => "this email address belongs to another user".to_owned(),
-        Trouble::UnknownLists(lists) => {
-            let mut shown: Vec<String> =
-                lists.iter().take(5).map(|list| list.chars().take(60).collect()).collect();
-            if lists.len() > shown.len() {
-                shown.push(format!("and {} more", lists.len() - shown.len()));
-            }
-            format!("unknown lists: {}", shown.join(", "))
-        }
-    }
-}
-
 impl DirectoryState {
     /// Takes in one message.
     pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
@@ -330,6 +311,9 @@ impl DirectoryState {
                 let whole = part.split();
                 *changed.lock() = self.ask(context, &ask, part);
                 whole.done();
+            }
+            DirectoryMessage::Returned(report, slot, part) => {
+                *slot.lock() = self.returned(context, &report, part);
             }
             DirectoryMessage::MintKey(key, part) => {
                 self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);

@@ -7,8 +7,10 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod returns;
 
 pub use campaigns::*;
+pub use returns::*;
 
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 

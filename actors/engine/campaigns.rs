@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Asks the campaign actor a question.
-    async fn ask_campaigns<T: Send + 'static>(
+    pub(super) async fn ask_campaigns<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Campaigns) -> T + Send + 'static,
     ) -> Answer<T> {

@@ -10,6 +10,7 @@ mod keys;
 mod links;
 mod lists;
 mod people;
+mod returns;
 mod start;
 mod state;
 

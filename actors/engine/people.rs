@@ -69,16 +69,23 @@ impl Engine {
     /// When the engine cannot now.
     pub async fn export(&self, who: Who) -> Answer<Option<Value>> {
         let who = self.hashed(who);
-        let address = who.email.as_ref().map(|(_, hash)| *hash);
+        let secrets = self.0.context.secrets.clone();
         let held = self
             .ask_directory(move |directory| {
                 let (id, person) = directory.known(&who).and_then(|id| directory.person(id))?;
                 let lists: Vec<ListId> = directory.lists_of(id).cloned().collect();
+                let address = person.email.as_ref().map(|email| secrets.address(email));
                 let block = address.and_then(|hash| directory.block(hash));
-                Some((id, contact_json(&contact_view(id, person)), lists, person.unsubscribed, block))
+                Some((
+                    id,
+                    contact_json(&contact_view(id, person)),
+                    lists,
+                    person.unsubscribed,
+                    (address, block),
+                ))
             })
             .await?;
-        let Some((id, contact, lists, unsubscribed, block)) = held else { return Ok(None) };
+        let Some((id, contact, lists, unsubscribed, (held_address, block))) = held else { return Ok(None) };
         let mut memberships = Vec::new();
         for list in lists {
             let row = self.ask_list(list.clone(), move |state| state.row(id).cloned()).await?;
@@ -93,12 +100,14 @@ impl Engine {
             }
         }
         let letters = self.letters_of(id).await?;
+        let returns = self.returns_of(held_address).await?;
         Ok(Some(json!({
             "contact": contact,
             "unsubscribedFromAll": unsubscribed,
             "suppressed": block.map(|block| format!("{block:?}").to_lowercase()),
             "lists": memberships,
             "letters": letters,
+            "returns": returns,
         })))
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::returns::ReturnsFile;
 use super::{ConfigError, wrong};
 use crate::actors::RuleSettings;
 use crate::domain::Rate;
@@ -27,6 +28,7 @@ pub(super) struct File {
     pub(super) http: HttpFile,
     pub(super) list: BTreeMap<String, ListFile>,
     pub(super) source: BTreeMap<String, SourceFile>,
+    pub(super) returns: ReturnsFile,
 }
 
 /// `[mail]`.

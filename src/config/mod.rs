@@ -5,6 +5,7 @@
 //! law and receivers ask for: an https public URL, a postal address, a real mail server.
 
 mod file;
+mod returns;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -221,6 +222,8 @@ impl Config {
                 Some(text) => millis(duration("rule.renotify_after", &text)?),
                 None => 12 * 3_600_000,
             },
+            soft_bounces: file.returns.soft_bounces()?,
+            soft_window_ms: file.returns.soft_window_ms()?,
             leave_after_send: match file.rule.after_send.as_deref() {
                 None | Some("stay") => false,
                 Some("leave") => true,
@@ -262,6 +265,7 @@ impl Config {
         http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
         http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
         http.sources = sources(file.source, &env)?;
+        http.returns = file.returns.settings(&env)?;
         let catalog = catalog(file.list)?;
         let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
         let backend = match file.engine.snapshots.as_deref() {

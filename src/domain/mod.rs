@@ -24,6 +24,7 @@ pub mod pace;
 pub mod pages;
 pub mod record;
 pub mod retry;
+pub mod returns;
 pub mod status;
 pub mod text;
 pub mod time;

@@ -70,6 +70,9 @@ pub enum ApiError {
     /// Step 3.
     #[error("Invalid webhook signature")]
     BadSignature,
+    /// Something from outside that a signature is checked with could not be had.
+    #[error("the signing certificate cannot be fetched now; send it again")]
+    Unfetched,
     /// Steps 4 and 5, with their details.
     #[error("Invalid payload")]
     Payload(Value),
@@ -101,7 +104,7 @@ impl ApiError {
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Crowded => return (StatusCode::TOO_MANY_REQUESTS, Some(1)),
-            Self::NoRoom => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            Self::NoRoom | Self::Unfetched => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             Self::Engine(EngineError::Refused(refusal)) => refused(refusal),
             Self::Engine(cannot) => return (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after(cannot))),
         };

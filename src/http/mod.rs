@@ -44,6 +44,7 @@ mod lists;
 mod operations;
 mod pages;
 mod proxies;
+mod returns;
 mod server;
 mod settings;
 mod signature;
@@ -52,6 +53,7 @@ mod validate;
 mod webhooks;
 
 pub use proxies::{IpNet, IpNetError};
+pub use returns::{Fetch, Fetching, ReturnsSettings};
 pub use server::Server;
 pub use settings::{HttpSettings, Scheme, Secret, Source, SourceFields};
 pub use signature::sign;
@@ -64,6 +66,7 @@ struct App {
     templates: Arc<Templates>,
     sources: HashMap<String, webhooks::Receiver>,
     batches: gate::Room,
+    returns: returns::Door,
     places: Arc<gate::Places>,
     trusted: Vec<IpNet>,
     body_timeout: Duration,
@@ -84,6 +87,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/contacts/find", get(contacts::find))
         .route("/v1/contacts/export", get(contacts::export))
         .route("/v1/webhooks/{source}", post(webhooks::receive))
+        .route("/v1/returns", post(returns::message))
+        .route("/v1/returns/{relay}", post(returns::relay))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
         .route("/v1/campaigns/{id}/cancel", post(campaigns::cancel))

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::proxies::IpNet;
+use super::returns::ReturnsSettings;
 
 /// The settings of [`super::Server`].
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Webhook sources.
     pub sources: Vec<Source>,
+    /// Relays that say what comes back.
+    pub returns: ReturnsSettings,
     /// Bytes of batch bodies held at once; a batch beyond it is answered 503.
     pub batch_bytes_max: usize,
 }
@@ -50,6 +53,7 @@ impl Default for HttpSettings {
             stop_timeout: Duration::from_secs(25),
             trusted_proxies: Vec::new(),
             sources: vec![Source::default()],
+            returns: ReturnsSettings::default(),
             batch_bytes_max: 64 << 20,
         }
     }

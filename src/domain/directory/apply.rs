@@ -15,6 +15,7 @@ impl Directory {
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, block)) = keep {
                     self.blocks.insert(*address, *block);
+                    self.forget_returns(*address);
                 }
                 self.erase(*person, at);
             }
@@ -35,7 +36,9 @@ impl Directory {
             }
             DirectoryEvent::Suppression { address, block: None } => {
                 self.blocks.remove(address);
+                self.forgive(*address);
             }
+            DirectoryEvent::Returned(returned) => self.returned(returned, at),
             DirectoryEvent::KeyMinted(key) => {
                 self.api_keys.insert(key.id.clone(), key.clone());
             }

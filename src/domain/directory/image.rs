@@ -2,16 +2,19 @@
 //!
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
-//!                  Blocks · ApiKeys · Open
+//!                  Blocks · ApiKeys · Open · Returns
 //! ```
 //!
 //! Indexes, counts and what is busy are derived again when the pages are read back.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
+use super::super::returns::Evidence;
 use super::person::{Fate, Person};
 use super::{ApiKey, Block, Directory, Open};
 use crate::domain::ids::ListId;
@@ -29,6 +32,7 @@ pub struct DirectoryImage {
     blocks: Vec<(u128, Block)>,
     api_keys: Vec<ApiKey>,
     open: Vec<(u64, Open)>,
+    returns: Vec<(u128, Arc<Vec<Evidence>>)>,
 }
 
 /// One page of it.
@@ -51,6 +55,8 @@ pub enum DirectoryPage {
     ApiKeys(Vec<ApiKey>),
     /// Open events.
     Open(Vec<(u64, Open)>),
+    /// What came back about addresses.
+    Returns(Vec<(u128, Arc<Vec<Evidence>>)>),
 }
 
 impl DirectoryImage {
@@ -79,7 +85,8 @@ impl DirectoryImage {
         let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Blocks(chunk.to_vec()));
         let api_keys = self.api_keys.chunks(ROWS).map(|chunk| DirectoryPage::ApiKeys(chunk.to_vec()));
         let open = self.open.chunks(32).map(|chunk| DirectoryPage::Open(chunk.to_vec()));
-        head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open)
+        let returns = self.returns.chunks(ROWS).map(|chunk| DirectoryPage::Returns(chunk.to_vec()));
+        head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open).chain(returns)
     }
 }
 
@@ -95,6 +102,7 @@ impl Directory {
             blocks: self.blocks.iter().map(|(address, block)| (*address, *block)).collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
+            returns: self.returns.iter().map(|(address, held)| (*address, Arc::clone(held))).collect(),
         }
     }
 
@@ -127,6 +135,7 @@ impl Directory {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
             DirectoryPage::Open(open) => self.open.extend(open),
+            DirectoryPage::Returns(returns) => self.returns.extend(returns),
         }
         Ok(())
     }

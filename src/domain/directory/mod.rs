@@ -5,6 +5,7 @@
 //!             ▲            ▲
 //! by_email, by_user, by_anonymous            row numbers only; rebuilt at start
 //! blocks   address hash ──▶ why it takes no mail; outlives erasure
+//! returns  address hash ──▶ what came back about it; outlives erasure where it blocks
 //! open     event counter ──▶ what its lists have still to do
 //! ```
 //!
@@ -16,6 +17,7 @@ mod apply;
 mod decide;
 mod image;
 mod person;
+mod returned;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use decide::{Ask, DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
+pub use returned::{EVIDENCE_MAX, Returned};
 
 use super::email::Email;
 use super::ids::{ListId, PersonId};
@@ -34,6 +37,7 @@ use super::keys::KeyWindow;
 use super::list::How;
 use super::pages::Pages;
 use super::time::Millis;
+use returned::Returns;
 
 /// Why an address takes no mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,6 +147,8 @@ pub enum DirectoryEvent {
         /// Its public id.
         id: String,
     },
+    /// A report about an address came back.
+    Returned(Returned),
 }
 
 /// An API key, as held: never the secret, only its hash.
@@ -213,6 +219,7 @@ pub struct Directory {
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
     pub(super) blocks: BTreeMap<u128, Block>,
+    pub(super) returns: Returns,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
     pub(super) open: BTreeMap<u64, Open>,
     /// How many open events each person has; derived.
@@ -235,6 +242,7 @@ impl Directory {
             list_numbers: Index::new(seed ^ 3),
             keys: KeyWindow::new(keys_max),
             blocks: BTreeMap::new(),
+            returns: Returns::new(),
             api_keys: BTreeMap::new(),
             open: BTreeMap::new(),
             busy: BTreeMap::new(),
