@@ -4,6 +4,7 @@ mod check;
 mod child;
 mod demo;
 mod keys;
+mod returns;
 mod serve;
 mod sign;
 mod storm;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
 pub use keys::KeysArgs;
+pub use returns::ReturnsArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
 
@@ -41,6 +43,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// List, mint and revoke API keys of a running engine.
     Keys(KeysArgs),
+    /// Hand a bounce or a complaint on standard input to a running engine; for a mail server's pipe.
+    Returns(ReturnsArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -75,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Sign(args) => sign::sign(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Keys(args) => keys::keys(&args),
+        Verb::Returns(args) => Ok(returns::returns(&args)),
         Verb::Storm(args) => storm::storm(&args),
     }
 }

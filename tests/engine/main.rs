@@ -16,7 +16,9 @@ mod people;
 mod power;
 mod promises;
 mod recovery;
+mod relays;
 mod restocks;
+mod returns;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
