@@ -70,6 +70,10 @@ pub struct Settings {
     pub retry: Retry,
     /// Nobody is mailed twice for one SKU within this span by two rule campaigns; 0 is off.
     pub renotify_after_ms: u64,
+    /// So many soft bounces give an address up.
+    pub soft_bounces: u8,
+    /// Within this span.
+    pub soft_window_ms: u64,
     /// A person who was mailed by a rule campaign leaves its list.
     pub leave_after_send: bool,
     /// Letters fetched or in flight in one campaign at most.

@@ -7,6 +7,8 @@
 
 mod confirm;
 mod message;
+mod returned;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +27,7 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    Ask, Away, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, Task, WhoHashed,
+    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, Task, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
@@ -33,13 +35,15 @@ use crate::domain::{ListId, Millis, PersonId};
 
 pub use confirm::{Click, pending};
 pub use message::{DirectoryMessage, Ingested, Page, ReadDirectory};
+pub use returned::ReturnedSlot;
+use words::skip_of;
 
 /// The actor.
 pub struct DirectoryActor(pub Arc<Context>);
 
 /// Its state.
 pub struct DirectoryState {
-    directory: Directory,
+    pub(super) directory: Directory,
     /// Events whose lists have all answered, put here by the log's thread.
     closed: Arc<Mutex<Vec<u64>>>,
     /// Events that the message at hand has opened; their tasks leave together behind it.
@@ -61,7 +65,7 @@ impl DirectoryState {
     }
 
     /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
-    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+    pub(super) fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         if let DirectoryEvent::Merged { from, .. } = event {
@@ -245,16 +249,6 @@ const RESUMED_TOGETHER: usize = 256;
 /// Numbers looked at for one page of everybody.
 const PAGE_LOOKS: u32 = 4096;
 
-/// The campaign's word for why somebody is away.
-fn skip_of(away: Away) -> Skip {
-    match away {
-        Away::Unsubscribed => Skip::Unsubscribed,
-        Away::Suppressed => Skip::Suppressed,
-        Away::Erased => Skip::Erased,
-        Away::NoEmail => Skip::NoEmail,
-    }
-}
-
 impl DirectoryState {
     /// Takes in one message.
     pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
@@ -296,6 +290,9 @@ impl DirectoryState {
                 let happened = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
                 *changed.lock() = happened;
                 self.send_opened(context, part);
+            }
+            DirectoryMessage::Returned(report, slot, part) => {
+                *slot.lock() = self.returned(context, &report, part);
             }
             DirectoryMessage::MintKey(key, part) => {
                 self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);

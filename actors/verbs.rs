@@ -9,11 +9,13 @@ use serde_json::{Map, Value};
 mod campaigns;
 mod providers;
 mod recipients;
+mod returns;
 mod suppressions;
 
 pub use campaigns::*;
 pub use providers::*;
 pub use recipients::*;
+pub use returns::*;
 pub use suppressions::*;
 
 use crate::domain::directory::{Evidence, Trouble};

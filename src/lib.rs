@@ -6,7 +6,7 @@
 //!  2     actors/                                  ractor lives here and nowhere else
 //!  1     wal/  store/  mail/  clock               disk, sled, SMTP, time; strangers to each other
 //!       disk/                                    the file system under log and snapshots, real and simulated
-//!  0     domain/  codec  token  render            words, machines, bytes, secrets, templates: pure
+//!  0     domain/  codec  token  render  returns   words, machines, bytes, secrets, templates: pure
 //! ```
 //!
 //! Each floor imports only downward; `tests/architecture.rs` reads the sources and holds it.
@@ -14,6 +14,7 @@
 pub mod codec;
 pub mod domain;
 pub mod render;
+pub mod returns;
 pub mod token;
 
 pub mod clock;

@@ -8,8 +8,10 @@ use tokio::sync::oneshot;
 use super::super::receipt::Part;
 use super::super::verbs::EventAnswer;
 use super::confirm::Click;
+use super::returned::ReturnedSlot;
 use crate::domain::directory::{ApiKey, Ask, Directory, DirectoryImage, Ingest, Outcome, PublicKey};
 use crate::domain::list::How;
+use crate::domain::returns::Report;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
 use crate::mail::Verdict;
 
@@ -47,6 +49,8 @@ pub enum DirectoryMessage {
     LeaveAfterSend(PersonId, ListId),
     /// Changes about people or addresses; the slot says of each whether there was anything to change.
     Ask(Vec<Ask>, Arc<Mutex<Vec<bool>>>, Part),
+    /// A report about an address came back; the slot says what followed, `None` for one taken in before.
+    Returned(Box<Report>, ReturnedSlot, Part),
     /// A click on a link that confirms; the slot says what became of each list.
     Click(Click, Arc<Mutex<Vec<Ingested>>>, Part),
     /// A mail that asks for a confirmation came back.

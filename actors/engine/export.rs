@@ -36,10 +36,10 @@ impl Engine {
                     |wait: &Wait| json!({"list": name(directory, wait.list), "at": wait.at.to_string()});
                 let waiting: Vec<Value> = waits.iter().map(pending).collect();
                 let contact = contact_view(id, person);
-                Some((contact, lists, person.unsubscribed, suppression, consent, waiting))
+                Some((contact, lists, person.unsubscribed, suppression, consent, waiting, address))
             })
             .await?;
-        let Some((contact, lists, unsubscribed, suppression, consent, waiting)) = held else {
+        let Some((contact, lists, unsubscribed, suppression, consent, waiting, address)) = held else {
             return Ok(None);
         };
         let id = contact.id;
@@ -57,6 +57,7 @@ impl Engine {
             }
         }
         let letters = self.letters_of(self.numbers_of(id).await?).await?;
+        let returns = self.returns_of(address).await?;
         Ok(Some(json!({
             "contact": contact_json(&contact),
             "unsubscribedFromAll": unsubscribed,
@@ -69,6 +70,7 @@ impl Engine {
             "consent": consent,
             "pending": waiting,
             "letters": letters,
+            "returns": returns,
         })))
     }
 

@@ -14,6 +14,7 @@ mod lists;
 mod people;
 mod public;
 mod recipients;
+mod returns;
 mod start;
 mod state;
 mod suppressions;

@@ -5,6 +5,7 @@ mod child;
 mod demo;
 mod dkim;
 mod keys;
+mod returns;
 mod serve;
 mod sign;
 mod storm;
@@ -20,6 +21,7 @@ pub use check::CheckArgs;
 pub use demo::DemoArgs;
 pub use dkim::DkimArgs;
 pub use keys::KeysArgs;
+pub use returns::ReturnsArgs;
 pub use sign::SignArgs;
 pub use storm::StormArgs;
 pub use suppressions::SuppressionsArgs;
@@ -53,6 +55,8 @@ pub enum Verb {
     Dkim(DkimArgs),
     /// Show, change, import and export the addresses that take no mail.
     Suppressions(SuppressionsArgs),
+    /// Hand a bounce or a complaint on standard input to a running engine; for a mail server's pipe.
+    Returns(ReturnsArgs),
     /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
     Storm(StormArgs),
 }
@@ -90,6 +94,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Template(args) => template::template(&args),
         Verb::Dkim(args) => dkim::dkim(&args),
         Verb::Suppressions(args) => suppressions::suppressions(&args),
+        Verb::Returns(args) => Ok(returns::returns(&args)),
         Verb::Storm(args) => storm::storm(&args),
     }
 }

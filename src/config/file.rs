@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::list::{ListFile, address};
 use super::provider::ProviderFile;
+use super::returns::ReturnsFile;
 use super::{ConfigError, wrong};
 use crate::actors::RuleSettings;
 use crate::domain::Rate;
@@ -31,6 +32,7 @@ pub(super) struct File {
     pub(super) source: BTreeMap<String, SourceFile>,
     pub(super) provider: BTreeMap<String, ProviderFile>,
     pub(super) consent: ConsentFile,
+    pub(super) returns: ReturnsFile,
 }
 
 /// `[mail]`.

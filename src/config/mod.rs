@@ -9,6 +9,7 @@ mod file;
 mod letters;
 mod list;
 mod provider;
+mod returns;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -232,6 +233,8 @@ impl Config {
                 Some(text) => millis(duration("rule.renotify_after", &text)?),
                 None => 12 * 3_600_000,
             },
+            soft_bounces: file.returns.soft_bounces()?,
+            soft_window_ms: file.returns.soft_window_ms()?,
             leave_after_send: match file.rule.after_send.as_deref() {
                 None | Some("stay") => false,
                 Some("leave") => true,
@@ -275,6 +278,7 @@ impl Config {
         http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
         http.sources = sources(file.source, &env)?;
         http.keep_address = consent::keep_address(file.consent.keep_address.as_deref())?;
+        http.returns = file.returns.settings(&env)?;
         let catalog = list::catalog(file.list, file.consent.confirm_within.as_deref())?;
         let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
         let backend = match file.engine.snapshots.as_deref() {

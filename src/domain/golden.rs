@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 
 use super::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
 use super::directory::{
-    Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact,
+    Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
 };
 use super::list::{How, ListEvent};
 use super::record::{self, Entry, Stamp};
+use super::returns::{self, Kind};
 use super::shaping::Cut;
+use super::status::Enhanced;
 use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate};
 
 /// `kind hex`, in the order of [`entries`].
@@ -47,6 +49,7 @@ fn directory_variant(event: &DirectoryEvent) -> usize {
         DirectoryEvent::Attested { .. } => 8,
         DirectoryEvent::Mailed { .. } => 9,
         DirectoryEvent::PublicKeyMinted(_) => 10,
+        DirectoryEvent::Returned(_) => 11,
     }
 }
 
@@ -73,7 +76,7 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 11, 16];
+const VARIANTS: [usize; 3] = [9, 12, 16];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -175,7 +178,37 @@ fn directory_events() -> Vec<DirectoryEvent> {
         created: Millis(5),
         revoked: None,
     }));
+    events.extend(returned());
     events
+}
+
+/// A report of every kind, with all there is to say and with as little as there can be.
+fn returned() -> impl Iterator<Item = DirectoryEvent> {
+    let kinds = [
+        Kind::HardBounce,
+        Kind::SoftBounce,
+        Kind::Policy,
+        Kind::Complaint,
+        Kind::Delayed,
+        Kind::Delivered,
+        Kind::AutoReply,
+        Kind::NotSpam,
+    ];
+    kinds.into_iter().enumerate().map(|(n, kind)| {
+        let full = n % 2 == 0;
+        let evidence = returns::Evidence {
+            kind,
+            at: Millis(1_767_225_600_000),
+            source: "message".into(),
+            status: full.then_some(Enhanced { class: 5, subject: 7, detail: 515 }),
+            diagnostic: full.then(|| "550 5.1.1 no such mailbox".into()),
+            campaign: full.then_some(CampaignId(0xbeef)),
+            message_id: full.then(|| "00ff".into()),
+        };
+        let (key, person) = (full.then_some(0xfeed), full.then_some(PersonId(3)));
+        let block = full.then_some(Block::Bounced);
+        DirectoryEvent::Returned(Returned { key, address: 17, person, block, evidence })
+    })
 }
 
 fn campaign_events() -> Vec<CampaignEvent> {

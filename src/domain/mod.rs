@@ -27,6 +27,7 @@ pub mod pages;
 pub mod provider;
 pub mod record;
 pub mod retry;
+pub mod returns;
 pub mod shaping;
 pub mod status;
 pub mod text;

@@ -12,8 +12,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An enhanced status code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Enhanced {
     /// 2, 4 or 5.
     pub class: u8,

@@ -101,12 +101,13 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// The part of a path that may be logged.
 fn route(path: &str) -> &'static str {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
         "/v1/events/batch",
         "/v1/events",
         "/v1/lists",
         "/v1/contacts",
         "/v1/webhooks",
+        "/v1/returns",
         "/v1/campaigns",
         "/v1/email",
         "/v1/keys",

@@ -76,6 +76,9 @@ pub enum ApiError {
     /// Step 3.
     #[error("Invalid webhook signature")]
     BadSignature,
+    /// Something from outside that a signature is checked with could not be had.
+    #[error("the signing certificate cannot be fetched now; send it again")]
+    Unfetched,
     /// Steps 4 and 5, with their details.
     #[error("Invalid payload")]
     Payload(Value),
@@ -110,7 +113,7 @@ impl ApiError {
             Self::Often(seconds) => {
                 return (StatusCode::TOO_MANY_REQUESTS, Some(u8::try_from(*seconds).unwrap_or(u8::MAX)));
             }
-            Self::NoRoom => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            Self::NoRoom | Self::Unfetched => return (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             Self::Engine(EngineError::Refused(refusal)) => refused(refusal),
             Self::Engine(cannot) => return (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after(cannot))),
         };

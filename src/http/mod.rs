@@ -50,6 +50,7 @@ mod providers;
 mod proxies;
 mod public;
 mod recipients;
+mod returns;
 mod server;
 mod settings;
 mod signature;
@@ -59,6 +60,7 @@ mod validate;
 mod webhooks;
 
 pub use proxies::{IpNet, IpNetError};
+pub use returns::{Fetch, Fetching, ReturnsSettings};
 pub use server::Server;
 pub use settings::{HttpSettings, KeepAddress, Scheme, Secret, Source, SourceFields};
 pub use signature::sign;
@@ -71,6 +73,7 @@ struct App {
     templates: Arc<Templates>,
     sources: HashMap<String, webhooks::Receiver>,
     batches: gate::Room,
+    returns: returns::Door,
     places: Arc<gate::Places>,
     trusted: Vec<IpNet>,
     keep_address: KeepAddress,
@@ -99,6 +102,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/suppressions/import", post(suppressions::import::create))
         .route("/v1/suppressions/export", get(suppressions::export::show))
         .route("/v1/webhooks/{source}", post(webhooks::receive))
+        .route("/v1/returns", post(returns::message))
+        .route("/v1/returns/{relay}", post(returns::relay))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
         .route("/v1/campaigns/{id}/recipients", get(recipients::index))

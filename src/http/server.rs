@@ -21,7 +21,7 @@ use crate::render::Templates;
 use super::connection::{self, Phase, Times};
 use super::gate::{Place, Places, Room};
 use super::settings::HttpSettings;
-use super::{App, public, router, webhooks};
+use super::{App, public, returns, router, webhooks};
 
 /// The first pause after accepting failed; doubled up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -60,15 +60,17 @@ impl Server {
     /// # Errors
     ///
     /// When the address cannot be had, or a source's header is no header name, or two sources
-    /// share an id.
+    /// share an id, or a relay's secret is none.
     pub async fn bind(settings: HttpSettings, engine: Engine, templates: Arc<Templates>) -> io::Result<Self> {
         let sources = webhooks::receivers(settings.sources)?;
+        let returns = returns::Door::new(settings.returns)?;
         let listener = TcpListener::bind(settings.listen).await?;
         let app = Arc::new(App {
             engine,
             templates,
             sources,
             batches: Room::new(settings.batch_bytes_max),
+            returns,
             places: Places::new(settings.connections_per_ip),
             trusted: settings.trusted_proxies,
             keep_address: settings.keep_address,

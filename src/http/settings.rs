@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::proxies::IpNet;
+use super::returns::ReturnsSettings;
 
 /// The settings of [`super::Server`].
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct HttpSettings {
     pub keep_address: KeepAddress,
     /// Webhook sources.
     pub sources: Vec<Source>,
+    /// Relays that say what comes back.
+    pub returns: ReturnsSettings,
     /// Bytes of batch bodies held at once; a batch beyond it is answered 503.
     pub batch_bytes_max: usize,
 }
@@ -53,6 +56,7 @@ impl Default for HttpSettings {
             trusted_proxies: Vec::new(),
             keep_address: KeepAddress::default(),
             sources: vec![Source::default()],
+            returns: ReturnsSettings::default(),
             batch_bytes_max: 64 << 20,
         }
     }

@@ -85,6 +85,12 @@ pub enum Verdict {
     },
 }
 
+/// A server's words about a letter to `to`, without any address: fit to be recorded.
+#[must_use]
+pub fn without_address(words: &str, to: &str) -> String {
+    redact::redact(words, to)
+}
+
 impl Verdict {
     /// The same without the address of the letter it is about, however the server quoted it: fit to be recorded.
     #[must_use]

@@ -22,7 +22,9 @@ mod power;
 mod promises;
 mod providers;
 mod recovery;
+mod relays;
 mod restocks;
+mod returns;
 #[path = "../mail/server.rs"]
 mod server;
 mod snapshots;

@@ -204,6 +204,12 @@ impl Ledger {
         self.addresses.get(&address).is_some_and(|row| *row != at)
     }
 
+    /// The row by which a letter to this address was started, as long as the campaign is open.
+    #[must_use]
+    pub fn started_to(&self, address: u64) -> Option<u32> {
+        self.addresses.get(&address).copied()
+    }
+
     /// When a letter that is or was deferred was first tried.
     #[must_use]
     pub fn first_attempt(&self, at: u32) -> Option<Millis> {

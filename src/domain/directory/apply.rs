@@ -18,6 +18,7 @@ impl Directory {
                     let since = self.blocks.get(address).filter(|held| held.why == *block);
                     let since = since.map_or(Some(at), |held| held.at);
                     self.blocks.insert(*address, Suppression::plain(*block, since));
+                    self.forget_returns(*address);
                 }
                 self.erase(*person, at);
             }
@@ -38,12 +39,14 @@ impl Directory {
             }
             DirectoryEvent::Suppression { address, block: None } => {
                 self.blocks.remove(address);
+                self.forgive(*address);
             }
             DirectoryEvent::Suppressed { address, why, person, evidence } => {
                 let evidence = evidence.as_str().into();
                 let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
                 self.blocks.insert(*address, held);
             }
+            DirectoryEvent::Returned(returned) => self.returned(returned, at),
             DirectoryEvent::KeyMinted(key) => {
                 self.api_keys.insert(key.id.clone(), key.clone());
             }

@@ -3,16 +3,19 @@
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
 //!                  Suppressed · ApiKeys · Open · Words · Proofs
-//!                  Waiting · PublicKeys
+//!                  Waiting · PublicKeys · Returns
 //! ```
 //!
 //! Indexes, counts and what is busy are derived again when the pages are read back.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
+use super::super::returns::Evidence;
 use super::person::{Fate, Person};
 use super::{ApiKey, Block, Directory, Open, Proof, PublicKey, Suppression, Waiting};
 use crate::domain::ids::{ListId, PersonId};
@@ -34,6 +37,7 @@ pub struct DirectoryImage {
     words: Pages<Box<str>>,
     waiting: Vec<(PersonId, Waiting)>,
     public_keys: Vec<PublicKey>,
+    returns: Vec<(u128, Arc<Vec<Evidence>>)>,
 }
 
 /// One page of it.
@@ -66,6 +70,8 @@ pub enum DirectoryPage {
     Waiting(Vec<(PersonId, Waiting)>),
     /// Publishable keys.
     PublicKeys(Vec<PublicKey>),
+    /// What came back about addresses.
+    Returns(Vec<(u128, Arc<Vec<Evidence>>)>),
 }
 
 impl DirectoryImage {
@@ -104,8 +110,9 @@ impl DirectoryImage {
         });
         let waiting = self.waiting.chunks(ROWS).map(|chunk| DirectoryPage::Waiting(chunk.to_vec()));
         let public = self.public_keys.chunks(ROWS).map(|chunk| DirectoryPage::PublicKeys(chunk.to_vec()));
+        let returns = self.returns.chunks(ROWS).map(|chunk| DirectoryPage::Returns(chunk.to_vec()));
         let older = head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open);
-        older.chain(words).chain(proofs).chain(waiting).chain(public)
+        older.chain(words).chain(proofs).chain(waiting).chain(public).chain(returns)
     }
 }
 
@@ -126,6 +133,7 @@ impl Directory {
             blocks: self.blocks.iter().map(|(address, held)| (*address, held.clone())).collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
+            returns: self.returns.iter().map(|(address, held)| (*address, Arc::clone(held))).collect(),
         }
     }
 
@@ -170,6 +178,7 @@ impl Directory {
             DirectoryPage::PublicKeys(keys) => {
                 self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
+            DirectoryPage::Returns(returns) => self.returns.extend(returns),
         }
         Ok(())
     }

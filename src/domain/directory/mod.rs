@@ -5,6 +5,7 @@
 //!             ▲            ▲
 //! by_email, by_user, by_anonymous            row numbers only; rebuilt at start
 //! blocks   address hash ──▶ why it takes no mail; outlives erasure
+//! returns  address hash ──▶ what came back about it; outlives erasure where it blocks
 //! open     event counter ──▶ what its lists have still to do
 //! ```
 //!
@@ -19,6 +20,7 @@ mod consent;
 mod decide;
 mod image;
 mod person;
+mod returned;
 mod suppression;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ pub use consent::{Evidence, Proof, ProofView, Proofs, WORDING_CHARS_MAX, WORDING
 pub use decide::{DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
+pub use returned::{EVIDENCE_MAX, Returned};
 pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
 pub use waiting::{Wait, Waiting, Waits};
 
@@ -44,6 +47,7 @@ use super::keys::KeyWindow;
 use super::list::How;
 use super::pages::Pages;
 use super::time::Millis;
+use returned::Returns;
 
 /// A restock that came as an event: part of the event's open bag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +169,8 @@ pub enum DirectoryEvent {
     },
     /// A publishable key was made.
     PublicKeyMinted(PublicKey),
+    /// A report about an address came back.
+    Returned(Returned),
 }
 
 /// What one list has to do for an open event.
@@ -218,6 +224,7 @@ pub struct Directory {
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
     pub(super) blocks: BTreeMap<u128, Suppression>,
+    pub(super) returns: Returns,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
     pub(super) public_keys: BTreeMap<String, PublicKey>,
     pub(super) proofs: Proofs,
@@ -243,6 +250,7 @@ impl Directory {
             list_numbers: Index::new(seed ^ 3),
             keys: KeyWindow::new(keys_max),
             blocks: BTreeMap::new(),
+            returns: Returns::new(),
             api_keys: BTreeMap::new(),
             public_keys: BTreeMap::new(),
             proofs: Proofs::new(seed ^ 4),

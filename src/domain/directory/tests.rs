@@ -3,6 +3,7 @@
 mod laws;
 mod lists;
 mod people;
+mod returned;
 
 use super::*;
 use crate::codec;

@@ -1,0 +1,40 @@
+//! A bounce or a complaint: recorded, and noted by open campaigns before it is acknowledged.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::super::campaign::CampaignMessage;
+use super::super::context::Context;
+use super::super::receipt::Part;
+use super::DirectoryState;
+use crate::domain::campaign::Skip;
+use crate::domain::directory::{Block, DirectoryEvent, Returned};
+use crate::domain::returns::Report;
+
+/// What followed from a report: the block that came of it, if one did; `None` for a report taken in
+/// before.
+pub type ReturnedSlot = Arc<Mutex<Option<Option<Block>>>>;
+
+impl DirectoryState {
+    /// Takes a report in. From the answer on nothing goes to an address that it blocked.
+    pub(super) fn returned(
+        &mut self,
+        context: &Context,
+        report: &Report,
+        part: Part,
+    ) -> Option<Option<Block>> {
+        let Some(returned) = self.directory.decide_returned(report) else {
+            context.barrier(part);
+            return None;
+        };
+        let Returned { person, block, .. } = returned;
+        self.write(context, &DirectoryEvent::Returned(returned), report.evidence.at, &part);
+        if let (Some(person), Some(_)) = (person, block) {
+            let (list, reason) = (None, Skip::Suppressed);
+            context.tell(CampaignMessage::Note { list, person, reason, part: part.split() });
+        }
+        part.done();
+        Some(block)
+    }
+}

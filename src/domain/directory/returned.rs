@@ -1,0 +1,146 @@
+//! Bounces and complaints: what each does to an address, and what is kept of it.
+//!
+//! ```text
+//! report ──▶ decide ──▶ Returned { evidence, block? } ──▶ apply ──▶ returns[address], blocks[address], keys
+//!                └────▶ nothing: the same report again
+//! ```
+//!
+//! Invariants: a report counts once, and so does one letter however many ways it is reported; an
+//! address keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and what blocked it; a
+//! complaint outweighs every other block, a bounce replaces none. Erasure leaves evidence only
+//! where it blocks the address.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ids::PersonId;
+use super::super::returns::{Evidence, Kind, Report};
+use super::super::time::Millis;
+use super::{Block, Directory, Suppression};
+
+/// Evidence kept about one address.
+pub const EVIDENCE_MAX: usize = 16;
+
+/// What came back, by address.
+pub(super) type Returns = BTreeMap<u128, Arc<Vec<Evidence>>>;
+
+/// A report that was taken in, with what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// The report's own name, hashed; `None` when the window of keys had no room for it.
+    pub key: Option<u128>,
+    /// The address, hashed.
+    pub address: u128,
+    /// Whose it was.
+    pub person: Option<PersonId>,
+    /// Why the address takes no mail from here on, if that changes.
+    pub block: Option<Block>,
+    /// What is kept.
+    pub evidence: Evidence,
+}
+
+impl Directory {
+    /// Decides a report; `None` for one that was taken in before.
+    #[must_use]
+    pub fn decide_returned(&self, report: &Report) -> Option<Returned> {
+        let at = report.evidence.at;
+        if self.keys.holds(report.key, at) || self.evidence(report.address).iter().any(|e| same(e, report)) {
+            return None;
+        }
+        let new = match report.evidence.kind {
+            Kind::Complaint => Some(Block::Complained),
+            Kind::HardBounce => Some(Block::Bounced),
+            Kind::SoftBounce => self.worn_out(report).then_some(Block::Bounced),
+            Kind::Policy | Kind::Delayed | Kind::Delivered | Kind::AutoReply | Kind::NotSpam => None,
+        };
+        let held = self.block(report.address);
+        let weighs = |new: &Block| match new {
+            Block::Complained => held != Some(Block::Complained),
+            _ => held.is_none(),
+        };
+        Some(Returned {
+            // No room for its name: better to count it twice than to lose a complaint.
+            key: self.keys.has_room(at).then_some(report.key),
+            address: report.address,
+            person: report.person,
+            block: new.filter(weighs),
+            evidence: report.evidence.clone(),
+        })
+    }
+
+    /// What is known to have come back about an address, oldest first.
+    #[must_use]
+    pub fn evidence(&self, address: u128) -> &[Evidence] {
+        self.returns.get(&address).map(|held| held.as_slice()).unwrap_or_default()
+    }
+
+    /// True when this soft bounce is the one too many; one letter counts once.
+    fn worn_out(&self, report: &Report) -> bool {
+        let now = report.evidence.at;
+        let recent = |e: &&Evidence| e.kind == Kind::SoftBounce && now.since(e.at) < report.soft_window_ms;
+        let mut letters: Vec<&Evidence> = Vec::new();
+        for one in self.evidence(report.address).iter().filter(recent).chain([&report.evidence]) {
+            if !letters.iter().any(|other| same_letter(other, one)) {
+                letters.push(one);
+            }
+        }
+        letters.len() >= usize::from(report.soft_bounces)
+    }
+
+    /// Applies a report.
+    pub(super) fn returned(&mut self, returned: &Returned, at: Millis) {
+        if let Some(key) = returned.key {
+            self.keys.insert(key, at);
+        }
+        if let Some(why) = returned.block {
+            let Evidence { source, status, .. } = &returned.evidence;
+            let status = status.map(|status| format!("{status} ")).unwrap_or_default();
+            let evidence = format!("{status}by {source}").into();
+            let held = Suppression { why, at: Some(at), person: returned.person, evidence };
+            self.blocks.insert(returned.address, held);
+        }
+        let held = Arc::make_mut(self.returns.entry(returned.address).or_default());
+        if held.len() >= EVIDENCE_MAX {
+            // What blocked the address stays; of the rest the oldest goes.
+            let ends = |e: &Evidence| matches!(e.kind, Kind::HardBounce | Kind::Complaint);
+            let kept = held.iter().position(ends);
+            let oldest = (0..held.len()).find(|at| Some(*at) != kept).unwrap_or(0);
+            held.remove(oldest);
+        }
+        held.push(returned.evidence.clone());
+    }
+
+    /// The block of an address was lifted: soft bounces are counted afresh.
+    pub(super) fn forgive(&mut self, address: u128) {
+        let Some(held) = self.returns.get_mut(&address) else { return };
+        Arc::make_mut(held).retain(|e| e.kind != Kind::SoftBounce);
+        if held.is_empty() {
+            self.returns.remove(&address);
+        }
+    }
+
+    /// Somebody is erased: what does not block their address goes with them.
+    pub(super) fn forget_returns(&mut self, address: u128) {
+        if !matches!(self.block(address), Some(Block::Bounced | Block::Complained)) {
+            self.returns.remove(&address);
+        }
+    }
+}
+
+/// True when the evidence is this report by another name: a relay that says it again.
+fn same(held: &Evidence, report: &Report) -> bool {
+    let new = &report.evidence;
+    held.kind == new.kind
+        && held.source == new.source
+        && held.message_id.is_some()
+        && held.message_id == new.message_id
+        && held.status == new.status
+}
+
+/// True when two reports are about one letter.
+fn same_letter(a: &Evidence, b: &Evidence) -> bool {
+    let campaign = a.campaign.is_some() && a.campaign == b.campaign;
+    campaign || (a.message_id.is_some() && a.message_id == b.message_id)
+}

@@ -1,0 +1,145 @@
+//! Bounces and complaints: what each does, once.
+
+use super::*;
+use crate::domain::CampaignId;
+use crate::domain::returns::{Evidence, Kind, Report};
+
+const ANN: &str = "ann@shop.example";
+const DAY: u64 = 86_400_000;
+
+/// A report number `n` about Ann's address on day `n`.
+fn report(kind: Kind, n: u64) -> Report {
+    let evidence = Evidence {
+        kind,
+        at: START.plus(n * DAY),
+        source: "message".into(),
+        status: None,
+        diagnostic: None,
+        campaign: None,
+        message_id: Some(format!("m{n}")),
+    };
+    let (key, address) = (u128::from(n) << 100 | 7, hash(ANN));
+    Report { key, address, person: Some(PersonId(1)), evidence, soft_bounces: 3, soft_window_ms: 30 * DAY }
+}
+
+/// Takes a report in; what was decided.
+fn take(directory: &mut Directory, report: &Report) -> Option<Returned> {
+    let decided = directory.decide_returned(report);
+    if let Some(returned) = &decided {
+        directory.apply(&DirectoryEvent::Returned(returned.clone()), report.evidence.at);
+    }
+    decided
+}
+
+fn block(directory: &Directory) -> Option<Block> {
+    directory.block(hash(ANN))
+}
+
+#[test]
+fn a_hard_bounce_and_a_complaint_suppress_at_once_and_policy_never_does() {
+    for (kind, expected) in [
+        (Kind::HardBounce, Some(Block::Bounced)),
+        (Kind::Complaint, Some(Block::Complained)),
+        (Kind::Policy, None),
+        (Kind::SoftBounce, None),
+    ] {
+        let mut directory = Directory::new(1, 1000);
+        take(&mut directory, &report(kind, 1)).unwrap();
+        assert_eq!(block(&directory), expected, "{kind:?}");
+        assert_eq!(directory.evidence(hash(ANN)).len(), 1);
+    }
+    let mut directory = Directory::new(1, 1000);
+    (0..100).for_each(|n| drop(take(&mut directory, &report(Kind::Policy, n))));
+    assert_eq!(block(&directory), None);
+    assert_eq!(directory.evidence(hash(ANN)).len(), EVIDENCE_MAX);
+}
+
+#[test]
+fn so_many_soft_bounces_within_the_window_suppress_and_older_ones_do_not_count() {
+    let mut directory = Directory::new(1, 1000);
+    for (n, expected) in [(0, None), (25, None), (50, None), (54, Some(Block::Bounced))] {
+        take(&mut directory, &report(Kind::SoftBounce, n)).unwrap();
+        assert_eq!(block(&directory), expected, "day {n}");
+    }
+}
+
+#[test]
+fn one_letter_counts_once_however_many_ways_it_is_reported() {
+    let mut directory = Directory::new(1, 1000);
+    for n in 0..5 {
+        let mut again = report(Kind::SoftBounce, n);
+        again.evidence.source = format!("relay{n}");
+        again.evidence.message_id = Some("one letter".into());
+        take(&mut directory, &again).unwrap();
+    }
+    assert_eq!(block(&directory), None);
+    let (mut one, mut two) = (report(Kind::SoftBounce, 6), report(Kind::SoftBounce, 7));
+    (one.evidence.campaign, two.evidence.campaign) = (Some(CampaignId(1)), Some(CampaignId(1)));
+    take(&mut directory, &one).unwrap();
+    take(&mut directory, &two).unwrap();
+    assert_eq!(block(&directory), None, "two letters, not seven");
+    take(&mut directory, &report(Kind::SoftBounce, 8)).unwrap();
+    assert_eq!(block(&directory), Some(Block::Bounced));
+}
+
+#[test]
+fn the_same_report_again_is_nothing_even_when_it_is_told_under_another_name() {
+    let mut directory = Directory::new(1, 1000);
+    let first = report(Kind::Complaint, 1);
+    assert!(take(&mut directory, &first).is_some());
+    assert!(take(&mut directory, &first).is_none());
+    let renamed = Report { key: 99, ..first };
+    assert!(take(&mut directory, &renamed).is_none());
+    assert_eq!(directory.evidence(hash(ANN)).len(), 1);
+}
+
+#[test]
+fn a_full_window_of_keys_loses_no_complaint() {
+    let mut directory = Directory::new(1, 1);
+    assert!(take(&mut directory, &report(Kind::Policy, 0)).unwrap().key.is_some());
+    let complaint = Report { key: 99, ..report(Kind::Complaint, 0) };
+    assert_eq!(take(&mut directory, &complaint).unwrap().key, None);
+    assert_eq!(block(&directory), Some(Block::Complained));
+}
+
+#[test]
+fn a_complaint_outweighs_and_a_bounce_replaces_nothing() {
+    for held in [Block::Unsubscribed, Block::Manual, Block::Bounced, Block::Complained] {
+        let mut directory = Directory::new(1, 1000);
+        let event = DirectoryEvent::Suppression { address: hash(ANN), block: Some(held) };
+        directory.apply(&event, START);
+        assert_eq!(take(&mut directory, &report(Kind::HardBounce, 1)).unwrap().block, None);
+        assert_eq!(block(&directory), Some(held));
+        take(&mut directory, &report(Kind::Complaint, 2)).unwrap();
+        assert_eq!(block(&directory), Some(Block::Complained));
+    }
+}
+
+#[test]
+fn what_blocked_an_address_is_remembered_longest_and_a_lifted_block_counts_afresh() {
+    let mut directory = Directory::new(1, 1000);
+    take(&mut directory, &report(Kind::HardBounce, 0)).unwrap();
+    (1..100).for_each(|n| drop(take(&mut directory, &report(Kind::SoftBounce, n))));
+    let held = directory.evidence(hash(ANN));
+    assert_eq!((held.len(), held[0].kind), (EVIDENCE_MAX, Kind::HardBounce));
+    directory.apply(&DirectoryEvent::Suppression { address: hash(ANN), block: None }, START);
+    assert_eq!(directory.evidence(hash(ANN)).len(), 1);
+    take(&mut directory, &report(Kind::SoftBounce, 100)).unwrap();
+    assert_eq!(block(&directory), None);
+}
+
+#[test]
+fn evidence_outlives_a_snapshot_and_an_erasure_where_it_blocks() {
+    let mut directory = Directory::new(1, 1000);
+    take(&mut directory, &report(Kind::Complaint, 1)).unwrap();
+    let mut again = Directory::new(1, 1000);
+    directory.image().pages().for_each(|page| again.restore(page).unwrap());
+    again.restored();
+    assert_eq!(again.evidence(hash(ANN)), directory.evidence(hash(ANN)));
+    for (held, left) in [(Block::Complained, 1), (Block::Unsubscribed, 0)] {
+        let mut directory = again.clone();
+        let erased = DirectoryEvent::Erased { person: PersonId(1), keep: Some((hash(ANN), held)) };
+        directory.apply(&erased, START.plus(9 * DAY));
+        assert_eq!((block(&directory), directory.evidence(hash(ANN)).len()), (Some(held), left));
+    }
+}

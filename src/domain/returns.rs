@@ -1,0 +1,112 @@
+//! What comes back about a letter: the words for it, and what is kept of it.
+//!
+//! ```text
+//! report ──▶ Kind ──▶ nothing      delayed, delivered, an automatic reply, "not spam"
+//!                 ├─▶ recorded     policy: ours to mend, never held against the person
+//!                 ├─▶ counted      soft bounce: so many within a span give the address up
+//!                 └─▶ suppressed   hard bounce, complaint: at once
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CampaignId, PersonId};
+use super::status::{Class, Enhanced, class_of_failed};
+use super::time::Millis;
+
+/// What a report says about one letter to one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Nobody reads mail at this address.
+    HardBounce,
+    /// Refused for a reason that may pass.
+    SoftBounce,
+    /// Refused for what we are or sent.
+    Policy,
+    /// The person complained, or asked a provider for no more.
+    Complaint,
+    /// Still on its way.
+    Delayed,
+    /// It arrived, or went on to where nobody reports.
+    Delivered,
+    /// A machine answers for the person.
+    AutoReply,
+    /// The person says that it was no spam.
+    NotSpam,
+}
+
+impl Kind {
+    /// The kind of a letter that failed with this status; one that says nothing counts as soft.
+    #[must_use]
+    pub fn of_failed(status: Option<Enhanced>) -> Self {
+        status.map_or(Self::SoftBounce, |status| Self::of_class(class_of_failed(status)))
+    }
+
+    /// The kind of a letter that failed, by its class.
+    #[must_use]
+    pub fn of_class(class: Class) -> Self {
+        match class {
+            Class::HardBounce => Self::HardBounce,
+            Class::Policy => Self::Policy,
+            Class::SoftBounce => Self::SoftBounce,
+            Class::Deferred => Self::Delayed,
+            Class::Delivered => Self::Delivered,
+        }
+    }
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HardBounce => "hard_bounce",
+            Self::SoftBounce => "soft_bounce",
+            Self::Policy => "policy",
+            Self::Complaint => "complaint",
+            Self::Delayed => "delayed",
+            Self::Delivered => "delivered",
+            Self::AutoReply => "auto_reply",
+            Self::NotSpam => "not_spam",
+        }
+    }
+
+    /// True for what is kept; the rest has no consequence.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        matches!(self, Self::HardBounce | Self::SoftBounce | Self::Policy | Self::Complaint)
+    }
+}
+
+/// How one report is remembered; holds no address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What it said.
+    pub kind: Kind,
+    /// When it was taken in.
+    pub at: Millis,
+    /// Which way it came: `message`, or a relay's name.
+    pub source: String,
+    /// The enhanced status code, if one was given.
+    pub status: Option<Enhanced>,
+    /// The server's words, without addresses.
+    pub diagnostic: Option<String>,
+    /// The campaign, where it is known.
+    pub campaign: Option<CampaignId>,
+    /// The letter's id: our Message-ID's local part, or the relay's own.
+    pub message_id: Option<String>,
+}
+
+/// A report about an address, ready to be decided on: whose it is has been found and proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The report's own name, hashed with its source.
+    pub key: u128,
+    /// The address, hashed.
+    pub address: u128,
+    /// Whose address it is now, if anybody's.
+    pub person: Option<PersonId>,
+    /// What is kept of it.
+    pub evidence: Evidence,
+    /// How many soft bounces give an address up.
+    pub soft_bounces: u8,
+    /// Within how many milliseconds.
+    pub soft_window_ms: u64,
+}
