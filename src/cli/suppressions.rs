@@ -12,8 +12,13 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::domain::text::unix_lines;
+
 /// Lines sent at once; the engine takes ten thousand and 8 MiB.
 const LINES_AT_ONCE: usize = 5000;
+
+/// The longest CSV file: it is held in memory.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// What `suppressions` takes.
 #[derive(Debug, Args)]
@@ -169,7 +174,13 @@ fn import(door: &Door, file: &Path, format: Option<Format>) -> anyhow::Result<Ex
 
 /// CSV, in pieces that each begin with the header.
 fn import_csv(door: &Door, source: impl Read) -> anyhow::Result<(usize, usize)> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
+    let mut text = Vec::new();
+    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).context("the file cannot be read")?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        bail!("the file is over 1 GiB; import it in parts, each with the header line");
+    }
+    let text = unix_lines(&text);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_slice());
     let header = reader.byte_headers().context("the header line cannot be read")?.clone();
     let (mut added, mut refused) = (0, 0);
     let mut rows = reader.into_byte_records().peekable();

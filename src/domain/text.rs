@@ -32,6 +32,13 @@ pub fn key_fits(text: &str) -> bool {
     !text.is_empty() && text.len() <= KEY_BYTES_MAX && plain(text)
 }
 
+/// A text with its line ends as `\n` alone, so that its lines can be counted.
+#[must_use]
+pub fn unix_lines(text: &[u8]) -> Vec<u8> {
+    let ends = |at: usize| text.get(at) == Some(&b'\r') && text.get(at + 1) == Some(&b'\n');
+    text.iter().enumerate().filter(|(at, _)| !ends(*at)).map(|(_, byte)| *byte).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -229,7 +229,7 @@ async fn the_command_line_speaks_the_same_list() {
     let server = start().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("list.csv");
-    std::fs::write(&file, "email,reason\ncli@shop.example,complaint\nnobody,\n").unwrap();
+    std::fs::write(&file, "email,reason\r\ncli@shop.example,complaint\r\nnobody,\r\n").unwrap();
     let url = format!("http://{}", server.addr);
     let run = async |args: &[&str]| -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restockd"));

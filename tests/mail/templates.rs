@@ -48,7 +48,7 @@ fn templates_are_shared_between_threads() {
 #[test]
 fn the_built_in_mails_are_whole_and_small() {
     let templates = Templates::built_in();
-    assert_eq!(templates.keys(), ["announcement", "ecommerce/back-in-stock"]);
+    assert_eq!(templates.keys(), ["announcement", "confirm", "ecommerce/back-in-stock"]);
     assert!(templates.has("announcement") && !templates.has("base") && !templates.has("ecommerce"));
     for key in templates.keys() {
         let mail = mail(&templates, &key, &full()).unwrap();
@@ -86,7 +86,7 @@ fn missing_and_null_values_render_as_nothing() {
             }
             assert!(!html.contains("href=") && !html.contains("<img"));
         }
-        for page in ["unsubscribe", "unsubscribed", "preferences", "message"] {
+        for page in ["confirm", "confirmed", "unsubscribe", "unsubscribed", "preferences", "message"] {
             templates.page(page, &context).unwrap();
         }
     }
@@ -105,9 +105,10 @@ fn data_is_never_markup_and_never_a_template() {
         "rows": [{"id": evil, "name": evil, "subscribed": true}],
     });
     let templates = Templates::built_in();
-    let mut pages: Vec<String> = ["unsubscribe", "unsubscribed", "preferences", "message"]
-        .map(|p| templates.page(p, &context).unwrap())
-        .into();
+    let mut pages: Vec<String> =
+        ["confirm", "confirmed", "unsubscribe", "unsubscribed", "preferences", "message"]
+            .map(|p| templates.page(p, &context).unwrap())
+            .into();
     for key in templates.keys() {
         let mail = mail(&templates, &key, &context).unwrap();
         assert!(mail.text.contains("<script>alert('x')</script>"), "text is not escaped");
@@ -162,7 +163,7 @@ fn the_pages_ask_by_forms() {
     assert!(message.contains("<h1>T</h1>") && message.contains("&lt;x&gt;"));
     assert_eq!(templates.page("nope", &json!({})), Err(RenderError::Unknown("pages/nope.html".into())));
     assert_eq!(mail(&templates, "nope", &json!({})), Err(RenderError::Unknown("nope".into())));
-    for page in ["unsubscribe", "unsubscribed", "preferences", "message"] {
+    for page in ["confirm", "confirmed", "unsubscribe", "unsubscribed", "preferences", "message"] {
         let html = templates.page(page, &full()).unwrap();
         assert!(
             html.contains("name=\"viewport\"") && html.contains("color-scheme") && !html.contains("<script")
@@ -191,7 +192,7 @@ fn a_shop_replaces_and_adds_files() {
         ("mail/spring/.draft.html", "{% not a template"),
     ])
     .unwrap();
-    assert_eq!(templates.keys(), ["announcement", "ecommerce/back-in-stock", "spring"]);
+    assert_eq!(templates.keys(), ["announcement", "confirm", "ecommerce/back-in-stock", "spring"]);
     let stock = mail(&templates, "ecommerce/back-in-stock", &full()).unwrap();
     assert_eq!(stock.subject, "Da: Studio chair");
     assert!(stock.text.starts_with("Hello Ann,") && stock.html.contains("Hello Ann,"), "{}", stock.text);

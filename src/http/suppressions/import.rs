@@ -17,8 +17,8 @@ use axum::response::Response;
 use csv::{ReaderBuilder, StringRecord};
 use serde::Serialize;
 
-use crate::domain::Email;
 use crate::domain::directory::Block;
+use crate::domain::{Email, text};
 
 use super::super::auth::Admin;
 use super::super::batch::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, announced, is_lines};
@@ -94,8 +94,9 @@ fn by_line(body: &[u8]) -> Result<Vec<Line>, ApiError> {
 
 /// CSV with a header line.
 fn by_row(body: &[u8]) -> Result<Vec<Line>, ApiError> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reader = ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(body);
+    // With `\r\n` the reader's line numbers are those of the line before.
+    let body = text::unix_lines(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
+    let mut reader = ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(body.as_slice());
     let header = reader.headers().map_err(|_| ApiError::Bad("the header line is not UTF-8".into()))?;
     let column = |name: &str| header.iter().position(|field| field.eq_ignore_ascii_case(name));
     let (email, reason) = (column("email"), column("reason"));
