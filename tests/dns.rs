@@ -24,6 +24,9 @@ fn words(output: &Output) -> String {
 /// What the server knows: the texts and mail servers at a name.
 type Zone = BTreeMap<String, (Vec<String>, Vec<String>)>;
 
+/// Something done to a zone.
+type Change = fn(&mut Zone);
+
 /// The answer to a question; without room an answer of more than 512 bytes is only announced.
 fn answer(zone: &Zone, question: &[u8], room: usize) -> Vec<u8> {
     let asked = Packet::parse(question).unwrap();
@@ -142,7 +145,7 @@ fn a_record_that_is_missing_or_another_ends_non_zero_and_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let config = configuration(dir.path());
     let whole = published(&config);
-    let spoil: [(&str, fn(&mut Zone)); 7] = [
+    let spoil: [(&str, Change); 7] = [
         ("r1._domainkey.shop.example: there is no such record", |z| {
             drop(z.remove("r1._domainkey.shop.example"))
         }),

@@ -12,7 +12,7 @@
 //!
 //! Invariants:
 //!
-//! * the keys are read once; a signature costs one private operation: about a millisecond for RSA-2048, a thirtieth of
+//! * the keys are read once; a signature costs one private operation: about a millisecond for RSA-2048, a twentieth of
 //!   it for Ed25519;
 //! * the same letter has the same signature: there is no `t=`, and both algorithms are deterministic;
 //! * a name in `h=` stands there once for each field of it, and those a forger would add a second time once more: a
