@@ -31,7 +31,7 @@ async fn deliver(app: &App, relay: &str, headers: &Headers, body: &str) -> Answe
 
 /// Ann's block, as her export shows it.
 async fn block(app: &App) -> Value {
-    app.get("/v1/contacts/export?email=ann@shop.example").await["suppressed"].clone()
+    app.get("/v1/contacts/export?email=ann@shop.example").await["suppression"]["reason"].clone()
 }
 
 /// The good delivery suppresses Ann, and again is a no-op; every bad one is a 401 and changes nothing.
@@ -45,7 +45,7 @@ async fn holds(app: App, relay: &str, good: (Headers, String), bad: Vec<(&str, H
     let (status, answer) = deliver(&app, relay, &good.0, &good.1).await;
     assert_eq!(status, 200, "{relay}: {answer}");
     assert_eq!(answer["reports"][0]["suppressed"], "hard_bounce", "{relay}: {answer}");
-    assert_eq!(block(&app).await, "bounced");
+    assert_eq!(block(&app).await, "hard_bounce");
     let app = app.crash().await.start().await;
     let (status, answer) = deliver(&app, relay, &good.0, &good.1).await;
     assert_eq!((status, &answer["reports"][0]["duplicate"]), (200, &json!(true)), "{relay}: {answer}");
@@ -137,7 +137,7 @@ async fn a_token_of_mailgun_that_was_used_is_of_no_use_for_another_event() {
     let complaint = body.replace("\"failed\"", "\"complained\"").replace("m1@", "m2@");
     let (_, answer) = deliver(&app, "mailgun", &Vec::new(), &complaint).await;
     assert_eq!(answer["reports"][0]["duplicate"], true, "{answer}");
-    assert_eq!(block(&app).await, "bounced");
+    assert_eq!(block(&app).await, "hard_bounce");
     app.stop().await;
 }
 
@@ -290,7 +290,7 @@ async fn ses_proves_itself_by_the_signature_of_its_topic() {
             let (status, answer) = deliver(&app, "ses", &Vec::new(), &good).await;
             assert_eq!((status, answer["reports"][0]["duplicate"] == true), (200, again), "{answer}");
         }
-        assert_eq!(block(&app).await, "bounced");
+        assert_eq!(block(&app).await, "hard_bounce");
         let asked = amazon.asked.lock().clone();
         assert_eq!(asked.len(), 1, "fetched once, and never for what is not ours: {asked:?}");
         app.stop().await;

@@ -100,7 +100,7 @@ async fn a_complaint_about_one_letter_ends_all_mail_on_every_list_also_after_a_c
             app.engine().snapshot().await.unwrap();
         }
         app = app.crash().await.start().await;
-        assert_eq!(export(&app, "victim").await["suppressed"], "complained");
+        assert_eq!(export(&app, "victim").await["suppression"]["reason"], "complaint");
     }
     app.stop().await;
 }
@@ -120,7 +120,7 @@ async fn what_is_our_own_fault_is_kept_and_never_held_against_the_person() {
         assert_eq!((&said["kind"], &said["suppressed"]), (&json!("policy"), &json!(null)), "{status}");
     }
     let held = export(&app, "victim").await;
-    assert_eq!(held["suppressed"], json!(null));
+    assert_eq!(held["suppression"], json!(null));
     assert_eq!(held["returns"].as_array().unwrap().len(), 6);
     assert_eq!(held["returns"][0]["status"], "5.7.1");
     let id = restocked(&app, "d1", "chair").await;
@@ -183,7 +183,7 @@ async fn a_report_that_proves_nothing_changes_nothing() {
         assert_eq!(said["skipped"], true, "{said}");
     }
     let held = export(&app, "victim").await;
-    assert_eq!((&held["suppressed"], &held["returns"]), (&json!(null), &json!([])));
+    assert_eq!((&held["suppression"], &held["returns"]), (&json!(null), &json!([])));
     for (message, reason) in [("", "it is not a message"), ("Subject: hello\r\n\r\nhi", "not a report")] {
         let (status, answer) = hand_in(&app, message).await;
         assert_eq!((status, &answer["skipped"]), (200, &json!(true)));
@@ -224,8 +224,8 @@ async fn a_report_is_proved_by_what_only_the_letter_held() {
             (200, &json!("complaint")),
             "{proof}: {answer}"
         );
-        assert_eq!(export(&app, "victim").await["suppressed"], "complained", "{proof}");
-        assert_eq!(export(&app, "other").await["suppressed"], json!(null), "{proof}");
+        assert_eq!(export(&app, "victim").await["suppression"]["reason"], "complaint", "{proof}");
+        assert_eq!(export(&app, "other").await["suppression"]["reason"], json!(null), "{proof}");
         if proof == "message id" {
             assert_eq!(export(&app, "victim").await["returns"][0]["campaign"], id);
         }
@@ -252,7 +252,7 @@ async fn a_bounce_of_an_address_that_somebody_has_left_does_not_block_their_new_
     let said = report(&app, &message).await;
     assert_eq!((&said["suppressed"], &said["contact"]), (&json!("hard_bounce"), &json!(null)), "{said}");
     letter.release();
-    assert_eq!(export(&app, "new").await["suppressed"], json!(null));
+    assert_eq!(export(&app, "new").await["suppression"]["reason"], json!(null));
     app.campaign_sent(&id).await;
     // the old address is blocked for whoever comes with it
     let answer = app.press(&at("old"), "table").await;
