@@ -92,7 +92,7 @@ pub fn class_of(status: Enhanced) -> Class {
         // no such mailbox, domain, syntax; moved and nobody knows where; the domain takes no mail; disabled
         (_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1) => Class::HardBounce,
         // our own address is wrong or not believed; the way there does not speak our mail
-        (_, 1, 7 | 8 | 9) => Class::Policy,
+        (_, 1, 7..=9) => Class::Policy,
         // too large for the mailbox or the system, a feature that it lacks
         (_, 2, 3) | (_, 3, 3 | 4) => Class::Policy,
         // protocol, content, policy

@@ -103,10 +103,6 @@ pub struct Accepted {
 
 /// All that can have happened to the directory: its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are the large one; a box would be one more allocation each"
-)]
 pub enum DirectoryEvent {
     /// An event with its whole bag.
     Event(Accepted),
