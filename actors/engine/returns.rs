@@ -16,15 +16,16 @@ use serde_json::{Value, json};
 
 use super::super::directory::{DirectoryMessage, ReturnedSlot};
 use super::*;
-use crate::domain::campaign::Campaigns;
 use crate::domain::returns::{Evidence, Report};
 use crate::domain::{CampaignId, Email};
 use crate::mail::without_address;
 use crate::returns::Claim;
 use crate::token::Purpose;
 
-/// Campaigns looked at to find a letter by its Message-ID.
-const CAMPAIGNS_MAX: usize = 1000;
+/// Campaigns, the newest first, among which a letter is looked for by its Message-ID.
+const CAMPAIGNS_MAX: usize = 10_000;
+/// Addresses of a report with which it is looked for.
+const ADDRESSES_MAX: usize = 2;
 
 /// What proves whose letter a report is about.
 struct Proof {
@@ -133,27 +134,27 @@ impl Engine {
     }
 
     /// A letter of ours by its Message-ID: a keyed hash of campaign and address, so the two are
-    /// looked for among the people and campaigns that the report can mean.
+    /// looked for among the newest campaigns and the addresses that the report names first. The work
+    /// is done beside the actors, and is bounded: anybody can ask for it.
     async fn by_message_id(&self, claim: &Claim) -> Answer<Option<Proof>> {
         if claim.message_id.as_deref().and_then(number).is_none() || claim.addresses.is_empty() {
             return Ok(None);
         }
-        let addresses = claim.addresses.clone();
-        let people: Vec<(PersonId, Email)> = self
-            .ask_directory(move |directory| {
-                let found =
-                    addresses.into_iter().filter_map(|email| Some((directory.by_email(&email)?, email)));
-                found.collect()
-            })
+        let campaigns: Vec<CampaignId> = self
+            .ask_campaigns(|campaigns| campaigns.newest().take(CAMPAIGNS_MAX).map(|c| c.header.id).collect())
             .await?;
-        if people.is_empty() {
-            return Ok(None);
-        }
-        let wanted: Vec<PersonId> = people.iter().map(|(person, _)| *person).collect();
-        let campaigns: Vec<CampaignId> = self.ask_campaigns(move |c| campaigns_of(c, &wanted)).await?;
-        let pairs = people.iter().flat_map(|(_, email)| campaigns.iter().map(move |c| (*c, email)));
-        let found = pairs.into_iter().find(|(campaign, email)| self.is_letter(claim, *campaign, email));
-        Ok(found.map(|(campaign, email)| Proof { campaign: Some(campaign), email: email.clone() }))
+        let (engine, claim) = (self.clone(), claim.clone());
+        let searched = tokio::task::spawn_blocking(move || {
+            let pairs = claim
+                .addresses
+                .iter()
+                .take(ADDRESSES_MAX)
+                .flat_map(|e| campaigns.iter().map(move |c| (*c, e)));
+            let found =
+                pairs.into_iter().find(|(campaign, email)| engine.is_letter(&claim, *campaign, email));
+            found.map(|(campaign, email)| Proof { campaign: Some(campaign), email: email.clone() })
+        });
+        searched.await.map_err(|_| EngineError::Lost)
     }
 
     /// True when the report's Message-ID is that of this campaign's letter to this address.
@@ -170,12 +171,6 @@ impl Engine {
         self.ask_directory(move |directory| directory.evidence(address).iter().map(evidence_json).collect())
             .await
     }
-}
-
-/// The campaigns that have a letter for one of these people, newest first.
-fn campaigns_of(campaigns: &Campaigns, people: &[PersonId]) -> Vec<CampaignId> {
-    let theirs = campaigns.newest().filter(|c| people.iter().any(|person| c.ledger.find(*person).is_some()));
-    theirs.take(CAMPAIGNS_MAX).map(|campaign| campaign.header.id).collect()
 }
 
 /// The number in a Message-ID of ours.

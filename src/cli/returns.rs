@@ -60,11 +60,12 @@ fn hand_over(args: &ReturnsArgs) -> Result<String, String> {
             .map_err(|_| "RESTOCKD_API_KEY is not set; set it, or name a file with --key-file".to_owned())?,
     };
     let mut message = Vec::new();
-    let mut input = std::io::stdin().lock().take(MESSAGE_BYTES_MAX as u64 + 1);
-    input.read_to_end(&mut message).map_err(|error| format!("cannot read the message: {error}"))?;
+    let mut input = std::io::stdin().lock();
+    let mut first = input.by_ref().take(MESSAGE_BYTES_MAX as u64 + 1);
+    first.read_to_end(&mut message).map_err(|error| format!("cannot read the message: {error}"))?;
     if message.len() > MESSAGE_BYTES_MAX {
         // The rest is read too: a pipe that closes early is a failure to some mail servers.
-        let rest = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let rest = std::io::copy(&mut input, &mut std::io::sink());
         rest.map_err(|error| format!("cannot read the message: {error}"))?;
         return Ok("skipped: the message is too large to be a report".to_owned());
     }

@@ -84,7 +84,7 @@ impl ReturnsFile {
             let text = format!("{arn:?} is not like arn:aws:sns:eu-west-1:123456789012:returns");
             return Err(wrong("returns.ses.topic_arn", text));
         }
-        Ok(ReturnsSettings {
+        let settings = ReturnsSettings {
             ses_topic: self.ses.topic_arn,
             postmark: secrets("POSTMARK", self.postmark.secret_env),
             mailgun: secrets("MAILGUN", self.mailgun.secret_env),
@@ -102,6 +102,8 @@ impl ReturnsFile {
             resend: secrets("RESEND", self.resend.secret_env),
             resend_tolerance_ms: tolerance("resend", self.resend.tolerance, defaults.resend_tolerance_ms)?,
             ..defaults
-        })
+        };
+        settings.check().map_err(|reason| wrong("returns", reason))?;
+        Ok(settings)
     }
 }

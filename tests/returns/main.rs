@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
+mod pipe;
+#[path = "../support/process.rs"]
+mod process;
 mod relays;
 
 use std::path::PathBuf;

@@ -67,7 +67,7 @@ pub(super) struct Basic(Vec<[u8; 32]>);
 impl Basic {
     pub(super) fn new(secrets: &[Secret]) -> io::Result<Self> {
         if given(secrets).any(|secret| !secret.bytes().contains(&b':')) {
-            return Err(wrong("returns.postmark: its secret must be user:password"));
+            return Err(wrong("postmark: its secret must be user:password"));
         }
         Ok(Self(given(secrets).map(|secret| Sha256::digest(secret.bytes()).into()).collect()))
     }
@@ -139,7 +139,7 @@ impl Sendgrid {
             let point = der.as_deref().and_then(|der| der.strip_prefix(P256.as_slice()));
             let point = point.filter(|point| point.len() == 65).map(<[u8]>::to_vec);
             point.ok_or_else(|| {
-                wrong("returns.sendgrid: its secret must be the public key that SendGrid's page shows")
+                wrong("sendgrid: its secret must be the public key that SendGrid's page shows")
             })
         };
         Ok(Self { keys: given(secrets).map(point).collect::<io::Result<_>>()?, tolerance_ms })
@@ -190,7 +190,7 @@ impl Standard {
                 .filter(|bytes| bytes.len() >= 16);
             bytes
                 .map(|bytes| keyed(&bytes))
-                .ok_or_else(|| wrong("returns.resend: its secret must be whsec_ and base64"))
+                .ok_or_else(|| wrong("resend: its secret must be whsec_ and base64"))
         };
         Ok(Self { keys: given(secrets).map(key).collect::<io::Result<_>>()?, tolerance_ms })
     }

@@ -48,6 +48,14 @@ impl Default for ReturnsSettings {
 }
 
 impl ReturnsSettings {
+    /// Looks at every secret before anything listens.
+    ///
+    /// # Errors
+    /// When one cannot be what its relay proves itself with; the text does not hold it.
+    pub fn check(&self) -> Result<(), String> {
+        super::Door::new(self.clone()).map(drop).map_err(|error| error.to_string())
+    }
+
     /// True for the name of an SNS topic.
     #[must_use]
     pub fn is_topic(arn: &str) -> bool {
