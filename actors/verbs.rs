@@ -159,7 +159,7 @@ pub struct ContactAnswer {
     pub created: bool,
     /// True when two contacts, or a contact and a new name, were joined by this call.
     pub linked: bool,
-    /// As in [`EventAnswer::lists_error`].
+    /// As in [`EventAnswer`].
     pub lists_error: Option<String>,
 }
 

@@ -59,7 +59,7 @@ fn a_pipe_answers_in_codes_that_a_mail_server_understands() {
     assert!(code == 75 && said.contains("no engine answers"), "{code} {said}");
     let engine = place.start();
     let held = engine.client.get("/v1/contacts/export?email=victim@shop.example");
-    assert_eq!(held["suppressed"], "bounced", "{held}");
+    assert_eq!(held["suppression"]["reason"], "hard_bounce", "{held}");
     assert_eq!(held["returns"].as_array().unwrap().len(), 1);
     let answer = engine.client.post("/v1/events", &super::process::press("victim@shop.example", "table"));
     assert_ne!(answer["listsError"], json!(null));
