@@ -261,6 +261,26 @@ async fn a_bounce_of_an_address_that_somebody_has_left_does_not_block_their_new_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_message_id_says_which_address_a_letter_went_to_when_its_ledger_is_gone() {
+    let app = App::fresh().await;
+    let contact = |email: String| json!({ "email": email, "userId": "u1" });
+    app.ask("PUT", "/v1/contacts", Some(contact(at("old")))).await;
+    let (campaign, number) = (CampaignId(9), person(&app, "old").await);
+    app.ask("PUT", "/v1/contacts", Some(contact(at("new")))).await;
+    let secrets = secrets(&app);
+    let old = secrets.address(&restockd::domain::Email::parse(&at("old")).unwrap());
+    let letter = format!(
+        "Message-ID: <{}@shop.example>\r\nCFBL-Feedback-ID: {}",
+        secrets.message(campaign, old as u64),
+        secrets.bounce_token(campaign, number)
+    );
+    let said = report(&app, &complaint("c1", "Original-Rcpt-To: old@shop.example\r\n", &letter)).await;
+    assert_eq!((&said["suppressed"], &said["contact"]), (&json!("complaint"), &json!(null)), "{said}");
+    assert_eq!(export(&app, "new").await["suppression"], json!(null));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_outlives_the_erasure_of_its_person() {
     let app = App::fresh().await;
     app.press(&at("victim"), "chair").await;
