@@ -158,7 +158,7 @@ impl Server {
     /// Of those who are waited for there are so many at once; others hear what they can.
     fn turn_away(&self, mut stream: TcpStream, answer: &'static [u8]) {
         let Ok(place) = Arc::clone(&self.goodbyes).try_acquire_owned() else {
-            // Past the runtime, which does not know yet that there is room to write.
+            // At once or not at all.
             let _ = stream.into_std().and_then(|mut stream| stream.write(answer));
             return;
         };
