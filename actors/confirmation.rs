@@ -58,13 +58,13 @@ pub async fn mailman(
     loop {
         let next = queue.lock().await.recv().await;
         let Some(mail) = next else { break };
-        let person = mail.person;
+        let (person, round) = (mail.person, mail.round);
         let sending = AssertUnwindSafe(send(&context, &mut courier, mail)).catch_unwind();
         let verdict = sending.await.unwrap_or_else(|_| {
             tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
             Verdict::Failed { reply: "the letter could not be handled".to_owned() }
         });
-        context.tell(DirectoryMessage::Asked(person, verdict));
+        context.tell(DirectoryMessage::Asked(person, round, verdict));
     }
     courier.close().await;
 }

@@ -43,7 +43,7 @@ pub struct DirectoryActor(pub Arc<Context>);
 
 /// Its state.
 pub struct DirectoryState {
-    pub(super) directory: Directory,
+    directory: Directory,
     /// Events whose lists have all answered, put here by the log's thread.
     closed: Arc<Mutex<Vec<u64>>>,
     /// Events that the message at hand has opened; their tasks leave together behind it.
@@ -65,7 +65,7 @@ impl DirectoryState {
     }
 
     /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
-    pub(super) fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         if let DirectoryEvent::Merged { from, .. } = event {
@@ -268,7 +268,9 @@ impl DirectoryState {
                 *slot.lock() = outcomes;
                 self.send_opened(context, part);
             }
-            DirectoryMessage::Asked(person, verdict) => self.came_back(context, person, &verdict),
+            DirectoryMessage::Asked(person, round, verdict) => {
+                self.came_back(context, person, round, &verdict);
+            }
             DirectoryMessage::Tick => self.feed(context),
             DirectoryMessage::MintPublicKey(key, part) => {
                 self.write(context, &DirectoryEvent::PublicKeyMinted(key), context.clock.now(), &part);

@@ -135,15 +135,16 @@ impl Supervisor {
         messages.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut messages = messages.into_iter().peekable();
         while let Some((list, first)) = messages.next() {
-            let mut more = Vec::new();
-            while let Some((_, message)) = messages.next_if(|(other, _)| *other == list) {
-                more.push(message);
-            }
-            let message = if more.is_empty() {
-                first
-            } else {
-                more.insert(0, first);
-                ListMessage::Several(more)
+            let next = |(other, _): &(ListId, ListMessage)| *other == list;
+            let message = match messages.next_if(next) {
+                None => first,
+                Some((_, second)) => {
+                    let mut all = vec![first, second];
+                    while let Some((_, message)) = messages.next_if(next) {
+                        all.push(message);
+                    }
+                    ListMessage::Several(all)
+                }
             };
             self.forward(myself, state, list, message).await?;
         }

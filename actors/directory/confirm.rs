@@ -58,7 +58,7 @@ impl DirectoryState {
                     context.tell(Message::Confirmation(mail));
                 }
                 // Nobody to write to any more.
-                None => self.asked(context, person),
+                None => self.asked(context, person, self.directory.seq()),
             }
         }
     }
@@ -84,7 +84,7 @@ impl DirectoryState {
     }
 
     /// A mail came back.
-    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, verdict: &Verdict) {
+    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, round: u64, verdict: &Verdict) {
         self.mails.flying.remove(&person);
         let now = context.clock.now();
         let (tries, first) =
@@ -97,15 +97,15 @@ impl DirectoryState {
         };
         match again {
             Some(until) => _ = self.mails.later.insert(person, (until, tries, first)),
-            None => self.asked(context, person),
+            None => self.asked(context, person, round),
         }
         self.feed(context);
     }
 
     /// A mail went out, or is given up; nobody waits for this record: without it the mail goes out again.
-    fn asked(&mut self, context: &Context, person: PersonId) {
+    fn asked(&mut self, context: &Context, person: PersonId, round: u64) {
         let at = context.clock.now();
-        self.write(context, &DirectoryEvent::Mailed { person }, at, &Part::new(|_| ()));
+        self.write(context, &DirectoryEvent::Mailed { person, round }, at, &Part::new(|_| ()));
     }
 
     /// A click: what its mail knew of and its page showed is joined, each list with its own event.

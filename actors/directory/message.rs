@@ -53,8 +53,8 @@ pub enum DirectoryMessage {
     Returned(Box<Report>, ReturnedSlot, Part),
     /// A click on a link that confirms; the slot says what became of each list.
     Click(Click, Arc<Mutex<Vec<Ingested>>>, Part),
-    /// A mail that asks for a confirmation came back.
-    Asked(PersonId, Verdict),
+    /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
+    Asked(PersonId, u64, Verdict),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.

@@ -42,11 +42,7 @@ impl Engine {
     /// When the engine cannot now.
     pub async fn mint_key(&self, name: String, scope: Scope) -> Answer<(KeyView, String)> {
         let permit = self.admit().await?;
-        let mut random = [0; 40];
-        getrandom::fill(&mut random).map_err(|_| EngineError::Busy)?;
-        let (id, secret) = random.split_at(8);
-        let id = token::hex(id);
-        let text = format!("rk_{id}_{}", token::hex(secret));
+        let (id, text) = new_text::<32>("rk_")?;
         let key = ApiKey {
             id: id.clone(),
             name,
@@ -92,6 +88,15 @@ impl Engine {
 /// What a key may do.
 fn scope(key: &ApiKey) -> Scope {
     if key.admin { Scope::Admin } else { Scope::Ingest }
+}
+
+/// A new key's id and text, `<prefix><id>_<secret>`, with so many random bytes for the secret.
+pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> Answer<(String, String)> {
+    let (mut id, mut secret) = ([0; 8], [0; SECRET]);
+    getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut secret)).map_err(|_| EngineError::Busy)?;
+    let id = token::hex(&id);
+    let text = format!("{prefix}{id}_{}", token::hex(&secret));
+    Ok((id, text))
 }
 
 /// A key as it may be shown.

@@ -4,6 +4,7 @@
 //! for everybody, known or not, member or not, suppressed or not.
 
 use super::super::directory::DirectoryMessage;
+use super::keys::new_text;
 use super::*;
 use crate::domain::Email;
 use crate::domain::directory::{Evidence, PublicKey};
@@ -36,11 +37,7 @@ impl Engine {
     /// When the engine cannot now.
     pub async fn mint_public_key(&self, name: String, origins: Vec<String>) -> Answer<(KeyView, String)> {
         let permit = self.admit().await?;
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(|_| EngineError::Busy)?;
-        let (id, secret) = random.split_at(8);
-        let id = token::hex(id);
-        let text = format!("{PREFIX}{id}_{}", token::hex(secret));
+        let (id, text) = new_text::<16>(PREFIX)?;
         let key = PublicKey {
             id: id.clone(),
             name,

@@ -169,7 +169,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     };
     let asked = vec![ListId::parse("news").unwrap()];
     events.push(DirectoryEvent::Attested { event: bare, evidence, asked, within_ms: 172_800_000 });
-    events.push(DirectoryEvent::Mailed { person });
+    events.push(DirectoryEvent::Mailed { person, round: 41 });
     events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
         id: "k2".into(),
         name: "button".into(),

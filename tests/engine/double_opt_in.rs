@@ -109,6 +109,22 @@ async fn a_link_works_once_for_what_its_page_showed_and_for_nothing_newer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_asked_for_while_a_mail_is_on_its_way_gets_the_next_one() {
+    let app = plan().start().await;
+    app.outbox().hold();
+    app.press(&at("ann"), "chair").await;
+    app.held(1).await;
+    app.press(&at("ann"), "lamp").await;
+    app.outbox().release();
+    mails(&app, 1).await;
+    app.advance(11 * MINUTE);
+    mails(&app, 2).await;
+    confirm(&app, &token(&app, "ann"), &["restock-chair", "restock-lamp"]).await;
+    assert_eq!((members(&app, "restock-chair").await, members(&app, "restock-lamp").await), (1, 1));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_old_of_another_purpose_or_of_another_address_is_refused() {
     let app = plan().start().await;
     app.press(&at("ann"), "chair").await;

@@ -23,6 +23,7 @@ mod promises;
 mod providers;
 mod recovery;
 mod relays;
+mod replies;
 mod restocks;
 mod returns;
 #[path = "../mail/server.rs"]

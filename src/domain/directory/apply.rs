@@ -58,9 +58,9 @@ impl Directory {
                 self.accept(event, at);
                 self.attest(event, evidence, asked, *within_ms, at);
             }
-            DirectoryEvent::Mailed { person } => {
+            DirectoryEvent::Mailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
-                self.waits.mailed(live, at);
+                self.waits.mailed(live, *round, at);
             }
         }
     }

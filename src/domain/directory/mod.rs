@@ -166,6 +166,8 @@ pub enum DirectoryEvent {
     Mailed {
         /// To whom.
         person: PersonId,
+        /// The directory's counter that the mail knew of: who asked later is mailed again.
+        round: u64,
     },
     /// A publishable key was made.
     PublicKeyMinted(PublicKey),

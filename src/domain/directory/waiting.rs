@@ -99,13 +99,13 @@ impl Waits {
         });
     }
 
-    /// A mail went out, or could not.
-    pub(super) fn mailed(&mut self, person: PersonId, at: Millis) {
+    /// A mail went out, or could not; what was asked for after its `round` needs another one.
+    pub(super) fn mailed(&mut self, person: PersonId, round: u64, at: Millis) {
         if self.people.contains_key(&person) {
             self.change(person, |held| {
                 held.mailed.retain(|mail| at.since(*mail) < DAY_MS);
                 held.mailed.push(at);
-                held.due = false;
+                held.due = held.lists.iter().any(|wait| wait.since > round);
             });
         }
     }
@@ -177,12 +177,23 @@ mod tests {
             let at = Millis(start + second * 1000);
             waits.ask(ann, wait((second % 3) as u32, second + 1, at.0), TTL);
             if waits.due(at).next().is_some() {
-                waits.mailed(ann, at);
+                waits.mailed(ann, u64::MAX, at);
                 mails.push(second);
             }
         }
         assert_eq!(mails, [0, 600, 1200, 1800, 2400]);
         assert_eq!(waits.due(Millis(start + 86_400_000)).next(), Some(ann));
+    }
+
+    #[test]
+    fn what_is_asked_for_while_a_mail_is_on_its_way_gets_a_mail_of_its_own() {
+        let (mut waits, ann) = (Waits::default(), PersonId(1));
+        waits.ask(ann, wait(7, 1, 0), TTL);
+        waits.ask(ann, wait(8, 2, 10), TTL);
+        waits.mailed(ann, 1, Millis(20));
+        assert_eq!((waits.due(Millis(600_019)).count(), waits.due(Millis(600_020)).count()), (0, 1));
+        waits.mailed(ann, 2, Millis(600_020));
+        assert_eq!(waits.due(Millis(u64::MAX)).count(), 0);
     }
 
     #[test]
@@ -201,7 +212,7 @@ mod tests {
     fn two_who_become_one_keep_what_either_had_pending() {
         let mut waits = Waits::default();
         waits.ask(PersonId(1), wait(7, 1, 0), TTL);
-        waits.mailed(PersonId(1), Millis(0));
+        waits.mailed(PersonId(1), u64::MAX, Millis(0));
         waits.ask(PersonId(2), wait(8, 2, 10), TTL);
         waits.merge(PersonId(2), PersonId(1));
         assert!(waits.of(PersonId(2)).is_none());
