@@ -66,16 +66,38 @@ pub struct CampaignState {
     alarm: u64,
     alarm_at: Option<Millis>,
     stopping: Option<oneshot::Sender<()>>,
+    /// A record that is appended with the next one, and before the next message is heard at the latest.
+    held: Option<(u8, Vec<u8>)>,
 }
 
 impl CampaignState {
     /// Records and applies an event; the part is done when it is durable.
     fn write(&mut self, context: &Context, event: &CampaignEvent, at: Millis, part: Option<Part>) {
-        self.campaigns.apply(event, at);
-        let record = record::of_campaign(context.stamp(self.campaigns.seq(), at), event);
+        let record = self.applied(context, event, at);
+        self.let_go(context);
         match part {
             Some(part) => context.append(record, part),
             None => context.append_quiet(record),
+        }
+    }
+
+    /// As [`Self::write`], together with the next record of this message, if there is one: a letter's end and the next
+    /// one's start reach the disk by one sync. Nobody may be told anything of it meanwhile.
+    fn write_along(&mut self, context: &Context, event: &CampaignEvent, at: Millis) {
+        let record = self.applied(context, event, at);
+        self.let_go(context);
+        self.held = Some(record);
+    }
+
+    fn applied(&mut self, context: &Context, event: &CampaignEvent, at: Millis) -> (u8, Vec<u8>) {
+        self.campaigns.apply(event, at);
+        record::of_campaign(context.stamp(self.campaigns.seq(), at), event)
+    }
+
+    /// Appends what was held back.
+    fn let_go(&mut self, context: &Context) {
+        if let Some(record) = self.held.take() {
+            context.append_quiet(record);
         }
     }
 
@@ -127,6 +149,7 @@ impl CampaignState {
         if let Some(then) = [wait, due].into_iter().flatten().min() {
             self.arm(context, then.max(at.plus(1)));
         }
+        self.let_go(context);
         self.stopped();
     }
 
@@ -251,6 +274,7 @@ impl CampaignState {
             alarm: 0,
             alarm_at: None,
             stopping: None,
+            held: None,
         }
     }
 

@@ -128,8 +128,12 @@ async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict 
         Ok(letter) => courier.deliver(&letter, gate).await,
         Err(reply) => Verdict::Failed { reply },
     };
-    // What is recorded outlives the person's erasure.
-    verdict.without(to)
+    match verdict {
+        // What is said of a letter that was taken is kept nowhere.
+        Verdict::Sent { .. } => Verdict::Sent { reply: String::new() },
+        // What is recorded outlives the person's erasure.
+        other => other.without(to),
+    }
 }
 
 /// A letter from the campaign's part and the recipient's.

@@ -56,7 +56,9 @@ impl CampaignState {
         let ordinal = row.ordinal;
         let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
         let event = match back.verdict {
-            Verdict::Sent { .. } => settled(Settlement::Sent),
+            Verdict::Sent { .. } => {
+                return self.sent(context, (id, person), &settled(Settlement::Sent), flight.lane, at);
+            }
             Verdict::Failed { reply } => {
                 self.write(context, &settled(Settlement::Failed { reply: reply.clone() }), at, None);
                 self.refused(context, person, flight, reply, at);
@@ -74,13 +76,26 @@ impl CampaignState {
             Verdict::Deferred { reply, .. } => self.campaigns.decide_deferral(id, person, reply, at),
         };
         self.write(context, &event, at, None);
-        if sent {
-            self.grow(context, flight.lane, at);
-            self.grow(context, RELAY, at);
-            if context.settings.leave_after_send {
-                self.leave_list(context, id, person);
-            }
+        self.goes_on(context, id);
+    }
+
+    /// A letter was taken: its lane may grow back by a step, and the next one goes.
+    fn sent(
+        &mut self,
+        context: &Context,
+        (id, person): (CampaignId, PersonId),
+        event: &CampaignEvent,
+        lane: LaneId,
+        at: Millis,
+    ) {
+        if context.settings.leave_after_send {
+            self.write(context, event, at, None);
+            self.leave_list(context, id, person);
+        } else {
+            self.write_along(context, event, at);
         }
+        self.grow(context, lane, at);
+        self.grow(context, RELAY, at);
         self.goes_on(context, id);
     }
 

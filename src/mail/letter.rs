@@ -133,7 +133,8 @@ impl Letter {
         let part = |kind, text| MimePart::new(ContentType::new(kind).attribute("charset", "utf-8"), text);
         let (text, html) = (visible(&self.text), visible(&self.html));
         let parts = vec![part("text/plain", text), part("text/html", html)];
-        let mut message = Vec::new();
+        // What a letter grows by: a twentieth for its encoding, and its headers.
+        let mut message = Vec::with_capacity((self.text.len() + self.html.len()) * 9 / 8 + 2048);
         builder.body(MimePart::new(alternative, parts)).serialize(&mut message);
         Ok(Packed { sender, recipient: to.email().to_owned(), message })
     }

@@ -149,7 +149,7 @@ impl Courier {
             Err(verdict) => return verdict,
         };
         let verdict = match &mut self.carrier {
-            Carrier::Smtp(courier) => courier.deliver(&packed, gate).await,
+            Carrier::Smtp(courier) => courier.deliver(packed, gate).await,
             Carrier::Folder(folder) => folder.deliver(&letter.message_id, packed.message, gate).await,
             Carrier::Memory(outbox) => outbox.deliver(letter, packed.message, gate).await,
             Carrier::Discard(_) => self.pass(gate).await,

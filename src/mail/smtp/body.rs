@@ -4,15 +4,42 @@
 //! and not at the next, and what follows is then read as commands ("SMTP smuggling"). So every bare CR and LF
 //! becomes CRLF *before* the dots are stuffed.
 
-/// The message with CRLF line ends only, a dot before each leading dot, and CRLF at its end.
-pub(super) fn stuffed(message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + message.len() / 32 + 16);
-    let mut rest = message;
+use memchr::memchr2;
+
+/// What ends a letter.
+pub(super) const DOT: &[u8] = b".\r\n";
+
+/// The message with CRLF line ends only, a dot before each leading dot, and CRLF at its end; then [`DOT`].
+pub(super) fn stuffed(mut message: Vec<u8>) -> Vec<u8> {
+    let good = good_until(&message);
+    if good < message.len() {
+        let rest = message.split_off(good);
+        append_stuffed(&mut message, &rest);
+    }
+    message.extend_from_slice(DOT);
+    message
+}
+
+/// Where the first line begins that may not leave as it is.
+fn good_until(message: &[u8]) -> usize {
+    let mut from = 0;
+    while let Some(rest) = message.get(from..).filter(|rest| !rest.is_empty()) {
+        let Some(end) = memchr2(b'\r', b'\n', rest) else { break };
+        if rest.first() == Some(&b'.') || rest.get(end..end + 2) != Some(b"\r\n") {
+            break;
+        }
+        from += end + 2;
+    }
+    from
+}
+
+fn append_stuffed(out: &mut Vec<u8>, mut rest: &[u8]) {
+    out.reserve(rest.len() + rest.len() / 32 + 16);
     while !rest.is_empty() {
         if rest.first() == Some(&b'.') {
             out.push(b'.');
         }
-        let end = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+        let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at(end);
         out.extend_from_slice(line);
         out.extend_from_slice(b"\r\n");
@@ -21,12 +48,11 @@ pub(super) fn stuffed(message: &[u8]) -> Vec<u8> {
             [] => after,
         };
     }
-    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::stuffed;
+    use super::{DOT, stuffed};
 
     #[test]
     fn no_line_end_can_smuggle_a_dot() {
@@ -42,7 +68,8 @@ mod tests {
             (b"a.b\n..c", b"a.b\r\n...c\r\n"),
         ];
         for (given, expected) in cases {
-            assert_eq!(stuffed(given), expected, "{}", given.escape_ascii());
+            let whole = stuffed(given.to_vec());
+            assert_eq!(whole.strip_suffix(DOT), Some(expected), "{}", given.escape_ascii());
         }
     }
 }

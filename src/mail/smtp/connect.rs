@@ -157,8 +157,8 @@ impl Connection {
     async fn meet(post: &Post, stream: Box<dyn Stream>, name: &str) -> Result<Connection, Trouble> {
         let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
-            Safety::Tls => Wire::new(protect(post, stream).await?),
-            Safety::StartTls | Safety::Opportunistic | Safety::Plain => Wire::new(stream),
+            Safety::Tls => Wire::protected(protect(post, stream).await?),
+            Safety::StartTls | Safety::Opportunistic | Safety::Plain => Wire::plain(stream),
         };
         let greeting =
             wire.reply(limit).await.map_err(|e| Trouble::new("no greeting from the mail server", e))?;
@@ -261,7 +261,7 @@ async fn start_tls(post: &Post, mut wire: Wire, offers: &Reply, limit: Duration)
         return Err(Trouble::refused(what, &reply));
     }
     let stream = wire.into_inner().map_err(|e| Trouble::new(what, e))?;
-    Ok(Wire::new(protect(post, stream).await?))
+    Ok(Wire::protected(protect(post, stream).await?))
 }
 
 async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, Trouble> {

@@ -49,8 +49,8 @@ impl SmtpCourier {
         SmtpCourier { post, kept: None }
     }
 
-    pub(super) async fn deliver(&mut self, packed: &Packed, gate: Gate) -> Verdict {
-        let verdict = match self.open_for(packed).await {
+    pub(super) async fn deliver(&mut self, packed: Packed, gate: Gate) -> Verdict {
+        let verdict = match self.open_for(&packed).await {
             Ok(connection) => self.carry(connection, packed, gate).await,
             Err(verdict) => verdict,
         };
@@ -58,13 +58,13 @@ impl SmtpCourier {
     }
 
     /// Sends a letter over a connection that waits for its body.
-    async fn carry(&mut self, mut connection: Connection, packed: &Packed, gate: Gate) -> Verdict {
+    async fn carry(&mut self, mut connection: Connection, packed: Packed, gate: Gate) -> Verdict {
         if !gate.await {
             // After 354 there is no way back but to hang up.
             return super::mailer::log_lost(true);
         }
-        let body = body::stuffed(&packed.message);
-        let (verdict, healthy) = transaction::finish(&mut connection, &body).await;
+        let message = body::stuffed(packed.message);
+        let (verdict, healthy) = transaction::finish(&mut connection, &message).await;
         connection.letters += 1;
         self.kept = healthy.then_some(connection);
         verdict
@@ -128,7 +128,7 @@ pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters:
     for packed in letters.iter().filter_map(|letter| letter.pack().ok()) {
         let Some(connection) = courier.take_kept().await else { break };
         verdicts.push(match courier.try_open(connection, &packed).await {
-            Ok(connection) => courier.carry(connection, &packed, Box::pin(async { true })).await,
+            Ok(connection) => courier.carry(connection, packed, Box::pin(async { true })).await,
             Err(refusal) => refusal.verdict,
         });
     }

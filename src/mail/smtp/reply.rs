@@ -82,9 +82,18 @@ impl fmt::Debug for Reply {
 
 /// Cuts a text to size, drops control characters and replaces addresses.
 pub(super) fn presentable(text: &str) -> String {
+    if is_plain(text) {
+        return text.trim().to_owned();
+    }
     let clean: String =
         text.chars().map(|c| if super::super::address::unprintable(c) { ' ' } else { c }).collect();
     without_addresses(clean.trim()).chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// True where nothing has to be taken out: most replies, and all that say yes.
+fn is_plain(text: &str) -> bool {
+    let odd = |b: u8| !(b == b' ' || b.is_ascii_graphic()) || matches!(b, b'@' | b'%' | b'+');
+    text.len() <= SHOWN_CHARS_MAX && !text.bytes().any(odd)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 use super::super::Verdict;
 use super::super::letter::Packed;
+use super::body::DOT;
 use super::connect::Connection;
 use super::reply::Reply;
 use super::wire::WireError;
@@ -134,21 +135,28 @@ async fn settled(connection: &mut Connection, refused: Phase) -> bool {
     true
 }
 
-/// Sends the body, then the dot, and reads the one reply that counts. Answers the verdict and whether the
+/// Sends a message that ends in [`DOT`], and reads the one reply that counts. Answers the verdict and whether the
 /// connection can carry another letter.
-pub(super) async fn finish(connection: &mut Connection, body: &[u8]) -> (Verdict, bool) {
+///
+/// Where the system takes all of it at once, it leaves at once. Where it does not, the dot waits until the rest has
+/// left and the server has nothing to say.
+pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Verdict, bool) {
     let limit = connection.command_timeout;
-    let sent = match connection.wire.is_quiet().await {
-        true => connection.wire.send(body, limit).await,
+    let body = message.len().saturating_sub(DOT.len());
+    let first = match connection.wire.is_quiet().await {
+        true => connection.wire.send_some(message, limit).await,
         false => Err(WireError::Closed),
     };
-    // The server may have given up while the gate or the body took their time. Whatever it has to say, it has not
-    // seen the end of the letter.
-    if sent.is_err() || !connection.wire.is_quiet().await {
-        return (cut_short(connection, sent.err()).await, false);
-    }
+    let left = match first {
+        Ok(left) if left > body => left,
+        Ok(left) => match send_body(connection, message.get(left..body).unwrap_or_default()).await {
+            Ok(()) => body,
+            Err(error) => return (cut_short(connection, error).await, false),
+        },
+        Err(error) => return (cut_short(connection, Some(error)).await, false),
+    };
     let limit = connection.dot_timeout;
-    let reply = match connection.wire.send(b".\r\n", limit).await {
+    let reply = match connection.wire.send(message.get(left..).unwrap_or_default(), limit).await {
         Ok(()) => connection.wire.reply(limit).await,
         Err(error) => Err(error),
     };
@@ -158,6 +166,14 @@ pub(super) async fn finish(connection: &mut Connection, body: &[u8]) -> (Verdict
         Ok(reply) => (Verdict::Doubt { reply: format!("after the letter: {}", reply.shown()) }, false),
         Err(error) => (Verdict::Doubt { reply: format!("after the letter: {error}") }, false),
     }
+}
+
+/// Sends what is left of a body. The server may give up while that takes its time: whatever it has to say then, it
+/// has not seen the end of the letter.
+async fn send_body(connection: &mut Connection, rest: &[u8]) -> Result<(), Option<WireError>> {
+    let limit = connection.command_timeout;
+    connection.wire.send(rest, limit).await.map_err(Some)?;
+    if connection.wire.is_quiet().await { Ok(()) } else { Err(None) }
 }
 
 /// The verdict for a letter whose end was never sent: the server's last words, if it left any.

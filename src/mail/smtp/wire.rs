@@ -48,11 +48,18 @@ impl From<io::Error> for WireError {
 /// A stream with a read buffer.
 pub(super) struct Wire {
     stream: BufReader<Box<dyn Stream>>,
+    /// What a write says it took is what has left, and a write that fails took nothing: TCP alone, without TLS.
+    exact: bool,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Wire {
-        Wire { stream: BufReader::with_capacity(READ_BUFFER_BYTES, stream) }
+    pub(super) fn plain(stream: Box<dyn Stream>) -> Wire {
+        Wire { stream: BufReader::with_capacity(READ_BUFFER_BYTES, stream), exact: true }
+    }
+
+    /// Over TLS, which keeps bytes of its own.
+    pub(super) fn protected(stream: Box<dyn Stream>) -> Wire {
+        Wire { exact: false, ..Wire::plain(stream) }
     }
 
     /// The stream alone, to put TLS on it. Bytes that are already here came in clear and would be taken for
@@ -71,6 +78,14 @@ impl Wire {
             self.stream.flush().await
         };
         Ok(timeout(limit, write).await.map_err(|_| WireError::Silent(limit))??)
+    }
+
+    /// Writes as much as leaves in one breath, where it can be known how much that is; answers how many bytes left.
+    pub(super) async fn send_some(&mut self, bytes: &[u8], limit: Duration) -> Result<usize, WireError> {
+        if !self.exact {
+            return Ok(0);
+        }
+        Ok(timeout(limit, self.stream.write(bytes)).await.map_err(|_| WireError::Silent(limit))??)
     }
 
     /// Reads one whole reply.
