@@ -7,6 +7,7 @@
 //!
 //! * the same letter makes the same bytes, boundary included: an attempt repeated is the same message;
 //! * the bytes are CRLF-only and dot-stuffed, and end in CRLF: `.` CRLF after them, and nothing in them, ends the mail;
+//! * a text that is fit to travel goes as it is (7bit); any other is encoded in the shorter of the two ways;
 //! * `List-Unsubscribe` and `List-Unsubscribe-Post` go together (RFC 8058).
 //!
 //! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (responders already honour `List-Id`, and some
@@ -20,12 +21,15 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::MimePart;
+use memchr::memchr;
 
 use super::{Address, MailError, address::unprintable};
 
 const URL_BYTES_MAX: usize = 900;
 const LIST_ID_BYTES_MAX: usize = 200;
 const FEEDBACK_ID_BYTES_MAX: usize = 200;
+/// Of a line that goes as it is.
+const LINE_BYTES_MAX: usize = 900;
 const MESSAGE_ID_BYTES_MAX: usize = 240;
 /// The last moment of the year 9999; a date's year has four digits.
 const DATE_MS_MAX: u64 = 253_402_300_799_000;
@@ -130,9 +134,14 @@ impl Letter {
             .take(62)
             .collect();
         let alternative = ContentType::new("multipart/alternative").attribute("boundary", boundary);
-        let part = |kind, text| MimePart::new(ContentType::new(kind).attribute("charset", "utf-8"), text);
-        let (text, html) = (visible(&self.text), visible(&self.html));
-        let parts = vec![part("text/plain", text), part("text/html", html)];
+        let part = |kind, text: &str| {
+            let (kind, text) = (ContentType::new(kind).attribute("charset", "utf-8"), visible(text));
+            match as_it_is(&text) {
+                Some(text) => MimePart::new(kind, text).transfer_encoding("7bit"),
+                None => MimePart::new(kind, text.into_owned()),
+            }
+        };
+        let parts = vec![part("text/plain", &self.text), part("text/html", &self.html)];
         // What a letter grows by: a twentieth for its encoding, and its headers.
         let mut message = Vec::with_capacity((self.text.len() + self.html.len()) * 9 / 8 + 2048);
         builder.body(MimePart::new(alternative, parts)).serialize(&mut message);
@@ -193,6 +202,30 @@ fn header_safe(id: &str) -> String {
         }
     }
     out
+}
+
+/// A body with CRLF line ends that needs no encoding: ASCII, no line near the 998 characters at which it may be cut, none
+/// that ends in a blank, which may be lost on the way, and none that a mailbox file would take for a letter's beginning.
+fn as_it_is(text: &str) -> Option<String> {
+    let fit = |line: &str| {
+        line.len() <= LINE_BYTES_MAX && !line.ends_with([' ', '\t']) && !line.starts_with("From ")
+    };
+    if !text.is_ascii() {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len() + text.len() / 16 + 64);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        let (line, after) = rest.split_at_checked(end)?;
+        if !fit(line) {
+            return None;
+        }
+        out.push_str(line);
+        out.push_str("\r\n");
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    Some(out)
 }
 
 /// A body without control characters other than tabs and line ends, and those all of one kind.
