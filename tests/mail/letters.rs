@@ -71,6 +71,36 @@ async fn words_of_the_world_arrive_in_ascii() {
 }
 
 #[tokio::test]
+async fn a_text_goes_as_it_is_unless_something_on_the_way_might_change_it() {
+    let long = "x".repeat(901);
+    let cases = [
+        ("It is back.\n\tLook: https://shop.example/?a=1", "7bit"),
+        ("It is back.\r\nLook.\r\n", "7bit"),
+        ("Look.\n.\n..\n", "7bit"),
+        (&long[1..], "7bit"),
+        (long.as_str(), "quoted-printable"),
+        ("It is back. \nLook.", "quoted-printable"),
+        (
+            "From us to you, and this line goes on until it is so long that no mail program shows it whole.\nX",
+            "quoted-printable",
+        ),
+        ("Es ist zur\u{fc}ck.", "quoted-printable"),
+    ];
+    for (text, encoding) in cases {
+        let mut letter = letter(1);
+        letter.text = text.to_owned();
+        let message = sent(&letter).await;
+        let part = message.split("\r\n--").nth(1).unwrap();
+        let (head, body) = part.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("Content-Transfer-Encoding: {encoding}")), "{text:?} in {head}");
+        assert!(!message.replace("\r\n", "").contains(['\r', '\n']), "line ends are CRLF in {message:?}");
+        if encoding == "7bit" {
+            assert_eq!(body.trim_end(), text.replace("\r\n", "\n").replace('\n', "\r\n").trim_end());
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_header_can_be_forged() {
     let mut letter = letter(1);
     letter.subject = "back\r\nBcc: evil@evil.example\r\n\r\n<b>body</b>\u{2028}x".to_owned();
