@@ -49,6 +49,7 @@ pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day,
         from: None,
         on_doubt: if rule.resend_doubt { OnDoubt::Resend } else { OnDoubt::Hold },
         rate: rule.rate,
+        max_age: rule.max_age,
         scheduled: None,
     }
 }

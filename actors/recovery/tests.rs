@@ -201,6 +201,7 @@ fn header(n: usize, id_: CampaignId) -> Header {
         on_doubt: OnDoubt::Hold,
         rate: None,
         scheduled: None,
+        max_age: None,
     }
 }
 

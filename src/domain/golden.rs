@@ -15,7 +15,7 @@ use super::record::{self, Entry, Stamp};
 use super::returns::{self, Kind};
 use super::shaping::Cut;
 use super::status::Enhanced;
-use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate};
+use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate, Span};
 
 /// `kind hex`, in the order of [`entries`].
 const GOLDEN: &str = include_str!("golden.txt");
@@ -72,11 +72,13 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
         CampaignEvent::Noted { .. } => 13,
         CampaignEvent::StartedFor { .. } => 14,
         CampaignEvent::Paced { .. } => 15,
+        CampaignEvent::ScheduledWithin { .. } => 16,
+        CampaignEvent::OpenedWithin { .. } => 17,
     }
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 12, 16];
+const VARIANTS: [usize; 3] = [9, 12, 18];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -227,6 +229,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         on_doubt: OnDoubt::Resend,
         rate: Some(Rate { letters: 100, period_ms: 1000, burst: 10 }),
         scheduled: Some(Millis(1_767_225_600_000)),
+        max_age: None,
     };
     let bare = Header {
         key: None,
@@ -270,6 +273,9 @@ fn campaign_events() -> Vec<CampaignEvent> {
     let reply = Some("421 4.7.28 slower".to_owned());
     events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
     events.push(CampaignEvent::Paced { provider, cut: None, reply: None });
+    let (max_age, upto, added) = (Some(Span(14_400_000)), 9, 8);
+    events.push(Header { max_age, ..header.clone() }.asked());
+    events.push(Header { max_age, ..header }.opened(upto, added));
     events
 }
 
