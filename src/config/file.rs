@@ -194,6 +194,9 @@ impl SourceFile {
                 "sku" => &mut source.fields.sku,
                 "product_name" => &mut source.fields.product_name,
                 "quantity" => &mut source.fields.quantity,
+                "product_url" => &mut source.fields.product_url,
+                "image_url" => &mut source.fields.image_url,
+                "price" => &mut source.fields.price,
                 other => return Err(wrong(key("fields"), format!("{other:?} is not a field of a restock"))),
             };
             *slot = name;

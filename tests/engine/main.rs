@@ -17,6 +17,7 @@ mod letters;
 mod links;
 mod logs;
 mod looks;
+mod offers;
 mod operations;
 mod people;
 mod power;
