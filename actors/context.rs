@@ -14,7 +14,7 @@ use super::receipt::Part;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
 use crate::domain::shaping::Plan;
-use crate::domain::{Catalog, Millis, Rate, Retry, UrlPattern};
+use crate::domain::{Catalog, Millis, Rate, Retry, Span, UrlPattern};
 use crate::mail::Address;
 use crate::render::Templates;
 use crate::token::Secrets;
@@ -37,6 +37,8 @@ pub struct RuleSettings {
     pub resend_doubt: bool,
     /// Each rule campaign's own pace.
     pub rate: Option<Rate>,
+    /// How old a letter of one may become, if not as old as any.
+    pub max_age: Option<Span>,
 }
 
 impl Default for RuleSettings {
@@ -49,6 +51,7 @@ impl Default for RuleSettings {
             image_url: None,
             resend_doubt: false,
             rate: None,
+            max_age: None,
         }
     }
 }

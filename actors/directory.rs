@@ -99,7 +99,7 @@ impl DirectoryState {
             for task in &open.tasks {
                 let list = match task {
                     Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
-                    Task::Restock(fact) => fact.list.clone(),
+                    Task::Restock(fact) | Task::RestockWith(fact, _) => fact.list.clone(),
                 };
                 let message = ListMessage::Task {
                     event,

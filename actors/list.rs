@@ -21,7 +21,7 @@ use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
 use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
 use crate::domain::record;
-use crate::domain::{CampaignId, ListId, Millis, PersonId};
+use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// Reads a list without changing it.
 pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
@@ -54,6 +54,8 @@ pub enum ListMessage {
     Restock {
         /// The signal.
         fact: RestockFact,
+        /// What it says of the product beyond its name.
+        offer: Offer,
         /// What became of it.
         answer: RestockSlot,
         /// Done when durable.
@@ -173,7 +175,10 @@ impl ListState {
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
             Task::Restock(fact) => {
-                self.restock(context, fact, accepted, &RestockSlot::default(), part);
+                self.restock(context, fact, Offer::default(), accepted, &RestockSlot::default(), part);
+            }
+            Task::RestockWith(fact, offer) => {
+                self.restock(context, fact, *offer, accepted, &RestockSlot::default(), part);
             }
         }
     }
@@ -212,6 +217,7 @@ impl ListState {
         &mut self,
         context: &Context,
         fact: RestockFact,
+        offer: Offer,
         accepted: Millis,
         answer: &RestockSlot,
         part: Part,
@@ -229,9 +235,12 @@ impl ListState {
         let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
         match self.decide(&command, at) {
             Some(ListDecision::New(event)) => {
+                let event = event.saying(offer.clone());
                 match &event {
-                    ListEvent::Restocked { campaign: Some(campaign), upto, added, .. } => {
-                        let header = rule::header(context, &self.id, self.list.product(), day, *campaign);
+                    ListEvent::Restocked { campaign: Some(campaign), upto, added, .. }
+                    | ListEvent::RestockedWith { campaign: Some(campaign), upto, added, .. } => {
+                        let (product, offer) = (self.list.product(), Some(&offer));
+                        let header = rule::header(context, &self.id, product, offer, day, *campaign);
                         let opened = CampaignMessage::Restocked {
                             header,
                             upto: *upto,
@@ -308,8 +317,8 @@ impl ListState {
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.hear(context, message);
             }),
-            ListMessage::Restock { fact, answer, part } => {
-                self.restock(context, fact, context.clock.now(), &answer, part);
+            ListMessage::Restock { fact, offer, answer, part } => {
+                self.restock(context, fact, offer, context.clock.now(), &answer, part);
             }
             ListMessage::Begin { campaign, everybody } => self.begin(context, campaign, everybody),
             ListMessage::Invite(campaign, most) => self.invite(context, campaign, most),

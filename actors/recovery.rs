@@ -25,7 +25,7 @@ use crate::disk::Disk;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::{Directory, Open, Task};
 use crate::domain::list::{Invite, PackedList};
-use crate::domain::{ListId, Millis};
+use crate::domain::{ListId, Millis, Offer};
 use crate::store::{Generations, Outcome, StoreError};
 use crate::wal::{self, Options, WalError};
 
@@ -68,6 +68,8 @@ pub struct Claim {
     pub list: ListId,
     /// The product's name, as the list knows it.
     pub product: Option<String>,
+    /// What the last restock said of it beyond that.
+    pub offer: Option<Offer>,
     /// The claim.
     pub invite: Invite,
     /// How many of the audience the campaign does not know of.
@@ -174,7 +176,7 @@ fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), Stri
 fn is_done(event: u64, open: &Open, lists: &mut [Lists]) -> Result<bool, String> {
     for task in &open.tasks {
         let (Task::Change { list: id, .. } | Task::Move { list: id, .. }) = task else {
-            let Task::Restock(fact) = task else { return Ok(false) };
+            let (Task::Restock(fact) | Task::RestockWith(fact, _)) = task else { return Ok(false) };
             match lists::find(lists, &fact.list)? {
                 Some(list) if list.passed(event) || list.has_signal(fact.key) => continue,
                 _ => return Ok(false),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::context::{Context, Settings};
 use crate::domain::campaign::{Header, OnDoubt};
-use crate::domain::{CampaignId, Catalog, Day, ListId};
+use crate::domain::{CampaignId, Catalog, Day, ListId, Offer};
 
 /// The campaign key of a SKU list and a day.
 #[must_use]
@@ -31,11 +31,22 @@ pub fn dress(
 
 /// What the rule's campaign is.
 #[must_use]
-pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day, id: CampaignId) -> Header {
+pub fn header(
+    context: &Context,
+    list: &ListId,
+    product: Option<&str>,
+    offer: Option<&Offer>,
+    day: Day,
+    id: CampaignId,
+) -> Header {
     let rule = &context.settings.rule;
     let sku = list.sku().unwrap_or(list.as_str());
     let product = product.unwrap_or(sku);
     let (template, subject) = dress(&context.settings, &context.catalog, list, product);
+    let mut props = json!({ "sku": sku, "product_name": product });
+    for (name, said) in offer.into_iter().flat_map(Offer::named) {
+        props[name] = said.into();
+    }
     Header {
         id,
         key: Some(key(list, day)),
@@ -44,11 +55,12 @@ pub fn header(context: &Context, list: &ListId, product: Option<&str>, day: Day,
         rule: true,
         day: Some(day),
         template,
-        props: json!({ "sku": sku, "product_name": product }).to_string(),
+        props: props.to_string(),
         subject,
         from: None,
         on_doubt: if rule.resend_doubt { OnDoubt::Resend } else { OnDoubt::Hold },
         rate: rule.rate,
+        max_age: rule.max_age,
         scheduled: None,
     }
 }

@@ -7,12 +7,14 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod offer;
 mod providers;
 mod recipients;
 mod returns;
 mod suppressions;
 
 pub use campaigns::*;
+pub use offer::*;
 pub use providers::*;
 pub use recipients::*;
 pub use returns::*;
@@ -47,7 +49,7 @@ pub struct EventInput {
     pub name: String,
     /// Whom it is about.
     pub who: Who,
-    /// `eventProperties`: read for `sku`, `product_name`, `quantity`.
+    /// `eventProperties`: read for `sku`, `product_name`, `quantity`, `product_url`, `image_url`, `price`.
     pub event_properties: Map<String, Value>,
     /// `contactProperties`: merged into the contact, key by key.
     pub contact_properties: Map<String, Value>,
@@ -107,6 +109,8 @@ pub struct RestockInput {
     pub product: Option<String>,
     /// Units on hand, if the payload said so; 0 and below is recorded as stock and skipped.
     pub quantity: Option<i64>,
+    /// What the payload said of the product beyond its name.
+    pub offer: Offer,
 }
 
 /// What became of a restock delivery.

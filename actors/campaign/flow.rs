@@ -223,7 +223,7 @@ impl CampaignState {
     pub(super) fn fall_due(&mut self, context: &Context, id: CampaignId, at: Millis) {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let scheduled = campaign.header.scheduled.unwrap_or(at);
-        if at.since(scheduled) > self.campaigns.retry().max_age_ms {
+        if at.since(scheduled) > self.campaigns.retry(campaign).max_age_ms {
             self.write(context, &CampaignEvent::Expired(id), at, None);
             return self.retire(id);
         }

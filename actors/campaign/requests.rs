@@ -49,7 +49,7 @@ impl CampaignState {
         if self.campaigns.get(id).is_some() {
             return part.into_iter().for_each(|part| context.barrier(part));
         }
-        self.write(context, &CampaignEvent::Scheduled(header), at, part);
+        self.write(context, &header.asked(), at, part);
         self.begin(context, id);
     }
 
@@ -66,7 +66,7 @@ impl CampaignState {
         let later = scheduled.is_some_and(|time| time > at);
         let status = if later { Status::Scheduled } else { Status::Queued };
         *slot.lock() = Some((status, scheduled, Vec::new()));
-        self.write(context, &CampaignEvent::Scheduled(header), at, Some(part));
+        self.write(context, &header.asked(), at, Some(part));
         self.runners.insert(id, Runner::fresh());
         if later {
             self.feed(context, id);
@@ -176,5 +176,6 @@ fn mismatch(held: &Header, asked: &Header) -> Vec<&'static str> {
     note(held.subject != asked.subject, "subject");
     note(held.scheduled != asked.scheduled, "sendAt");
     note(held.on_doubt != asked.on_doubt, "onDoubt");
+    note(held.max_age != asked.max_age, "maxAge");
     fields
 }

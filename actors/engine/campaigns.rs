@@ -53,6 +53,7 @@ impl Engine {
             from: input.from,
             on_doubt: input.on_doubt,
             rate: None,
+            max_age: input.max_age,
             scheduled: input.send_at,
         };
         let permit = self.admit().await?;
@@ -219,6 +220,7 @@ fn view(campaign: &Campaign) -> CampaignView {
         pending: campaign.pending(),
         skipped: skipped.map(|(reason, n)| (reason.as_str(), n)).collect(),
         rate: header.rate.map(|rate| rate.to_string()),
+        max_age: header.max_age.map(|age| age.to_string()),
         scheduled_at: header.scheduled,
         canceled_at: campaign.canceled,
         started_at: campaign.started,

@@ -122,7 +122,8 @@ impl Engine {
             RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
         let slot = RestockSlot::default();
         let (part, done) = waiting(permit);
-        let message = ListMessage::Restock { fact: fact.clone(), answer: Arc::clone(&slot), part };
+        let message =
+            ListMessage::Restock { fact: fact.clone(), offer: input.offer, answer: Arc::clone(&slot), part };
         self.0.context.tell(SupervisorMessage::ToList(fact.list, message));
         self.wait(done).await?;
         let answer = slot.lock().take();
@@ -321,13 +322,15 @@ impl Engine {
         let secrets = &self.0.context.secrets;
         let restock = (event.name == "product.restocked").then(|| sku.clone()).flatten().map(|sku| {
             let key = event.key.as_deref();
-            RestockFact {
+            let fact = RestockFact {
                 list: sku.list(),
                 // Without a key of its own the directory's counter makes it unique.
                 key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
                 product: product.clone(),
                 quantity,
-            }
+            };
+            let said = |name| properties.get(name);
+            (fact, offer(said("product_url"), said("image_url"), said("price")))
         });
         Ingest {
             name: event.name,

@@ -239,13 +239,13 @@ impl Engine {
 /// open campaigns, come after it.
 pub fn take_up(context: &Context, claims: Vec<Claim>) {
     context.tell(CampaignMessage::Resume);
-    for Claim { list, product, invite, added } in claims {
+    for Claim { list, product, offer, invite, added } in claims {
         let Some(day) = invite.day else {
             let close = ListMessage::Close(invite.campaign, invite.upto);
             context.tell(SupervisorMessage::ToList(list, close));
             continue;
         };
-        let header = rule::header(context, &list, product.as_deref(), day, invite.campaign);
+        let header = rule::header(context, &list, product.as_deref(), offer.as_ref(), day, invite.campaign);
         let (upto, part) = (invite.upto, None);
         context.tell(CampaignMessage::Restocked { header, upto, added, part });
     }

@@ -122,6 +122,7 @@ fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<C
             claims.push(Claim {
                 list: id.clone(),
                 product: list.product().map(str::to_owned),
+                offer: list.offer().cloned(),
                 invite,
                 added,
             });

@@ -79,7 +79,7 @@ impl Plain {
             Task::Change { list, .. } | Task::Move { list, .. } => {
                 lists.get(list).is_some_and(|list| list.passed(event))
             }
-            Task::Restock(_) => false,
+            Task::Restock(_) | Task::RestockWith(..) => false,
         };
         let closed: Vec<u64> = self
             .directory
@@ -130,7 +130,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                             ListCommand::Change { event, person, join, timestamp, how, default_opt_in }
                         }
                         Task::Move { from, .. } => ListCommand::Move { event, from, to: person },
-                        Task::Restock(_) => continue,
+                        Task::Restock(_) | Task::RestockWith(..) => continue,
                     };
                     let list = plain.lists.entry(id(*n)).or_default();
                     if let ListDecision::New(event) = list.decide(&command, at) {
@@ -201,6 +201,7 @@ fn header(n: usize, id_: CampaignId) -> Header {
         on_doubt: OnDoubt::Hold,
         rate: None,
         scheduled: None,
+        max_age: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 pub use crate::domain::campaign::{OnDoubt, Verb as CampaignVerb};
-use crate::domain::{CampaignId, ListId, Millis};
+use crate::domain::{CampaignId, ListId, Millis, Span};
 
 /// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,8 @@ pub struct CampaignInput {
     pub key: Option<String>,
     /// What becomes of letters in doubt.
     pub on_doubt: OnDoubt,
+    /// How old a letter may become, if not as old as any.
+    pub max_age: Option<Span>,
 }
 
 /// The 202 of `POST /v1/campaigns`.
@@ -76,6 +78,8 @@ pub struct CampaignView {
     pub skipped: Vec<(&'static str, u64)>,
     /// The campaign's own pace as text, if it has one (`100/s`).
     pub rate: Option<String>,
+    /// How old a letter of it may become as text, if it says so itself (`4h`).
+    pub max_age: Option<String>,
     /// When it was to start.
     pub scheduled_at: Option<Millis>,
     /// When it was canceled.

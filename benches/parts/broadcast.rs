@@ -37,6 +37,7 @@ fn restock(bencher: Bencher<'_, '_>, connections: usize) {
                     sku: Sku::parse(&sku).unwrap(),
                     product: Some("Studio chair".to_owned()),
                     quantity: Some(12),
+                    offer: Default::default(),
                 };
                 house.engine.restock(restock).await.unwrap();
                 outbox.wait_for(before + people).await;

@@ -28,6 +28,7 @@ pub fn header(id: u128, list: &str, day: u64) -> Header {
         on_doubt: OnDoubt::Hold,
         rate: None,
         scheduled: None,
+        max_age: None,
     }
 }
 

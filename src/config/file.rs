@@ -10,7 +10,7 @@ use super::provider::ProviderFile;
 use super::returns::ReturnsFile;
 use super::{ConfigError, wrong};
 use crate::actors::RuleSettings;
-use crate::domain::Rate;
+use crate::domain::{Rate, Span};
 use crate::http::{Scheme, Secret, Source};
 
 /// The whole file.
@@ -79,6 +79,7 @@ pub(super) struct RuleFile {
     pub(super) image_url: Option<String>,
     pub(super) on_doubt: Option<String>,
     pub(super) rate: Option<String>,
+    pub(super) max_age: Option<String>,
     pub(super) renotify_after: Option<String>,
     pub(super) after_send: Option<String>,
 }
@@ -147,6 +148,12 @@ impl RuleFile {
                 wrong("rule.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited"))
             })?;
         }
+        if let Some(text) = &self.max_age {
+            let age = Span::age(text).ok_or_else(|| {
+                wrong("rule.max_age", format!("{text:?} is not a span such as 30m, 4h or 2d"))
+            })?;
+            rule.max_age = Some(age);
+        }
         Ok(rule)
     }
 }
@@ -187,6 +194,9 @@ impl SourceFile {
                 "sku" => &mut source.fields.sku,
                 "product_name" => &mut source.fields.product_name,
                 "quantity" => &mut source.fields.quantity,
+                "product_url" => &mut source.fields.product_url,
+                "image_url" => &mut source.fields.image_url,
+                "price" => &mut source.fields.price,
                 other => return Err(wrong(key("fields"), format!("{other:?} is not a field of a restock"))),
             };
             *slot = name;

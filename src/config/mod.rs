@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::actors::Settings;
-use crate::domain::{Catalog, Millis, Rate, Retry};
+use crate::domain::{Catalog, Millis, Rate, Retry, Span};
 use crate::http::{HttpSettings, Source};
 use crate::mail::{Address, MailOptions};
 use crate::store::Backend;
@@ -349,22 +349,7 @@ fn offset(at: Millis, zone: &str) -> i32 {
 /// Reads `250ms`, `60s`, `5m`, `12h`, `2d`, `0`.
 pub fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let bad = || wrong(key, format!("{text:?} is not a span such as 250ms, 60s, 5m, 12h or 2d"));
-    let text = text.trim();
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| bad())?;
-    let ms = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(bad()),
-    };
-    number.checked_mul(ms).filter(|ms| *ms <= 400 * 86_400_000).map(Duration::from_millis).ok_or_else(bad)
+    Span::parse(text).map(|span| Duration::from_millis(span.0)).ok_or_else(bad)
 }
 
 /// A span in milliseconds.

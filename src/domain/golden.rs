@@ -15,7 +15,7 @@ use super::record::{self, Entry, Stamp};
 use super::returns::{self, Kind};
 use super::shaping::Cut;
 use super::status::Enhanced;
-use super::{CampaignId, Day, Email, ListId, Millis, PersonId, Rate};
+use super::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Rate, Span};
 
 /// `kind hex`, in the order of [`entries`].
 const GOLDEN: &str = include_str!("golden.txt");
@@ -32,6 +32,7 @@ fn list_variant(event: &ListEvent) -> usize {
         ListEvent::Begun { .. } => 6,
         ListEvent::Invited { .. } => 7,
         ListEvent::Closed { .. } => 8,
+        ListEvent::RestockedWith { .. } => 9,
     }
 }
 
@@ -50,6 +51,7 @@ fn directory_variant(event: &DirectoryEvent) -> usize {
         DirectoryEvent::Mailed { .. } => 9,
         DirectoryEvent::PublicKeyMinted(_) => 10,
         DirectoryEvent::Returned(_) => 11,
+        DirectoryEvent::Offered { .. } => 12,
     }
 }
 
@@ -72,11 +74,13 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
         CampaignEvent::Noted { .. } => 13,
         CampaignEvent::StartedFor { .. } => 14,
         CampaignEvent::Paced { .. } => 15,
+        CampaignEvent::ScheduledWithin { .. } => 16,
+        CampaignEvent::OpenedWithin { .. } => 17,
     }
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 12, 16];
+const VARIANTS: [usize; 3] = [10, 13, 18];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -101,6 +105,13 @@ fn list_events() -> Vec<ListEvent> {
     ];
     events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
     events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));
+    let restocked = events.iter().filter(|event| matches!(event, ListEvent::Restocked { .. }));
+    let link = "https://shop.example/p/chair-01";
+    let offer = Offer::of(Some(link), Some("http://cdn.example/chair-01.jpg"), Some("49,90 €"));
+    let bare = Offer::of(Some(link), None, None);
+    let said: Vec<_> =
+        restocked.cloned().zip([offer, bare]).map(|(event, offer)| event.saying(offer)).collect();
+    events.extend(said);
     events
 }
 
@@ -144,7 +155,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     };
     let person = PersonId(3);
     let mut events = vec![
-        DirectoryEvent::Event(full),
+        DirectoryEvent::Event(full.clone()),
         DirectoryEvent::Event(bare.clone()),
         DirectoryEvent::Merged { from: PersonId(2), to: PersonId(1) },
         DirectoryEvent::Erased { person, keep: None },
@@ -168,6 +179,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
         url: "https://shop.example/chair".into(),
     };
     let asked = vec![ListId::parse("news").unwrap()];
+    let attested = Some(Box::new((evidence.clone(), asked.clone(), 172_800_000)));
     events.push(DirectoryEvent::Attested { event: bare, evidence, asked, within_ms: 172_800_000 });
     events.push(DirectoryEvent::Mailed { person, round: 41 });
     events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
@@ -179,6 +191,10 @@ fn directory_events() -> Vec<DirectoryEvent> {
         revoked: None,
     }));
     events.extend(returned());
+    let offer = Box::new(Offer::of(None, None, Some("49,90 €")));
+    for attested in [None, attested] {
+        events.push(DirectoryEvent::Offered { event: full.clone(), offer: offer.clone(), attested });
+    }
     events
 }
 
@@ -227,6 +243,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         on_doubt: OnDoubt::Resend,
         rate: Some(Rate { letters: 100, period_ms: 1000, burst: 10 }),
         scheduled: Some(Millis(1_767_225_600_000)),
+        max_age: None,
     };
     let bare = Header {
         key: None,
@@ -270,6 +287,9 @@ fn campaign_events() -> Vec<CampaignEvent> {
     let reply = Some("421 4.7.28 slower".to_owned());
     events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
     events.push(CampaignEvent::Paced { provider, cut: None, reply: None });
+    let (max_age, upto, added) = (Some(Span(14_400_000)), 9, 8);
+    events.push(Header { max_age, ..header.clone() }.asked());
+    events.push(Header { max_age, ..header }.opened(upto, added));
     events
 }
 

@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::actors::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, OnDoubt};
-use crate::domain::{Email, Millis};
+use crate::domain::{Email, Millis, Span};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, Query, Segment, header_key};
@@ -77,6 +77,7 @@ fn read(
     let (name, template, subject) = (fields.text("name"), fields.text("template"), fields.text("subject"));
     let (from, send_at) = (fields.text("from"), fields.text("sendAt"));
     let (key, on_doubt) = (fields.text("idempotencyKey"), fields.text("onDoubt"));
+    let max_age = fields.text("maxAge");
     let props = fields.properties("props");
     let issues = &mut fields.issues;
     for (field, value) in [("name", &name), ("subject", &subject), ("template", &template)] {
@@ -95,6 +96,7 @@ fn read(
     };
     let send_at = issues.instant("sendAt", send_at.as_deref());
     let on_doubt = doubt(issues, on_doubt.as_deref());
+    let max_age = age(issues, max_age.as_deref());
     let (list, bucket) = (list.filter(|id| !id.is_empty()), bucket.filter(|id| !id.is_empty()));
     if list.is_some() == bucket.is_some() && !issues.mentions("list") && !issues.mentions("bucket") {
         issues.add(Issue::value(&["list"], "exactly one of list and bucket", "object"));
@@ -103,7 +105,7 @@ fn read(
     let (name, subject) = (name.filter(blank), subject.filter(blank));
     let list = list.unwrap_or_default();
     let template = template.unwrap_or_default();
-    let asked = CampaignInput { name, list, template, props, from, subject, send_at, key, on_doubt };
+    let asked = CampaignInput { name, list, template, props, from, subject, send_at, key, on_doubt, max_age };
     let asked = fields.issues.or(asked)?;
     match bucket {
         Some(bucket) => Err(ApiError::Unknown(format!("Unknown bucket: {bucket}"))),
@@ -134,6 +136,16 @@ fn doubt(issues: &mut Issues, word: Option<&str>) -> OnDoubt {
             OnDoubt::Hold
         }
     }
+}
+
+/// How old a letter may become; none is as old as any.
+fn age(issues: &mut Issues, text: Option<&str>) -> Option<Span> {
+    let age = Span::age(text?);
+    if age.is_none() {
+        let message = "must be a span of time such as 30m, 4h or 2d, more than 0 and at most 400d";
+        issues.add(Issue::text(&["maxAge"], "a span of time", message));
+    }
+    age
 }
 
 /// `GET /v1/campaigns`.
@@ -243,6 +255,7 @@ struct Row<'a> {
     started_count: u64,
     skipped: BTreeMap<&'static str, u64>,
     rate: Option<&'a str>,
+    max_age: Option<&'a str>,
 }
 
 impl<'a> From<&'a CampaignView> for Row<'a> {
@@ -274,6 +287,7 @@ impl<'a> From<&'a CampaignView> for Row<'a> {
             started_count: campaign.started,
             skipped: campaign.skipped.iter().copied().collect(),
             rate: campaign.rate.as_deref(),
+            max_age: campaign.max_age.as_deref(),
         }
     }
 }

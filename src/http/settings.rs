@@ -120,7 +120,7 @@ impl Default for Scheme {
     }
 }
 
-/// What a source calls the five things a restock is made of.
+/// What a source calls the things a restock is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFields {
     /// The sender's id of this delivery.
@@ -133,6 +133,12 @@ pub struct SourceFields {
     pub product_name: String,
     /// Units on hand.
     pub quantity: String,
+    /// Where the product is.
+    pub product_url: String,
+    /// Where its picture is.
+    pub image_url: String,
+    /// What it costs.
+    pub price: String,
 }
 
 impl Default for SourceFields {
@@ -143,6 +149,9 @@ impl Default for SourceFields {
             sku: "sku".to_owned(),
             product_name: "product_name".to_owned(),
             quantity: "quantity".to_owned(),
+            product_url: "product_url".to_owned(),
+            image_url: "image_url".to_owned(),
+            price: "price".to_owned(),
         }
     }
 }

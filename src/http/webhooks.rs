@@ -17,7 +17,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::actors::verbs::{RestockAnswer, RestockInput};
+use crate::actors::verbs::{RestockAnswer, RestockInput, offer};
 use crate::domain::Sku;
 use crate::domain::text::{key_fits, name_fits};
 
@@ -118,9 +118,12 @@ fn read(names: &SourceFields, source: String, payload: Value) -> Result<Option<R
     let (of_type, delivery) = (reader.kind(&names.kind), reader.delivery(&names.delivery_id));
     let (sku, product) = (reader.sku(&names.sku), reader.product(&names.product_name));
     let quantity = reader.quantity(&names.quantity);
+    let said = |name: &String| reader.map.get(name);
+    let offer = offer(said(&names.product_url), said(&names.image_url), said(&names.price));
     match (reader.wrong.is_empty(), of_type, delivery, sku) {
         (true, Some(of_type), Some(delivery), Some(sku)) => {
-            Ok((of_type == RESTOCK).then_some(RestockInput { source, delivery, sku, product, quantity }))
+            let restock = RestockInput { source, delivery, sku, product, quantity, offer };
+            Ok((of_type == RESTOCK).then_some(restock))
         }
         _ => Err(json!({"formErrors": [], "fieldErrors": reader.wrong})),
     }

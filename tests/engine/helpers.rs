@@ -1,10 +1,13 @@
 //! Short words for what the tests of this suite do again and again.
 
+use std::sync::Arc;
+
 use restockd::actors::verbs::Who;
 use restockd::domain::{Email, ListId, PersonId};
 use restockd::mail::Answer as Reply;
 use restockd::mail::Verdict;
 use restockd::token::{Purpose, Secrets};
+use restockd::wal::{self, Log, Options, Record};
 use serde_json::{Value, json};
 
 use crate::support::{App, KEY, Plan};
@@ -201,4 +204,18 @@ pub fn files(plan: &Plan) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 /// True when `word` stands in `bytes`.
 pub fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
+}
+
+/// Writes records, by kind and bytes, into a log that has none yet.
+pub fn write_log(plan: &Plan, records: impl IntoIterator<Item = (u8, Vec<u8>)>) {
+    std::fs::create_dir_all(plan.data()).unwrap();
+    let secrets = restockd::boot::secrets(&plan.data()).unwrap();
+    let options = Options { segment_bytes: 1 << 20, ..Options::new(plan.data().join("wal"), secrets.engine) };
+    let disk: Arc<dyn restockd::disk::Disk> = Arc::new(restockd::disk::RealDisk);
+    let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
+    let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
+    for (kind, bytes) in records {
+        log.append_quiet(Record { kind, version: restockd::domain::record::VERSION, bytes });
+    }
+    log.close();
 }

@@ -102,6 +102,8 @@ fn settings_of_looks_that_cannot_be_meant_stop_the_start() {
         ("[rule]\nimage_url = \"https://{sku}.example/\"\n", "rule.image_url: "),
         ("[list.\"restock-*\"]\nproduct_url = \"ftp://a.example/\"\n", "list.restock-*.product_url: "),
         ("[list.\"restock-*\"]\nsubject = \"a\\nb\"\n", "list.restock-*.subject: "),
+        ("[rule]\nmax_age = \"soon\"\n", "rule.max_age: \"soon\" is not a span"),
+        ("[rule]\nmax_age = \"0\"\n", "rule.max_age: "),
         ("[list.\"restock-*\"]\nprice = \"5\"\n", "the configuration"),
     ] {
         std::fs::write(&file, toml).unwrap();

@@ -1,6 +1,7 @@
 //! The promises of the engine, each with tests that fail when it is broken.
 #![allow(clippy::unwrap_used, dead_code)]
 
+mod ages;
 mod campaigns;
 mod consent;
 mod double_opt_in;
@@ -16,6 +17,7 @@ mod letters;
 mod links;
 mod logs;
 mod looks;
+mod offers;
 mod operations;
 mod people;
 mod power;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use restockd::actors::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
 use restockd::actors::{Engine, MailRules, Started, start};
 use restockd::disk::SimDisk;
-use restockd::domain::{Email, Sku};
+use restockd::domain::{Email, Offer, Sku};
 use restockd::mail::{Mailer, Outbox};
 
 use crate::support::Plan;
@@ -47,7 +47,14 @@ fn event(join: bool, key: &str) -> EventInput {
 
 fn signal() -> RestockInput {
     let (source, delivery) = ("inventory".to_owned(), "d1".to_owned());
-    RestockInput { source, delivery, sku: Sku::parse("a").unwrap(), product: None, quantity: Some(5) }
+    RestockInput {
+        source,
+        delivery,
+        sku: Sku::parse("a").unwrap(),
+        product: None,
+        quantity: Some(5),
+        offer: Offer::default(),
+    }
 }
 
 /// What was acknowledged before the power went: joined, restocked, left.

@@ -1,15 +1,11 @@
 //! Starting again: events sent again from a log cut short, clocks, damaged snapshots, the lock.
 
-use std::sync::Arc;
-
 use restockd::boot::boot;
 use restockd::clock::Clock;
-use restockd::disk::RealDisk;
 use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
 use restockd::domain::list::How;
 use restockd::domain::record::{self, Stamp};
 use restockd::domain::{Email, ListId, Millis, PersonId};
-use restockd::wal::{self, Log, Options, Record};
 use serde_json::json;
 
 use crate::helpers::*;
@@ -18,17 +14,8 @@ use crate::support::{App, NOON, Plan};
 /// Writes records of the directory into a log that has none yet: a crash came before any list
 /// had written its own.
 fn forge(plan: &Plan, events: &[DirectoryEvent]) {
-    std::fs::create_dir_all(plan.data()).unwrap();
-    let secrets = restockd::boot::secrets(&plan.data()).unwrap();
-    let options = Options { segment_bytes: 1 << 20, ..Options::new(plan.data().join("wal"), secrets.engine) };
-    let disk: Arc<dyn restockd::disk::Disk> = Arc::new(RealDisk);
-    let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
-    let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
-    for (seq, event) in (1..).zip(events) {
-        let (kind, bytes) = record::of_directory(Stamp { seq, at: NOON }, event);
-        log.append_quiet(Record { kind, version: record::VERSION, bytes });
-    }
-    log.close();
+    let stamps = (1..).map(|seq| Stamp { seq, at: NOON });
+    write_log(plan, stamps.zip(events).map(|(stamp, event)| record::of_directory(stamp, event)));
 }
 
 /// An accepted event of the person with this number.

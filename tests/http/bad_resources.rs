@@ -119,6 +119,13 @@ pub fn campaigns(table: &mut Table) {
         (r#"{"template":"t","list":"a","sendAt":7}"#, "sendAt: Expected string"),
         (r#"{"template":"t","list":"a","props":"x"}"#, "props: Expected object"),
         (r#"{"template":"t","list":"a","onDoubt":"maybe"}"#, "onDoubt: Expected 'hold' or 'resend'"),
+        (r#"{"template":"t","list":"a","maxAge":"soon"}"#, "maxAge: must be a span of time such as 30m, 4h"),
+        (r#"{"template":"t","list":"a","maxAge":"4"}"#, "maxAge: must be a span"),
+        (r#"{"template":"t","list":"a","maxAge":""}"#, "maxAge: must be a span"),
+        (r#"{"template":"t","list":"a","maxAge":"0"}"#, "maxAge: must be a span"),
+        (r#"{"template":"t","list":"a","maxAge":"-4h"}"#, "maxAge: must be a span"),
+        (r#"{"template":"t","list":"a","maxAge":"401d"}"#, "maxAge: must be a span"),
+        (r#"{"template":"t","list":"a","maxAge":4}"#, "maxAge: Expected string"),
         (r#"{"template":"t","list":"a","idempotencyKey":"a\u0000"}"#, "idempotencyKey: must not hold"),
     ] {
         table.keyed("POST", path, body, 400, Zod(line));

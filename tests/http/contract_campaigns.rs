@@ -40,13 +40,29 @@ async fn a_campaign_shows_every_field_and_null_for_what_is_not() {
         "skippedCount": 0, "failedCount": 0, "steps": null, "currentStep": 0, "nextStepAt": null,
         "scheduledAt": null, "canceledAt": null, "startedAt": NOON_TEXT, "completedAt": NOON_TEXT,
         "createdAt": NOON_TEXT, "inDoubtCount": 0, "deferredCount": 0, "pendingCount": 0, "startedCount": 0,
-        "skipped": {}, "rate": null});
+        "skipped": {}, "rate": null, "maxAge": null});
     assert_eq!(sent, whole);
     assert_eq!(verb(&server, id.as_str().unwrap(), "cancel").await.0, 409);
     for path in ["", "/cancel", "/pause", "/resume", "/retry-failed", "/in-doubt/resend", "/in-doubt/drop"] {
         let method = if path.is_empty() { "GET" } else { "POST" };
         let unknown = server.json(method, &format!("{CAMPAIGNS}/cmp_x{path}"), Value::Null).await;
         assert_eq!(unknown, (404, json!({"error": "Unknown campaign: cmp_x"})));
+    }
+}
+
+#[tokio::test]
+async fn a_maximum_age_of_its_own_is_shown_and_a_repeat_with_another_is_named() {
+    let server = start().await;
+    join(&server, &["ann"], "sale").await;
+    let body =
+        |age: Value| json!({"list": "sale", "template": TEMPLATE, "idempotencyKey": "k", "maxAge": age});
+    let id = make(&server, body(json!("240m"))).await;
+    assert_eq!(server.campaign_until(&id, "sent").await["maxAge"], "4h");
+    for (age, differs) in [(json!("4h"), None), (json!("5h"), Some("maxAge")), (Value::Null, Some("maxAge"))]
+    {
+        let (status, again) = server.json("POST", CAMPAIGNS, body(age)).await;
+        assert_eq!((status, again["campaignId"].as_str()), (202, Some(id.as_str())));
+        assert_eq!(again.get("mismatch"), differs.map(|field| json!([field])).as_ref());
     }
 }
 

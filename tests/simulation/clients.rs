@@ -12,7 +12,7 @@ use restockd::actors::verbs::{
     PreferencesInput, PreferencesView, RestockAnswer, RestockInput, Who,
 };
 use restockd::actors::{Engine, EngineError};
-use restockd::domain::{CampaignId, PersonId, Sku};
+use restockd::domain::{CampaignId, Offer, PersonId, Sku};
 use restockd::token::Purpose;
 
 use crate::model::{Known, Model};
@@ -228,6 +228,7 @@ impl World {
                     sku: Sku::parse(&format!("s{sku}"))?,
                     product: None,
                     quantity: None,
+                    offer: Offer::default(),
                 };
                 Box::pin(async move { engine.restock(input).await.map(Told::Restock) })
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::super::ids::{CampaignId, PersonId};
+use super::super::span::Span;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterState};
 use super::{Again, Campaign, CampaignEvent, Campaigns, Header, Pace, Settlement, Skip, Status};
@@ -22,24 +23,17 @@ impl Campaigns {
     pub fn apply(&mut self, event: &CampaignEvent, at: Millis) {
         self.seq += 1;
         match event {
-            CampaignEvent::Scheduled(header) => {
-                let later = header.scheduled.is_some_and(|time| time > at);
-                let status = if later { Status::Scheduled } else { Status::Queued };
-                self.add(header, status, at);
-            }
+            CampaignEvent::Scheduled(header) => self.ask(header, None, at),
+            CampaignEvent::ScheduledWithin { header, max_age } => self.ask(header, Some(*max_age), at),
             CampaignEvent::Opened { header, id, upto, added } => {
                 if let Some(header) = header {
-                    self.add(header, Status::Queued, at);
+                    self.add(header, None, Status::Queued, at);
                 }
-                if let Some(campaign) = self.all.get_mut(id) {
-                    campaign.upto = *upto;
-                    campaign.uninvited = *added;
-                    campaign.handed_over = false;
-                    campaign.started = Some(at);
-                    if campaign.status != Status::Paused {
-                        campaign.status = Status::Sending;
-                    }
-                }
+                self.open_up(*id, *upto, *added, at);
+            }
+            CampaignEvent::OpenedWithin { header, max_age, upto, added } => {
+                self.add(header, Some(*max_age), Status::Queued, at);
+                self.open_up(header.id, *upto, *added, at);
             }
             CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
             CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = Status::Paused),
@@ -103,10 +97,30 @@ impl Campaigns {
         }
     }
 
-    /// Adds a campaign.
-    fn add(&mut self, header: &Header, status: Status, at: Millis) {
+    /// Adds a campaign that waits for its time or its list.
+    fn ask(&mut self, header: &Header, max_age: Option<Span>, at: Millis) {
+        let later = header.scheduled.is_some_and(|time| time > at);
+        let status = if later { Status::Scheduled } else { Status::Queued };
+        self.add(header, max_age, status, at);
+    }
+
+    /// A campaign has its audience.
+    fn open_up(&mut self, id: CampaignId, upto: u32, added: u32, at: Millis) {
+        if let Some(campaign) = self.all.get_mut(&id) {
+            campaign.upto = upto;
+            campaign.uninvited = added;
+            campaign.handed_over = false;
+            campaign.started = Some(at);
+            if campaign.status != Status::Paused {
+                campaign.status = Status::Sending;
+            }
+        }
+    }
+
+    /// Adds a campaign. Its maximum age is what the record says, live as at replay.
+    fn add(&mut self, header: &Header, max_age: Option<Span>, status: Status, at: Millis) {
         let campaign = Campaign {
-            header: header.clone(),
+            header: Header { max_age, ..header.clone() },
             status,
             upto: 0,
             uninvited: 0,

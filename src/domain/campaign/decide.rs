@@ -49,7 +49,7 @@ impl Campaigns {
     pub fn decide_restock(&self, header: &Header, upto: u32, added: u32) -> Option<CampaignEvent> {
         let id = header.id;
         let Some(held) = self.get(id) else {
-            return Some(CampaignEvent::Opened { header: Some(header.clone()), id, upto, added });
+            return Some(header.clone().opened(upto, added));
         };
         let looks_again = held
             .ledger
@@ -156,7 +156,7 @@ impl Campaigns {
         let ordinal = held.map_or(0, |(_, (_, row))| row.ordinal);
         let until = held.and_then(|(campaign, (at_row, row))| {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
-            self.retry.next(row.attempts, first, at, person.0)
+            self.retry(campaign).next(row.attempts, first, at, person.0)
         });
         let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
         match until.filter(|_| gone.is_none()) {
@@ -182,7 +182,7 @@ impl Campaigns {
         let held = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
         if let Some((campaign, (at_row, row))) = held {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
-            let in_time = opens.since(first) <= self.retry.max_age_ms;
+            let in_time = opens.since(first) <= self.retry(campaign).max_age_ms;
             if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
                 let (ordinal, until) = (row.ordinal, opens.max(at));
                 return CampaignEvent::Deferred { id, person, ordinal, until, reply };

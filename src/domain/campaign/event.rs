@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::pace::Rate;
 use super::super::shaping::Cut;
+use super::super::span::Span;
 use super::super::time::{Day, Millis};
 
 /// Where a campaign is.
@@ -151,6 +152,31 @@ pub struct Header {
     pub rate: Option<Rate>,
     /// When it starts, if not at once.
     pub scheduled: Option<Millis>,
+    /// How old its letters may become, if not as old as any. Younger than the header's bytes: records and snapshots have
+    /// it beside them.
+    #[serde(skip)]
+    pub max_age: Option<Span>,
+}
+
+impl Header {
+    /// The record of its being asked for.
+    #[must_use]
+    pub fn asked(mut self) -> CampaignEvent {
+        match self.max_age.take() {
+            None => CampaignEvent::Scheduled(self),
+            Some(max_age) => CampaignEvent::ScheduledWithin { header: self, max_age },
+        }
+    }
+
+    /// The record that makes it and gives it its audience.
+    #[must_use]
+    pub fn opened(mut self, upto: u32, added: u32) -> CampaignEvent {
+        let id = self.id;
+        match self.max_age.take() {
+            None => CampaignEvent::Opened { header: Some(self), id, upto, added },
+            Some(max_age) => CampaignEvent::OpenedWithin { header: self, max_age, upto, added },
+        }
+    }
 }
 
 /// What a letter came to.
@@ -300,6 +326,24 @@ pub enum CampaignEvent {
         cut: Option<Cut>,
         /// The server's words that led to it, without addresses.
         reply: Option<String>,
+    },
+    /// A campaign was asked for whose letters have a maximum age of their own.
+    ScheduledWithin {
+        /// What it is.
+        header: Header,
+        /// How old its letters may become.
+        max_age: Span,
+    },
+    /// Such a campaign is made and has its audience.
+    OpenedWithin {
+        /// What it is.
+        header: Header,
+        /// How old its letters may become.
+        max_age: Span,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that is.
+        added: u32,
     },
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::pages::Pages;
 use super::super::shaping::LaneImage;
+use super::super::span::Span;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
 use super::{Campaign, Campaigns, Header, Pace, Skip, Status, Swept};
@@ -71,6 +72,8 @@ pub enum CampaignPage {
     Rows(Vec<LetterRow>),
     /// What providers must not be granted twice.
     Lanes(Vec<LaneImage>),
+    /// The maximum age of its own that the campaign has whose head came last.
+    MaxAge(Span),
 }
 
 impl CampaignsImage {
@@ -95,7 +98,8 @@ impl CampaignsImage {
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
             });
-            head.chain(rows)
+            let age = campaign.head.header.max_age.map(CampaignPage::MaxAge);
+            head.chain(age).chain(rows)
         }))
     }
 }
@@ -117,21 +121,27 @@ impl Campaigns {
     /// Takes one page back, in order.
     ///
     /// # Errors
-    /// When rows come without their campaign.
+    /// When rows or an age come without their campaign.
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
             CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
             CampaignPage::Lanes(lanes) => self.shaping.restore(lanes),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
+            CampaignPage::MaxAge(age) => self.newest_mut()?.header.max_age = Some(age),
             CampaignPage::Rows(rows) => {
-                let last = self.by_age.last().map(|(_, id)| *id);
-                let campaign = last.and_then(|id| self.all.get_mut(&id)).ok_or("rows without a campaign")?;
+                let campaign = self.newest_mut()?;
                 for row in rows {
                     campaign.ledger.rows.push(row);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The campaign whose head came last: they come by age.
+    fn newest_mut(&mut self) -> Result<&mut Campaign, String> {
+        let last = self.by_age.last().map(|(_, id)| *id);
+        last.and_then(|id| self.all.get_mut(&id)).ok_or_else(|| "a page without its campaign".to_owned())
     }
 
     /// Derives counters and indexes once all pages are back.

@@ -224,9 +224,10 @@ impl Campaigns {
         }
     }
 
-    /// How deferred letters come back.
+    /// How deferred letters of a campaign come back, and how old they may become.
     #[must_use]
-    pub fn retry(&self) -> Retry {
-        self.retry
+    pub fn retry(&self, campaign: &Campaign) -> Retry {
+        let max_age_ms = campaign.header.max_age.map_or(self.retry.max_age_ms, |age| age.0);
+        Retry { max_age_ms, ..self.retry }
     }
 }

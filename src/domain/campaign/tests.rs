@@ -41,6 +41,7 @@ fn rule(id: u128, day: i32) -> Header {
         on_doubt: OnDoubt::Hold,
         rate: None,
         scheduled: None,
+        max_age: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the directory's records do to it: total, and the same function live and at replay.
 
 use super::super::ids::{ListId, PersonId};
+use super::super::offer::Offer;
 use super::super::time::Millis;
 use super::person::{Fate, Person};
 use super::{Accepted, Directory, DirectoryEvent, Evidence, How, Open, PersonFact, Suppression, Task, Wait};
@@ -10,7 +11,7 @@ impl Directory {
     pub fn apply(&mut self, event: &DirectoryEvent, at: Millis) {
         self.seq += 1;
         match event {
-            DirectoryEvent::Event(accepted) => self.accept(accepted, at),
+            DirectoryEvent::Event(accepted) => self.accept(accepted, None, at),
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, block)) = keep {
@@ -55,8 +56,14 @@ impl Directory {
                 self.public_keys.insert(key.id.clone(), key.clone());
             }
             DirectoryEvent::Attested { event, evidence, asked, within_ms } => {
-                self.accept(event, at);
+                self.accept(event, None, at);
                 self.attest(event, evidence, asked, *within_ms, at);
+            }
+            DirectoryEvent::Offered { event, offer, attested } => {
+                self.accept(event, Some(offer), at);
+                if let Some((evidence, asked, within_ms)) = attested.as_deref() {
+                    self.attest(event, evidence, asked, *within_ms, at);
+                }
             }
             DirectoryEvent::Mailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
@@ -66,7 +73,7 @@ impl Directory {
     }
 
     /// An accepted event: the person, the key, the open bag.
-    fn accept(&mut self, accepted: &Accepted, at: Millis) {
+    fn accept(&mut self, accepted: &Accepted, offer: Option<&Offer>, at: Millis) {
         if let Some(key) = accepted.key {
             self.keys.insert(key, at);
         }
@@ -88,7 +95,7 @@ impl Directory {
             let product = named.map(|(_, name)| name.clone());
             tasks.push(Task::Change { list: list.clone(), join: *join, product });
         }
-        tasks.extend(accepted.restock.clone().map(Task::Restock));
+        tasks.extend(accepted.restock.clone().map(|fact| Task::restock(fact, offer)));
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
     }
 

@@ -22,6 +22,7 @@ mod image;
 mod person;
 mod returned;
 mod suppression;
+mod task;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -38,6 +39,7 @@ pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
 pub use returned::{EVIDENCE_MAX, Returned};
 pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
+pub use task::{Open, RestockFact, Task};
 pub use waiting::{Wait, Waiting, Waits};
 
 use super::email::Email;
@@ -45,22 +47,10 @@ use super::ids::{ListId, PersonId};
 use super::index::Index;
 use super::keys::KeyWindow;
 use super::list::How;
+use super::offer::Offer;
 use super::pages::Pages;
 use super::time::Millis;
 use returned::Returns;
-
-/// A restock that came as an event: part of the event's open bag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestockFact {
-    /// The SKU list.
-    pub list: ListId,
-    /// The delivery id, hashed with source and SKU.
-    pub key: u128,
-    /// The product's name, if given.
-    pub product: Option<String>,
-    /// Units, if given.
-    pub quantity: Option<i64>,
-}
 
 /// What an event does to a person's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,44 +163,15 @@ pub enum DirectoryEvent {
     PublicKeyMinted(PublicKey),
     /// A report about an address came back.
     Returned(Returned),
-}
-
-/// What one list has to do for an open event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Task {
-    /// Join or leave.
-    Change {
-        /// The list.
-        list: ListId,
-        /// On or off.
-        join: bool,
-        /// The product's name, if the event gave it.
-        product: Option<String>,
+    /// An event with a restock that says more of the product than its name.
+    Offered {
+        /// The event.
+        event: Accepted,
+        /// What it says.
+        offer: Box<Offer>,
+        /// As in [`DirectoryEvent::Attested`], where that is known: evidence, lists that wait, how long.
+        attested: Option<Box<(Evidence, Vec<ListId>, u64)>>,
     },
-    /// Put one person in the place of another.
-    Move {
-        /// The list.
-        list: ListId,
-        /// Who is no more.
-        from: PersonId,
-    },
-    /// Count a restock.
-    Restock(RestockFact),
-}
-
-/// An event whose lists have not all answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
-    /// Whom it is about.
-    pub person: Option<PersonId>,
-    /// How it came.
-    pub how: How,
-    /// When, by the sender's clock.
-    pub timestamp: Option<Millis>,
-    /// When it was accepted.
-    pub at: Millis,
-    /// What its lists have to do.
-    pub tasks: Vec<Task>,
 }
 
 /// The state of the directory.

@@ -37,7 +37,14 @@ impl List {
             ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
             ListEvent::Named { product } => self.product = Some(product.clone()),
-            ListEvent::Restocked { key, stock, day, campaign, upto, .. } => {
+            ListEvent::Restocked { key, stock, day, campaign, upto, .. }
+            | ListEvent::RestockedWith { key, stock, day, campaign, upto, .. } => {
+                self.offer = match event {
+                    ListEvent::RestockedWith { offer, .. } if campaign.is_some() => {
+                        Some(Box::new(offer.clone()))
+                    }
+                    _ => None,
+                };
                 self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
                 self.signals.insert(*key, Signal { at, campaign: *campaign });
                 self.stock = stock.or(self.stock);
@@ -63,6 +70,10 @@ impl List {
                 }
                 // A campaign made by hand is never opened again.
                 self.invites.retain(|invite| !invite.closed || invite.day.is_some());
+                // A campaign that is done has been opened: from then on its own record says it all.
+                if self.invites.iter().all(|invite| invite.closed || invite.day.is_none()) {
+                    self.offer = None;
+                }
             }
         }
     }

@@ -28,6 +28,7 @@ pub use decide::{ListCommand, ListDecision};
 pub use packed::{PackedList, Summary};
 
 use super::ids::{CampaignId, PersonId};
+use super::offer::Offer;
 use super::pages::Pages;
 use super::time::{Day, Millis};
 
@@ -190,9 +191,37 @@ pub enum ListEvent {
         /// The campaign.
         campaign: CampaignId,
     },
+    /// A restock signal was counted that said more of the product than its name.
+    RestockedWith {
+        /// Its delivery id, hashed with source and SKU.
+        key: u128,
+        /// Units, if said.
+        stock: Option<i64>,
+        /// The day it counts for.
+        day: Day,
+        /// The campaign it leads to, if anybody waits.
+        campaign: Option<CampaignId>,
+        /// The last ordinal of the audience.
+        upto: u32,
+        /// How many that adds to the campaign.
+        added: u32,
+        /// What it said.
+        offer: Offer,
+    },
 }
 
 impl ListEvent {
+    /// A counted restock, with what it said of the product.
+    #[must_use]
+    pub fn saying(self, offer: Offer) -> Self {
+        match self {
+            Self::Restocked { key, stock, day, campaign, upto, added } if !offer.is_empty() => {
+                Self::RestockedWith { key, stock, day, campaign, upto, added, offer }
+            }
+            other => other,
+        }
+    }
+
     /// The directory's event that the list answers with this.
     #[must_use]
     pub fn answers(&self) -> Option<u64> {
@@ -211,6 +240,8 @@ pub struct List {
     /// The directory's counter of the newest event that changed anything here.
     pub(super) event: u64,
     pub(super) product: Option<String>,
+    /// What the last restock said of the product, until the campaign it led to is done.
+    pub(super) offer: Option<Box<Offer>>,
     pub(super) stock: Option<i64>,
     pub(super) last_ordinal: u32,
     pub(super) rows: Pages<Row>,
@@ -233,6 +264,12 @@ impl List {
     #[must_use]
     pub fn product(&self) -> Option<&str> {
         self.product.as_deref()
+    }
+
+    /// What the last restock said of the product, while the campaign it led to runs.
+    #[must_use]
+    pub fn offer(&self) -> Option<&Offer> {
+        self.offer.as_deref()
     }
 
     /// Units on hand, as last reported.

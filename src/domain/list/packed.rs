@@ -1,7 +1,7 @@
 //! A list at rest: a few bytes a member, and what the door needs to know without waking it.
 //!
 //! ```text
-//! [seq | event | stock | product | counts | last ordinal | base times | invites | signals | rows]
+//! [seq | event | stock | product | counts | last ordinal | base times | invites | signals | rows | offer, if any]
 //! row: person, ordinal - last ordinal, standing and how, event - base, joined - base, changed - joined
 //! ```
 //!
@@ -12,6 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::{CampaignId, PersonId};
+use super::super::offer::Offer;
 use super::super::pages::Pages;
 use super::super::time::Millis;
 use super::{How, Invite, List, Row, Signal, Standing};
@@ -119,6 +120,15 @@ impl PackedList {
                 changed: Millis(joined.wrapping_add_signed(changed)),
             });
         }
+        // Younger than the rest: lists packed before it was known end with their rows.
+        let mut offer = None;
+        if !rest.is_empty() {
+            let (said, after): (Offer, _) = codec::decode_prefix(rest)?;
+            if said.is_empty() {
+                return Err(odd("an offer of nothing was packed"));
+            }
+            (offer, rest) = (Some(Box::new(said)), after);
+        }
         if !rest.is_empty() {
             return Err(CodecError::Trailing(rest.len()));
         }
@@ -129,6 +139,7 @@ impl PackedList {
             seq: head.seq,
             event: head.event,
             product: head.product,
+            offer,
             stock: head.stock,
             last_ordinal: head.last_ordinal,
             joined: head.joined,
@@ -195,6 +206,9 @@ impl List {
             ordinal = row.ordinal;
             codec::encode_into(&small, &mut bytes);
         }
+        if let Some(offer) = self.offer() {
+            codec::encode_into(offer, &mut bytes);
+        }
         // Copied: an allocator may leave bytes that only shrink in the larger room they had.
         PackedList::from_bytes(&bytes)
     }
@@ -206,6 +220,7 @@ impl List {
             seq: self.seq,
             event: self.event,
             product: self.product.clone(),
+            offer: self.offer.clone(),
             stock: self.stock,
             last_ordinal: self.last_ordinal,
             rows: self.rows.clone(),

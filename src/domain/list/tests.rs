@@ -5,6 +5,7 @@ mod members;
 mod restocks;
 
 use super::*;
+use crate::domain::Offer;
 use crate::domain::ids::ListId;
 
 /// The start of time in these tests, far from zero.

@@ -1,6 +1,7 @@
 //! Letters: starting, coming back, doubt, and who is not mailed twice.
 
 use super::*;
+use crate::domain::Span;
 use crate::domain::ids::PersonId;
 
 #[test]
@@ -65,6 +66,64 @@ fn a_deferred_letter_comes_back_by_the_schedule_and_expires_with_its_age() {
     }
     assert!(tries > 8, "{tries}");
     assert_eq!((desk.get(1).skipped()[7], desk.get(1).total()), (1, 1));
+}
+
+/// The age of a letter that only ever comes back, when it is given up.
+fn given_up(desk: &mut Desk, throttled: bool, mut upheaval: impl FnMut(&mut Desk)) -> u64 {
+    let mut now = START;
+    loop {
+        desk.start(1, 1, now);
+        if throttled {
+            let (id, opens) = (CampaignId(1), now.plus(HOUR));
+            let event = desk.campaigns.decide_throttled(id, PersonId(1), "421".into(), opens, now);
+            desk.record(event, now);
+        } else {
+            desk.defer(1, 1, now);
+        }
+        upheaval(desk);
+        let Some(due) = desk.get(1).ledger.next_due() else { break };
+        assert_eq!(desk.take(1, due, 9), [1]);
+        now = due;
+    }
+    assert_eq!(desk.state(1, 1), LetterState::Skipped(Skip::Expired));
+    now.since(START)
+}
+
+#[test]
+fn a_campaigns_own_maximum_age_holds_for_its_letters_and_outlives_crash_and_snapshot() {
+    let age = Some(Span(4 * HOUR));
+    let upheavals: [fn(&mut Desk); 3] =
+        [|_| (), Desk::crash, |desk| desk.campaigns = restored(&desk.campaigns)];
+    for (upheaval, throttled) in upheavals.into_iter().zip([false, true, false]) {
+        let mut desk = Desk::new();
+        desk.restock(&Header { max_age: age, ..rule(1, 1) }, 1, 1, START);
+        assert_eq!(desk.get(1).header, Header { max_age: age, ..rule(1, 1) });
+        desk.take_up(1, [1]);
+        let last = given_up(&mut desk, throttled, upheaval);
+        assert!((HOUR..=4 * HOUR).contains(&last), "{last}");
+        assert_eq!(desk.get(1).header.max_age, age);
+    }
+    // It may be longer than all others' as well.
+    let mut desk = Desk::new();
+    desk.restock(&Header { max_age: Some(Span(3 * DAY)), ..rule(1, 1) }, 1, 1, START);
+    desk.take_up(1, [1]);
+    assert!(given_up(&mut desk, false, |_| ()) > 2 * DAY);
+    assert!(given_up(&mut Desk::opened(1), true, |_| ()) > 12 * HOUR);
+}
+
+#[test]
+fn a_campaign_asked_for_by_hand_keeps_its_own_maximum_age() {
+    let mut desk = Desk::new();
+    let header = Header { max_age: Some(Span(HOUR)), scheduled: Some(START.plus(DAY)), ..manual(1) };
+    desk.record(header.clone().asked(), START);
+    desk.record(manual(2).asked(), START);
+    for campaigns in [desk.replay(), restored(&desk.campaigns), desk.campaigns] {
+        let held = campaigns.get(CampaignId(1)).unwrap();
+        assert_eq!((&held.header, held.status), (&header, Status::Scheduled));
+        assert_eq!(campaigns.retry(held).max_age_ms, HOUR);
+        let other = campaigns.get(CampaignId(2)).unwrap();
+        assert_eq!((&other.header, campaigns.retry(other)), (&manual(2), campaigns.retry));
+    }
 }
 
 #[test]

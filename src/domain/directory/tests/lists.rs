@@ -78,7 +78,9 @@ fn a_key_is_new_again_after_seven_days_and_refused_when_the_window_is_full() {
 fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_given() {
     let mut desk = Desk::new();
     let list = ListId::parse("restock-x").unwrap();
-    let restock = |key| Some(RestockFact { list: list.clone(), key, product: None, quantity: Some(1) });
+    let restock = |key| {
+        Some((RestockFact { list: list.clone(), key, product: None, quantity: Some(1) }, Offer::default()))
+    };
     let system = Ingest { restock: restock(0), ..event(who("", "", ""), &[]) };
     desk.ingest(&system, START);
     desk.ingest(&system, START);
@@ -91,6 +93,25 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
     desk.ingest(&keyed, START);
     desk.ingest(&keyed, START);
     assert_eq!(keys(&desk), [1, 2, 77]);
+}
+
+#[test]
+fn what_an_events_restock_says_is_its_lists_to_hear_also_after_a_restart_and_beside_a_consent() {
+    let offer = Offer::of(Some("https://shop.example/1"), None, Some("5 €"));
+    let list = ListId::parse("restock-x").unwrap();
+    let fact = RestockFact { list, key: 7, product: None, quantity: None };
+    for evidence in [None, Some(Box::new(Evidence::default()))] {
+        let mut desk = Desk::new();
+        let restock = Some((fact.clone(), offer.clone()));
+        let both = Ingest { restock, evidence: evidence.clone(), ..event(who(A, "", ""), &[("news", true)]) };
+        desk.ingest(&both, START);
+        for directory in [&restored(&desk.directory), &desk.replay(), &desk.directory] {
+            let (_, open) = directory.open().next().unwrap();
+            assert_eq!(open.tasks.last(), Some(&Task::RestockWith(fact.clone(), Box::new(offer.clone()))));
+            let proofs = directory.proofs(PersonId(1)).count();
+            assert_eq!(proofs, usize::from(evidence.is_some()));
+        }
+    }
 }
 
 #[test]
@@ -126,7 +147,7 @@ fn erasure_keeps_the_restock_of_an_open_event() {
     let mut desk = Desk::new();
     let list = ListId::parse("restock-x").unwrap();
     let fact = RestockFact { list, key: 7, product: None, quantity: None };
-    let both = Ingest { restock: Some(fact), ..event(who(A, "", ""), &[("news", true)]) };
+    let both = Ingest { restock: Some((fact, Offer::default())), ..event(who(A, "", ""), &[("news", true)]) };
     desk.ingest(&both, START);
     desk.ask(&Ask::Erase(PersonId(1), None));
     let open: Vec<Vec<String>> =

@@ -216,3 +216,51 @@ fn a_campaign_that_is_done_is_let_go_by_a_restock_two_days_later() {
     assert_eq!(desk.list.invited(CampaignId(1)), None);
     assert_eq!(desk.list.running().collect::<Vec<_>>(), [CampaignId(2), CampaignId(3)]);
 }
+
+#[test]
+fn what_a_restock_said_is_kept_until_the_campaign_it_led_to_is_done_and_never_longer_than_the_next_restock() {
+    let mut desk = Desk::default();
+    let counts = |desk: &mut Desk, key, day, campaign, offer: &Offer| {
+        let ListDecision::New(event) = desk.list.decide(&restock(key, day, campaign), START) else {
+            panic!()
+        };
+        let event = event.saying(offer.clone());
+        desk.list.apply(&event, START);
+        desk.records.push((event, START));
+    };
+    let known = |desk: &Desk| {
+        let packed = desk.list.pack().unpack().unwrap();
+        assert_eq!((packed.offer(), desk.replay().offer()), (desk.list.offer(), desk.list.offer()));
+        assert_eq!(packed.pack(), desk.list.pack());
+        assert_eq!(desk.list.image().offer(), desk.list.offer());
+        desk.list.offer().cloned()
+    };
+    let close = |campaign| ListCommand::Close { campaign: CampaignId(campaign), upto: 9 };
+    let priced = |price| Offer::of(Some("https://shop.example/1"), None, Some(price));
+    // Nobody waits: no mail will show it.
+    counts(&mut desk, 1, 1, 1, &priced("1 €"));
+    assert_eq!(known(&desk), None);
+    desk.join(1);
+    counts(&mut desk, 2, 1, 1, &priced("2 €"));
+    assert_eq!(known(&desk), Some(priced("2 €")));
+    counts(&mut desk, 3, 1, 1, &Offer::default());
+    assert_eq!(known(&desk), None, "an old price was kept");
+    desk.join(2);
+    counts(&mut desk, 4, 2, 2, &priced("4 €"));
+    // Yesterday's campaign is done; today's may not be opened yet.
+    desk.ask(&close(1), START);
+    assert_eq!(known(&desk), Some(priced("4 €")));
+    desk.ask(&close(2), START);
+    assert_eq!(known(&desk), None);
+}
+
+#[test]
+fn bytes_behind_the_rows_that_are_no_offer_are_refused() {
+    let mut desk = Desk::default();
+    desk.join(1);
+    let packed = desk.list.pack();
+    for more in [&[0_u8][..], &[0, 0, 0], &[1, 1, b'x', 0, 0, 0], &[7]] {
+        let bytes = [packed.as_bytes(), more].concat();
+        assert!(PackedList::from_bytes(&bytes).unpack().is_err(), "{more:?}");
+    }
+}

@@ -1,0 +1,72 @@
+//! What lists have to do for an accepted event, and the events that are open until they have.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ids::{ListId, PersonId};
+use super::super::list::How;
+use super::super::offer::Offer;
+use super::super::time::Millis;
+
+/// A restock that came as an event: part of the event's open bag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestockFact {
+    /// The SKU list.
+    pub list: ListId,
+    /// The delivery id, hashed with source and SKU.
+    pub key: u128,
+    /// The product's name, if given.
+    pub product: Option<String>,
+    /// Units, if given.
+    pub quantity: Option<i64>,
+}
+
+/// What one list has to do for an open event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Join or leave.
+    Change {
+        /// The list.
+        list: ListId,
+        /// On or off.
+        join: bool,
+        /// The product's name, if the event gave it.
+        product: Option<String>,
+    },
+    /// Put one person in the place of another.
+    Move {
+        /// The list.
+        list: ListId,
+        /// Who is no more.
+        from: PersonId,
+    },
+    /// Count a restock.
+    Restock(RestockFact),
+    /// Count a restock that says more of the product than its name.
+    RestockWith(RestockFact, Box<Offer>),
+}
+
+/// An event whose lists have not all answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Whom it is about.
+    pub person: Option<PersonId>,
+    /// How it came.
+    pub how: How,
+    /// When, by the sender's clock.
+    pub timestamp: Option<Millis>,
+    /// When it was accepted.
+    pub at: Millis,
+    /// What its lists have to do.
+    pub tasks: Vec<Task>,
+}
+
+impl Task {
+    /// A restock to be counted.
+    #[must_use]
+    pub(super) fn restock(fact: RestockFact, offer: Option<&Offer>) -> Self {
+        match offer {
+            Some(offer) => Self::RestockWith(fact, Box::new(offer.clone())),
+            None => Self::Restock(fact),
+        }
+    }
+}
