@@ -32,10 +32,12 @@ mod process;
 mod engine;
 mod lettre_peer;
 mod proxy;
+mod receiver;
 #[allow(dead_code, reason = "the bench of the peers also asks for processor time")]
 #[path = "../peers/server.rs"]
 mod server;
 mod source;
+mod throttle;
 
 use server::Server;
 
@@ -77,6 +79,19 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
+    let parts = std::env::var("RESTOCKD_PARTS").unwrap_or_else(|_| "peers,throttle".to_owned());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for part in parts.split(',') {
+        match part.trim() {
+            "peers" => peers(&runtime),
+            "throttle" => throttle::table(&runtime),
+            other => panic!("no part {other:?}: peers, throttle"),
+        }
+    }
+}
+
+/// The engine beside the others.
+fn peers(runtime: &Runtime) {
     let number = |name: &str, usual: usize| {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a number in the environment"))
     };
@@ -94,18 +109,17 @@ fn main() {
     words.extend([format!("127.0.0.1:{port}"), "1024".to_owned()].map(OsString::from));
     let mut sink = Server::start(&words, dir.path(), Signal::TERM);
     sink.ready(|| TcpStream::connect(to).is_ok());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("| way | connections | who | letters/s (spread) | restockd : who |\n|---|---:|---|---:|---:|");
     for connections in [1, 10, 50] {
         let letters = if connections == 1 { letters / 10 } else { letters };
-        table("loopback", &runtime, repeats, Stretch { to, connections, letters });
+        table("loopback", runtime, repeats, Stretch { to, connections, letters });
     }
     let far = runtime.block_on(proxy::start(to, DELAY));
     for connections in [1, 10, 50] {
         // A letter takes a connection two to five round trips of 40 ms here.
         table(
             "20 ms each way",
-            &runtime,
+            runtime,
             repeats,
             Stretch { to: far, connections, letters: connections * 40 },
         );
