@@ -1,9 +1,13 @@
-//! Letters a second over SMTP: the engine, Postfix's `smtp-source`, and lettre, in turn, in one run.
+//! Letters a second over SMTP: the engine, Postfix's `smtp-source`, and lettre, in turn, in one run; then two receiving
+//! providers, one of which is refused for a minute.
 //!
 //! ```text
-//! cargo bench --bench wire                loopback at 1, 10, 50 connections; then the same with 20 ms each way
-//!   RESTOCKD_REPEATS=5                    rounds; in each, everybody has one stretch
-//!   RESTOCKD_LETTERS=20000                of a stretch with 10 connections or more; a tenth of it with one
+//! cargo bench --bench wire                both parts
+//!   RESTOCKD_PARTS=peers                  loopback at 1, 10, 50 connections; then the same with 20 ms each way
+//!     RESTOCKD_REPEATS=5                  rounds; in each, everybody has one stretch
+//!     RESTOCKD_LETTERS=20000              of a stretch with 10 connections or more; a tenth of it with one
+//!   RESTOCKD_PARTS=throttle               two runs of some nine minutes, needs nothing of Postfix
+//!     RESTOCKD_WATCH=1                    says what GET /v1/providers says, each second
 //!
 //!  smtp-source ─┐
 //!  lettre pool ─┤
@@ -16,6 +20,16 @@
 //! restockd is the binary with its defaults but for the pace: a restock of a list on which everybody waits, from the
 //! webhook to the campaign's end, each letter looked up, recorded as started, rendered, built, sent, recorded as sent.
 //! Everybody's letters are as long as the engine's. `smtp-source` and `smtp-sink` are Postfix's, which must be installed.
+//!
+//! ```text
+//!                          ┌─ @quick.example  taken all the time
+//!  restockd ──▶ receiver ──┤
+//!    200/s each            └─ @slow.example   20 s taken │ 60 s "421 4.7.0", hung up on │ taken
+//! ```
+//!
+//! In the second run it is `451 4.7.1` and the connection stays. Wanted: the quick one's rate within the minute is at least
+//! 0.95 of that before, the slow one comes back to its rate, and in each letters are taken in the order of joining, but for
+//! those that are on two connections at once. That nobody is mailed twice and everybody is in the end is asserted.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::ffi::OsString;
