@@ -48,10 +48,11 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// As a rate without a burst.
+    /// As a rate; its burst is a tenth of a second's worth, at least 1. Without one, waits of whole milliseconds would
+    /// make it a third slower at two hundred letters a second.
     #[must_use]
     pub fn as_rate(&self) -> Rate {
-        Rate { letters: self.rate.max(1), period_ms: 60_000, burst: 1 }
+        Rate { letters: self.rate.max(1), period_ms: 60_000, burst: (self.rate / 600).max(1) }
     }
 }
 
@@ -148,9 +149,9 @@ impl Lane {
     /// The rate that holds now.
     #[must_use]
     pub fn rate(&self) -> Option<Rate> {
-        match (self.limits.rate, self.cut) {
-            (Some(set), Some(cut)) => Some(set.slower(cut.as_rate())),
-            (set, cut) => set.or(cut.map(|cut| cut.as_rate())),
+        match (self.limits.rate, self.cut.map(|cut| cut.as_rate())) {
+            (Some(set), Some(cut)) => Some(set.slower(Rate { burst: cut.burst.min(set.burst), ..cut })),
+            (set, cut) => set.or(cut),
         }
     }
 

@@ -139,6 +139,27 @@ fn a_letter_of_a_slow_pace_does_not_hold_up_the_next_one_at_a_quicker_pace() {
 }
 
 #[test]
+fn a_cut_keeps_its_rate_where_letters_start_at_whole_milliseconds_and_its_burst_is_never_more_than_is_set() {
+    let cut = Cut { rate: 11_400, target: 12_000, until: START, pause_ms: 5000, stepped: START };
+    for (burst, bursts) in [(20, 19), (1, 1)] {
+        let limits =
+            Limits { rate: Some(Rate { letters: 200, period_ms: 1000, burst }), ..Limits::default() };
+        let mut lane = lane(limits);
+        lane.set_cut(Some(cut));
+        let mut starts = 0;
+        // Each is looked at again two milliseconds after the one before at the earliest.
+        for ms in (0..10_000).step_by(2) {
+            if start(&mut lane, START.plus(ms)) {
+                lane.returns();
+                starts += 1;
+            }
+        }
+        assert_eq!(lane.rate().map(|rate| rate.burst), Some(bursts));
+        assert_eq!(starts >= 1_890, burst > 1, "{starts} in ten seconds of 190/s");
+    }
+}
+
+#[test]
 fn a_rate_that_changes_grants_no_second_burst() {
     let limits =
         Limits { rate: Some(Rate { letters: 60, period_ms: 60_000, burst: 19 }), ..Limits::default() };
