@@ -6,7 +6,7 @@
 //!   RESTOCKD_PARTS=peers                  loopback at 1, 10, 50 connections; then the same with 20 ms each way
 //!     RESTOCKD_REPEATS=5                  rounds; in each, everybody has one stretch
 //!     RESTOCKD_LETTERS=20000              of a stretch with 10 connections or more; a tenth of it with one
-//!   RESTOCKD_PARTS=throttle               two runs of some nine minutes, needs nothing of Postfix
+//!   RESTOCKD_PARTS=throttle               two runs of some eight minutes, needs nothing of Postfix
 //!     RESTOCKD_WATCH=1                    says what GET /v1/providers says, each second
 //!
 //!  smtp-source ─┐
