@@ -49,7 +49,7 @@ pub struct Cut {
 
 impl Cut {
     /// As a rate; its burst is a tenth of a second's worth, at least 1. Without one, waits of whole milliseconds would
-    /// make it a third slower at two hundred letters a second.
+    /// have it fall well short of two hundred letters a second.
     #[must_use]
     pub fn as_rate(&self) -> Rate {
         Rate { letters: self.rate.max(1), period_ms: 60_000, burst: (self.rate / 600).max(1) }
