@@ -1,9 +1,13 @@
-//! Letters a second over SMTP: the engine, Postfix's `smtp-source`, and lettre, in turn, in one run.
+//! Letters a second over SMTP: the engine, Postfix's `smtp-source`, and lettre, in turn, in one run; then two receiving
+//! providers, one of which is refused for a minute.
 //!
 //! ```text
-//! cargo bench --bench wire                loopback at 1, 10, 50 connections; then the same with 20 ms each way
-//!   RESTOCKD_REPEATS=5                    rounds; in each, everybody has one stretch
-//!   RESTOCKD_LETTERS=20000                of a stretch with 10 connections or more; a tenth of it with one
+//! cargo bench --bench wire                both parts
+//!   RESTOCKD_PARTS=peers                  loopback at 1, 10, 50 connections; then the same with 20 ms each way
+//!     RESTOCKD_REPEATS=5                  rounds; in each, everybody has one stretch
+//!     RESTOCKD_LETTERS=20000              of a stretch with 10 connections or more; a tenth of it with one
+//!   RESTOCKD_PARTS=throttle               two runs of some eight minutes, needs nothing of Postfix
+//!     RESTOCKD_WATCH=1                    says what GET /v1/providers says, each second
 //!
 //!  smtp-source ─┐
 //!  lettre pool ─┤
@@ -16,6 +20,16 @@
 //! restockd is the binary with its defaults but for the pace: a restock of a list on which everybody waits, from the
 //! webhook to the campaign's end, each letter looked up, recorded as started, rendered, built, sent, recorded as sent.
 //! Everybody's letters are as long as the engine's. `smtp-source` and `smtp-sink` are Postfix's, which must be installed.
+//!
+//! ```text
+//!                          ┌─ @quick.example  taken all the time
+//!  restockd ──▶ receiver ──┤
+//!    200/s each            └─ @slow.example   20 s taken │ 60 s "421 4.7.0", hung up on │ taken
+//! ```
+//!
+//! In the second run it is `451 4.7.1` and the connection stays. Wanted: the quick one's rate within the minute is at least
+//! 0.95 of that before, the slow one comes back to its rate, and in each letters are taken in the order of joining, but for
+//! those that are on two connections at once. That nobody is mailed twice and everybody is in the end is asserted.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::ffi::OsString;
@@ -32,10 +46,12 @@ mod process;
 mod engine;
 mod lettre_peer;
 mod proxy;
+mod receiver;
 #[allow(dead_code, reason = "the bench of the peers also asks for processor time")]
 #[path = "../peers/server.rs"]
 mod server;
 mod source;
+mod throttle;
 
 use server::Server;
 
@@ -77,6 +93,19 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
+    let parts = std::env::var("RESTOCKD_PARTS").unwrap_or_else(|_| "peers,throttle".to_owned());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for part in parts.split(',') {
+        match part.trim() {
+            "peers" => peers(&runtime),
+            "throttle" => throttle::table(&runtime),
+            other => panic!("no part {other:?}: peers, throttle"),
+        }
+    }
+}
+
+/// The engine beside the others.
+fn peers(runtime: &Runtime) {
     let number = |name: &str, usual: usize| {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a number in the environment"))
     };
@@ -94,18 +123,17 @@ fn main() {
     words.extend([format!("127.0.0.1:{port}"), "1024".to_owned()].map(OsString::from));
     let mut sink = Server::start(&words, dir.path(), Signal::TERM);
     sink.ready(|| TcpStream::connect(to).is_ok());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("| way | connections | who | letters/s (spread) | restockd : who |\n|---|---:|---|---:|---:|");
     for connections in [1, 10, 50] {
         let letters = if connections == 1 { letters / 10 } else { letters };
-        table("loopback", &runtime, repeats, Stretch { to, connections, letters });
+        table("loopback", runtime, repeats, Stretch { to, connections, letters });
     }
     let far = runtime.block_on(proxy::start(to, DELAY));
     for connections in [1, 10, 50] {
         // A letter takes a connection two to five round trips of 40 ms here.
         table(
             "20 ms each way",
-            &runtime,
+            runtime,
             repeats,
             Stretch { to: far, connections, letters: connections * 40 },
         );

@@ -110,6 +110,16 @@ impl Pace {
             self.next_ns = self.next_ns.max(at.0 * 1_000_000) + rate.interval_ns();
         }
     }
+
+    /// The rate changes. Where nothing is counted but the last letter, which started at `last` by the `old` rate, it is
+    /// counted by the `new` one: a letter that started at a slow pace does not hold up the next one at a quicker pace.
+    pub fn change(&mut self, last: Millis, old: Option<Rate>, new: Option<Rate>) {
+        if let (Some(old), Some(new)) = (old, new)
+            && self.next_ns == last.0 * 1_000_000 + old.interval_ns()
+        {
+            self.next_ns = last.0 * 1_000_000 + new.interval_ns();
+        }
+    }
 }
 
 #[cfg(test)]

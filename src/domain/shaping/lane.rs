@@ -48,10 +48,11 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// As a rate without a burst.
+    /// As a rate; its burst is a tenth of a second's worth, at least 1. Without one, waits of whole milliseconds would
+    /// have it fall well short of two hundred letters a second.
     #[must_use]
     pub fn as_rate(&self) -> Rate {
-        Rate { letters: self.rate.max(1), period_ms: 60_000, burst: 1 }
+        Rate { letters: self.rate.max(1), period_ms: 60_000, burst: (self.rate / 600).max(1) }
     }
 }
 
@@ -148,9 +149,9 @@ impl Lane {
     /// The rate that holds now.
     #[must_use]
     pub fn rate(&self) -> Option<Rate> {
-        match (self.limits.rate, self.cut) {
-            (Some(set), Some(cut)) => Some(set.slower(cut.as_rate())),
-            (set, cut) => set.or(cut.map(|cut| cut.as_rate())),
+        match (self.limits.rate, self.cut.map(|cut| cut.as_rate())) {
+            (Some(set), Some(cut)) => Some(set.slower(Rate { burst: cut.burst.min(set.burst), ..cut })),
+            (set, cut) => set.or(cut),
         }
     }
 
@@ -255,16 +256,19 @@ impl Lane {
     pub(super) fn take(&mut self, at: Millis) {
         let rate = self.rate();
         self.pace.take(rate, at);
+        self.used = at;
     }
 
-    /// What a throttle at `at` makes of the rate: half of what was lately achieved. `None` within a pause: those
-    /// letters were in flight already.
+    /// What a throttle at `at` makes of the rate: half of what was lately achieved, or of what it was cut to. `None`
+    /// within a pause: those letters were in flight already.
     #[must_use]
     pub fn decide_cut(&self, at: Millis) -> Option<Cut> {
         if self.cut.is_some_and(|cut| cut.until > at) {
             return None;
         }
-        let achieved = Some(self.meter.per_minute(at)).filter(|letters| *letters > 0);
+        // Right after a pause the meter has seen the few letters that tried whether it is over, and no rate.
+        let tried = self.cut.is_some_and(|cut| at.since(cut.until) < 2 * METER_MS);
+        let achieved = Some(self.meter.per_minute(at)).filter(|letters| *letters > 0 && !tried);
         let held = self.rate().map(Rate::per_minute);
         let known = [achieved, held].into_iter().flatten().min().unwrap_or(2);
         let usual = self.limits.rate.map(Rate::per_minute);
@@ -283,6 +287,13 @@ impl Lane {
         let cut = self.cut.filter(|cut| cut.until <= at && at.since(cut.stepped) >= STEP_MS)?;
         let rate = cut.rate.saturating_add((cut.target / STEPS).max(1));
         Some((rate < cut.target).then_some(Cut { rate, stepped: at, pause_ms: PAUSE_MS / 2, ..cut }))
+    }
+
+    /// The cut is another one, or over.
+    pub(super) fn set_cut(&mut self, cut: Option<Cut>) {
+        let old = self.rate();
+        self.cut = cut;
+        self.pace.change(self.used, old, self.rate());
     }
 
     /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.

@@ -220,7 +220,7 @@ impl Shaping {
     pub(super) fn paced(&mut self, name: &str, cut: Option<Cut>, reply: Option<&str>, at: Millis) {
         let number = self.of_record(name, at);
         if let Some(lane) = self.lane_mut(number) {
-            lane.cut = cut;
+            lane.set_cut(cut);
             if let Some(reply) = reply {
                 lane.last = Some((at, reply.into()));
             }

@@ -26,14 +26,14 @@ fn start(lane: &mut Lane, at: Millis) -> bool {
 /// A letter comes back throttled.
 fn throttle(lane: &mut Lane, at: Millis) -> bool {
     let cut = lane.decide_cut(at);
-    lane.cut = cut.or(lane.cut);
+    lane.set_cut(cut.or(lane.cut));
     cut.is_some()
 }
 
 /// A letter comes back accepted.
 fn accept(lane: &mut Lane, at: Millis) {
     if let Some(cut) = lane.decide_growth(at) {
-        lane.cut = cut;
+        lane.set_cut(cut);
     }
 }
 
@@ -84,6 +84,93 @@ fn throttles_that_go_on_lead_to_one_letter_a_minute_and_longer_pauses_and_succes
     assert!(rates.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] <= 1200 / 40), "{rates:?}");
     assert!(at.since(began) >= 30 * STEP_MS, "it came back within {} ms", at.since(began));
     assert_eq!(lane.rate(), Rate::parse("20/s").flatten());
+}
+
+#[test]
+fn a_minute_of_throttles_halves_the_rate_once_a_try_and_the_first_success_leads_on_at_once() {
+    let mut lane = lane(Limits { rate: Rate::parse("200/s").flatten(), ..Limits::default() });
+    // Two hundred a second for twenty seconds, then nothing is accepted for a minute.
+    let (shut, end) = (START.plus(20_000), START.plus(80_000));
+    let (mut at, mut cuts) = (START, Vec::new());
+    while at < end {
+        if start(&mut lane, at) {
+            lane.returns();
+            if at >= shut && throttle(&mut lane, at) {
+                cuts.extend(lane.cut);
+            }
+        }
+        at = at.plus(1);
+    }
+    let rates: Vec<u32> = cuts.iter().map(|cut| cut.rate).collect();
+    assert!((5_400..=6_000).contains(&rates[0]), "{rates:?}");
+    assert!(rates.windows(2).all(|pair| pair[1] == pair[0] / 2), "by half of what it tried: {rates:?}");
+    // Pauses of 5, 10, 20 and 40 s: it opens 15 s after the minute.
+    assert_eq!((rates.len(), cuts[3].until.since(end) / 1000), (4, 15));
+    let mut taken = 0;
+    for ms in 0..5_000 {
+        let at = cuts[3].until.plus(ms);
+        if start(&mut lane, at) {
+            lane.returns();
+            accept(&mut lane, at);
+            taken += 1;
+        }
+    }
+    let grown = rates[3] + 12_000 / 40;
+    assert_eq!(lane.cut.map(|cut| cut.rate), Some(grown));
+    assert!(taken >= grown * 5 / 60, "{taken} letters in five seconds at {grown}/m");
+}
+
+#[test]
+fn a_letter_of_a_slow_pace_does_not_hold_up_the_next_one_at_a_quicker_pace() {
+    let mut shaping = Shaping::default();
+    let shop = shaping.open("shop.example", START);
+    let cut = |rate, stepped| Cut { rate, target: 12_000, until: START, pause_ms: 5000, stepped };
+    for (name, number) in [("shop.example", shop), ("relay", RELAY)] {
+        let check = |shaping: &Shaping, at| shaping.lane(number).unwrap().check(8, at);
+        shaping.paced(name, Some(cut(1, START)), Some("421 slower"), START);
+        match name {
+            "relay" => shaping.started(START),
+            _ => shaping.started_for(name, START),
+        }
+        assert_eq!(check(&shaping, START.plus(10)), Gate::At(START.plus(60_000)), "{name}");
+        shaping.paced(name, Some(cut(301, START.plus(10))), None, START.plus(10));
+        assert_eq!(check(&shaping, START.plus(10)), Gate::At(START.plus(200)), "{name}");
+    }
+}
+
+#[test]
+fn a_cut_keeps_its_rate_where_letters_start_at_whole_milliseconds_and_its_burst_is_never_more_than_is_set() {
+    let cut = Cut { rate: 11_400, target: 12_000, until: START, pause_ms: 5000, stepped: START };
+    for (burst, bursts) in [(20, 19), (1, 1)] {
+        let limits =
+            Limits { rate: Some(Rate { letters: 200, period_ms: 1000, burst }), ..Limits::default() };
+        let mut lane = lane(limits);
+        lane.set_cut(Some(cut));
+        let mut starts = 0;
+        // Each is looked at again two milliseconds after the one before at the earliest.
+        for ms in (0..10_000).step_by(2) {
+            if start(&mut lane, START.plus(ms)) {
+                lane.returns();
+                starts += 1;
+            }
+        }
+        assert_eq!(lane.rate().map(|rate| rate.burst), Some(bursts));
+        assert_eq!(starts >= 1_890, burst > 1, "{starts} in ten seconds of 190/s");
+    }
+}
+
+#[test]
+fn a_rate_that_changes_grants_no_second_burst() {
+    let limits =
+        Limits { rate: Some(Rate { letters: 60, period_ms: 60_000, burst: 19 }), ..Limits::default() };
+    let mut lane = lane(limits);
+    assert_eq!((0..30).filter(|_| start(&mut lane, START)).count(), 19);
+    throttle(&mut lane, START);
+    lane.in_flight = 0;
+    let at = START.plus(10_000);
+    // One that was under way all the time.
+    accept(&mut lane, at);
+    assert_eq!(lane.check(8, at), Gate::At(START.plus(19_000)));
 }
 
 #[test]
