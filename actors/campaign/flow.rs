@@ -223,7 +223,8 @@ impl CampaignState {
     pub(super) fn fall_due(&mut self, context: &Context, id: CampaignId, at: Millis) {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let scheduled = campaign.header.scheduled.unwrap_or(at);
-        if at.since(scheduled) > self.campaigns.retry(campaign).max_age_ms {
+        // Less than a minute late is in time, whatever its age: only a start after a stop is later.
+        if at.since(scheduled) > self.campaigns.retry(campaign).max_age_ms.max(60_000) {
             self.write(context, &CampaignEvent::Expired(id), at, None);
             return self.retire(id);
         }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! - Before a batch is written the thread steps back once for whoever is ready to run: with more threads than
-//!   processors a sync then covers what they were about to append. No timer, and nothing where nobody is ready.
+//!   processors a sync then covers what they were about to append. No timer, and nothing where nobody is ready;
+//!   a busy neighbour on the same processor may take its turn meanwhile.
 //! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
 //! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
 //! - Every waiting ticket sits in a [`Waiting`], which fails it when it is dropped. So a queue that is thrown away, a

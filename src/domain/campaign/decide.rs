@@ -126,7 +126,13 @@ impl Campaigns {
             // Taken twice, and deferred once more in between: its time has not come.
             return NextLetter::Gone;
         }
-        let skip = away.or_else(|| {
+        // It may have come to its age while its campaign was paused, its provider slow, or the engine down.
+        let too_old = row.state == LetterState::Deferred
+            && campaign
+                .ledger
+                .first_attempt(at_row)
+                .is_some_and(|first| at.since(first) > self.retry(campaign).max_age_ms);
+        let skip = away.or(too_old.then_some(Skip::Expired)).or_else(|| {
             let other_row = campaign.ledger.address_started(address, at_row);
             let again =
                 row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);

@@ -7,15 +7,16 @@
 //!   ── MAIL FROM, RCPT TO, DATA ──▶ │ (one write      Deferred; on a kept connection that had
 //!   ◀──────────────── 250 250 354 ──┘  if PIPELINING) gone stale: once more, at once
 //!        gate: is *started* durable?                  Deferred
-//!   ── headers and body ──────────▶                   Deferred
-//!   ── . CRLF ────────────────────▶                   Doubt
+//!   ── headers and body ──────────▶ ┐ (one write if   Deferred
+//!   ── . CRLF ────────────────────▶ ┘ TCP takes both) Doubt
 //!   ◀────────────────────────── 250                   Sent
 //!   ── next MAIL FROM, or QUIT ───▶
 //! ```
 //!
-//! Why the command phase is our own and only the MIME is lettre's: lettre writes body and dot in one call, so a
-//! caller cannot know on which side of the dot a connection was lost, and P6 hangs on that. It also never pipelines,
-//! and its pool speaks without TCP_NODELAY (44 ms a letter).
+//! Why this is our own: lettre writes body and dot in one call and says no more than that it failed, so a caller
+//! cannot know on which side of the dot a connection was lost, and P6 hangs on that. We write them in one call only
+//! over plain TCP, where the system says how many bytes it took. lettre also never pipelines, and its pool speaks
+//! without TCP_NODELAY (44 ms a letter).
 //!
 //! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way it is a
 //! local value, so a future that is dropped, or any return that does not put it back, ends it.

@@ -1,8 +1,9 @@
 //! The SMTP reply path: a whole conversation in memory, the script being the server.
 //!
 //! ```text
-//! script   setting u8 | chunk, chunk, …     each chunk is said after the courier's next write; then it hangs up
+//! script   setting and cut u8 | chunk, chunk, …   each chunk is said after the courier's next write; then it hangs up
 //!          a chunk with the high bit set in its length is said together with the next one
+//! cut      how much of a write is taken: all; all but a letter's dot; 700 bytes; the dot, but not its line end
 //! ```
 //!
 //! The property is P6: what a verdict says must follow from whether the dot went out and what was said after it.
@@ -20,6 +21,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::script::Script;
 
 const LETTERS: usize = 3;
+/// The end of a letter.
+const END: &[u8] = b"\r\n.\r\n";
+
+/// How much of a write the server takes.
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Cut {
+    #[default]
+    Nowhere,
+    BeforeTheDot,
+    Often,
+    WithinTheDot,
+}
 
 /// What both ends see.
 #[derive(Default)]
@@ -30,8 +43,10 @@ struct Talk {
     heard: Vec<u8>,
     /// For each final dot: what was said after it.
     dots: Vec<Vec<u8>>,
-    in_data: bool,
     asked_in_vain: bool,
+    cut: Cut,
+    /// A dot was taken without its line end.
+    half: bool,
 }
 
 impl Talk {
@@ -71,13 +86,23 @@ impl AsyncRead for Server {
 impl AsyncWrite for Server {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut talk = self.0.lock().unwrap();
-        talk.heard.extend(bytes);
+        let ends = bytes.ends_with(END);
+        let taken = match talk.cut {
+            Cut::BeforeTheDot if ends => bytes.len() - 3,
+            Cut::WithinTheDot if ends => bytes.len() - 2,
+            Cut::Often => bytes.len().min(700),
+            _ => bytes.len(),
+        };
+        talk.heard.extend(&bytes[..taken]);
         talk.asked_in_vain = false;
-        if bytes == b".\r\n" {
+        // From its first byte on the courier may be in doubt.
+        let begins = ends && talk.cut == Cut::WithinTheDot;
+        if begins || (talk.heard.ends_with(END) && !talk.half) {
             talk.dots.push(Vec::new());
         }
+        talk.half = begins;
         talk.turn();
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(Ok(taken))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -119,12 +144,19 @@ fn code(said: &[u8]) -> Option<u16> {
 
 pub fn body(data: &[u8]) {
     let mut script = Script::new(data);
-    let setting = match script.u8() % 4 {
+    let first = script.u8();
+    let setting = match first % 4 {
         0 | 1 => "smtp+insecure://127.0.0.1:2525",
         2 => "smtp+insecure://user:secret-word@127.0.0.1:2525",
         _ => "smtp://user:secret-word@relay.example:587",
     };
-    let mut talk = Talk::default();
+    let cut = match first / 4 % 4 {
+        0 => Cut::Nowhere,
+        1 => Cut::BeforeTheDot,
+        2 => Cut::Often,
+        _ => Cut::WithinTheDot,
+    };
+    let mut talk = Talk { cut, ..Talk::default() };
     talk.said.extend(script.piece());
     while !script.is_over() && talk.chunks.len() < 64 {
         let head = script.u8();
@@ -208,28 +240,39 @@ pub fn seeds() -> Vec<Vec<u8>> {
     };
     let plain = "250-relay\r\n250-SMTPUTF8\r\n250 8BITMIME ";
     let piped = "250-relay\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS ";
-    // RCPT and DATA are answered one by one; the body gets silence, the dot a reply.
-    let letter =
-        |dot: &str| [say("250 ok "), say("250 ok "), say("354 go "), chunk("", false), say(dot)].concat();
-    let piped_letter = |three: &str, dot: &str| [chunk(three, false), chunk("", false), say(dot)].concat();
+    // RCPT and DATA are answered one by one; a letter whose dot comes apart gets silence first.
     let oks = "250 ok1\r\n250 ok2\r\n354 go!\r\n";
-    vec![
-        [greeting(0), say(plain), letter("250 2.0.0 queued"), letter("451 4.3.0 later "), letter("250 ok ")]
+    let under = |cut: u8| {
+        let greeting = |first: u8| greeting(first + 4 * cut);
+        let end = |dot: &str| if cut == 0 { say(dot) } else { [chunk("", false), say(dot)].concat() };
+        let letter = |dot: &str| [say("250 ok "), say("250 ok "), say("354 go "), end(dot)].concat();
+        let piped_letter = |three: &str, dot: &str| [chunk(three, false), end(dot)].concat();
+        vec![
+            [
+                greeting(0),
+                say(plain),
+                letter("250 2.0.0 queued"),
+                letter("451 4.3.0 later "),
+                letter("250 ok "),
+            ]
             .concat(),
-        [greeting(0), say(plain), letter("550 5.1.1 <ann0@shop.example> no")].concat(),
-        [greeting(0), say(plain), letter("354 what")].concat(),
-        [greeting(0), say(piped), piped_letter(oks, "250 ok "), piped_letter(oks, "250 ok ")].concat(),
-        [greeting(0), say(piped), piped_letter("250 ok\r\n550 no\r\n354 go\r\n", "250 ok ")].concat(),
-        [
-            greeting(0),
-            say(piped),
-            piped_letter("550 no\r\n503 no\r\n503 no\r\n", ""),
-            say("250 ok "),
-            piped_letter(oks, "250 ok"),
+            [greeting(0), say(plain), letter("550 5.1.1 <ann0@shop.example> no")].concat(),
+            [greeting(0), say(plain), letter("354 what")].concat(),
+            [greeting(0), say(piped), piped_letter(oks, "250 ok "), piped_letter(oks, "250 ok ")].concat(),
+            [greeting(0), say(piped), piped_letter("250 ok\r\n550 no\r\n354 go\r\n", "250 ok ")].concat(),
+            [
+                greeting(0),
+                say(piped),
+                piped_letter("550 no\r\n503 no\r\n503 no\r\n", ""),
+                say("250 ok "),
+                piped_letter(oks, "250 ok"),
+            ]
+            .concat(),
+            [greeting(2), say(piped), say("235 welcome"), piped_letter(oks, "250 ok ")].concat(),
         ]
-        .concat(),
+    };
+    let beside = vec![
         [greeting(0), say(plain), say("421 4.7.0 too many"), say("250 ok ")].concat(),
-        [greeting(2), say(piped), say("235 welcome"), piped_letter(oks, "250 ok ")].concat(),
         [greeting(2), say("250-relay\r\n250 AUTH LOGIN "), say("334 who "), say("334 pass "), say("235 ok ")]
             .concat(),
         [greeting(3), say(piped), say("220 go "), chunk("\u{16}\u{3}\u{3}\u{0}\u{2}\u{1}\u{0}", false)]
@@ -245,5 +288,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
             vec![b'x'; 508],
         ]
         .concat(),
-    ]
+    ];
+    (0..4).flat_map(under).chain(beside).collect()
 }

@@ -112,6 +112,22 @@ fn a_campaigns_own_maximum_age_holds_for_its_letters_and_outlives_crash_and_snap
 }
 
 #[test]
+fn a_letter_that_came_to_its_age_while_it_waited_is_not_sent_and_one_never_tried_has_no_age() {
+    let mut desk = Desk::new();
+    desk.restock(&Header { max_age: Some(Span(HOUR)), ..rule(1, 1) }, 3, 3, START);
+    desk.take_up(1, [1, 2, 3]);
+    for person in [1, 2] {
+        desk.start(1, person, START);
+        desk.defer(1, person, START);
+    }
+    // The campaign was paused meanwhile.
+    assert_eq!(desk.take(1, START.plus(HOUR + 1), 9).len(), 3);
+    desk.start(1, 1, START.plus(HOUR));
+    assert_eq!(desk.skip(1, 2, None, START.plus(HOUR + 1)), Skip::Expired);
+    desk.start(1, 3, START.plus(5 * HOUR));
+}
+
+#[test]
 fn a_campaign_asked_for_by_hand_keeps_its_own_maximum_age() {
     let mut desk = Desk::new();
     let header = Header { max_age: Some(Span(HOUR)), scheduled: Some(START.plus(DAY)), ..manual(1) };
