@@ -190,7 +190,7 @@ async fn a_log_that_reaches_back_stands_in_for_a_bad_snapshot() {
     assert!(said.out.contains("1, with 5 members"), "{}", said.out);
     assert!(case.starts().await);
     // With a hole in that log, what is before the hole remains.
-    flip(&case.segments()[0], frames(&case.segments()[0])[4].0 + 40);
+    flip(&case.segments()[0], frames(&case.segments()[0])[2].0 + 40);
     assert_eq!((case.check().code, case.starts().await), (1, false));
     let done = case.run(&["--repair"]);
     assert!(done.code == 0 && done.out.contains("LOST"), "{}", done.out);
