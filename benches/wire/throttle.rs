@@ -225,6 +225,7 @@ fn follow(client: &Client, id: &str) -> (Value, String) {
     let begin = Instant::now();
     let (mut lowest, mut words) = (u64::MAX, "as set".to_owned());
     loop {
+        // What is followed happens in another process and takes minutes; a look a second is enough.
         std::thread::sleep(Duration::from_secs(1));
         let providers = client.get("/v1/providers");
         let slow = providers["providers"].as_array().unwrap().iter().find(|row| row["provider"] == "slow");

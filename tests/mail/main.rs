@@ -13,3 +13,4 @@ mod signed;
 mod stencils;
 mod templates;
 mod tokens;
+mod torn;
