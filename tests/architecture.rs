@@ -19,7 +19,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("disk", &["disk"]),
     ("wal", &["wal", "disk"]),
     ("store", &["store", "disk"]),
-    ("mail", &["mail"]),
+    ("mail", &["mail", "domain"]),
     (
         "actors",
         &["actors", "domain", "codec", "token", "render", "returns", "clock", "disk", "wal", "store", "mail"],

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod list;
 pub mod look;
 pub mod offer;
+pub mod outcome;
 pub mod pace;
 pub mod pages;
 pub mod provider;

@@ -19,8 +19,8 @@ use super::list::ListEvent;
 use super::time::Millis;
 use crate::codec::{self, CodecError};
 
-/// The version of all three kinds.
-pub const VERSION: u8 = 1;
+/// The version of all three kinds. Version 1 was never released and is not read.
+pub const VERSION: u8 = 2;
 
 /// The author's counter after this record, and the author's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
