@@ -20,7 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use self::lanes::Flight;
 use super::aside::Lines;
 use super::context::Context;
-use super::delivery::{Delivered, Job, Sheet};
+use super::delivery::{Job, Sheet};
+use super::messages::{CampaignMessage, CreatedSlot, Delivered, Prepared, VerbSlot};
 use super::post::Message;
 use super::receipt::Part;
 use super::runner::Runner;
@@ -32,11 +33,8 @@ use crate::domain::{CampaignId, Go, ListId, Millis, PersonId};
 
 mod flow;
 mod lanes;
-mod message;
 mod outcome;
 mod requests;
-
-pub use message::{CampaignMessage, CreatedSlot, Prepared, ReadCampaigns, VerbSlot};
 
 /// The actor.
 pub struct CampaignActor(pub Arc<Context>);

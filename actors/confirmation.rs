@@ -15,11 +15,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde_json::json;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 
 use super::context::Context;
-use super::directory::DirectoryMessage;
-use crate::domain::{Email, Millis, PersonId};
+use super::messages::{Confirmation, DirectoryMessage};
 use crate::mail::{Courier, Letter, Verdict};
 use crate::render::Own;
 use crate::token::Confirming;
@@ -30,24 +29,6 @@ pub const UNDER_WAY_MAX: usize = 256;
 pub const MAILMEN: usize = 4;
 /// The mail's template.
 const TEMPLATE: &str = "confirm";
-
-/// One mail to send.
-pub struct Confirmation {
-    /// To whom.
-    pub person: PersonId,
-    /// Where to.
-    pub email: Email,
-    /// The address, hashed: the link is good for it alone.
-    pub address: u64,
-    /// The newest press that the mail knows of.
-    pub round: u64,
-    /// What the lists are called.
-    pub names: Vec<String>,
-    /// True once every press behind it is durable.
-    pub gate: oneshot::Receiver<bool>,
-    /// When it is sent.
-    pub date: Millis,
-}
 
 /// Sends what comes until the queue closes or the engine ends.
 pub async fn mailman(

@@ -11,11 +11,11 @@ use ractor::ActorRef;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
+use super::messages::{CampaignMessage, Delivered, Prepared};
 use super::words;
 use crate::domain::campaign::Header;
-use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
+use crate::domain::{CampaignId, Email, ListId, Millis};
 use crate::mail::{Address, Complaints, Courier, Letter, Verdict};
 use crate::render::{self, Own};
 use crate::token::Purpose;
@@ -78,19 +78,6 @@ pub struct Job {
     pub gate: oneshot::Receiver<bool>,
     /// When the letter was started.
     pub date: Millis,
-}
-
-/// A letter that came back.
-#[derive(Debug)]
-pub struct Delivered {
-    /// Which courier is free again.
-    pub courier: usize,
-    /// The campaign.
-    pub campaign: CampaignId,
-    /// Whose letter.
-    pub person: PersonId,
-    /// What came of it.
-    pub verdict: Verdict,
 }
 
 /// Delivers what comes through the channel until it closes.

@@ -6,7 +6,6 @@
 //! answer waits for all of them.
 
 mod confirm;
-mod message;
 mod returned;
 mod words;
 
@@ -18,12 +17,12 @@ use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
-use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
-use super::list::ListMessage;
+use super::messages::{
+    CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, Prepared, SupervisorMessage,
+};
 use super::post::Message;
 use super::receipt::Part;
-use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
@@ -33,9 +32,7 @@ use crate::domain::list::How;
 use crate::domain::record;
 use crate::domain::{ListId, Millis, PersonId};
 
-pub use confirm::{Click, pending};
-pub use message::{DirectoryMessage, Ingested, Page, ReadDirectory};
-pub use returned::ReturnedSlot;
+pub use confirm::pending;
 use words::skip_of;
 
 /// The actor.

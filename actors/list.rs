@@ -8,94 +8,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
-
-use super::campaign::{CampaignMessage, Prepared};
 use super::context::Context;
+use super::messages::{CampaignMessage, ListMessage, Prepared, RestockSlot, SupervisorMessage};
 use super::receipt::Part;
 use super::rule;
-use super::supervisor::SupervisorMessage;
 use super::verbs::RestockAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
 use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
 use crate::domain::record;
 use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
-
-/// Reads a list without changing it.
-pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
-
-/// Where a restock's outcome is put before its part is done.
-pub type RestockSlot = Arc<Mutex<Option<RestockAnswer>>>;
-
-/// What may be asked of a list.
-pub enum ListMessage {
-    /// A share of an open event.
-    Task {
-        /// The directory's counter of the event.
-        event: u64,
-        /// Whom it is about.
-        person: Option<PersonId>,
-        /// How it came.
-        how: How,
-        /// When, by the sender's clock.
-        timestamp: Option<Millis>,
-        /// When the directory accepted it: a restock counts for that day.
-        accepted: Millis,
-        /// What to do.
-        task: Task,
-        /// Done when durable.
-        part: Part,
-    },
-    /// Several tasks, in order.
-    Several(Vec<ListMessage>),
-    /// A restock from a webhook.
-    Restock {
-        /// The signal.
-        fact: RestockFact,
-        /// What it says of the product beyond its name.
-        offer: Offer,
-        /// What became of it.
-        answer: RestockSlot,
-        /// Done when durable.
-        part: Part,
-    },
-    /// A campaign made by hand starts here.
-    Begin {
-        /// The campaign.
-        campaign: CampaignId,
-        /// On a list that everybody is on: the last contact number and how many have an address.
-        everybody: Option<(u32, u32)>,
-    },
-    /// A campaign has room for so many more.
-    Invite(CampaignId, usize),
-    /// A campaign that starts again asks for all it was given.
-    InviteAgain(CampaignId),
-    /// A page of contact numbers for a campaign on a list that everybody is on.
-    InvitePage {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The page.
-        people: Vec<PersonId>,
-        /// The last contact number it covers.
-        to: u32,
-        /// When the campaign began: who had said no by then is not of its audience.
-        since: Millis,
-        /// True when nobody comes after it.
-        last: bool,
-    },
-    /// Recipients that the directory looked up; who is not on the list any more is marked so.
-    Confirm(CampaignId, Vec<Prepared>),
-    /// A campaign is done with everybody up to this ordinal.
-    Close(CampaignId, u32),
-    /// A question.
-    Read(ReadList),
-    /// The state for a snapshot.
-    Image(oneshot::Sender<(ListId, List)>),
-    /// Go to rest, if nothing is outstanding.
-    Rest,
-}
 
 /// The state of a list that is awake.
 pub struct ListState {

@@ -29,6 +29,7 @@ pub mod directory;
 pub mod engine;
 pub mod error;
 pub mod list;
+pub mod messages;
 pub mod post;
 pub mod receipt;
 pub mod recovery;

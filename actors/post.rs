@@ -14,12 +14,10 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use tokio::sync::mpsc;
 
-use super::campaign::CampaignMessage;
-use super::confirmation::Confirmation;
 use super::context::Context;
-use super::directory::DirectoryMessage;
-use super::snapshotter::SnapshotterMessage;
-use super::supervisor::SupervisorMessage;
+use super::messages::{
+    CampaignMessage, Confirmation, DirectoryMessage, SnapshotterMessage, SupervisorMessage,
+};
 use crate::domain::Millis;
 
 /// A message with its address.

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::aside::Aside;
-use super::campaign::Prepared;
 use super::delivery::Sheet;
+use super::messages::Prepared;
 use crate::domain::{Millis, PersonId};
 
 /// A running campaign's letters at hand.

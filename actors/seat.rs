@@ -12,7 +12,8 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::context::Context;
-use super::list::{ListMessage, ListState};
+use super::list::ListState;
+use super::messages::ListMessage;
 use crate::domain::ListId;
 use crate::domain::list::{List, PackedList};
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use ractor::ActorRef;
 
-use super::list::ListMessage;
+use super::messages::ListMessage;
 use crate::domain::Millis;
 
 /// A list that is awake, or on its way to rest.

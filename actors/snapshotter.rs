@@ -14,12 +14,12 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
-use super::campaign::CampaignMessage;
 use super::checkpoint::{PageWriter, Portion, Written};
 use super::context::Context;
-use super::directory::DirectoryMessage;
+use super::messages::{
+    CampaignMessage, DirectoryMessage, RoundFailure, RoundReply, SnapshotterMessage, SupervisorMessage,
+};
 use super::receipt::Part;
-use super::supervisor::SupervisorMessage;
 use super::verbs::SnapshotAnswer;
 use crate::domain::Millis;
 use crate::store::{Building, Generations, Meta, StoreError};
@@ -30,28 +30,6 @@ const SLICE: usize = 512;
 
 /// How often copies of what was cut are looked after.
 const SWEEP_EVERY_MS: u64 = 24 * 3_600_000;
-
-/// Who waits for a round.
-pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, RoundFailure>>;
-
-/// Why a round came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoundFailure {
-    /// The disk has no room for it; it may be asked for again.
-    pub no_space: bool,
-    /// In words.
-    pub why: String,
-}
-
-/// What may be asked of the snapshotter.
-pub enum SnapshotterMessage {
-    /// Run a round, or join the next one if one is under way.
-    Round(Option<RoundReply>),
-    /// Has enough time passed, or enough log been written?
-    Tick,
-    /// The round is over.
-    Over(Result<SnapshotAnswer, RoundFailure>),
-}
 
 /// The actor.
 pub struct Snapshotter(pub Arc<Context>);

@@ -1,8 +1,6 @@
 //! How letters come to be ready: invitations from the list, recipients from the directory.
 
-use super::super::directory::{DirectoryMessage, Page};
-use super::super::list::ListMessage;
-use super::super::supervisor::SupervisorMessage;
+use super::super::messages::{DirectoryMessage, ListMessage, Page, SupervisorMessage};
 use super::lanes::common_part;
 use super::*;
 use std::collections::BTreeSet;
@@ -303,9 +301,9 @@ impl CampaignState {
 
     /// The setting `after_send = "leave"`: who was mailed leaves the list.
     pub(super) fn leave_list(&self, context: &Context, id: CampaignId, person: PersonId) {
-        use super::super::engine::leave_after_send;
         if let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.header.rule) {
-            leave_after_send(context, person, &campaign.header.list);
+            // By the directory, as every membership change.
+            context.tell(DirectoryMessage::LeaveAfterSend(person, campaign.header.list.clone()));
         }
     }
 }

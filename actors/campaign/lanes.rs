@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::directory::DirectoryMessage;
+use super::super::messages::DirectoryMessage;
 use super::super::verbs::ProviderView;
 use super::*;
 use crate::domain::campaign::Campaign;

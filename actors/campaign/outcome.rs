@@ -12,7 +12,7 @@
 //!
 //! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
 
-use super::super::directory::DirectoryMessage;
+use super::super::messages::DirectoryMessage;
 use super::lanes::Flight;
 use super::*;
 use crate::domain::campaign::{LetterState, OnDoubt, Settlement};

@@ -1,6 +1,6 @@
 //! What is asked of campaigns from outside: restocks, campaigns by hand, verbs, notes.
 
-use super::super::list::ListMessage;
+use super::super::messages::ListMessage;
 use super::flow::to_list;
 use super::*;
 

@@ -3,29 +3,16 @@
 //! What is pending is the machine's (`domain::directory::Waits`); here is only what does not outlive
 //! the process: which mails are under way, and which come back later because a server said so.
 
-use super::super::confirmation::{Confirmation, UNDER_WAY_MAX};
+use super::super::confirmation::UNDER_WAY_MAX;
+use super::super::messages::{Click, Confirmation};
 use super::*;
-use crate::domain::directory::{Evidence, Wait};
+use crate::domain::directory::Wait;
 use crate::mail::Verdict;
 
 /// People whose mail was put off by their server; while there are as many, no new mail is begun.
 const PUT_OFF_MAX: usize = 1024;
 /// After so many tries a mail is given up; its person may press again.
 const TRIES_MAX: u16 = 8;
-
-/// A click on the link in a mail.
-pub struct Click {
-    /// Whose link.
-    pub person: PersonId,
-    /// The address it was sent to, hashed.
-    pub address: u64,
-    /// The newest press that the mail knew of.
-    pub round: u64,
-    /// The lists that the page showed.
-    pub shown: Vec<String>,
-    /// Where the click came from.
-    pub evidence: Evidence,
-}
 
 /// Mails that are not where the machine can see them.
 #[derive(Default)]

@@ -1,20 +1,12 @@
 //! A bounce or a complaint: recorded, and noted by open campaigns before it is acknowledged.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-
-use super::super::campaign::CampaignMessage;
 use super::super::context::Context;
+use super::super::messages::CampaignMessage;
 use super::super::receipt::Part;
 use super::DirectoryState;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{Block, DirectoryEvent, Returned};
 use crate::domain::returns::Report;
-
-/// What followed from a report: the block that came of it, if one did; `None` for a report taken in
-/// before.
-pub type ReturnedSlot = Arc<Mutex<Option<Option<Block>>>>;
 
 impl DirectoryState {
     /// Takes a report in. From the answer on nothing goes to an address that it blocked.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::campaign::{CreatedSlot, VerbSlot};
+use super::super::messages::{CreatedSlot, VerbSlot};
 use super::*;
 use crate::domain::CampaignId;
 use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Header, Skip};

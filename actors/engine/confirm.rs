@@ -1,6 +1,7 @@
 //! Verbs behind the link that confirms: what it would join, and joining it.
 
-use super::super::directory::{Click, DirectoryMessage, pending};
+use super::super::directory::pending;
+use super::super::messages::Click;
 use super::*;
 use crate::domain::directory::Evidence;
 

@@ -1,6 +1,5 @@
 //! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
 
-use super::super::directory::DirectoryMessage;
 use super::public::public_key_view;
 use super::*;
 use crate::domain::directory::ApiKey;

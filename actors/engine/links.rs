@@ -1,6 +1,5 @@
 //! Verbs behind the links in mails: what a token is about, and what its holder may change.
 
-use super::super::directory::DirectoryMessage;
 use super::people::refusal;
 use super::*;
 use crate::domain::directory::{Ask, Away};

@@ -1,6 +1,6 @@
 //! Verbs about lists: pages, details, members, positions.
 
-use super::super::supervisor::SummaryOrRead;
+use super::super::messages::SummaryOrRead;
 use super::people::contact_view;
 use super::*;
 use crate::domain::list::Summary;

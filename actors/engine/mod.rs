@@ -27,14 +27,13 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::campaign::CampaignMessage;
 use super::context::Context;
-use super::directory::{DirectoryMessage, Ingested};
 use super::error::{EngineError, Refusal};
-use super::list::{ListMessage, RestockSlot};
+use super::messages::{
+    CampaignMessage, DirectoryMessage, Ingested, ListMessage, RestockSlot, SnapshotterMessage,
+    SupervisorMessage,
+};
 use super::receipt::Part;
-use super::snapshotter::SnapshotterMessage;
-use super::supervisor::SupervisorMessage;
 use super::verbs::*;
 use crate::domain::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
 use crate::domain::list::{How, List};
@@ -368,11 +367,4 @@ fn waiting(permit: impl Send + 'static) -> (Part, oneshot::Receiver<bool>) {
 /// Properties as the directory holds them: name and JSON text.
 fn properties_of(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String, String)> {
     map.into_iter().map(|(name, value)| (name, value.to_string())).collect()
-}
-
-/// The setting `after_send = "leave"`: a person who was mailed leaves the list, by the directory
-/// as every membership change.
-pub(super) fn leave_after_send(context: &Context, person: PersonId, list: &ListId) {
-    let leave = DirectoryMessage::LeaveAfterSend(person, list.clone());
-    context.tell(leave);
 }

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::super::directory::DirectoryMessage;
 use super::*;
 use crate::domain::directory::{Ask, Evidence, Outcome, Person, Trouble};
 

@@ -3,7 +3,6 @@
 //! Such a key joins a list with a confirmation and does nothing else. What comes back is the same
 //! for everybody, known or not, member or not, suppressed or not.
 
-use super::super::directory::DirectoryMessage;
 use super::keys::new_text;
 use super::*;
 use crate::domain::Email;

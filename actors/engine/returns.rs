@@ -14,7 +14,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::directory::{DirectoryMessage, ReturnedSlot};
+use super::super::messages::ReturnedSlot;
 use super::*;
 use crate::domain::returns::{Evidence, Report};
 use crate::domain::{CampaignId, Email};

@@ -2,8 +2,8 @@
 
 use divan::{Bencher, black_box};
 use futures_util::FutureExt;
-use restockd::actors::campaign::Prepared as Recipient;
 use restockd::actors::delivery::Sheet;
+use restockd::actors::messages::Prepared as Recipient;
 use restockd::domain::PersonId;
 use restockd::mail::{Answer, Courier, Dkim, DkimKey, Gate, Letter, MailOptions, Mailer, Verdict};
 use restockd::render::{Own, Prepared, Rendered, Templates};

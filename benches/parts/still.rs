@@ -7,10 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use restockd::actors::context::{Context, Fatal};
-use restockd::actors::directory::DirectoryMessage;
-use restockd::actors::list::ListMessage;
+use restockd::actors::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
 use restockd::actors::post::{Message, Post};
-use restockd::actors::supervisor::SupervisorMessage;
 use restockd::actors::verbs::{EventAnswer, RestockAnswer};
 use restockd::actors::{Engine, MailRules};
 use restockd::clock::Clock;

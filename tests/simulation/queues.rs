@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use restockd::actors::campaign::CampaignMessage;
 use restockd::actors::context::Context;
-use restockd::actors::directory::DirectoryMessage;
-use restockd::actors::list::ListMessage;
+use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage};
 use restockd::actors::post::{Message, Post};
 use restockd::domain::{ListId, Millis};
 

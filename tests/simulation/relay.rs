@@ -1,8 +1,8 @@
 //! The mail server of the simulation: it takes letters, refuses them, puts them off, or goes away before or after
 //! the final dot. A letter may leave only once the record of its start is durable.
 
-use restockd::actors::campaign::CampaignMessage;
-use restockd::actors::delivery::{Delivered, Job};
+use restockd::actors::delivery::Job;
+use restockd::actors::messages::{CampaignMessage, Delivered};
 use restockd::actors::post::Message;
 use restockd::domain::CampaignId;
 use restockd::mail::Verdict;

@@ -1,12 +1,10 @@
 //! The course of a checkpoint round, step by step: the same requests in the same order as the snapshotter's, with
 //! anything the dice choose between them.
 
-use restockd::actors::campaign::CampaignMessage;
 use restockd::actors::checkpoint::Portion;
-use restockd::actors::directory::DirectoryMessage;
+use restockd::actors::messages::{CampaignMessage, DirectoryMessage, Slice, SupervisorMessage};
 use restockd::actors::receipt::Part;
 use restockd::actors::snapshotter::{meta, publish, write};
-use restockd::actors::supervisor::{Slice, SupervisorMessage};
 use restockd::domain::ListId;
 use restockd::domain::campaign::CampaignsImage;
 use restockd::domain::directory::DirectoryImage;

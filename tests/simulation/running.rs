@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use restockd::actors::campaign::{CampaignArgs, CampaignMessage, CampaignState};
+use restockd::actors::campaign::{CampaignArgs, CampaignState};
 use restockd::actors::context::{Context, Fatal};
-use restockd::actors::directory::{DirectoryMessage, DirectoryState};
+use restockd::actors::directory::DirectoryState;
 use restockd::actors::engine::take_up;
-use restockd::actors::list::{ListMessage, ListState};
+use restockd::actors::list::ListState;
+use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
 use restockd::actors::post::Message;
 use restockd::actors::recovery::{self, Recovered, RecoveryError};
-use restockd::actors::supervisor::{Slice, SupervisorMessage};
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
 use restockd::disk::SimDisk;

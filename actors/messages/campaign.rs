@@ -5,13 +5,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::super::delivery::Delivered;
 use super::super::receipt::Part;
 use super::super::verbs::ProviderView;
 use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, Header, Skip, Status, Verb};
 use crate::domain::directory::Props;
 use crate::domain::list::Invitee;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
+use crate::mail::Verdict;
 
 /// A letter's recipient, just fetched.
 #[derive(Debug, Clone)]
@@ -32,6 +32,19 @@ pub struct Prepared {
     pub away: Option<Skip>,
     /// The contact's properties, for the template.
     pub props: Props,
+}
+
+/// A letter that came back.
+#[derive(Debug)]
+pub struct Delivered {
+    /// Which courier is free again.
+    pub courier: usize,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Whose letter.
+    pub person: PersonId,
+    /// What came of it.
+    pub verdict: Verdict,
 }
 
 /// Reads the campaigns without changing them.

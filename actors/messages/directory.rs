@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
 use super::super::verbs::EventAnswer;
-use super::confirm::Click;
-use super::returned::ReturnedSlot;
-use crate::domain::directory::{ApiKey, Ask, Directory, DirectoryImage, Ingest, Outcome, PublicKey};
+use crate::domain::directory::{
+    ApiKey, Ask, Block, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
+};
 use crate::domain::list::How;
 use crate::domain::returns::Report;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
@@ -20,6 +20,10 @@ pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
 
 /// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
 pub type Ingested = Option<(EventAnswer, Outcome)>;
+
+/// What followed from a report: the block that came of it, if one did; `None` for a report taken in
+/// before.
+pub type ReturnedSlot = Arc<Mutex<Option<Option<Block>>>>;
 
 /// What may be asked of the directory.
 pub enum DirectoryMessage {
@@ -91,4 +95,18 @@ pub struct Page {
     pub most: usize,
     /// When the campaign began.
     pub since: Millis,
+}
+
+/// A click on the link in a mail.
+pub struct Click {
+    /// Whose link.
+    pub person: PersonId,
+    /// The address it was sent to, hashed.
+    pub address: u64,
+    /// The newest press that the mail knew of.
+    pub round: u64,
+    /// The lists that the page showed.
+    pub shown: Vec<String>,
+    /// Where the click came from.
+    pub evidence: Evidence,
 }
