@@ -22,7 +22,6 @@ use super::aside::Lines;
 use super::context::Context;
 use super::delivery::{Job, Sheet};
 use super::messages::{CampaignMessage, CreatedSlot, Delivered, Prepared, VerbSlot};
-use super::post::Message;
 use super::receipt::Part;
 use super::runner::Runner;
 use crate::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Skip, Status, Verb};
@@ -229,7 +228,7 @@ impl CampaignState {
         }
         self.alarm += 1;
         self.alarm_at = Some(then);
-        context.tell(Message::Alarm(then, self.alarm));
+        context.mailboxes.ring_at(then, self.alarm);
     }
 
     /// Nothing is on the wire any more: the stop may go on.

@@ -45,7 +45,7 @@ pub async fn mailman(
             tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
             Verdict::Failed { reply: "the letter could not be handled".to_owned() }
         });
-        context.tell(DirectoryMessage::Asked(person, round, verdict));
+        context.mailboxes.directory.send(DirectoryMessage::Asked(person, round, verdict));
     }
     courier.close().await;
 }

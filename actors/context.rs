@@ -1,15 +1,15 @@
 //! What every actor holds: the log, the clock, the secrets, the settings, and the way to the others.
 //!
-//! Nothing in here is anybody's state. The post opens once, after all actors are spawned and
-//! before the first message.
+//! Nothing in here is anybody's state. The mailboxes open once, after all actors are
+//! spawned and before the first message.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use ractor::ActorRef;
 use tokio::sync::watch;
 
-use super::post::Post;
+use super::mailboxes::Mailboxes;
 use super::receipt::Part;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
@@ -187,7 +187,7 @@ pub struct Context {
     /// The way out when all is lost.
     pub fatal: Fatal,
     /// The way to the other actors.
-    pub post: OnceLock<Arc<dyn Post>>,
+    pub mailboxes: Mailboxes,
 }
 
 impl std::fmt::Debug for Context {
@@ -218,7 +218,7 @@ impl Context {
         Stamp { seq, at }
     }
 
-    /// A message to an actor that is gone ends the process: nothing goes on from nothing.
+    /// Sends a message to a list's actor; one to an actor that is gone is dropped, for the engine is ending then.
     pub fn cast<M: ractor::Message>(&self, to: &ActorRef<M>, message: M) {
         if to.cast(message).is_err() && !self.log.poisoned() {
             tracing::debug!("a message found its actor gone; the engine is ending");

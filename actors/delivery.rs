@@ -1,13 +1,12 @@
 //! A courier's task: one connection, one letter at a time, always a verdict.
 //!
 //! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
-//! notice. The courier ends when the campaign actor is gone.
+//! notice. The courier ends when the campaign actor is gone, and its channel with it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use ractor::ActorRef;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,7 +85,6 @@ pub async fn courier(
     number: usize,
     mut courier: Courier,
     mut jobs: mpsc::Receiver<Job>,
-    campaign: ActorRef<CampaignMessage>,
 ) {
     while let Some(job) = jobs.recv().await {
         let (id, person) = (job.campaign, job.recipient.person);
@@ -96,9 +94,7 @@ pub async fn courier(
             Verdict::Doubt { reply: "the letter could not be handled".to_owned() }
         });
         let back = Delivered { courier: number, campaign: id, person, verdict };
-        if campaign.cast(CampaignMessage::Delivered(back)).is_err() {
-            break;
-        }
+        context.mailboxes.campaign.send(CampaignMessage::Delivered(back));
     }
     courier.close().await;
 }

@@ -21,7 +21,6 @@ use super::context::Context;
 use super::messages::{
     CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, Prepared, SupervisorMessage,
 };
-use super::post::Message;
 use super::receipt::Part;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
@@ -66,7 +65,7 @@ impl DirectoryState {
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         if let DirectoryEvent::Merged { from, .. } = event {
-            context.tell(CampaignMessage::Merged(*from));
+            context.mailboxes.campaign.send(CampaignMessage::Merged(*from));
         }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());
         if self.directory.open_event(seq).is_some() {
@@ -111,7 +110,7 @@ impl DirectoryState {
             }
         }
         if !tasks.is_empty() {
-            context.tell(SupervisorMessage::ToLists(tasks));
+            context.mailboxes.supervisor.send(SupervisorMessage::ToLists(tasks));
         }
         whole.done();
     }
@@ -192,8 +191,8 @@ impl DirectoryState {
                 _ => None,
             };
             if let Some((person, reason)) = gone {
-                let note = CampaignMessage::Note { list: None, person, reason, part: part.split() };
-                context.tell(note);
+                let (list, part) = (None, part.split());
+                context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, part });
             }
         }
         !events.is_empty()
@@ -237,7 +236,7 @@ impl DirectoryState {
             }
         }
         let page = ListMessage::InvitePage { campaign, people, to, since, last: to >= upto };
-        context.tell(SupervisorMessage::ToList(list, page));
+        context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, page));
     }
 }
 
@@ -303,13 +302,13 @@ impl DirectoryState {
             }
             DirectoryMessage::LookUp(campaign, list, rows) => {
                 let confirm = ListMessage::Confirm(campaign, self.look_up(context, rows));
-                context.tell(SupervisorMessage::ToList(list, confirm));
+                context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, confirm));
             }
             DirectoryMessage::Page(page) => self.page(context, page),
             DirectoryMessage::BeginEverybody(campaign, list) => {
                 let everybody = Some((self.directory.last_person(), self.directory.mailable()));
                 let begin = ListMessage::Begin { campaign, everybody };
-                context.tell(SupervisorMessage::ToList(list, begin));
+                context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, begin));
             }
             DirectoryMessage::Read(read) => read(&self.directory),
             DirectoryMessage::Image(reply) => drop(reply.send(self.directory.image())),
@@ -318,7 +317,7 @@ impl DirectoryState {
                 for person in erased.filter_map(|(_, open)| open.person) {
                     let part = Part::new(|_| ());
                     let (list, reason) = (None, Skip::Erased);
-                    context.tell(CampaignMessage::Note { list, person, reason, part });
+                    context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, part });
                 }
                 let open: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
                 for events in open.chunks(RESUMED_TOGETHER) {

@@ -118,8 +118,12 @@ impl ListState {
         if default_opt_in || self.list.row(person).is_some() {
             let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
             let list = Some(self.id.clone());
-            let note = CampaignMessage::Note { list, person, reason, part: part.split() };
-            context.tell(note);
+            context.mailboxes.campaign.send(CampaignMessage::Note {
+                list,
+                person,
+                reason,
+                part: part.split(),
+            });
         }
     }
 
@@ -131,7 +135,7 @@ impl ListState {
                 one.away = Some(Skip::Left);
             }
         }
-        context.tell(CampaignMessage::Fetched(campaign, people));
+        context.mailboxes.campaign.send(CampaignMessage::Fetched(campaign, people));
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to.
@@ -163,16 +167,12 @@ impl ListState {
                     | ListEvent::RestockedWith { campaign: Some(campaign), upto, added, .. } => {
                         let (product, offer) = (self.list.product(), Some(&offer));
                         let header = rule::header(context, &self.id, product, offer, day, *campaign);
-                        let opened = CampaignMessage::Restocked {
-                            header,
-                            upto: *upto,
-                            added: *added,
-                            part: Some(part.split()),
-                        };
+                        let (upto, added, campaign_part) = (*upto, *added, Some(part.split()));
                         *answer.lock() = Some(RestockAnswer::Accepted { campaign: Some(*campaign) });
                         // The log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, part);
-                        return context.tell(opened);
+                        let opened = CampaignMessage::Restocked { header, upto, added, part: campaign_part };
+                        return context.mailboxes.campaign.send(opened);
                     }
                     ListEvent::Stock { .. } => *answer.lock() = Some(RestockAnswer::SoldOut),
                     _ => *answer.lock() = Some(RestockAnswer::Accepted { campaign: None }),
@@ -182,7 +182,7 @@ impl ListState {
             Some(ListDecision::Duplicate(campaign)) => {
                 *answer.lock() = Some(RestockAnswer::Duplicate { campaign });
                 if campaign.is_some() {
-                    context.tell(CampaignMessage::Fence(part.split()));
+                    context.mailboxes.campaign.send(CampaignMessage::Fence(part.split()));
                 }
                 context.barrier(part);
             }
@@ -199,8 +199,8 @@ impl ListState {
         let invitation = self.list.invitation(campaign, most).unwrap_or_default();
         self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
         let last = invitation.last || invitation.people.is_empty();
-        let invited = CampaignMessage::Invited { campaign, people: invitation.people, page: None, last };
-        context.tell(invited);
+        let (people, page) = (invitation.people, None);
+        context.mailboxes.campaign.send(CampaignMessage::Invited { campaign, people, page, last });
     }
 
     /// All that a campaign was given, for one that starts again.
@@ -209,8 +209,8 @@ impl ListState {
         let known = invitation.is_some();
         let invitation = invitation.unwrap_or_default();
         let last = invitation.last || !known;
-        let again = CampaignMessage::InvitedAgain { campaign, people: invitation.people, last };
-        context.tell(again);
+        let people = invitation.people;
+        context.mailboxes.campaign.send(CampaignMessage::InvitedAgain { campaign, people, last });
     }
 
     /// A campaign made by hand claims its audience.
@@ -218,7 +218,7 @@ impl ListState {
         self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
         let (upto, added) = self.list.audience(campaign).unwrap_or_default();
         let added = everybody.map_or(added, |(_, mailable)| mailable.saturating_sub(self.list.left()));
-        context.tell(CampaignMessage::Begun { campaign, upto, added });
+        context.mailboxes.campaign.send(CampaignMessage::Begun { campaign, upto, added });
     }
 }
 
@@ -250,7 +250,12 @@ impl ListState {
                 let mut people = self.list.unless_left(&people);
                 let late = |person| self.list.row(person).is_some_and(|row| row.changed > since);
                 people.retain(|invitee| invitee.here || late(invitee.person));
-                context.tell(CampaignMessage::Invited { campaign, people, page: Some(to), last });
+                context.mailboxes.campaign.send(CampaignMessage::Invited {
+                    campaign,
+                    people,
+                    page: Some(to),
+                    last,
+                });
             }
             ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
             ListMessage::Close(campaign, upto) => {
@@ -259,7 +264,9 @@ impl ListState {
             ListMessage::Read(read) => read(&self.id, &self.list),
             ListMessage::Image(reply) => drop(reply.send((self.id.clone(), self.list.image()))),
             ListMessage::Rest if self.is_quiet() => return false,
-            ListMessage::Rest => context.tell(SupervisorMessage::StillBusy(self.id.clone())),
+            ListMessage::Rest => {
+                context.mailboxes.supervisor.send(SupervisorMessage::StillBusy(self.id.clone()))
+            }
         }
         true
     }

@@ -111,15 +111,15 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     let building = Arc::clone(&generations);
     let writer = in_background(move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
     let (reply, image) = oneshot::channel();
-    context.tell(DirectoryMessage::Image(reply));
+    context.mailboxes.directory.send(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
     let (reply, image) = oneshot::channel();
-    context.tell(CampaignMessage::Image(reply));
+    context.mailboxes.campaign.send(CampaignMessage::Image(reply));
     give(&portions, Portion::Campaigns(image.await.map_err(|_| RoundError::Ending)?)).await;
     let mut after = None;
     loop {
         let (reply, slice) = oneshot::channel();
-        context.tell(SupervisorMessage::Walk(after, SLICE, reply));
+        context.mailboxes.supervisor.send(SupervisorMessage::Walk(after, SLICE, reply));
         let slice = slice.await.map_err(|_| RoundError::Ending)?;
         give(&portions, Portion::Resting(slice.resting)).await;
         for awake in slice.awake {

@@ -39,14 +39,14 @@ impl CampaignState {
             let people: Vec<_> = people.filter(|(row, _)| runner.fetch(*row)).collect();
             if !people.is_empty() {
                 let list = campaign.header.list.clone();
-                context.tell(DirectoryMessage::LookUp(id, list, people));
+                context.mailboxes.directory.send(DirectoryMessage::LookUp(id, list, people));
             } else if !runner.all_invited && !runner.inviting {
                 runner.inviting = true;
                 let (list, upto) = (campaign.header.list.clone(), campaign.upto);
                 if context.catalog.default_opt_in(&list) {
                     let (after, most, since) = (runner.page, window, campaign.started.unwrap_or(at));
                     let page = Page { campaign: id, list, after, upto, most, since };
-                    context.tell(DirectoryMessage::Page(page));
+                    context.mailboxes.directory.send(DirectoryMessage::Page(page));
                 } else {
                     // One window ahead of what is at hand: the list's record covers many at once.
                     to_list(context, list, ListMessage::Invite(id, window));
@@ -235,7 +235,7 @@ impl CampaignState {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let list = campaign.header.list.clone();
         if context.catalog.default_opt_in(&list) {
-            context.tell(DirectoryMessage::BeginEverybody(id, list));
+            context.mailboxes.directory.send(DirectoryMessage::BeginEverybody(id, list));
         } else {
             to_list(context, list, ListMessage::Begin { campaign: id, everybody: None });
         }
@@ -303,12 +303,15 @@ impl CampaignState {
     pub(super) fn leave_list(&self, context: &Context, id: CampaignId, person: PersonId) {
         if let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.header.rule) {
             // By the directory, as every membership change.
-            context.tell(DirectoryMessage::LeaveAfterSend(person, campaign.header.list.clone()));
+            context
+                .mailboxes
+                .directory
+                .send(DirectoryMessage::LeaveAfterSend(person, campaign.header.list.clone()));
         }
     }
 }
 
 /// A message to a list, by way of the supervisor.
 pub(super) fn to_list(context: &Context, list: ListId, message: ListMessage) {
-    context.tell(SupervisorMessage::ToList(list, message));
+    context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, message));
 }

@@ -152,7 +152,7 @@ impl CampaignState {
         let asked = people.len();
         if asked > 0 {
             let list = campaign.header.list.clone();
-            context.tell(DirectoryMessage::LookUp(id, list, people));
+            context.mailboxes.directory.send(DirectoryMessage::LookUp(id, list, people));
         }
         asked
     }

@@ -42,7 +42,7 @@ impl DirectoryState {
             match self.mail(context, person, now) {
                 Some(mail) => {
                     self.mails.flying.insert(person);
-                    context.tell(Message::Confirmation(mail));
+                    context.mailboxes.confirmations.send(mail);
                 }
                 // Nobody to write to any more.
                 None => self.asked(context, person, self.directory.seq()),

@@ -24,7 +24,12 @@ impl DirectoryState {
         self.write(context, &DirectoryEvent::Returned(returned), report.evidence.at, &part);
         if let (Some(person), Some(_)) = (person, block) {
             let (list, reason) = (None, Skip::Suppressed);
-            context.tell(CampaignMessage::Note { list, person, reason, part: part.split() });
+            context.mailboxes.campaign.send(CampaignMessage::Note {
+                list,
+                person,
+                reason,
+                part: part.split(),
+            });
         }
         part.done();
         Some(block)

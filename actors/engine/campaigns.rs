@@ -59,8 +59,7 @@ impl Engine {
         let permit = self.admit().await?;
         let slot = CreatedSlot::default();
         let (part, done) = waiting(permit);
-        let message = CampaignMessage::Create(header, Arc::clone(&slot), part);
-        context.tell(message);
+        context.mailboxes.campaign.send(CampaignMessage::Create(header, Arc::clone(&slot), part));
         self.wait(done).await?;
         let (status, scheduled_at, mismatch) = slot.lock().take().ok_or(EngineError::Lost)?;
         Ok(CampaignCreated { id, status: status.as_str().to_owned(), scheduled_at, mismatch })
@@ -122,8 +121,8 @@ impl Engine {
         let permit = self.admit().await?;
         let slot = VerbSlot::default();
         let (part, done) = waiting(permit);
-        let message = CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part);
-        self.0.context.tell(message);
+        let mailboxes = &self.0.context.mailboxes;
+        mailboxes.campaign.send(CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part));
         self.wait(done).await?;
         let refused = slot.lock().take();
         match refused {
@@ -141,7 +140,7 @@ impl Engine {
     /// When the engine cannot now.
     pub async fn providers(&self) -> Answer<Vec<ProviderView>> {
         let (reply, answer) = oneshot::channel();
-        self.0.context.tell(CampaignMessage::Providers(reply));
+        self.0.context.mailboxes.campaign.send(CampaignMessage::Providers(reply));
         self.answered(answer).await
     }
 
@@ -171,7 +170,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |campaigns: &Campaigns| drop(reply.send(read(campaigns))));
-        self.0.context.tell(CampaignMessage::Read(read));
+        self.0.context.mailboxes.campaign.send(CampaignMessage::Read(read));
         self.answered(answer).await
     }
 

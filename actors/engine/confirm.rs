@@ -41,7 +41,7 @@ impl Engine {
         let permit = self.admit().await?;
         let slot = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
-        self.0.context.tell(DirectoryMessage::Click(click, Arc::clone(&slot), part));
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Click(click, Arc::clone(&slot), part));
         self.wait(done).await?;
         let outcomes = std::mem::take(&mut *slot.lock());
         for outcome in outcomes {

@@ -51,7 +51,7 @@ impl Engine {
             revoked: None,
         };
         let (part, done) = waiting(permit);
-        self.0.context.tell(DirectoryMessage::MintKey(key.clone(), part));
+        self.0.context.mailboxes.directory.send(DirectoryMessage::MintKey(key.clone(), part));
         self.wait(done).await?;
         let view = key_view(&key);
         self.0.keys.write().insert(id, key);
@@ -77,8 +77,7 @@ impl Engine {
         });
         let held = held.ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
         let (part, done) = waiting(permit);
-        let message = DirectoryMessage::RevokeKey(id.to_owned(), part);
-        self.0.context.tell(message);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::RevokeKey(id.to_owned(), part));
         self.wait(done).await?;
         Ok(held)
     }

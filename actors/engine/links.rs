@@ -117,8 +117,8 @@ impl Engine {
         let permit = self.admit().await?;
         let slot = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
-        let message = DirectoryMessage::Memberships { person, how, bag, slot: Arc::clone(&slot), part };
-        self.0.context.tell(message);
+        let (mailboxes, answer) = (&self.0.context.mailboxes, Arc::clone(&slot));
+        mailboxes.directory.send(DirectoryMessage::Memberships { person, how, bag, slot: answer, part });
         self.wait(done).await?;
         let outcome = slot.lock().pop().flatten();
         match outcome.ok_or(EngineError::Busy)?.1.trouble {

@@ -157,7 +157,7 @@ impl Engine {
     /// Ids after one, declared lists among them although nobody may have joined them yet.
     async fn ids_after(&self, after: Option<ListId>, most: usize) -> Answer<Vec<ListId>> {
         let (reply, answer) = oneshot::channel();
-        self.0.context.tell(SupervisorMessage::Names(after.clone(), most, reply));
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::Names(after.clone(), most, reply));
         let mut ids = self.answered(answer).await?;
         let declared = self.0.context.catalog.iter().map(|(id, _)| id);
         ids.extend(declared.filter(|id| after.as_ref().is_none_or(|after| *id > after)).cloned());
@@ -170,7 +170,7 @@ impl Engine {
     /// What can be told of lists without waking them.
     pub(super) async fn summaries(&self, ids: Vec<ListId>) -> Answer<Vec<Option<Summary>>> {
         let (reply, answer) = oneshot::channel();
-        self.0.context.tell(SupervisorMessage::Summaries(ids, reply));
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::Summaries(ids, reply));
         let mut summaries = Vec::new();
         for one in self.answered(answer).await? {
             summaries.push(match one {

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use ractor::ActorCell;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::context::Context;
@@ -61,6 +62,8 @@ struct Inner {
     keys: Arc<RwLock<BTreeMap<String, ApiKey>>>,
     public_keys: Arc<RwLock<BTreeMap<String, PublicKey>>>,
     environment_key: Option<[u8; 32]>,
+    /// The single actors, once they are spawned.
+    actors: Mutex<Vec<ActorCell>>,
     /// Couriers end when nobody can send to them any more.
     couriers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     ticker: Mutex<Option<mpsc::Sender<()>>>,
@@ -123,7 +126,7 @@ impl Engine {
         let (part, done) = waiting(permit);
         let message =
             ListMessage::Restock { fact: fact.clone(), offer: input.offer, answer: Arc::clone(&slot), part };
-        self.0.context.tell(SupervisorMessage::ToList(fact.list, message));
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(fact.list, message));
         self.wait(done).await?;
         let answer = slot.lock().take();
         answer.ok_or(EngineError::Lost)
@@ -135,7 +138,7 @@ impl Engine {
     /// When the round fails (no space, say) or the engine is ending.
     pub async fn snapshot(&self) -> Answer<SnapshotAnswer> {
         let (reply, answer) = oneshot::channel();
-        self.0.context.tell(SnapshotterMessage::Round(Some(reply)));
+        self.0.context.mailboxes.snapshotter.send(SnapshotterMessage::Round(Some(reply)));
         match answer.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) if failure.no_space => Err(EngineError::DiskFull),
@@ -150,13 +153,13 @@ impl Engine {
     /// When the engine is ending.
     pub async fn census(&self) -> Answer<(usize, usize, usize)> {
         let (reply, answer) = oneshot::channel();
-        self.0.context.tell(SupervisorMessage::Census(reply));
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::Census(reply));
         answer.await.map_err(|_| EngineError::Lost)
     }
 
     /// Puts idle lists to rest now, as the sweep does each second.
     pub fn sweep(&self) {
-        self.0.context.tell(SupervisorMessage::Sweep);
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::Sweep);
     }
 
     /// Takes no new work from now on, as the first step of a stop.
@@ -174,7 +177,7 @@ impl Engine {
         let all = u32::try_from(context.settings.permits).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(deadline, self.0.permits.acquire_many(all)).await;
         let (reply, quiet) = oneshot::channel();
-        context.tell(CampaignMessage::Stop(reply));
+        context.mailboxes.campaign.send(CampaignMessage::Stop(reply));
         let wait = Duration::from_millis(context.settings.stop_wait_ms);
         if tokio::time::timeout(wait, quiet).await.is_err() {
             tracing::warn!(
@@ -195,9 +198,7 @@ impl Engine {
     pub fn kill(&self) {
         self.0.context.fatal.expect_the_end();
         self.0.ticker.lock().take();
-        if let Some(post) = self.0.context.post.get() {
-            post.kill();
-        }
+        self.0.actors.lock().drain(..).for_each(|actor| actor.kill());
         self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
     }
 
@@ -248,7 +249,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |directory: &Directory| drop(reply.send(read(directory))));
-        self.0.context.tell(DirectoryMessage::Read(read));
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Read(read));
         self.answered(answer).await
     }
 
@@ -260,7 +261,7 @@ impl Engine {
     ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(read(list))));
-        self.0.context.tell(SupervisorMessage::ToList(list, ListMessage::Read(read)));
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, ListMessage::Read(read)));
         self.answered(answer).await
     }
 
@@ -285,8 +286,8 @@ impl Engine {
     fn send_in(&self, items: Vec<Ingest>, permit: Arc<OwnedSemaphorePermit>) -> Waiting {
         let slot = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
-        let message = DirectoryMessage::Ingest { items, slot: Arc::clone(&slot), part };
-        self.0.context.tell(message);
+        let (mailboxes, answer) = (&self.0.context.mailboxes, Arc::clone(&slot));
+        mailboxes.directory.send(DirectoryMessage::Ingest { items, slot: answer, part });
         Waiting { slot, done }
     }
 

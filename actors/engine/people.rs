@@ -118,8 +118,7 @@ impl Engine {
     pub(super) async fn changes(&self, asks: Vec<Ask>, permit: impl Send + 'static) -> Answer<Vec<bool>> {
         let changed = Arc::new(Mutex::new(Vec::new()));
         let (part, done) = waiting(permit);
-        let message = DirectoryMessage::Ask(asks, Arc::clone(&changed), part);
-        self.0.context.tell(message);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Ask(asks, Arc::clone(&changed), part));
         self.wait(done).await?;
         let changed = std::mem::take(&mut *changed.lock());
         Ok(changed)

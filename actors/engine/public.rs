@@ -46,7 +46,7 @@ impl Engine {
             revoked: None,
         };
         let (part, done) = waiting(permit);
-        self.0.context.tell(DirectoryMessage::MintPublicKey(key.clone(), part));
+        self.0.context.mailboxes.directory.send(DirectoryMessage::MintPublicKey(key.clone(), part));
         self.wait(done).await?;
         let view = public_key_view(&key);
         self.0.public_keys.write().insert(id, key);

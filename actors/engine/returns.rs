@@ -75,7 +75,11 @@ impl Engine {
         };
         let slot = ReturnedSlot::default();
         let (part, done) = waiting(permit);
-        context.tell(DirectoryMessage::Returned(Box::new(report), Arc::clone(&slot), part));
+        context.mailboxes.directory.send(DirectoryMessage::Returned(
+            Box::new(report),
+            Arc::clone(&slot),
+            part,
+        ));
         self.wait(done).await?;
         let followed = slot.lock().take();
         Ok(match followed {

@@ -9,7 +9,7 @@ use super::super::confirmation;
 use super::super::context::{Fatal, Settings};
 use super::super::delivery;
 use super::super::directory::DirectoryActor;
-use super::super::post::Refs;
+use super::super::mailboxes::Mailboxes;
 use super::super::recovery::{self, Claim, Recovered, RecoveryError};
 use super::super::rule;
 use super::super::snapshotter::Snapshotter;
@@ -125,7 +125,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
         templates: args.templates,
         settings,
         fatal,
-        post: std::sync::OnceLock::new(),
+        mailboxes: Mailboxes::default(),
     });
     let report = report(&found);
     let engine = Engine::over(context, &found.directory, args.environment_key.as_deref(), args.rules);
@@ -134,7 +134,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
 }
 
 impl Engine {
-    /// The door of an engine whose post is still to be opened.
+    /// The door of an engine whose mailboxes are still to be opened.
     #[must_use]
     pub fn over(
         context: Arc<Context>,
@@ -151,6 +151,7 @@ impl Engine {
             public_keys: Arc::new(RwLock::new(public)),
             environment_key: environment_key.map(crate::token::key_hash),
             couriers: Mutex::new(Vec::new()),
+            actors: Mutex::new(Vec::new()),
             ticker: Mutex::new(None),
             accept_mail: rules,
             context,
@@ -180,10 +181,32 @@ impl Engine {
         let generations = Arc::new(generations);
         let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
         let (mailmen, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
-        let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter, mailmen };
-        if !context.open_post(Arc::new(refs)) {
-            return Err(StartError::Interrupted);
-        }
+        self.0.actors.lock().extend([
+            supervisor.get_cell(),
+            directory.get_cell(),
+            campaign.get_cell(),
+            snapshotter.get_cell(),
+        ]);
+        let boxes = &context.mailboxes;
+        boxes.supervisor.open_to(supervisor);
+        boxes.directory.open_to(directory);
+        boxes.campaign.open_to(campaign.clone());
+        boxes.snapshotter.open_to(snapshotter);
+        boxes.confirmations.open_with(move |mail| {
+            // The directory lets no more be under way than the queue holds.
+            if mailmen.try_send(mail).is_err() {
+                tracing::debug!("a mail found nobody to carry it; the engine is ending");
+            }
+        });
+        let clock = context.clock.clone();
+        boxes.alarms.open_with(move |(then, number)| {
+            let (clock, campaign) = (clock.clone(), campaign.clone());
+            tokio::spawn(async move {
+                clock.sleep_until(then).await;
+                // Gone only when the engine is.
+                let _ = campaign.cast(CampaignMessage::Alarm(number));
+            });
+        });
         for (name, ended) in
             [("supervisor", one), ("directory", two), ("campaign actor", three), ("snapshotter", four)]
         {
@@ -195,8 +218,7 @@ impl Engine {
             });
         }
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let task =
-                delivery::courier(Arc::clone(context), number, mailer.courier(), inbox, campaign.clone());
+            let task = delivery::courier(Arc::clone(context), number, mailer.courier(), inbox);
             self.0.couriers.lock().push(tokio::spawn(task));
         }
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
@@ -223,9 +245,9 @@ impl Engine {
                 }
                 let now = context.clock.now();
                 next = next.plus(TICK_MS).max(now);
-                context.tell(SupervisorMessage::Sweep);
-                context.tell(SnapshotterMessage::Tick);
-                context.tell(DirectoryMessage::Tick);
+                context.mailboxes.supervisor.send(SupervisorMessage::Sweep);
+                context.mailboxes.snapshotter.send(SnapshotterMessage::Tick);
+                context.mailboxes.directory.send(DirectoryMessage::Tick);
                 if next.0 % 60_000 < TICK_MS && context.clock.drift_ms().abs() > CLOCK_STEP_MS {
                     let drift_ms = context.clock.drift_ms();
                     tracing::warn!(drift_ms, "the system clock stepped; it is followed at the next start");
@@ -238,18 +260,18 @@ impl Engine {
 /// What the restart left open is taken up. The doubt is settled before anything can start a letter, so claims, which
 /// open campaigns, come after it.
 pub fn take_up(context: &Context, claims: Vec<Claim>) {
-    context.tell(CampaignMessage::Resume);
+    context.mailboxes.campaign.send(CampaignMessage::Resume);
     for Claim { list, product, offer, invite, added } in claims {
         let Some(day) = invite.day else {
             let close = ListMessage::Close(invite.campaign, invite.upto);
-            context.tell(SupervisorMessage::ToList(list, close));
+            context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, close));
             continue;
         };
         let header = rule::header(context, &list, product.as_deref(), offer.as_ref(), day, invite.campaign);
         let (upto, part) = (invite.upto, None);
-        context.tell(CampaignMessage::Restocked { header, upto, added, part });
+        context.mailboxes.campaign.send(CampaignMessage::Restocked { header, upto, added, part });
     }
-    context.tell(DirectoryMessage::Resume);
+    context.mailboxes.directory.send(DirectoryMessage::Resume);
 }
 
 /// How often idle lists and the snapshotter are looked after.

@@ -3,12 +3,12 @@
 //! What stands before the engine (HTTP) can so be measured by itself, and what needs nothing but its
 //! settings and secrets (letters). The log lies on a simulated disk and is never written.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use restockd::actors::context::{Context, Fatal};
+use restockd::actors::mailboxes::Mailboxes;
 use restockd::actors::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
-use restockd::actors::post::{Message, Post};
 use restockd::actors::verbs::{EventAnswer, RestockAnswer};
 use restockd::actors::{Engine, MailRules};
 use restockd::clock::Clock;
@@ -23,27 +23,6 @@ use crate::NOON;
 
 /// The admin key.
 pub const KEY: &str = "admin-key";
-
-/// Says yes.
-struct Yes;
-
-impl Post for Yes {
-    fn carry(&self, _: &Context, message: Message) {
-        match message {
-            Message::Directory(DirectoryMessage::Ingest { items, slot, part }) => {
-                *slot.lock() = items.iter().map(|_| Some(stored())).collect();
-                part.done();
-            }
-            Message::Supervisor(SupervisorMessage::ToList(_, ListMessage::Restock { answer, part, .. })) => {
-                *answer.lock() = Some(RestockAnswer::Accepted { campaign: None });
-                part.done();
-            }
-            _ => {}
-        }
-    }
-
-    fn kill(&self) {}
-}
 
 fn stored() -> (EventAnswer, Outcome) {
     let outcome = Outcome { stored: true, person: None, created: true, linked: false, trouble: None };
@@ -67,9 +46,21 @@ pub fn context() -> Arc<Context> {
         templates: Arc::new(Templates::built_in()),
         settings: config.engine,
         fatal: Fatal::new(),
-        post: OnceLock::new(),
+        mailboxes: Mailboxes::default(),
     };
-    assert!(context.open_post(Arc::new(Yes)));
+    context.mailboxes.directory.open_with(|message| {
+        if let DirectoryMessage::Ingest { items, slot, part } = message {
+            *slot.lock() = items.iter().map(|_| Some(stored())).collect();
+            part.done();
+        }
+    });
+    context.mailboxes.supervisor.open_with(|message| {
+        if let SupervisorMessage::ToList(_, ListMessage::Restock { answer, part, .. }) = message {
+            *answer.lock() = Some(RestockAnswer::Accepted { campaign: None });
+            part.done();
+        }
+    });
+    context.mailboxes.campaign.open_with(drop);
     Arc::new(context)
 }
 

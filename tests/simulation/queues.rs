@@ -1,11 +1,10 @@
-//! The simulation's post: messages in order per sender and receiver, and otherwise in any order.
+//! The simulation's mailboxes: messages in order per sender and receiver, and otherwise in any order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use restockd::actors::context::Context;
-use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage};
-use restockd::actors::post::{Message, Post};
+use restockd::actors::mailboxes::{Mailbox, Mailboxes};
+use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, SupervisorMessage};
 use restockd::domain::{ListId, Millis};
 
 use crate::dice::Dice;
@@ -25,7 +24,9 @@ pub enum Node {
 
 /// What travels.
 pub enum Parcel {
-    Message(Message),
+    Supervisor(SupervisorMessage),
+    Directory(DirectoryMessage),
+    Campaign(CampaignMessage),
     /// What the supervisor passes on.
     List(ListMessage),
 }
@@ -34,7 +35,7 @@ impl Parcel {
     /// A word for the story of a seed.
     pub fn word(&self) -> String {
         match self {
-            Self::Message(Message::Campaign(message)) => match message {
+            Self::Campaign(message) => match message {
                 CampaignMessage::Restocked { header, upto, added, .. } => {
                     format!("restocked {} up to {upto}, {added} more", header.id)
                 }
@@ -61,7 +62,7 @@ impl Parcel {
                 CampaignMessage::Resume => "resume".to_owned(),
                 _ => "something".to_owned(),
             },
-            Self::Message(Message::Directory(DirectoryMessage::LookUp(campaign, _, rows))) => {
+            Self::Directory(DirectoryMessage::LookUp(campaign, _, rows)) => {
                 format!("look up {campaign} {rows:?}")
             }
             Self::List(ListMessage::Task { event, person, task, .. }) => {
@@ -79,7 +80,7 @@ impl Parcel {
     }
 }
 
-/// What the post holds.
+/// What is on its way.
 #[derive(Default)]
 struct State {
     speaker: Option<Node>,
@@ -87,7 +88,7 @@ struct State {
     alarms: Vec<(Millis, u64)>,
 }
 
-/// The post; clones are the same one.
+/// The queues; clones are the same ones.
 #[derive(Clone, Default)]
 pub struct Queues(Arc<Mutex<State>>);
 
@@ -137,26 +138,26 @@ impl Queues {
     pub fn is_quiet(&self) -> bool {
         self.state().ways.is_empty()
     }
-}
 
-impl Post for Queues {
-    fn carry(&self, _: &Context, message: Message) {
-        let mut state = self.state();
-        let to = match &message {
-            Message::Supervisor(_) => Node::Supervisor,
-            Message::Directory(_) => Node::Directory,
-            Message::Campaign(_) => Node::Campaign,
-            Message::Snapshotter(_) => Node::Snapshotter,
-            // No list of this world asks for a confirmation.
-            Message::Confirmation(_) => return,
-            Message::Alarm(then, number) => {
-                state.alarms.push((*then, *number));
-                return;
-            }
-        };
-        let from = state.speaker.clone().expect("somebody speaks");
-        state.ways.entry((from, to)).or_default().push_back(Parcel::Message(message));
+    /// What is sent from now on waits here.
+    pub fn open(&self, mailboxes: &Mailboxes) {
+        self.take_in(&mailboxes.supervisor, Node::Supervisor, Parcel::Supervisor);
+        self.take_in(&mailboxes.directory, Node::Directory, Parcel::Directory);
+        self.take_in(&mailboxes.campaign, Node::Campaign, Parcel::Campaign);
+        // The course of a round is this world's own.
+        mailboxes.snapshotter.open_with(|_| unreachable!("nobody asks for a round"));
+        // No list of this world asks for a confirmation.
+        mailboxes.confirmations.open_with(drop);
+        let queues = self.clone();
+        mailboxes.alarms.open_with(move |alarm| queues.state().alarms.push(alarm));
     }
 
-    fn kill(&self) {}
+    /// What is sent to one mailbox is on its way from whoever speaks.
+    fn take_in<M: Send + 'static>(&self, mailbox: &Mailbox<M>, to: Node, parcel: fn(M) -> Parcel) {
+        let queues = self.clone();
+        mailbox.open_with(move |message| {
+            let from = queues.state().speaker.clone().expect("somebody speaks");
+            queues.push(from, to.clone(), parcel(message));
+        });
+    }
 }

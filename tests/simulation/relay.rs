@@ -3,7 +3,6 @@
 
 use restockd::actors::delivery::Job;
 use restockd::actors::messages::{CampaignMessage, Delivered};
-use restockd::actors::post::Message;
 use restockd::domain::CampaignId;
 use restockd::mail::Verdict;
 use tokio::sync::mpsc;
@@ -50,7 +49,7 @@ impl Relay {
     }
 
     /// The server answers one letter, if there is one that may have left.
-    pub fn answer(&mut self, dice: &mut Dice, model: &mut Model, moody: bool) -> Option<Message> {
+    pub fn answer(&mut self, dice: &mut Dice, model: &mut Model, moody: bool) -> Option<CampaignMessage> {
         self.look();
         let open: Vec<usize> = (0..self.wire.len()).filter(|at| self.wire[*at].open).collect();
         let at = *open.get(dice.below(open.len()))?;
@@ -80,7 +79,7 @@ impl Relay {
             model.accepts(campaign, address);
         }
         let back = Delivered { courier, campaign: job.campaign, person: job.recipient.person, verdict };
-        Some(Message::Campaign(CampaignMessage::Delivered(back)))
+        Some(CampaignMessage::Delivered(back))
     }
 
     /// The engine dies: what may have left may have arrived.

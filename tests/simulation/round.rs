@@ -63,7 +63,7 @@ impl Round {
                 Ok(Some(before)) => {
                     self.replay_from = before + 1;
                     let (reply, image) = oneshot::channel();
-                    context.tell(DirectoryMessage::Image(reply));
+                    context.mailboxes.directory.send(DirectoryMessage::Image(reply));
                     Stage::Directory(image)
                 }
                 Ok(None) => return Step::Over(false),
@@ -73,7 +73,7 @@ impl Round {
                 Ok(image) => {
                     self.portions.push(Portion::Directory(image));
                     let (reply, image) = oneshot::channel();
-                    context.tell(CampaignMessage::Image(reply));
+                    context.mailboxes.campaign.send(CampaignMessage::Image(reply));
                     Stage::Campaigns(image)
                 }
                 Err(_) => Stage::Directory(image),
@@ -130,6 +130,6 @@ impl Round {
 
 fn walk(running: &Running, after: Option<ListId>) -> Stage {
     let (reply, slice) = oneshot::channel();
-    running.context.tell(SupervisorMessage::Walk(after, SLICE, reply));
+    running.context.mailboxes.supervisor.send(SupervisorMessage::Walk(after, SLICE, reply));
     Stage::Slice(slice)
 }

@@ -1,13 +1,13 @@
 //! One life of the engine in the simulation: from recovery to the next crash.
 //!
 //! The Engine's door, the directory, the lists, the campaign actor, the log's writer and maker, recovery and the
-//! snapshot store are the real ones. The post, the supervisor, the couriers and the course of a checkpoint round are
+//! snapshot store are the real ones. The mailboxes, the supervisor, the couriers and the course of a checkpoint round are
 //! this simulation's, because it must decide what happens when.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use restockd::actors::campaign::{CampaignArgs, CampaignState};
@@ -15,8 +15,8 @@ use restockd::actors::context::{Context, Fatal};
 use restockd::actors::directory::DirectoryState;
 use restockd::actors::engine::take_up;
 use restockd::actors::list::ListState;
+use restockd::actors::mailboxes::Mailboxes;
 use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
-use restockd::actors::post::Message;
 use restockd::actors::recovery::{self, Recovered, RecoveryError};
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
@@ -87,10 +87,10 @@ impl Running {
             templates: Arc::clone(&scene.templates),
             settings: scene.settings.clone(),
             fatal: Fatal::new(),
-            post: OnceLock::new(),
+            mailboxes: Mailboxes::default(),
         });
         let queues = Queues::default();
-        assert!(context.open_post(Arc::new(queues.clone())));
+        queues.open(&context.mailboxes);
         let engine = Engine::over(Arc::clone(&context), &found.directory, None, MailRules::default());
         let (relay, couriers) = Relay::new(CONNECTIONS);
         let Recovered { directory, campaigns, lists, claims, .. } = found;
@@ -143,7 +143,7 @@ impl Running {
         if dice.one_in(4)
             && let Some(number) = self.queues.alarm(self.context.clock.now())
         {
-            self.arrive(Node::Campaign, Parcel::Message(CampaignMessage::Alarm(number).into()), dice);
+            self.arrive(Node::Campaign, Parcel::Campaign(CampaignMessage::Alarm(number)), dice);
             return true;
         }
         let Some((to, parcel)) = self.queues.pop(dice) else { return false };
@@ -158,9 +158,9 @@ impl Running {
             println!("    to {to:?}: {}", parcel.word());
         }
         match (to, parcel) {
-            (_, Parcel::Message(Message::Directory(message))) => self.directory.hear(&self.context, message),
-            (_, Parcel::Message(Message::Campaign(message))) => self.campaign.hear(&self.context, message),
-            (_, Parcel::Message(Message::Supervisor(message))) => self.supervise(message),
+            (_, Parcel::Directory(message)) => self.directory.hear(&self.context, message),
+            (_, Parcel::Campaign(message)) => self.campaign.hear(&self.context, message),
+            (_, Parcel::Supervisor(message)) => self.supervise(message),
             (Node::List(id), Parcel::List(message)) => self.at_list(id, message, dice),
             _ => unreachable!("a parcel without an address"),
         }

@@ -189,7 +189,7 @@ impl World {
     fn mail(&mut self, moody: bool) {
         let Some(running) = &mut self.running else { return };
         if let Some(back) = running.relay.answer(&mut self.dice, &mut self.model, moody) {
-            running.arrive(Node::Campaign, Parcel::Message(back), &mut self.dice);
+            running.arrive(Node::Campaign, Parcel::Campaign(back), &mut self.dice);
             self.letters();
         }
     }
