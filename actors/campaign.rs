@@ -21,10 +21,13 @@ use self::lanes::Flight;
 use super::aside::Lines;
 use super::context::Context;
 use super::delivery::{Job, Sheet};
-use super::messages::{CampaignMessage, CreatedSlot, Delivered, Prepared, VerbSlot};
+use super::messages::{CampaignMessage, Created, Delivered, Prepared};
 use super::receipt::Part;
+use super::reply::Reply;
 use super::runner::Runner;
-use crate::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Skip, Status, Verb};
+use crate::domain::campaign::{
+    CampaignEvent, CampaignRefusal, Campaigns, Header, NextLetter, Skip, Status, Verb,
+};
 use crate::domain::list::Invitee;
 use crate::domain::record;
 use crate::domain::shaping::Gate;
@@ -282,7 +285,7 @@ impl CampaignState {
                 self.restocked(context, header, upto, added, part);
             }
             CampaignMessage::Fence(part) => context.barrier(part),
-            CampaignMessage::Create(header, slot, part) => self.create(context, header, &slot, part),
+            CampaignMessage::Create(header, reply) => self.create(context, header, reply),
             CampaignMessage::Begun { campaign, upto, added } => self.begun(context, campaign, upto, added),
             CampaignMessage::Invited { campaign, people, page, last } => {
                 self.invited(context, campaign, &people, page, last);
@@ -295,7 +298,7 @@ impl CampaignState {
                 self.note(context, list.as_ref(), person, reason, part);
             }
             CampaignMessage::Merged(from) => self.merged(context, from),
-            CampaignMessage::Verb(id, verb, slot, part) => self.verb(context, id, verb, &slot, part),
+            CampaignMessage::Verb(id, verb, reply) => self.verb(context, id, verb, reply),
             CampaignMessage::Delivered(back) => self.delivered(context, back),
             CampaignMessage::Alarm(generation) if generation == self.alarm => self.rung(context),
             CampaignMessage::Alarm(_) => return,

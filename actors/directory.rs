@@ -22,6 +22,7 @@ use super::messages::{
     CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, Prepared, SupervisorMessage,
 };
 use super::receipt::Part;
+use super::reply::Reply;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
@@ -71,6 +72,12 @@ impl DirectoryState {
         if self.directory.open_event(seq).is_some() {
             self.opened.push(seq);
         }
+    }
+
+    /// Records and applies an event that nothing else follows from.
+    fn record(&mut self, context: &Context, event: &DirectoryEvent, reply: Reply<()>) {
+        self.write(context, event, context.clock.now(), &reply.part());
+        reply.when_durable(());
     }
 
     /// Sends what was opened since on its way.
@@ -250,32 +257,34 @@ impl DirectoryState {
     pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
         self.close();
         match message {
-            DirectoryMessage::Ingest { items, slot, part } => {
+            DirectoryMessage::Ingest { items, reply } => {
+                let part = reply.part();
                 let outcomes = items.iter().map(|item| self.ingest(context, item, &part)).collect();
-                *slot.lock() = outcomes;
                 self.send_opened(context, part);
+                reply.when_durable(outcomes);
                 self.feed(context);
             }
-            DirectoryMessage::Click(click, slot, part) => {
+            DirectoryMessage::Click(click, reply) => {
+                let part = reply.part();
                 let outcomes = self.click(context, &click, &part);
                 if outcomes.is_empty() {
                     context.barrier(part.split());
                 }
-                *slot.lock() = outcomes;
                 self.send_opened(context, part);
+                reply.when_durable(outcomes);
             }
             DirectoryMessage::Asked(person, round, verdict) => {
                 self.came_back(context, person, round, &verdict);
             }
             DirectoryMessage::Tick => self.feed(context),
-            DirectoryMessage::MintPublicKey(key, part) => {
-                self.write(context, &DirectoryEvent::PublicKeyMinted(key), context.clock.now(), &part);
-                part.done();
+            DirectoryMessage::MintPublicKey(key, reply) => {
+                self.record(context, &DirectoryEvent::PublicKeyMinted(key), reply);
             }
-            DirectoryMessage::Memberships { person, how, bag, slot, part } => {
+            DirectoryMessage::Memberships { person, how, bag, reply } => {
+                let part = reply.part();
                 let outcome = self.memberships(context, person, how, bag, &part);
-                *slot.lock() = vec![outcome];
                 self.send_opened(context, part);
+                reply.when_durable(outcome);
             }
             DirectoryMessage::LeaveAfterSend(person, list) => {
                 let bag = vec![(list.as_str().to_owned(), false)];
@@ -284,21 +293,21 @@ impl DirectoryState {
                 self.memberships(context, person, How::Event, bag, &part);
                 self.send_opened(context, part);
             }
-            DirectoryMessage::Ask(asks, changed, part) => {
-                let happened = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
-                *changed.lock() = happened;
+            DirectoryMessage::Ask(asks, reply) => {
+                let part = reply.part();
+                let changed = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
                 self.send_opened(context, part);
+                reply.when_durable(changed);
             }
-            DirectoryMessage::Returned(report, slot, part) => {
-                *slot.lock() = self.returned(context, &report, part);
+            DirectoryMessage::Returned(report, reply) => {
+                let followed = self.returned(context, &report, reply.part());
+                reply.when_durable(followed);
             }
-            DirectoryMessage::MintKey(key, part) => {
-                self.write(context, &DirectoryEvent::KeyMinted(key), context.clock.now(), &part);
-                part.done();
+            DirectoryMessage::MintKey(key, reply) => {
+                self.record(context, &DirectoryEvent::KeyMinted(key), reply);
             }
-            DirectoryMessage::RevokeKey(id, part) => {
-                self.write(context, &DirectoryEvent::KeyRevoked { id }, context.clock.now(), &part);
-                part.done();
+            DirectoryMessage::RevokeKey(id, reply) => {
+                self.record(context, &DirectoryEvent::KeyRevoked { id }, reply);
             }
             DirectoryMessage::LookUp(campaign, list, rows) => {
                 let confirm = ListMessage::Confirm(campaign, self.look_up(context, rows));

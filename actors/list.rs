@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::context::Context;
-use super::messages::{CampaignMessage, ListMessage, Prepared, RestockSlot, SupervisorMessage};
+use super::messages::{CampaignMessage, ListMessage, Prepared, SupervisorMessage};
 use super::receipt::Part;
 use super::rule;
 use super::verbs::RestockAnswer;
@@ -97,10 +97,10 @@ impl ListState {
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
             Task::Restock(fact) => {
-                self.restock(context, fact, Offer::default(), accepted, &RestockSlot::default(), part);
+                self.restock(context, fact, Offer::default(), accepted, part);
             }
             Task::RestockWith(fact, offer) => {
-                self.restock(context, fact, *offer, accepted, &RestockSlot::default(), part);
+                self.restock(context, fact, *offer, accepted, part);
             }
         }
     }
@@ -138,16 +138,16 @@ impl ListState {
         context.mailboxes.campaign.send(CampaignMessage::Fetched(campaign, people));
     }
 
-    /// A restock signal: the answer waits for its record and for the campaign it leads to.
+    /// A restock signal: the answer waits for its record and for the campaign it leads to; there is none when it
+    /// could not be decided.
     fn restock(
         &mut self,
         context: &Context,
         fact: RestockFact,
         offer: Offer,
         accepted: Millis,
-        answer: &RestockSlot,
         part: Part,
-    ) {
+    ) -> Option<RestockAnswer> {
         let at = context.clock.now();
         // Nothing in stock makes no list where there was none.
         let spoken_of = self.list.seq() > 0 || fact.quantity.is_none_or(|quantity| quantity > 0);
@@ -159,8 +159,8 @@ impl ListState {
         let key = rule::key(&self.id, day);
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
         let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
-        match self.decide(&command, at) {
-            Some(ListDecision::New(event)) => {
+        match self.decide(&command, at)? {
+            ListDecision::New(event) => {
                 let event = event.saying(offer.clone());
                 match &event {
                     ListEvent::Restocked { campaign: Some(campaign), upto, added, .. }
@@ -168,29 +168,34 @@ impl ListState {
                         let (product, offer) = (self.list.product(), Some(&offer));
                         let header = rule::header(context, &self.id, product, offer, day, *campaign);
                         let (upto, added, campaign_part) = (*upto, *added, Some(part.split()));
-                        *answer.lock() = Some(RestockAnswer::Accepted { campaign: Some(*campaign) });
+                        let answer = RestockAnswer::Accepted { campaign: Some(*campaign) };
                         // The log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, part);
                         let opened = CampaignMessage::Restocked { header, upto, added, part: campaign_part };
-                        return context.mailboxes.campaign.send(opened);
+                        context.mailboxes.campaign.send(opened);
+                        return Some(answer);
                     }
-                    ListEvent::Stock { .. } => *answer.lock() = Some(RestockAnswer::SoldOut),
-                    _ => *answer.lock() = Some(RestockAnswer::Accepted { campaign: None }),
+                    ListEvent::Stock { .. } => {
+                        self.write(context, &event, at, part);
+                        Some(RestockAnswer::SoldOut)
+                    }
+                    _ => {
+                        self.write(context, &event, at, part);
+                        Some(RestockAnswer::Accepted { campaign: None })
+                    }
                 }
-                self.write(context, &event, at, part);
             }
-            Some(ListDecision::Duplicate(campaign)) => {
-                *answer.lock() = Some(RestockAnswer::Duplicate { campaign });
+            ListDecision::Duplicate(campaign) => {
                 if campaign.is_some() {
                     context.mailboxes.campaign.send(CampaignMessage::Fence(part.split()));
                 }
                 context.barrier(part);
+                Some(RestockAnswer::Duplicate { campaign })
             }
-            Some(ListDecision::Nothing) => {
-                *answer.lock() = Some(RestockAnswer::SoldOut);
+            ListDecision::Nothing => {
                 context.barrier(part);
+                Some(RestockAnswer::SoldOut)
             }
-            None => drop(part),
         }
     }
 
@@ -239,8 +244,11 @@ impl ListState {
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.hear(context, message);
             }),
-            ListMessage::Restock { fact, offer, answer, part } => {
-                self.restock(context, fact, offer, context.clock.now(), &answer, part);
+            ListMessage::Restock { fact, offer, reply } => {
+                let answer = self.restock(context, fact, offer, context.clock.now(), reply.part());
+                if let Some(answer) = answer {
+                    reply.when_durable(answer);
+                }
             }
             ListMessage::Begin { campaign, everybody } => self.begin(context, campaign, everybody),
             ListMessage::Invite(campaign, most) => self.invite(context, campaign, most),

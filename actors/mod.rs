@@ -33,6 +33,7 @@ pub mod mailboxes;
 pub mod messages;
 pub mod receipt;
 pub mod recovery;
+pub mod reply;
 pub mod rule;
 mod runner;
 mod seat;

@@ -1,14 +1,14 @@
-//! An answer that waits until everything it depends on is durable.
+//! The parts of an answer, which waits until everything it depends on is durable.
 //!
 //! ```text
-//! Receipt ── part ──▶ directory's ticket ─┐
-//!    │   └── part ──▶ list's ticket ──────┤ all parts done ──▶ the answer, once
-//!    └ holds the admission permit         │ any part dropped undone ──▶ Lost
+//! reply ── part ──▶ directory's ticket ─┐
+//!      └── part ──▶ list's ticket ──────┤ all parts done ──▶ the answer, once
+//!                                       │ any part dropped undone ──▶ lost
 //! ```
 //!
 //! A part travels in a message and ends in a ticket of the log. A part that is dropped on the way
 //! (an actor died, the log was poisoned) fails the whole: nothing is acknowledged by accident.
-//! The permit that admitted the request is released with the last part.
+//! The answer's value is a [`Reply`](super::reply::Reply)'s matter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,17 @@ impl Part {
     /// The first part; `then` runs when it and all parts split from it are gone.
     #[must_use]
     pub fn new(then: impl FnOnce(bool) + Send + 'static) -> Self {
-        let join = Join { failed: AtomicBool::new(false), then: Mutex::new(Some(Box::new(then))) };
+        Self::of(Some(Box::new(then)))
+    }
+
+    /// The first part of an answer whose end is still to come, with [`Part::done_then`].
+    #[must_use]
+    pub(super) fn without_end() -> Self {
+        Self::of(None)
+    }
+
+    fn of(then: Option<Then>) -> Self {
+        let join = Join { failed: AtomicBool::new(false), then: Mutex::new(then) };
         Self { join: Arc::new(join), done: false }
     }
 
@@ -63,6 +73,12 @@ impl Part {
     /// This part is durable (or needs nothing).
     pub fn done(mut self) {
         self.done = true;
+    }
+
+    /// This part needs nothing more; `then` runs when all parts are gone.
+    pub(super) fn done_then(self, then: impl FnOnce(bool) + Send + 'static) {
+        *self.join.then.lock() = Some(Box::new(then));
+        self.done();
     }
 
     /// The log ticket that completes this part.

@@ -133,11 +133,7 @@ impl CampaignState {
             Class::HardBounce if flight.address != 0 => {
                 let ask = Ask::Bounced(person, flight.address, reply);
                 // Nobody waits for it; after a crash the next letter to the address says it again.
-                context.mailboxes.directory.send(DirectoryMessage::Ask(
-                    vec![ask],
-                    Arc::default(),
-                    Part::new(|_| ()),
-                ));
+                context.mailboxes.directory.send(DirectoryMessage::Ask(vec![ask], Reply::unheard()));
             }
             Class::Policy => {
                 let lane = self.campaigns.shaping_mut().lane_mut(flight.lane);

@@ -54,19 +54,20 @@ impl CampaignState {
     }
 
     /// A campaign made by hand; the same key again answers with the one there is.
-    pub(super) fn create(&mut self, context: &Context, header: Header, slot: &CreatedSlot, part: Part) {
+    pub(super) fn create(&mut self, context: &Context, header: Header, reply: Reply<Created>) {
         let at = context.clock.now();
         let id = header.id;
         if let Some(held) = self.campaigns.get(id) {
+            let (status, scheduled) = (held.status, held.header.scheduled);
             let differs = mismatch(&held.header, &header);
-            *slot.lock() = Some((held.status, held.header.scheduled, differs));
-            return context.barrier(part);
+            context.barrier(reply.part());
+            return reply.when_durable(Created { status, scheduled, differs });
         }
         let scheduled = header.scheduled;
         let later = scheduled.is_some_and(|time| time > at);
         let status = if later { Status::Scheduled } else { Status::Queued };
-        *slot.lock() = Some((status, scheduled, Vec::new()));
-        self.write(context, &header.asked(), at, Some(part));
+        self.write(context, &header.asked(), at, Some(reply.part()));
+        reply.when_durable(Created { status, scheduled, differs: Vec::new() });
         self.runners.insert(id, Runner::fresh());
         if later {
             self.feed(context, id);
@@ -81,18 +82,18 @@ impl CampaignState {
         context: &Context,
         id: CampaignId,
         verb: Verb,
-        slot: &VerbSlot,
-        part: Part,
+        reply: Reply<Result<(), CampaignRefusal>>,
     ) {
         let at = context.clock.now();
         match self.campaigns.decide_verb(id, verb) {
-            Err(refusal) => {
-                *slot.lock() = Some(refusal);
-                part.done();
+            Err(refusal) => reply.when_durable(Err(refusal)),
+            Ok(None) => {
+                context.barrier(reply.part());
+                reply.when_durable(Ok(()));
             }
-            Ok(None) => context.barrier(part),
             Ok(Some(event)) => {
-                self.write(context, &event, at, Some(part));
+                self.write(context, &event, at, Some(reply.part()));
+                reply.when_durable(Ok(()));
                 if matches!(verb, Verb::Cancel) {
                     self.end(context, id);
                 }

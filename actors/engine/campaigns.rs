@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::messages::{CreatedSlot, VerbSlot};
+use super::super::messages::Created;
 use super::*;
 use crate::domain::CampaignId;
 use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Header, Skip};
@@ -57,12 +57,11 @@ impl Engine {
             scheduled: input.send_at,
         };
         let permit = self.admit().await?;
-        let slot = CreatedSlot::default();
-        let (part, done) = waiting(permit);
-        context.mailboxes.campaign.send(CampaignMessage::Create(header, Arc::clone(&slot), part));
-        self.wait(done).await?;
-        let (status, scheduled_at, mismatch) = slot.lock().take().ok_or(EngineError::Lost)?;
-        Ok(CampaignCreated { id, status: status.as_str().to_owned(), scheduled_at, mismatch })
+        let (reply, answer) = Reply::new(permit);
+        context.mailboxes.campaign.send(CampaignMessage::Create(header, reply));
+        let Created { status, scheduled, differs } = self.answered(answer).await?;
+        let status = status.as_str().to_owned();
+        Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch: differs })
     }
 
     /// Whether the configuration gives a list a template, so that a campaign need not name one.
@@ -119,18 +118,14 @@ impl Engine {
     pub async fn campaign_verb(&self, id: &str, verb: CampaignVerb) -> Answer<CampaignView> {
         let campaign = CampaignId::parse(id).ok_or_else(|| Refusal::UnknownCampaign(id.to_owned()))?;
         let permit = self.admit().await?;
-        let slot = VerbSlot::default();
-        let (part, done) = waiting(permit);
-        let mailboxes = &self.0.context.mailboxes;
-        mailboxes.campaign.send(CampaignMessage::Verb(campaign, verb, Arc::clone(&slot), part));
-        self.wait(done).await?;
-        let refused = slot.lock().take();
-        match refused {
-            Some(CampaignRefusal::Unknown) => Err(Refusal::UnknownCampaign(id.to_owned()).into()),
-            Some(CampaignRefusal::WrongStatus(status, verb)) => {
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.campaign.send(CampaignMessage::Verb(campaign, verb, reply));
+        match self.answered(answer).await? {
+            Err(CampaignRefusal::Unknown) => Err(Refusal::UnknownCampaign(id.to_owned()).into()),
+            Err(CampaignRefusal::WrongStatus(status, verb)) => {
                 Err(Refusal::WrongStatus { status: status.as_str().to_owned(), verb }.into())
             }
-            None => self.campaign(id).await,
+            Ok(()) => self.campaign(id).await,
         }
     }
 

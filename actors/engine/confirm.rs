@@ -39,12 +39,9 @@ impl Engine {
             .collect();
         let click = self.click(token, shown, Evidence { source, ..Evidence::default() })?;
         let permit = self.admit().await?;
-        let slot = Arc::new(Mutex::new(Vec::new()));
-        let (part, done) = waiting(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::Click(click, Arc::clone(&slot), part));
-        self.wait(done).await?;
-        let outcomes = std::mem::take(&mut *slot.lock());
-        for outcome in outcomes {
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Click(click, reply));
+        for outcome in self.answered(answer).await? {
             if let Some(trouble) = outcome.ok_or(EngineError::Busy)?.1.trouble {
                 return Err(people::refusal(trouble).into());
             }

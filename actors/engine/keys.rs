@@ -50,9 +50,9 @@ impl Engine {
             created: self.now(),
             revoked: None,
         };
-        let (part, done) = waiting(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::MintKey(key.clone(), part));
-        self.wait(done).await?;
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::MintKey(key.clone(), reply));
+        self.answered(answer).await?;
         let view = key_view(&key);
         self.0.keys.write().insert(id, key);
         Ok((view, text))
@@ -76,9 +76,9 @@ impl Engine {
             })
         });
         let held = held.ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
-        let (part, done) = waiting(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::RevokeKey(id.to_owned(), part));
-        self.wait(done).await?;
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::RevokeKey(id.to_owned(), reply));
+        self.answered(answer).await?;
         Ok(held)
     }
 }

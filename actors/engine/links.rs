@@ -115,13 +115,10 @@ impl Engine {
     /// Joins and leaves lists for a person known by number.
     async fn set_lists(&self, person: PersonId, how: How, bag: Vec<(String, bool)>) -> Answer<()> {
         let permit = self.admit().await?;
-        let slot = Arc::new(Mutex::new(Vec::new()));
-        let (part, done) = waiting(permit);
-        let (mailboxes, answer) = (&self.0.context.mailboxes, Arc::clone(&slot));
-        mailboxes.directory.send(DirectoryMessage::Memberships { person, how, bag, slot: answer, part });
-        self.wait(done).await?;
-        let outcome = slot.lock().pop().flatten();
-        match outcome.ok_or(EngineError::Busy)?.1.trouble {
+        let (reply, answer) = Reply::new(permit);
+        let mailboxes = &self.0.context.mailboxes;
+        mailboxes.directory.send(DirectoryMessage::Memberships { person, how, bag, reply });
+        match self.answered(answer).await?.ok_or(EngineError::Busy)?.1.trouble {
             None => Ok(()),
             Some(trouble) => Err(refusal(trouble).into()),
         }

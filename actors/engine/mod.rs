@@ -31,10 +31,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::context::Context;
 use super::error::{EngineError, Refusal};
 use super::messages::{
-    CampaignMessage, DirectoryMessage, Ingested, ListMessage, RestockSlot, SnapshotterMessage,
-    SupervisorMessage,
+    CampaignMessage, DirectoryMessage, Ingested, ListMessage, SnapshotterMessage, SupervisorMessage,
 };
-use super::receipt::Part;
+use super::reply::{Permit, Reply};
 use super::verbs::*;
 use crate::domain::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
 use crate::domain::list::{How, List};
@@ -96,13 +95,13 @@ impl Engine {
         let mut answers = Vec::with_capacity(events.len());
         let mut events = events.into_iter();
         // Two slices on the way at once: while one syncs the next is decided.
-        let mut waiting: Option<Waiting> = None;
+        let mut waiting: Option<oneshot::Receiver<Vec<Ingested>>> = None;
         loop {
             let slice: Vec<Ingest> = events.by_ref().take(SLICE).map(|event| self.event(event)).collect();
             let next = (!slice.is_empty()).then(|| self.send_in(slice, Arc::clone(&permit)));
             let done = next.is_none();
             if let Some(before) = std::mem::replace(&mut waiting, next) {
-                for outcome in self.settled(before).await? {
+                for outcome in self.answered(before).await? {
                     answers.push(outcome.map(|(answer, _)| answer).ok_or(EngineError::Busy)?);
                 }
             }
@@ -122,14 +121,11 @@ impl Engine {
             self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
         let fact =
             RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
-        let slot = RestockSlot::default();
-        let (part, done) = waiting(permit);
-        let message =
-            ListMessage::Restock { fact: fact.clone(), offer: input.offer, answer: Arc::clone(&slot), part };
-        self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(fact.list, message));
-        self.wait(done).await?;
-        let answer = slot.lock().take();
-        answer.ok_or(EngineError::Lost)
+        let (reply, answer) = Reply::new(permit);
+        let (list, offer) = (input.sku.list(), input.offer);
+        let restock = ListMessage::Restock { fact, offer, reply };
+        self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, restock));
+        self.answered(answer).await
     }
 
     /// Runs a checkpoint round.
@@ -232,16 +228,6 @@ impl Engine {
         }
     }
 
-    /// Waits for a part's answer, within the deadline.
-    async fn wait(&self, done: oneshot::Receiver<bool>) -> Answer<()> {
-        let deadline = Duration::from_millis(self.0.context.settings.deadline_ms);
-        match tokio::time::timeout(deadline, done).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(_) => Err(EngineError::Lost),
-            Err(_) => Err(EngineError::Timeout),
-        }
-    }
-
     /// Asks the directory a question.
     async fn ask_directory<T: Send + 'static>(
         &self,
@@ -277,25 +263,15 @@ impl Engine {
 
     /// Takes in one slice and waits for it.
     async fn take_in(&self, items: Vec<Ingest>) -> Answer<Vec<Ingested>> {
-        let permit = Arc::new(self.admit().await?);
-        let sent = self.send_in(items, permit);
-        self.settled(sent).await
+        let permit = self.admit().await?;
+        self.answered(self.send_in(items, permit)).await
     }
 
     /// Sends one slice to the directory.
-    fn send_in(&self, items: Vec<Ingest>, permit: Arc<OwnedSemaphorePermit>) -> Waiting {
-        let slot = Arc::new(Mutex::new(Vec::new()));
-        let (part, done) = waiting(permit);
-        let (mailboxes, answer) = (&self.0.context.mailboxes, Arc::clone(&slot));
-        mailboxes.directory.send(DirectoryMessage::Ingest { items, slot: answer, part });
-        Waiting { slot, done }
-    }
-
-    /// Waits for a slice.
-    async fn settled(&self, waiting: Waiting) -> Answer<Vec<Ingested>> {
-        self.wait(waiting.done).await?;
-        let outcomes = std::mem::take(&mut *waiting.slot.lock());
-        Ok(outcomes)
+    fn send_in(&self, items: Vec<Ingest>, permit: impl Into<Permit>) -> oneshot::Receiver<Vec<Ingested>> {
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Ingest { items, reply });
+        answer
     }
 
     /// The names of a request, with the address hashed.
@@ -346,23 +322,6 @@ impl Engine {
             public: false,
         }
     }
-}
-
-/// A slice on its way.
-struct Waiting {
-    slot: Arc<Mutex<Vec<Ingested>>>,
-    done: oneshot::Receiver<bool>,
-}
-
-/// A part that holds `permit` until all is done, and where its answer arrives.
-fn waiting(permit: impl Send + 'static) -> (Part, oneshot::Receiver<bool>) {
-    let (reply, done) = oneshot::channel();
-    let part = Part::new(move |all| {
-        drop(permit);
-        // The client may be gone; the work is done all the same.
-        let _ = reply.send(all);
-    });
-    (part, done)
 }
 
 /// Properties as the directory holds them: name and JSON text.

@@ -115,13 +115,10 @@ impl Engine {
     }
 
     /// Changes in order; of each, whether there was anything to change.
-    pub(super) async fn changes(&self, asks: Vec<Ask>, permit: impl Send + 'static) -> Answer<Vec<bool>> {
-        let changed = Arc::new(Mutex::new(Vec::new()));
-        let (part, done) = waiting(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::Ask(asks, Arc::clone(&changed), part));
-        self.wait(done).await?;
-        let changed = std::mem::take(&mut *changed.lock());
-        Ok(changed)
+    pub(super) async fn changes(&self, asks: Vec<Ask>, permit: impl Into<Permit>) -> Answer<Vec<bool>> {
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Ask(asks, reply));
+        self.answered(answer).await
     }
 }
 

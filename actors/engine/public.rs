@@ -45,9 +45,9 @@ impl Engine {
             created: self.now(),
             revoked: None,
         };
-        let (part, done) = waiting(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::MintPublicKey(key.clone(), part));
-        self.wait(done).await?;
+        let (reply, answer) = Reply::new(permit);
+        self.0.context.mailboxes.directory.send(DirectoryMessage::MintPublicKey(key.clone(), reply));
+        self.answered(answer).await?;
         let view = public_key_view(&key);
         self.0.public_keys.write().insert(id, key);
         Ok((view, text))

@@ -14,7 +14,6 @@
 
 use serde_json::{Value, json};
 
-use super::super::messages::ReturnedSlot;
 use super::*;
 use crate::domain::returns::{Evidence, Report};
 use crate::domain::{CampaignId, Email};
@@ -73,16 +72,9 @@ impl Engine {
             soft_bounces: context.settings.soft_bounces,
             soft_window_ms: context.settings.soft_window_ms,
         };
-        let slot = ReturnedSlot::default();
-        let (part, done) = waiting(permit);
-        context.mailboxes.directory.send(DirectoryMessage::Returned(
-            Box::new(report),
-            Arc::clone(&slot),
-            part,
-        ));
-        self.wait(done).await?;
-        let followed = slot.lock().take();
-        Ok(match followed {
+        let (reply, answer) = Reply::new(permit);
+        context.mailboxes.directory.send(DirectoryMessage::Returned(Box::new(report), reply));
+        Ok(match self.answered(answer).await? {
             Some(suppressed) => ReturnAnswer::Taken { kind, person, suppressed },
             None => ReturnAnswer::Duplicate { kind },
         })

@@ -1,11 +1,9 @@
 //! What may be asked of the campaign actor, and what comes back to it.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
+use super::super::reply::Reply;
 use super::super::verbs::ProviderView;
 use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, Header, Skip, Status, Verb};
 use crate::domain::directory::Props;
@@ -50,11 +48,16 @@ pub struct Delivered {
 /// Reads the campaigns without changing them.
 pub type ReadCampaigns = Box<dyn FnOnce(&Campaigns) + Send>;
 
-/// Where a made campaign's status is put before the part is done: id, status, fields that differ.
-pub type CreatedSlot = Arc<Mutex<Option<(Status, Option<Millis>, Vec<&'static str>)>>>;
-
-/// Where a verb's refusal is put before the part is done.
-pub type VerbSlot = Arc<Mutex<Option<CampaignRefusal>>>;
+/// A campaign made by hand, new or as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its present status.
+    pub status: Status,
+    /// When it starts, if it says so.
+    pub scheduled: Option<Millis>,
+    /// Fields in which a repeat differs from the first.
+    pub differs: Vec<&'static str>,
+}
 
 /// What may be asked of the campaign actor.
 pub enum CampaignMessage {
@@ -72,7 +75,7 @@ pub enum CampaignMessage {
     /// The part is done when all that was said before is durable.
     Fence(Part),
     /// A campaign made by hand.
-    Create(Header, CreatedSlot, Part),
+    Create(Header, Reply<Created>),
     /// A list was told of a campaign made by hand, and this is its audience.
     Begun {
         /// The campaign.
@@ -118,7 +121,7 @@ pub enum CampaignMessage {
     /// Two people became one: what was fetched of the one who is no more is fetched again.
     Merged(PersonId),
     /// A verb on a campaign.
-    Verb(CampaignId, Verb, VerbSlot, Part),
+    Verb(CampaignId, Verb, Reply<Result<(), CampaignRefusal>>),
     /// A letter came back.
     Delivered(Delivered),
     /// The alarm rings; only the newest counts.

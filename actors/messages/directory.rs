@@ -1,11 +1,8 @@
 //! What may be asked of the directory.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::super::receipt::Part;
+use super::super::reply::Reply;
 use super::super::verbs::EventAnswer;
 use crate::domain::directory::{
     ApiKey, Ask, Block, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
@@ -21,20 +18,14 @@ pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
 /// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
 pub type Ingested = Option<(EventAnswer, Outcome)>;
 
-/// What followed from a report: the block that came of it, if one did; `None` for a report taken in
-/// before.
-pub type ReturnedSlot = Arc<Mutex<Option<Option<Block>>>>;
-
 /// What may be asked of the directory.
 pub enum DirectoryMessage {
-    /// A slice of events; outcomes are put into the slot before the part is done.
+    /// A slice of events.
     Ingest {
         /// In order.
         items: Vec<Ingest>,
         /// One outcome for each.
-        slot: Arc<Mutex<Vec<Ingested>>>,
-        /// Done when all is durable.
-        part: Part,
+        reply: Reply<Vec<Ingested>>,
     },
     /// Joins and leaves for a person known by number.
     Memberships {
@@ -45,28 +36,27 @@ pub enum DirectoryMessage {
         /// List ids to join or leave.
         bag: Vec<(String, bool)>,
         /// The outcome.
-        slot: Arc<Mutex<Vec<Ingested>>>,
-        /// Done when all is durable.
-        part: Part,
+        reply: Reply<Ingested>,
     },
     /// Somebody who was mailed leaves the list (`after_send = "leave"`).
     LeaveAfterSend(PersonId, ListId),
-    /// Changes about people or addresses; the slot says of each whether there was anything to change.
-    Ask(Vec<Ask>, Arc<Mutex<Vec<bool>>>, Part),
-    /// A report about an address came back; the slot says what followed, `None` for one taken in before.
-    Returned(Box<Report>, ReturnedSlot, Part),
-    /// A click on a link that confirms; the slot says what became of each list.
-    Click(Click, Arc<Mutex<Vec<Ingested>>>, Part),
+    /// Changes about people or addresses; the answer says of each whether there was anything to change.
+    Ask(Vec<Ask>, Reply<Vec<bool>>),
+    /// A report about an address came back; the answer is the block that followed, if one did, and `None` for a report
+    /// taken in before.
+    Returned(Box<Report>, Reply<Option<Option<Block>>>),
+    /// A click on a link that confirms; the answer says what became of each list.
+    Click(Click, Reply<Vec<Ingested>>),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
     Asked(PersonId, u64, Verdict),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.
-    MintPublicKey(PublicKey, Part),
+    MintPublicKey(PublicKey, Reply<()>),
     /// An API key was made.
-    MintKey(ApiKey, Part),
+    MintKey(ApiKey, Reply<()>),
     /// An API key stops.
-    RevokeKey(String, Part),
+    RevokeKey(String, Reply<()>),
     /// Addresses and consent for letters, row and person; the list has the last word.
     LookUp(CampaignId, ListId, Vec<(u32, PersonId)>),
     /// A page of everybody, for a campaign on a list that everybody is on.

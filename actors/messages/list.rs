@@ -1,11 +1,9 @@
 //! What may be asked of a list.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
+use super::super::reply::Reply;
 use super::super::verbs::RestockAnswer;
 use super::campaign::Prepared;
 use crate::domain::directory::{RestockFact, Task};
@@ -14,9 +12,6 @@ use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// Reads a list without changing it.
 pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
-
-/// Where a restock's outcome is put before its part is done.
-pub type RestockSlot = Arc<Mutex<Option<RestockAnswer>>>;
 
 /// What may be asked of a list.
 pub enum ListMessage {
@@ -46,9 +41,7 @@ pub enum ListMessage {
         /// What it says of the product beyond its name.
         offer: Offer,
         /// What became of it.
-        answer: RestockSlot,
-        /// Done when durable.
-        part: Part,
+        reply: Reply<RestockAnswer>,
     },
     /// A campaign made by hand starts here.
     Begin {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nothing in here knows an actor: messages are made of the domain's words, of what the door asks and
-//! answers, and of the slips that carry durability (`receipt`). So every actor may import all of them.
+//! answers, and of the replies and parts that carry durability. So every actor may import all of them.
 
 mod campaign;
 mod confirmation;
@@ -14,9 +14,9 @@ mod list;
 mod snapshotter;
 mod supervisor;
 
-pub use campaign::{CampaignMessage, CreatedSlot, Delivered, Prepared, ReadCampaigns, VerbSlot};
+pub use campaign::{CampaignMessage, Created, Delivered, Prepared, ReadCampaigns};
 pub use confirmation::Confirmation;
-pub use directory::{Click, DirectoryMessage, Ingested, Page, ReadDirectory, ReturnedSlot};
-pub use list::{ListMessage, ReadList, RestockSlot};
+pub use directory::{Click, DirectoryMessage, Ingested, Page, ReadDirectory};
+pub use list::{ListMessage, ReadList};
 pub use snapshotter::{RoundFailure, RoundReply, SnapshotterMessage};
 pub use supervisor::{Slice, SummaryOrRead, SupervisorMessage};

@@ -49,15 +49,13 @@ pub fn context() -> Arc<Context> {
         mailboxes: Mailboxes::default(),
     };
     context.mailboxes.directory.open_with(|message| {
-        if let DirectoryMessage::Ingest { items, slot, part } = message {
-            *slot.lock() = items.iter().map(|_| Some(stored())).collect();
-            part.done();
+        if let DirectoryMessage::Ingest { items, reply } = message {
+            reply.when_durable(items.iter().map(|_| Some(stored())).collect());
         }
     });
     context.mailboxes.supervisor.open_with(|message| {
-        if let SupervisorMessage::ToList(_, ListMessage::Restock { answer, part, .. }) = message {
-            *answer.lock() = Some(RestockAnswer::Accepted { campaign: None });
-            part.done();
+        if let SupervisorMessage::ToList(_, ListMessage::Restock { reply, .. }) = message {
+            reply.when_durable(RestockAnswer::Accepted { campaign: None });
         }
     });
     context.mailboxes.campaign.open_with(drop);

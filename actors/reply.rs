@@ -1,0 +1,131 @@
+//! An answer with its value: given once by whoever handles the matter, heard once all it depends on is durable.
+//!
+//! ```text
+//! asker ◀────────────── value, once every part is done ──────────────┐
+//!   │                                                                │
+//!   └─ Reply in a message ──▶ handler ── part ──▶ tickets of the log ┤
+//!                                └── when_durable(value) ────────────┘
+//! ```
+//!
+//! A reply that is dropped on the way, or one of whose parts is lost, is never heard: the asker sees that
+//! the sender is gone. The permit that admitted the request rides along and is released with the answer.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::receipt::Part;
+
+/// What admitted a request; one may admit several messages.
+pub enum Permit {
+    /// For one message.
+    Own(OwnedSemaphorePermit),
+    /// For all that share it.
+    Shared(Arc<OwnedSemaphorePermit>),
+}
+
+impl From<OwnedSemaphorePermit> for Permit {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self::Own(permit)
+    }
+}
+
+impl From<Arc<OwnedSemaphorePermit>> for Permit {
+    fn from(permit: Arc<OwnedSemaphorePermit>) -> Self {
+        Self::Shared(permit)
+    }
+}
+
+/// Whom the answer goes to.
+struct Asker<T> {
+    answer: oneshot::Sender<T>,
+    permit: Permit,
+}
+
+/// An answer that is still to be given.
+pub struct Reply<T> {
+    part: Part,
+    asker: Option<Asker<T>>,
+}
+
+impl<T: Send + 'static> Reply<T> {
+    /// A reply, and where it is heard.
+    #[must_use]
+    pub fn new(permit: impl Into<Permit>) -> (Self, oneshot::Receiver<T>) {
+        let (answer, heard) = oneshot::channel();
+        let asker = Some(Asker { answer, permit: permit.into() });
+        (Self { part: Part::without_end(), asker }, heard)
+    }
+
+    /// A reply that nobody waits for.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self { part: Part::without_end(), asker: None }
+    }
+
+    /// One more thing that the answer depends on.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part.split()
+    }
+
+    /// Gives the answer; it is heard once all parts are done, which may be at once.
+    pub fn when_durable(self, value: T) {
+        let Some(Asker { answer, permit }) = self.asker else { return self.part.done() };
+        self.part.done_then(move |all| {
+            drop(permit);
+            if all {
+                // The client may be gone; the work is done all the same.
+                let _ = answer.send(value);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::*;
+
+    fn permit() -> (Arc<Semaphore>, OwnedSemaphorePermit) {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&permits).try_acquire_owned().unwrap();
+        (permits, permit)
+    }
+
+    #[test]
+    fn the_value_is_heard_and_the_permit_released_only_when_all_parts_are_done() {
+        let (permits, permit) = permit();
+        let (reply, mut heard) = Reply::new(permit);
+        let (first, second) = (reply.part(), reply.part());
+        first.done();
+        reply.when_durable(7);
+        assert_eq!((heard.try_recv(), permits.available_permits()), (Err(TryRecvError::Empty), 0));
+        second.done();
+        assert_eq!((heard.try_recv(), permits.available_permits()), (Ok(7), 1));
+    }
+
+    #[test]
+    fn a_value_that_depends_on_nothing_is_heard_at_once() {
+        let (reply, mut heard) = Reply::new(permit().1);
+        reply.when_durable("yes");
+        assert_eq!(heard.try_recv(), Ok("yes"));
+    }
+
+    #[test]
+    fn a_lost_part_and_a_dropped_reply_are_heard_as_lost() {
+        let (permits, permit) = permit();
+        let (reply, mut heard) = Reply::new(Arc::new(permit));
+        let part = reply.part();
+        reply.when_durable(7);
+        drop(part);
+        assert_eq!((heard.try_recv(), permits.available_permits()), (Err(TryRecvError::Closed), 1));
+        let (reply, mut heard) = Reply::<u8>::new(self::permit().1);
+        let part = reply.part();
+        drop(reply);
+        part.done();
+        assert_eq!(heard.try_recv(), Err(TryRecvError::Closed));
+    }
+}
