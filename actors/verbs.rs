@@ -7,18 +7,18 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
-mod offer;
 mod providers;
 mod recipients;
 mod returns;
 mod suppressions;
 
 pub use campaigns::*;
-pub use offer::*;
 pub use providers::*;
 pub use recipients::*;
 pub use returns::*;
 pub use suppressions::*;
+
+pub use crate::domain::Offer;
 
 use crate::domain::directory::{Evidence, Trouble};
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
@@ -49,8 +49,12 @@ pub struct EventInput {
     pub name: String,
     /// Whom it is about.
     pub who: Who,
-    /// `eventProperties`: read for `sku`, `product_name`, `quantity`, `product_url`, `image_url`, `price`.
-    pub event_properties: Map<String, Value>,
+    /// The product it is about, if it names one.
+    pub sku: Option<Sku>,
+    /// That product's name (checked by [`crate::domain::text::name_fits`]).
+    pub product: Option<String>,
+    /// The event says that the product is back; nothing follows without a sku.
+    pub restock: Option<EventRestock>,
     /// `contactProperties`: merged into the contact, key by key.
     pub contact_properties: Map<String, Value>,
     /// The bag: list id to join (`true`) or leave (`false`), in the order sent. Ids are unchecked
@@ -62,6 +66,15 @@ pub struct EventInput {
     pub timestamp: Option<Millis>,
     /// What is known of how its joins were asked for.
     pub consent: Option<Evidence>,
+}
+
+/// What an event that is a restock says beyond the product's name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventRestock {
+    /// Units on hand, if it said so; 0 and below is recorded as stock and skipped.
+    pub quantity: Option<i64>,
+    /// What it said of the product.
+    pub offer: Offer,
 }
 
 /// The 202 of an event.

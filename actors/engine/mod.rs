@@ -37,7 +37,7 @@ use super::reply::{Permit, Reply};
 use super::verbs::*;
 use crate::domain::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
 use crate::domain::list::{How, List};
-use crate::domain::{ListId, Millis, PersonId, Sku, text};
+use crate::domain::{ListId, Millis, PersonId};
 
 pub use start::{Report, StartError, Started, start, take_up};
 
@@ -289,24 +289,18 @@ impl Engine {
 
     /// An event as the directory takes it.
     fn event(&self, event: EventInput) -> Ingest {
-        let properties = &event.event_properties;
-        let sku = properties.get("sku").and_then(serde_json::Value::as_str).and_then(Sku::parse);
-        let product = properties.get("product_name").and_then(serde_json::Value::as_str);
-        let product = product.filter(|name| text::name_fits(name)).map(str::to_owned);
-        let quantity =
-            properties.get("quantity").and_then(serde_json::Value::as_f64).map(|q| q.ceil() as i64);
+        let EventInput { sku, product, .. } = event;
         let secrets = &self.0.context.secrets;
-        let restock = (event.name == "product.restocked").then(|| sku.clone()).flatten().map(|sku| {
+        let restock = event.restock.zip(sku.as_ref()).map(|(said, sku)| {
             let key = event.key.as_deref();
             let fact = RestockFact {
                 list: sku.list(),
                 // Without a key of its own the directory's counter makes it unique.
                 key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
                 product: product.clone(),
-                quantity,
+                quantity: said.quantity,
             };
-            let said = |name| properties.get(name);
-            (fact, offer(said("product_url"), said("image_url"), said("price")))
+            (fact, said.offer)
         });
         Ingest {
             name: event.name,

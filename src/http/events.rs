@@ -12,20 +12,18 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::actors::verbs::{EventAnswer, EventInput, Who};
-use crate::domain::Sku;
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, header_key};
 use super::consent::{self, Client};
 use super::error::ApiError;
-use super::validate::{BAG_IDS_MAX, Fields, Issue, Issues, kind};
+use super::product;
+use super::validate::{BAG_IDS_MAX, Fields, Issues};
 use super::{App, answer};
 
-/// The event that is a restock signal.
-const RESTOCKED: &str = "product.restocked";
 /// Properties of a shorter body cannot be over their own limit.
 const PROPERTIES_CHECKED_FROM: usize = 8 << 10;
 
@@ -143,7 +141,7 @@ impl RawEvent {
         let name = self.name.unwrap_or_default();
         let event_properties = self.event_properties.unwrap_or_default();
         let contact_properties = self.contact_properties.unwrap_or_default();
-        product(&mut issues, &name, &event_properties);
+        let said = product::read(&mut issues, &name, &event_properties);
         issues.contact_keys("contactProperties", &contact_properties);
         if bytes > PROPERTIES_CHECKED_FROM {
             issues.properties("eventProperties", &event_properties);
@@ -152,7 +150,9 @@ impl RawEvent {
         issues.or(EventInput {
             name,
             who: Who { email, user_id, anonymous_id },
-            event_properties,
+            sku: said.sku,
+            product: said.name,
+            restock: said.restock,
             contact_properties,
             lists: lists.ids,
             key,
@@ -160,41 +160,6 @@ impl RawEvent {
             consent,
         })
     }
-}
-
-/// What the engine reads of an event's properties; the rest is the shop's own.
-fn product(issues: &mut Issues, event: &str, properties: &Map<String, Value>) {
-    for field in ["sku", "product_name"] {
-        if let Some(Value::String(text)) = properties.get(field) {
-            issues.label(&["eventProperties", field], text);
-        }
-    }
-    if event != RESTOCKED {
-        return;
-    }
-    match properties.get("sku") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(sku)) if Sku::parse(sku).is_some() => {}
-        Some(other) => {
-            let path = ["eventProperties", "sku"];
-            issues.add(Issue::value(&path, "a sku of 1 to 128 plain bytes", kind(other)));
-        }
-    }
-    match properties.get("quantity") {
-        None | Some(Value::Null) => {}
-        Some(Value::Number(number)) if whole(number).is_some() => {}
-        Some(other) => {
-            issues.add(Issue::value(&["eventProperties", "quantity"], "a whole number", kind(other)));
-        }
-    }
-}
-
-/// A number that is whole after all (3.0 is), within what a double counts exactly.
-pub(super) fn whole(number: &Number) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_991.0;
-    number
-        .as_i64()
-        .or_else(|| number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT).map(|n| n as i64))
 }
 
 /// The bag in the order sent; of an id twice the last counts, and what is over the limit is not kept.
@@ -235,6 +200,7 @@ impl<'de> Visitor<'de> for BagVisitor {
 
 #[cfg(test)]
 mod tests {
+    use super::product::RESTOCKED;
     use super::*;
 
     fn issue(text: &str) -> String {

@@ -46,6 +46,7 @@ mod links;
 mod lists;
 mod operations;
 mod pages;
+mod product;
 mod providers;
 mod proxies;
 mod public;

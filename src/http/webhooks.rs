@@ -17,13 +17,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::actors::verbs::{RestockAnswer, RestockInput, offer};
+use crate::actors::verbs::{RestockAnswer, RestockInput};
 use crate::domain::Sku;
 use crate::domain::text::{key_fits, name_fits};
 
 use super::body::{self, BODY_BYTES_MAX, Segment};
 use super::error::ApiError;
-use super::events::whole;
+use super::product::{offer, whole};
 use super::settings::{Source, SourceFields};
 use super::signature::{TAG_BYTES, Verifier};
 use super::validate::kind;

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use restockd::actors::verbs::{
-    CampaignCreated, CampaignInput, CampaignVerb, ContactInput, EventAnswer, EventInput, OnDoubt,
-    PreferencesInput, PreferencesView, RestockAnswer, RestockInput, Who,
+    CampaignCreated, CampaignInput, CampaignVerb, ContactInput, EventAnswer, EventInput, EventRestock,
+    OnDoubt, PreferencesInput, PreferencesView, RestockAnswer, RestockInput, Who,
 };
 use restockd::actors::{Engine, EngineError};
 use restockd::domain::{CampaignId, Offer, PersonId, Sku};
@@ -233,10 +233,10 @@ impl World {
                 Box::pin(async move { engine.restock(input).await.map(Told::Restock) })
             }
             Wish::Restock { sku, delivery, event: true } => {
-                let properties = serde_json::json!({ "sku": format!("s{sku}") });
                 let event = EventInput {
                     name: "product.restocked".to_owned(),
-                    event_properties: properties.as_object().cloned()?,
+                    sku: Some(Sku::parse(&format!("s{sku}"))?),
+                    restock: Some(EventRestock::default()),
                     key: Some(format!("d{delivery}")),
                     ..EventInput::default()
                 };
