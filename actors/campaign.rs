@@ -21,7 +21,7 @@ use self::lanes::Flight;
 use super::aside::Lines;
 use super::context::Context;
 use super::delivery::{Job, Sheet};
-use super::messages::{CampaignMessage, Created, Delivered, Prepared};
+use super::messages::{Asked, CampaignMessage, CreateRefusal, Created, Delivered, Prepared, Restocked};
 use super::receipt::Part;
 use super::reply::Reply;
 use super::runner::Runner;
@@ -34,6 +34,7 @@ use crate::domain::shaping::Gate;
 use crate::domain::{CampaignId, Go, ListId, Millis, PersonId};
 
 mod flow;
+pub mod header;
 mod lanes;
 mod outcome;
 mod requests;
@@ -281,11 +282,9 @@ impl CampaignState {
     /// Takes in one message.
     pub fn hear(&mut self, context: &Context, message: CampaignMessage) {
         match message {
-            CampaignMessage::Restocked { header, upto, added, part } => {
-                self.restocked(context, header, upto, added, part);
-            }
+            CampaignMessage::Restocked(restocked, part) => self.restocked(context, &restocked, part),
             CampaignMessage::Fence(part) => context.barrier(part),
-            CampaignMessage::Create(header, reply) => self.create(context, header, reply),
+            CampaignMessage::Create(asked, reply) => self.create(context, *asked, reply),
             CampaignMessage::Begun { campaign, upto, added } => self.begun(context, campaign, upto, added),
             CampaignMessage::Invited { campaign, people, page, last } => {
                 self.invited(context, campaign, &people, page, last);

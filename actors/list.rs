@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::context::Context;
-use super::messages::{CampaignMessage, ListMessage, Prepared, SupervisorMessage};
+use super::messages::{CampaignMessage, ListMessage, Prepared, Restocked, SupervisorMessage};
 use super::receipt::Part;
-use super::rule;
 use super::verbs::RestockAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
@@ -156,8 +155,7 @@ impl ListState {
         }
         let settings = &context.settings;
         let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
-        let key = rule::key(&self.id, day);
-        let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
+        let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&self.id.campaign_key(day)));
         let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
         match self.decide(&command, at)? {
             ListDecision::New(event) => {
@@ -165,25 +163,24 @@ impl ListState {
                 match &event {
                     ListEvent::Restocked { campaign: Some(campaign), upto, added, .. }
                     | ListEvent::RestockedWith { campaign: Some(campaign), upto, added, .. } => {
-                        let (product, offer) = (self.list.product(), Some(&offer));
-                        let header = rule::header(context, &self.id, product, offer, day, *campaign);
-                        let (upto, added, campaign_part) = (*upto, *added, Some(part.split()));
-                        let answer = RestockAnswer::Accepted { campaign: Some(*campaign) };
+                        let (campaign, upto, added) = (*campaign, *upto, *added);
+                        let (list, product) = (self.id.clone(), self.list.product().map(str::to_owned));
+                        let restocked =
+                            Restocked { list, product, offer: Some(offer), day, campaign, upto, added };
+                        let opened = part.split();
                         // The log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, part);
-                        let opened = CampaignMessage::Restocked { header, upto, added, part: campaign_part };
-                        context.mailboxes.campaign.send(opened);
-                        return Some(answer);
+                        context.mailboxes.campaign.send(CampaignMessage::Restocked(restocked, Some(opened)));
+                        return Some(RestockAnswer::Accepted { campaign: Some(campaign) });
                     }
-                    ListEvent::Stock { .. } => {
-                        self.write(context, &event, at, part);
-                        Some(RestockAnswer::SoldOut)
-                    }
-                    _ => {
-                        self.write(context, &event, at, part);
-                        Some(RestockAnswer::Accepted { campaign: None })
-                    }
+                    _ => self.write(context, &event, at, part),
                 }
+                let sold_out = matches!(event, ListEvent::Stock { .. });
+                Some(if sold_out {
+                    RestockAnswer::SoldOut
+                } else {
+                    RestockAnswer::Accepted { campaign: None }
+                })
             }
             ListDecision::Duplicate(campaign) => {
                 if campaign.is_some() {

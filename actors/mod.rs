@@ -34,7 +34,6 @@ pub mod messages;
 pub mod receipt;
 pub mod recovery;
 pub mod reply;
-pub mod rule;
 mod runner;
 mod seat;
 mod slot;

@@ -4,18 +4,15 @@ use super::super::messages::ListMessage;
 use super::flow::to_list;
 use super::*;
 
+/// How far in the past `sendAt` may lie.
+const SEND_AT_PAST_MS: u64 = 60_000;
+
 impl CampaignState {
     /// A restock leads to the campaign of its SKU and day.
-    pub(super) fn restocked(
-        &mut self,
-        context: &Context,
-        header: Header,
-        upto: u32,
-        added: u32,
-        part: Option<Part>,
-    ) {
+    pub(super) fn restocked(&mut self, context: &Context, restocked: &Restocked, part: Option<Part>) {
         let at = context.clock.now();
-        let id = header.id;
+        let header = header::of_rule(context, restocked);
+        let Restocked { campaign: id, upto, added, .. } = *restocked;
         if self.campaigns.collides(&header) {
             return self.beside(context, header, part, at);
         }
@@ -54,20 +51,33 @@ impl CampaignState {
     }
 
     /// A campaign made by hand; the same key again answers with the one there is.
-    pub(super) fn create(&mut self, context: &Context, header: Header, reply: Reply<Created>) {
+    pub(super) fn create(
+        &mut self,
+        context: &Context,
+        asked: Asked,
+        reply: Reply<Result<Created, CreateRefusal>>,
+    ) {
         let at = context.clock.now();
-        let id = header.id;
-        if let Some(held) = self.campaigns.get(id) {
+        let id = asked.id;
+        let held = self.campaigns.get(id);
+        let header = header::by_hand(context, asked, held.map(|held| &held.header));
+        if !context.templates.has(&header.template) {
+            return reply.when_durable(Err(CreateRefusal::UnknownTemplate(header.template)));
+        }
+        if let Some(held) = held {
             let (status, scheduled) = (held.status, held.header.scheduled);
             let differs = mismatch(&held.header, &header);
             context.barrier(reply.part());
-            return reply.when_durable(Created { status, scheduled, differs });
+            return reply.when_durable(Ok(Created { status, scheduled, differs }));
         }
         let scheduled = header.scheduled;
+        if let Some(past) = scheduled.filter(|time| at.since(*time) > SEND_AT_PAST_MS) {
+            return reply.when_durable(Err(CreateRefusal::SendAtPast(past)));
+        }
         let later = scheduled.is_some_and(|time| time > at);
         let status = if later { Status::Scheduled } else { Status::Queued };
         self.write(context, &header.asked(), at, Some(reply.part()));
-        reply.when_durable(Created { status, scheduled, differs: Vec::new() });
+        reply.when_durable(Ok(Created { status, scheduled, differs: Vec::new() }));
         self.runners.insert(id, Runner::fresh());
         if later {
             self.feed(context, id);

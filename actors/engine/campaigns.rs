@@ -2,13 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::messages::Created;
+use super::super::messages::{Asked, CreateRefusal, Created};
 use super::*;
 use crate::domain::CampaignId;
-use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Header, Skip};
-
-/// How far in the past `sendAt` may lie.
-const SEND_AT_PAST_MS: u64 = 60_000;
+use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Skip};
 
 impl Engine {
     /// Makes a campaign; the same key again answers with the one there is.
@@ -18,50 +15,39 @@ impl Engine {
     pub async fn create_campaign(&self, input: CampaignInput) -> Answer<CampaignCreated> {
         let context = &self.0.context;
         let list = self.find_list(&input.list)?;
-        let (template, subject) = self.dress(&list, &input);
-        if !context.templates.has(&template) {
-            return Err(Refusal::UnknownTemplate(template).into());
-        }
         self.may_mail()?;
-        let now = self.now();
+        let CampaignInput { name, template, subject, props, from, on_doubt, max_age, send_at, .. } = input;
         let key = input.key.filter(|key| !key.is_empty());
         let id = match &key {
             Some(key) => context.secrets.campaign(key),
             None => CampaignId(random()?),
         };
-        let held = self
-            .ask_campaigns(move |campaigns| campaigns.get(id).map(|held| held.header.name.clone()))
-            .await?;
-        if let Some(at) = input.send_at.filter(|at| held.is_none() && now.since(*at) > SEND_AT_PAST_MS) {
-            return Err(Refusal::SendAtPast(at).into());
-        }
-        // A name that was not asked for is no difference, whatever the product is called by now.
-        let name = match input.name.or(held) {
-            Some(name) => name,
-            None => self.list_name(&list).await?,
-        };
-        let header = Header {
+        let product = if name.is_none() { self.product(&list).await? } else { None };
+        let asked = Asked {
             id,
             key,
             name,
+            product,
             list,
-            rule: false,
-            day: None,
             template,
-            props: Value::Object(input.props).to_string(),
             subject,
-            from: input.from,
-            on_doubt: input.on_doubt,
-            rate: None,
-            max_age: input.max_age,
-            scheduled: input.send_at,
+            props,
+            from,
+            on_doubt,
+            max_age,
+            send_at,
         };
         let permit = self.admit().await?;
         let (reply, answer) = Reply::new(permit);
-        context.mailboxes.campaign.send(CampaignMessage::Create(header, reply));
-        let Created { status, scheduled, differs } = self.answered(answer).await?;
-        let status = status.as_str().to_owned();
-        Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch: differs })
+        context.mailboxes.campaign.send(CampaignMessage::Create(Box::new(asked), reply));
+        match self.answered(answer).await? {
+            Ok(Created { status, scheduled, differs }) => {
+                let status = status.as_str().to_owned();
+                Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch: differs })
+            }
+            Err(CreateRefusal::UnknownTemplate(template)) => Err(Refusal::UnknownTemplate(template).into()),
+            Err(CreateRefusal::SendAtPast(at)) => Err(Refusal::SendAtPast(at).into()),
+        }
     }
 
     /// Whether the configuration gives a list a template, so that a campaign need not name one.
@@ -69,19 +55,6 @@ impl Engine {
     pub fn has_template(&self, list: &str) -> bool {
         let catalog = &self.0.context.catalog;
         catalog.find(list).is_some_and(|list| catalog.look(&list).template.is_some())
-    }
-
-    /// Template and subject of a campaign: as asked, or else both as its list wears them.
-    fn dress(&self, list: &ListId, input: &CampaignInput) -> (String, Option<String>) {
-        if !input.template.is_empty() {
-            return (input.template.clone(), input.subject.clone());
-        }
-        let look = self.0.context.catalog.look(list);
-        let product = input.props.get("product_name").and_then(Value::as_str);
-        let product = product.or(list.sku()).unwrap_or_default();
-        let subject =
-            input.subject.clone().or_else(|| look.subject_for(product)).filter(|said| !said.is_empty());
-        (look.template.unwrap_or_default(), subject)
     }
 
     /// One campaign.

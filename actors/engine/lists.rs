@@ -149,9 +149,14 @@ impl Engine {
 
     /// A list's name, with the product's as last given.
     pub(super) async fn list_name(&self, list: &ListId) -> Answer<String> {
-        let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
-        let product = summary.and_then(|summary| summary.product);
+        let product = self.product(list).await?;
         Ok(self.0.context.catalog.name(list, product.as_deref()))
+    }
+
+    /// The product's name as a list was last given it.
+    pub(super) async fn product(&self, list: &ListId) -> Answer<Option<String>> {
+        let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
+        Ok(summary.and_then(|summary| summary.product))
     }
 
     /// Ids after one, declared lists among them although nobody may have joined them yet.

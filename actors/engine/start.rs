@@ -10,8 +10,8 @@ use super::super::context::{Fatal, Settings};
 use super::super::delivery;
 use super::super::directory::DirectoryActor;
 use super::super::mailboxes::Mailboxes;
+use super::super::messages::Restocked;
 use super::super::recovery::{self, Claim, Recovered, RecoveryError};
-use super::super::rule;
 use super::super::snapshotter::Snapshotter;
 use super::super::supervisor::Supervisor;
 use super::*;
@@ -267,9 +267,9 @@ pub fn take_up(context: &Context, claims: Vec<Claim>) {
             context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, close));
             continue;
         };
-        let header = rule::header(context, &list, product.as_deref(), offer.as_ref(), day, invite.campaign);
-        let (upto, part) = (invite.upto, None);
-        context.mailboxes.campaign.send(CampaignMessage::Restocked { header, upto, added, part });
+        let (campaign, upto) = (invite.campaign, invite.upto);
+        let restocked = Restocked { list, product, offer, day, campaign, upto, added };
+        context.mailboxes.campaign.send(CampaignMessage::Restocked(restocked, None));
     }
     context.mailboxes.directory.send(DirectoryMessage::Resume);
 }

@@ -1,14 +1,15 @@
 //! What may be asked of the campaign actor, and what comes back to it.
 
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::ProviderView;
-use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, Header, Skip, Status, Verb};
+use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, OnDoubt, Skip, Status, Verb};
 use crate::domain::directory::Props;
 use crate::domain::list::Invitee;
-use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
+use crate::domain::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Span};
 use crate::mail::Verdict;
 
 /// A letter's recipient, just fetched.
@@ -48,6 +49,63 @@ pub struct Delivered {
 /// Reads the campaigns without changing them.
 pub type ReadCampaigns = Box<dyn FnOnce(&Campaigns) + Send>;
 
+/// A restock that leads to the rule's campaign of its list and day.
+#[derive(Debug, Clone)]
+pub struct Restocked {
+    /// The list.
+    pub list: ListId,
+    /// The product's name, as the list knows it.
+    pub product: Option<String>,
+    /// What the restock said of it beyond that.
+    pub offer: Option<Offer>,
+    /// The day it counts for.
+    pub day: Day,
+    /// The campaign that the list's record names.
+    pub campaign: CampaignId,
+    /// The last ordinal of the audience.
+    pub upto: u32,
+    /// How many that adds.
+    pub added: u32,
+}
+
+/// A campaign that somebody asks for by hand.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its id, from its key or random.
+    pub id: CampaignId,
+    /// The user's key.
+    pub key: Option<String>,
+    /// Its name; else made from the list.
+    pub name: Option<String>,
+    /// The product's name as the list knows it, for a name that is made.
+    pub product: Option<String>,
+    /// Whom it reaches.
+    pub list: ListId,
+    /// The template's key; empty for the one that the list has by configuration.
+    pub template: String,
+    /// The subject, else the template's.
+    pub subject: Option<String>,
+    /// For the template.
+    pub props: Map<String, Value>,
+    /// The sender, else the configured one.
+    pub from: Option<String>,
+    /// What becomes of letters in doubt.
+    pub on_doubt: OnDoubt,
+    /// How old a letter may become, if not as old as any.
+    pub max_age: Option<Span>,
+    /// When to start; at once when absent.
+    pub send_at: Option<Millis>,
+}
+
+/// Why a campaign is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateRefusal {
+    /// There is no such template.
+    UnknownTemplate(String),
+    /// It was to start in the past.
+    SendAtPast(Millis),
+}
+
 /// A campaign made by hand, new or as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
@@ -61,21 +119,12 @@ pub struct Created {
 
 /// What may be asked of the campaign actor.
 pub enum CampaignMessage {
-    /// A restock leads to a rule campaign; the part is done when that is durable.
-    Restocked {
-        /// What the campaign is.
-        header: Header,
-        /// The last ordinal of the audience.
-        upto: u32,
-        /// How many that adds.
-        added: u32,
-        /// Somebody waits for it, or nobody (at start).
-        part: Option<Part>,
-    },
+    /// A restock leads to a rule campaign; the part is done when that is durable, and nobody waits for it at start.
+    Restocked(Restocked, Option<Part>),
     /// The part is done when all that was said before is durable.
     Fence(Part),
     /// A campaign made by hand.
-    Create(Header, Reply<Created>),
+    Create(Box<Asked>, Reply<Result<Created, CreateRefusal>>),
     /// A list was told of a campaign made by hand, and this is its audience.
     Begun {
         /// The campaign.

@@ -14,7 +14,9 @@ mod list;
 mod snapshotter;
 mod supervisor;
 
-pub use campaign::{CampaignMessage, Created, Delivered, Prepared, ReadCampaigns};
+pub use campaign::{
+    Asked, CampaignMessage, CreateRefusal, Created, Delivered, Prepared, ReadCampaigns, Restocked,
+};
 pub use confirmation::Confirmation;
 pub use directory::{Click, DirectoryMessage, Ingested, Page, ReadDirectory};
 pub use list::{ListMessage, ReadList};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::text;
+use super::time::Day;
 
 /// The prefix of every SKU list.
 pub const SKU_LIST_PREFIX: &str = "restock-";
@@ -64,6 +65,13 @@ impl ListId {
     #[must_use]
     pub fn sku(&self) -> Option<&str> {
         self.0.strip_prefix(SKU_LIST_PREFIX).filter(|sku| !sku.is_empty())
+    }
+
+    /// The key of the rule's campaign on this list on a day, `restock-<sku>-<date>`.
+    #[must_use]
+    pub fn campaign_key(&self, day: Day) -> String {
+        // A SKU list's id is `restock-<sku>` already.
+        format!("{self}-{day}")
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use restockd::actors::mailboxes::{Mailbox, Mailboxes};
-use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, SupervisorMessage};
+use restockd::actors::messages::{
+    CampaignMessage, DirectoryMessage, ListMessage, Restocked, SupervisorMessage,
+};
 use restockd::domain::{ListId, Millis};
 
 use crate::dice::Dice;
@@ -36,8 +38,8 @@ impl Parcel {
     pub fn word(&self) -> String {
         match self {
             Self::Campaign(message) => match message {
-                CampaignMessage::Restocked { header, upto, added, .. } => {
-                    format!("restocked {} up to {upto}, {added} more", header.id)
+                CampaignMessage::Restocked(Restocked { campaign, upto, added, .. }, _) => {
+                    format!("restocked {campaign} up to {upto}, {added} more")
                 }
                 CampaignMessage::Invited { campaign, people, last, .. } => {
                     format!("invited {campaign} {people:?} last {last}")

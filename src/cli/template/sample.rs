@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use super::{Shown, object};
-use crate::actors::{rule, words};
+use crate::actors::campaign::header;
+use crate::actors::words;
 use crate::config::Config;
 use crate::domain::ListId;
 use crate::render::{Own, Rendered, Templates};
@@ -69,7 +70,7 @@ pub(super) fn mail(
     let settings = &config.engine;
     let props = Value::Object(props.unwrap_or_else(|| sample_props(config, list)));
     let product = props["product_name"].as_str().or(list.sku()).unwrap_or_default();
-    let (rules, subject) = rule::dress(settings, &config.catalog, list, product);
+    let (rules, subject) = header::dress(settings, &config.catalog, list, product);
     // The rule's subject is for the rule's mail only.
     let own_subject = list.sku().is_some() || config.catalog.look(list).subject.is_some();
     let subject = subject.filter(|_| rules == key && own_subject);
