@@ -298,6 +298,7 @@ impl CampaignState {
             }
             CampaignMessage::Merged(from) => self.merged(context, from),
             CampaignMessage::Verb(id, verb, reply) => self.verb(context, id, verb, reply),
+            CampaignMessage::Returned(report, reply) => return self.returned(context, report, reply),
             CampaignMessage::Delivered(back) => self.delivered(context, back),
             CampaignMessage::Alarm(generation) if generation == self.alarm => self.rung(context),
             CampaignMessage::Alarm(_) => return,
@@ -323,6 +324,7 @@ impl Actor for CampaignActor {
         _: ActorRef<CampaignMessage>,
         args: CampaignArgs,
     ) -> Result<CampaignState, ActorProcessingErr> {
+        self.0.recent.fill(args.campaigns.newest().map(|campaign| campaign.header.id));
         Ok(CampaignState::new(args))
     }
 

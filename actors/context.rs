@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::mailboxes::Mailboxes;
 use super::receipt::Part;
+use super::recent::Recent;
 use crate::clock::Clock;
 use crate::domain::record::{self, Stamp};
 use crate::domain::shaping::Plan;
@@ -186,6 +187,8 @@ pub struct Context {
     pub settings: Settings,
     /// The way out when all is lost.
     pub fatal: Fatal,
+    /// The newest campaigns.
+    pub recent: Recent,
     /// The way to the other actors.
     pub mailboxes: Mailboxes,
 }

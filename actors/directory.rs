@@ -76,7 +76,9 @@ impl DirectoryState {
 
     /// Records and applies an event that nothing else follows from.
     fn record(&mut self, context: &Context, event: &DirectoryEvent, reply: Reply<()>) {
-        self.write(context, event, context.clock.now(), &reply.part());
+        let part = reply.part();
+        self.write(context, event, context.clock.now(), &part);
+        part.done();
         reply.when_durable(());
     }
 
@@ -299,10 +301,7 @@ impl DirectoryState {
                 self.send_opened(context, part);
                 reply.when_durable(changed);
             }
-            DirectoryMessage::Returned(report, reply) => {
-                let followed = self.returned(context, &report, reply.part());
-                reply.when_durable(followed);
-            }
+            DirectoryMessage::Returned(report, reply) => self.returned(context, &report, reply),
             DirectoryMessage::MintKey(key, reply) => {
                 self.record(context, &DirectoryEvent::KeyMinted(key), reply);
             }

@@ -32,6 +32,7 @@ pub mod list;
 pub mod mailboxes;
 pub mod messages;
 pub mod receipt;
+pub mod recent;
 pub mod recovery;
 pub mod reply;
 mod runner;

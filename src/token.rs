@@ -149,7 +149,13 @@ impl Secrets {
     /// The local part of a letter's Message-ID: the same on every attempt.
     #[must_use]
     pub fn message(&self, campaign: CampaignId, address: u64) -> String {
-        format!("{:032x}", self.hash("message", &[&campaign.to_string(), &address.to_string()]))
+        format!("{:032x}", self.message_number(campaign, address))
+    }
+
+    /// The number that [`Secrets::message`] writes in hex.
+    #[must_use]
+    pub fn message_number(&self, campaign: CampaignId, address: u64) -> u128 {
+        self.hash("message", &[&campaign.to_string(), &address.to_string()])
     }
 
     /// A link's token.

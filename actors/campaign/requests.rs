@@ -1,8 +1,11 @@
 //! What is asked of campaigns from outside: restocks, campaigns by hand, verbs, notes.
 
-use super::super::messages::ListMessage;
+use super::super::messages::{DirectoryMessage, ListMessage};
+use super::super::verbs::ReturnAnswer;
 use super::flow::to_list;
 use super::*;
+use crate::domain::Email;
+use crate::domain::returns::{Proof, Report};
 
 /// How far in the past `sendAt` may lie.
 const SEND_AT_PAST_MS: u64 = 60_000;
@@ -22,8 +25,11 @@ impl CampaignState {
             }
             return part.into_iter().for_each(|part| context.barrier(part));
         };
-        let at_start = part.is_none();
+        let (at_start, new) = (part.is_none(), self.campaigns.get(id).is_none());
         self.write(context, &event, at, part);
+        if new {
+            context.recent.add(id);
+        }
         if at_start {
             // The list may have handed over some of them before the restart.
             return self.ask_again(context, id, header.list);
@@ -47,6 +53,7 @@ impl CampaignState {
             return part.into_iter().for_each(|part| context.barrier(part));
         }
         self.write(context, &header.asked(), at, part);
+        context.recent.add(id);
         self.begin(context, id);
     }
 
@@ -77,6 +84,7 @@ impl CampaignState {
         let later = scheduled.is_some_and(|time| time > at);
         let status = if later { Status::Scheduled } else { Status::Queued };
         self.write(context, &header.asked(), at, Some(reply.part()));
+        context.recent.add(id);
         reply.when_durable(Ok(Created { status, scheduled, differs: Vec::new() }));
         self.runners.insert(id, Runner::fresh());
         if later {
@@ -168,6 +176,20 @@ impl CampaignState {
                 self.feed(context, id);
             }
         }
+    }
+}
+
+impl CampaignState {
+    /// A report about a letter goes on to the directory, with the address that the letter went to.
+    pub(super) fn returned(&self, context: &Context, mut report: Box<Report>, reply: Reply<ReturnAnswer>) {
+        if let Proof::Letter { campaign, person, named, went_to, .. } = &mut report.proof
+            && let Some(ledger) = self.campaigns.get(*campaign).map(|campaign| &campaign.ledger)
+            && let Some((row, _)) = ledger.find(*person)
+        {
+            let started = |(_, address): &&(Email, u64)| ledger.started_to(*address) == Some(row);
+            *went_to = named.iter().find(started).map(|(email, _)| email.clone());
+        }
+        context.mailboxes.directory.send(DirectoryMessage::Returned(report, reply));
     }
 }
 

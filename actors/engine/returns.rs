@@ -1,36 +1,28 @@
-//! Whom a report is about, proved; then the directory takes it in.
+//! What proves whose letter a report is about; then the directory decides on it.
 //!
 //! ```text
-//! bounce token ─▶ campaign, person ─┐
-//! our Message-ID, with an address ──┼─▶ address ─▶ directory: recorded, blocked, noted ─▶ answer
-//! our unsubscribe link ─▶ person ───┤
-//! an address from a known relay ────┘      nothing of these: skipped, whatever the report says
+//! bounce token ──▶ campaign, person ──▶ campaign actor: the address it went to ─┐
+//! our Message-ID, with an address ──────────────────────────────────────────────┼─▶ directory: decided, recorded,
+//! our unsubscribe link ──▶ person ──────────────────────────────────────────────┤   blocked, noted ──▶ answer
+//! an address from a known relay ────────────────────────────────────────────────┘
+//! nothing of these: skipped, whatever the report says
 //! ```
 //!
 //! Anybody can send a message to the address where bounces go, so a report alone proves nothing.
 //! What proves is what only the letter held. The address that is blocked is the one the letter
 //! went to, by its Message-ID or the campaign's ledger; a person who has changed it since is not
-//! held to account for the old one.
+//! held to account for the old one. Nothing is asked before: the report travels with its proof.
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::returns::{Evidence, Report};
-use crate::domain::{CampaignId, Email};
+use crate::domain::returns::{Evidence, Proof, Report};
 use crate::mail::without_address;
 use crate::returns::Claim;
 use crate::token::Purpose;
 
-/// Campaigns, the newest first, among which a letter is looked for by its Message-ID.
-const CAMPAIGNS_MAX: usize = 10_000;
-/// Addresses of a report with which it is looked for.
+/// Addresses of a report with which a letter is looked for by its Message-ID.
 const ADDRESSES_MAX: usize = 2;
-
-/// What proves whose letter a report is about.
-struct Proof {
-    campaign: Option<CampaignId>,
-    email: Email,
-}
 
 impl Engine {
     /// A report that came back about a letter.
@@ -44,121 +36,85 @@ impl Engine {
             return Ok(ReturnAnswer::Skipped { kind, reason: "it has no consequence" });
         }
         let permit = self.admit().await?;
-        let Some(Proof { campaign, email }) = self.prove(&claim, trusted).await? else {
+        let Some(proof) = self.prove(&claim, trusted).await? else {
             let reason = "nothing in it proves whose letter it is about";
             return Ok(ReturnAnswer::Skipped { kind, reason });
         };
         let context = &self.0.context;
-        let address = context.secrets.address(&email);
-        let asked = email.clone();
-        let person = self.ask_directory(move |directory| directory.by_email(&asked)).await?;
         let words = claim.diagnostic.map(|words| {
-            let named = claim.addresses.iter().chain([&email]);
-            named.fold(words, |words, email| without_address(&words, email.as_str()))
+            claim.addresses.iter().fold(words, |words, email| without_address(&words, email.as_str()))
         });
-        let report = Report {
-            key: context.secrets.hash("return", &[source, &claim.name, &address.to_string()]),
-            address,
-            person,
+        let report = Box::new(Report {
+            name: claim.name,
+            proof,
             evidence: Evidence {
                 kind,
                 at: self.now(),
                 source: source.to_owned(),
                 status: claim.status,
                 diagnostic: words,
-                campaign,
+                campaign: None,
                 message_id: claim.message_id.as_deref().and_then(nameless),
             },
             soft_bounces: context.settings.soft_bounces,
             soft_window_ms: context.settings.soft_window_ms,
-        };
+        });
         let (reply, answer) = Reply::new(permit);
-        context.mailboxes.directory.send(DirectoryMessage::Returned(Box::new(report), reply));
-        Ok(match self.answered(answer).await? {
-            Some(suppressed) => ReturnAnswer::Taken { kind, person, suppressed },
-            None => ReturnAnswer::Duplicate { kind },
-        })
+        if matches!(report.proof, Proof::Letter { .. }) {
+            context.mailboxes.campaign.send(CampaignMessage::Returned(report, reply));
+        } else {
+            context.mailboxes.directory.send(DirectoryMessage::Returned(report, reply));
+        }
+        self.answered(answer).await
     }
 
-    /// Whose letter, if anything proves it.
+    /// What proves whose letter it is, if anything does.
     async fn prove(&self, claim: &Claim, trusted: bool) -> Answer<Option<Proof>> {
         let secrets = &self.0.context.secrets;
+        let message_id = claim.message_id.as_deref().and_then(number);
         let token = claim.tokens.iter().find_map(|token| secrets.read_bounce_token(token));
         if let Some((campaign, person)) = token {
-            let email = self.address_of(claim, Some(campaign), person).await?;
-            return Ok(email.map(|email| Proof { campaign: Some(campaign), email }));
+            let named = claim.addresses.iter().map(|email| (email.clone(), secrets.address(email) as u64));
+            let named: Vec<_> = named.collect();
+            let is_letter = |(_, address): &&(_, u64)| {
+                message_id.is_some_and(|id| id == secrets.message_number(campaign, *address))
+            };
+            if let Some((email, _)) = named.iter().find(is_letter) {
+                return Ok(Some(Proof::Address(email.clone(), Some(campaign))));
+            }
+            return Ok(Some(Proof::Letter { campaign, person, message_id, named, went_to: None }));
         }
-        if let Some(proof) = self.by_message_id(claim).await? {
+        if let Some(message_id) = message_id
+            && let Some(proof) = self.by_message_id(message_id, claim).await?
+        {
             return Ok(Some(proof));
         }
         let link = claim.links.iter().find_map(|token| secrets.verify(Purpose::Unsubscribe, token));
         if let Some(link) = link {
-            let email = self.address_of(claim, None, link.person).await?;
-            return Ok(email.map(|email| Proof { campaign: None, email }));
+            return Ok(Some(Proof::Person(link.person)));
         }
         let named = claim.addresses.first().filter(|_| trusted);
-        Ok(named.map(|email| Proof { campaign: None, email: email.clone() }))
+        Ok(named.map(|email| Proof::Address(email.clone(), None)))
     }
 
-    /// The address that a letter to a person went to: as its Message-ID or the ledger says, else the
-    /// one they have now.
-    async fn address_of(
-        &self,
-        claim: &Claim,
-        campaign: Option<CampaignId>,
-        person: PersonId,
-    ) -> Answer<Option<Email>> {
-        let held = self
-            .ask_directory(move |directory| directory.person(person).and_then(|(_, held)| held.email.clone()))
-            .await?;
-        let Some(campaign) = campaign else { return Ok(held) };
-        let candidates: Vec<Email> = held.iter().chain(&claim.addresses).cloned().collect();
-        if let Some(email) = candidates.iter().find(|email| self.is_letter(claim, campaign, email)) {
-            return Ok(Some(email.clone()));
-        }
-        let secrets = self.0.context.secrets.clone();
-        let started = self
-            .ask_campaigns(move |campaigns| {
-                let ledger = &campaigns.get(campaign)?.ledger;
-                let (row, _) = ledger.find(person)?;
-                candidates
-                    .into_iter()
-                    .find(|email| ledger.started_to(secrets.address(email) as u64) == Some(row))
-            })
-            .await?;
-        Ok(started.or(held))
-    }
-
-    /// A letter of ours by its Message-ID: a keyed hash of campaign and address, so the two are
-    /// looked for among the newest campaigns and the addresses that the report names first. The work
-    /// is done beside the actors, and is bounded: anybody can ask for it.
-    async fn by_message_id(&self, claim: &Claim) -> Answer<Option<Proof>> {
-        if claim.message_id.as_deref().and_then(number).is_none() || claim.addresses.is_empty() {
+    /// A letter of ours by its Message-ID: a keyed hash of campaign and address, so the two are looked for among the
+    /// newest campaigns and the addresses that the report names first, on a thread where nobody waits for it.
+    async fn by_message_id(&self, message_id: u128, claim: &Claim) -> Answer<Option<Proof>> {
+        if claim.addresses.is_empty() {
             return Ok(None);
         }
-        let campaigns: Vec<CampaignId> = self
-            .ask_campaigns(|campaigns| campaigns.newest().take(CAMPAIGNS_MAX).map(|c| c.header.id).collect())
-            .await?;
-        let (engine, claim) = (self.clone(), claim.clone());
+        let addresses: Vec<_> = claim.addresses.iter().take(ADDRESSES_MAX).cloned().collect();
+        let (secrets, recent) = (self.0.context.secrets.clone(), self.0.context.recent.clone());
         let searched = tokio::task::spawn_blocking(move || {
-            let pairs = claim
-                .addresses
-                .iter()
-                .take(ADDRESSES_MAX)
-                .flat_map(|e| campaigns.iter().map(move |c| (*c, e)));
-            let found =
-                pairs.into_iter().find(|(campaign, email)| engine.is_letter(&claim, *campaign, email));
-            found.map(|(campaign, email)| Proof { campaign: Some(campaign), email: email.clone() })
+            let campaigns = recent.newest();
+            addresses.into_iter().find_map(|email| {
+                let address = secrets.address(&email) as u64;
+                let is_letter = |campaign: &&_| secrets.message_number(**campaign, address) == message_id;
+                let campaign = campaigns.iter().find(is_letter)?;
+                Some(Proof::Address(email, Some(*campaign)))
+            })
         });
         searched.await.map_err(|_| EngineError::Lost)
-    }
-
-    /// True when the report's Message-ID is that of this campaign's letter to this address.
-    fn is_letter(&self, claim: &Claim, campaign: CampaignId, email: &Email) -> bool {
-        let secrets = &self.0.context.secrets;
-        let ours = number(&secrets.message(campaign, secrets.address(email) as u64));
-        // One comparison of two numbers: it takes as long whatever they are.
-        ours.is_some() && ours == claim.message_id.as_deref().and_then(number)
     }
 
     /// What came back about an address, for the export.

@@ -11,6 +11,7 @@ use super::super::delivery;
 use super::super::directory::DirectoryActor;
 use super::super::mailboxes::Mailboxes;
 use super::super::messages::Restocked;
+use super::super::recent::Recent;
 use super::super::recovery::{self, Claim, Recovered, RecoveryError};
 use super::super::snapshotter::Snapshotter;
 use super::super::supervisor::Supervisor;
@@ -125,6 +126,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
         templates: args.templates,
         settings,
         fatal,
+        recent: Recent::default(),
         mailboxes: Mailboxes::default(),
     });
     let report = report(&found);

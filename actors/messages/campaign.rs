@@ -5,10 +5,11 @@ use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
 use super::super::reply::Reply;
-use super::super::verbs::ProviderView;
+use super::super::verbs::{ProviderView, ReturnAnswer};
 use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, OnDoubt, Skip, Status, Verb};
 use crate::domain::directory::Props;
 use crate::domain::list::Invitee;
+use crate::domain::returns::Report;
 use crate::domain::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Span};
 use crate::mail::Verdict;
 
@@ -169,6 +170,8 @@ pub enum CampaignMessage {
     },
     /// Two people became one: what was fetched of the one who is no more is fetched again.
     Merged(PersonId),
+    /// A report about a letter, on its way to the directory: the ledger knows which address the letter went to.
+    Returned(Box<Report>, Reply<ReturnAnswer>),
     /// A verb on a campaign.
     Verb(CampaignId, Verb, Reply<Result<(), CampaignRefusal>>),
     /// A letter came back.

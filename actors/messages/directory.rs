@@ -3,9 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::super::reply::Reply;
-use super::super::verbs::EventAnswer;
+use super::super::verbs::{EventAnswer, ReturnAnswer};
 use crate::domain::directory::{
-    ApiKey, Ask, Block, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
+    ApiKey, Ask, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
 };
 use crate::domain::list::How;
 use crate::domain::returns::Report;
@@ -42,9 +42,8 @@ pub enum DirectoryMessage {
     LeaveAfterSend(PersonId, ListId),
     /// Changes about people or addresses; the answer says of each whether there was anything to change.
     Ask(Vec<Ask>, Reply<Vec<bool>>),
-    /// A report about an address came back; the answer is the block that followed, if one did, and `None` for a report
-    /// taken in before.
-    Returned(Box<Report>, Reply<Option<Option<Block>>>),
+    /// A report came back about a letter.
+    Returned(Box<Report>, Reply<ReturnAnswer>),
     /// A click on a link that confirms; the answer says what became of each list.
     Click(Click, Reply<Vec<Ingested>>),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.

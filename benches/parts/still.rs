@@ -9,6 +9,7 @@ use std::time::Duration;
 use restockd::actors::context::{Context, Fatal};
 use restockd::actors::mailboxes::Mailboxes;
 use restockd::actors::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
+use restockd::actors::recent::Recent;
 use restockd::actors::verbs::{EventAnswer, RestockAnswer};
 use restockd::actors::{Engine, MailRules};
 use restockd::clock::Clock;
@@ -46,6 +47,7 @@ pub fn context() -> Arc<Context> {
         templates: Arc::new(Templates::built_in()),
         settings: config.engine,
         fatal: Fatal::new(),
+        recent: Recent::default(),
         mailboxes: Mailboxes::default(),
     };
     context.mailboxes.directory.open_with(|message| {

@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::email::Email;
 use super::ids::{CampaignId, PersonId};
 use super::status::{Class, Enhanced, class_of_failed};
 use super::time::Millis;
@@ -94,19 +95,58 @@ pub struct Evidence {
     pub message_id: Option<String>,
 }
 
-/// A report about an address, ready to be decided on: whose it is has been found and proved.
+/// What proves whose letter a report is about; what was only claimed is not in here.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The token that this letter alone had in its envelope.
+    Letter {
+        /// The campaign that it belongs to.
+        campaign: CampaignId,
+        /// Whose it was, by the number of then.
+        person: PersonId,
+        /// The number in its Message-ID, if the report says one of ours.
+        message_id: Option<u128>,
+        /// The addresses that the report names, each with the half of its hash that a ledger holds.
+        named: Vec<(Email, u64)>,
+        /// The one of them to which the letter went, once the campaign's ledger was asked.
+        went_to: Option<Email>,
+    },
+    /// A link of ours to stop, which is for one person.
+    Person(PersonId),
+    /// The address itself: by the Message-ID of a letter to it, or named by somebody who was authenticated.
+    Address(Email, Option<CampaignId>),
+}
+
+/// A proof holds addresses, which never reach a log by way of `{:?}`.
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proof")
+    }
+}
+
+/// A report whose proof has been verified, ready to be decided on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The report's own name, hashed with its source.
-    pub key: u128,
-    /// The address, hashed.
-    pub address: u128,
-    /// Whose address it is now, if anybody's.
-    pub person: Option<PersonId>,
-    /// What is kept of it.
+    /// The report's own name.
+    pub name: String,
+    /// What proves whose it is.
+    pub proof: Proof,
+    /// What is kept of it; the campaign is the proof's.
     pub evidence: Evidence,
     /// How many soft bounces give an address up.
     pub soft_bounces: u8,
     /// Within how many milliseconds.
     pub soft_window_ms: u64,
+}
+
+/// What a decision about a report asks of those who hold the secrets and know what mail looks like.
+pub trait Keeper {
+    /// An address, hashed.
+    fn address(&self, email: &Email) -> u128;
+    /// The number in the Message-ID of a campaign's letter to an address, by the half of its hash that a ledger holds.
+    fn message_id(&self, campaign: CampaignId, address: u64) -> u128;
+    /// The name of a report about an address, hashed with its source.
+    fn key(&self, source: &str, name: &str, address: u128) -> u128;
+    /// A server's words without an address.
+    fn without(&self, words: &str, email: &Email) -> String;
 }

@@ -17,6 +17,7 @@ use restockd::actors::engine::take_up;
 use restockd::actors::list::ListState;
 use restockd::actors::mailboxes::Mailboxes;
 use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
+use restockd::actors::recent::Recent;
 use restockd::actors::recovery::{self, Recovered, RecoveryError};
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
@@ -87,6 +88,7 @@ impl Running {
             templates: Arc::clone(&scene.templates),
             settings: scene.settings.clone(),
             fatal: Fatal::new(),
+            recent: Recent::default(),
             mailboxes: Mailboxes::default(),
         });
         let queues = Queues::default();

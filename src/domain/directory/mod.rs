@@ -37,7 +37,7 @@ pub use consent::{Evidence, Proof, ProofView, Proofs, WORDING_CHARS_MAX, WORDING
 pub use decide::{DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
 pub use person::{Away, Fate, Link, Person, Props};
-pub use returned::{EVIDENCE_MAX, Returned};
+pub use returned::{EVIDENCE_MAX, ReturnDecision, Returned};
 pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
 pub use task::{Open, RestockFact, Task};
 pub use waiting::{Wait, Waiting, Waits};

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! report ──▶ decide ──▶ Returned { evidence, block? } ──▶ apply ──▶ returns[address], blocks[address], keys
-//!                └────▶ nothing: the same report again
+//!                ├────▶ nothing: the same report again
+//!                └────▶ nothing: its proof leads to no address
 //! ```
+//!
+//! Whom a report is about and what follows are one step: nobody can become another person between the two.
 //!
 //! Invariants: a report counts once, and so does one letter however many ways it is reported; an
 //! address keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and what blocked it; a
@@ -15,8 +18,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::ids::PersonId;
-use super::super::returns::{Evidence, Kind, Report};
+use super::super::email::Email;
+use super::super::ids::{CampaignId, PersonId};
+use super::super::returns::{Evidence, Keeper, Kind, Proof, Report};
 use super::super::time::Millis;
 use super::{Block, Directory, Suppression};
 
@@ -41,33 +45,77 @@ pub struct Returned {
     pub evidence: Evidence,
 }
 
+/// What is decided about a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReturnDecision {
+    /// Its proof leads to no address.
+    Unproved,
+    /// It was taken in before.
+    Known,
+    /// It is taken in.
+    New(Returned),
+}
+
 impl Directory {
-    /// Decides a report; `None` for one that was taken in before.
+    /// Decides a report: whom it is about, and what follows.
     #[must_use]
-    pub fn decide_returned(&self, report: &Report) -> Option<Returned> {
-        let at = report.evidence.at;
-        if self.keys.holds(report.key, at) || self.evidence(report.address).iter().any(|e| same(e, report)) {
-            return None;
+    pub fn decide_returned(&self, report: &Report, keeper: &impl Keeper) -> ReturnDecision {
+        let Some((email, campaign)) = self.proved(&report.proof, keeper) else {
+            return ReturnDecision::Unproved;
+        };
+        let address = keeper.address(email);
+        let evidence = Evidence {
+            campaign,
+            diagnostic: report.evidence.diagnostic.as_deref().map(|words| keeper.without(words, email)),
+            ..report.evidence.clone()
+        };
+        let (key, at) = (keeper.key(&evidence.source, &report.name, address), evidence.at);
+        if self.keys.holds(key, at) || self.evidence(address).iter().any(|held| same(held, &evidence)) {
+            return ReturnDecision::Known;
         }
-        let new = match report.evidence.kind {
+        let new = match evidence.kind {
             Kind::Complaint => Some(Block::Complained),
             Kind::HardBounce => Some(Block::Bounced),
-            Kind::SoftBounce => self.worn_out(report).then_some(Block::Bounced),
+            Kind::SoftBounce => self.worn_out(address, &evidence, report).then_some(Block::Bounced),
             Kind::Policy | Kind::Delayed | Kind::Delivered | Kind::AutoReply | Kind::NotSpam => None,
         };
-        let held = self.block(report.address);
+        let held = self.block(address);
         let weighs = |new: &Block| match new {
             Block::Complained => held != Some(Block::Complained),
             _ => held.is_none(),
         };
-        Some(Returned {
+        ReturnDecision::New(Returned {
             // No room for its name: better to count it twice than to lose a complaint.
-            key: self.keys.has_room(at).then_some(report.key),
-            address: report.address,
-            person: report.person,
+            key: self.keys.has_room(at).then_some(key),
+            address,
+            person: self.by_email(email),
             block: new.filter(weighs),
-            evidence: report.evidence.clone(),
+            evidence,
         })
+    }
+
+    /// The address that a letter went to, and its campaign: as its Message-ID or the ledger says, else the one that its
+    /// person has now.
+    fn proved<'a>(
+        &'a self,
+        proof: &'a Proof,
+        keeper: &impl Keeper,
+    ) -> Option<(&'a Email, Option<CampaignId>)> {
+        let held = |person| self.person(person).and_then(|(_, held)| held.email.as_ref());
+        match proof {
+            Proof::Address(email, campaign) => Some((email, *campaign)),
+            Proof::Person(person) => Some((held(*person)?, None)),
+            Proof::Letter { campaign, person, message_id, went_to, .. } => {
+                let held = held(*person);
+                // One comparison of two numbers: it takes as long whatever they are.
+                let names = |email: &&Email| {
+                    message_id
+                        .is_some_and(|id| id == keeper.message_id(*campaign, keeper.address(email) as u64))
+                };
+                let email = held.filter(names).or(went_to.as_ref()).or(held)?;
+                Some((email, Some(*campaign)))
+            }
+        }
     }
 
     /// What is known to have come back about an address, oldest first.
@@ -77,11 +125,11 @@ impl Directory {
     }
 
     /// True when this soft bounce is the one too many; one letter counts once.
-    fn worn_out(&self, report: &Report) -> bool {
-        let now = report.evidence.at;
+    fn worn_out(&self, address: u128, evidence: &Evidence, report: &Report) -> bool {
+        let now = evidence.at;
         let recent = |e: &&Evidence| e.kind == Kind::SoftBounce && now.since(e.at) < report.soft_window_ms;
         let mut letters: Vec<&Evidence> = Vec::new();
-        for one in self.evidence(report.address).iter().filter(recent).chain([&report.evidence]) {
+        for one in self.evidence(address).iter().filter(recent).chain([evidence]) {
             if !letters.iter().any(|other| same_letter(other, one)) {
                 letters.push(one);
             }
@@ -130,8 +178,7 @@ impl Directory {
 }
 
 /// True when the evidence is this report by another name: a relay that says it again.
-fn same(held: &Evidence, report: &Report) -> bool {
-    let new = &report.evidence;
+fn same(held: &Evidence, new: &Evidence) -> bool {
     held.kind == new.kind
         && held.source == new.source
         && held.message_id.is_some()
