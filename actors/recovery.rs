@@ -18,6 +18,7 @@ mod crew;
 mod lists;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The floor plan, held: who may import whom, who may know which library, how large a room may be.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -205,5 +205,135 @@ fn nothing_is_ignored_or_left_for_later() {
         for word in &words {
             assert!(!text.contains(word.as_str()), "{} says {word}", file.display());
         }
+    }
+}
+
+/// The module of a file of the actors, as the parts of its path: `actors/engine/keys.rs` is `engine`, `keys`.
+fn module(name: &str) -> Option<Vec<String>> {
+    let path = name.strip_prefix("actors/")?.strip_suffix(".rs")?;
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    Some(if path == "mod" { Vec::new() } else { path.split('/').map(str::to_owned).collect() })
+}
+
+/// The paths that a text names from here (`super::…`, `self::…`) or from the root of the actors, braces written out.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let text: String = code(text).map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+    let mut paths = Vec::new();
+    for (at, _) in text.match_indices("::") {
+        let before: String =
+            text[..at].chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let first: String = before.chars().rev().collect();
+        let begins = !text[..at - first.len()].ends_with(':');
+        if begins && ["super", "self", "crate"].contains(&first.as_str()) {
+            spread(vec![first], &text[at + 2..], &mut paths);
+        }
+    }
+    paths
+}
+
+/// Follows one path to its ends, which are several where it has braces; answers what comes behind it.
+fn spread<'a>(mut path: Vec<String>, mut text: &'a str, ends: &mut Vec<Vec<String>>) -> &'a str {
+    loop {
+        text = text.trim_start();
+        if let Some(mut inside) = text.strip_prefix('{') {
+            loop {
+                inside = inside.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+                match inside.strip_prefix('}') {
+                    Some(rest) => return rest,
+                    None if inside.is_empty() => return inside,
+                    None => inside = spread(path.clone(), inside, ends),
+                }
+            }
+        }
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (name, rest) = if end == 0 { text.split_at(text.len().min(1)) } else { text.split_at(end) };
+        path.push(name.to_owned());
+        match rest.strip_prefix("::") {
+            Some(rest) => text = rest,
+            None => {
+                ends.push(path);
+                // `as Other`, up to the end of this item.
+                let next = rest.find([',', '}', ';', '\n', '(']).unwrap_or(rest.len());
+                return &rest[next..];
+            }
+        }
+    }
+}
+
+/// The module of a file that a path leads to from another one: its longest beginning that is a file.
+fn leads_to(from: &[String], path: &[String], modules: &BTreeSet<Vec<String>>) -> Option<Vec<String>> {
+    let mut at = from.to_vec();
+    let mut rest = path;
+    match path {
+        [root, actors, ..] if root == "crate" && actors == "actors" => (at, rest) = (Vec::new(), &path[2..]),
+        [root, ..] if root == "crate" => return None,
+        _ => {
+            while let [first, ..] = rest
+                && ["super", "self"].contains(&first.as_str())
+            {
+                if first == "super" {
+                    at.pop()?;
+                }
+                rest = &rest[1..];
+            }
+        }
+    }
+    let below = (0..=rest.len()).rev().map(|parts| [&at, &rest[..parts]].concat());
+    below.into_iter().find(|module| modules.contains(module))
+}
+
+/// Who imports whom among the children of one module, each with all that lies below it.
+type Siblings = BTreeMap<String, BTreeSet<String>>;
+
+/// A way round among siblings, if there is one.
+fn circle(siblings: &Siblings) -> Option<Vec<String>> {
+    fn walk(at: &str, way: &mut Vec<String>, done: &mut BTreeSet<String>, siblings: &Siblings) -> bool {
+        if let Some(begin) = way.iter().position(|seen| seen == at) {
+            way.drain(..begin);
+            way.push(at.to_owned());
+            return true;
+        }
+        if !done.insert(at.to_owned()) {
+            return false;
+        }
+        way.push(at.to_owned());
+        let round = siblings.get(at).into_iter().flatten().any(|next| walk(next, way, done, siblings));
+        if !round {
+            way.pop();
+        }
+        round
+    }
+    let mut done = BTreeSet::new();
+    siblings.keys().find_map(|first| {
+        let mut way = Vec::new();
+        walk(first, &mut way, &mut done, siblings).then_some(way)
+    })
+}
+
+#[test]
+fn no_files_of_the_actors_import_one_another_in_a_circle() {
+    let files: BTreeMap<Vec<String>, String> = sources()
+        .into_iter()
+        .filter(|(name, _)| !is_test(name))
+        .filter_map(|(name, text)| Some((module(&name)?, text)))
+        .collect();
+    let modules: BTreeSet<Vec<String>> = files.keys().cloned().collect();
+    let mut families: BTreeMap<Vec<String>, Siblings> = BTreeMap::new();
+    let mut imports = 0;
+    for (from, text) in &files {
+        for to in paths(text).iter().filter_map(|path| leads_to(from, path, &modules)) {
+            let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+            // A parent and what lies below it are one thing; circles are looked for among its children.
+            if let (Some(one), Some(other)) = (from.get(common), to.get(common)) {
+                let family = families.entry(from[..common].to_vec()).or_default();
+                family.entry(one.clone()).or_default().insert(other.clone());
+                imports += 1;
+            }
+        }
+    }
+    assert!(imports > 100, "the imports were not found");
+    for (parent, siblings) in &families {
+        let round = circle(siblings).map(|way| way.join(" -> "));
+        assert_eq!(round, None, "below actors/{}", parent.join("/"));
     }
 }

@@ -1,8 +1,7 @@
 //! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
 
-use super::public::public_key_view;
 use super::*;
-use crate::domain::directory::ApiKey;
+use crate::domain::directory::{ApiKey, PublicKey};
 use crate::token;
 
 impl Engine {
@@ -101,4 +100,10 @@ pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> Answer<(String, Str
 fn key_view(key: &ApiKey) -> KeyView {
     let ApiKey { id, name, created, revoked, .. } = key.clone();
     KeyView { id, name, scope: scope(key), origins: Vec::new(), created, revoked }
+}
+
+/// A publishable key as it may be shown.
+pub(super) fn public_key_view(key: &PublicKey) -> KeyView {
+    let PublicKey { id, name, origins, created, revoked, .. } = key.clone();
+    KeyView { id, name, scope: Scope::Public, origins, created, revoked }
 }

@@ -3,7 +3,7 @@
 //! Such a key joins a list with a confirmation and does nothing else. What comes back is the same
 //! for everybody, known or not, member or not, suppressed or not.
 
-use super::keys::new_text;
+use super::keys::{new_text, public_key_view};
 use super::*;
 use crate::domain::Email;
 use crate::domain::directory::{Evidence, PublicKey};
@@ -88,10 +88,4 @@ impl Engine {
 /// True for a SKU that no mail program takes for a sentence or a link.
 fn bare(sku: &str) -> bool {
     sku.len() <= 64 && sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-}
-
-/// A publishable key as it may be shown.
-pub(super) fn public_key_view(key: &PublicKey) -> KeyView {
-    let PublicKey { id, name, origins, created, revoked, .. } = key.clone();
-    KeyView { id, name, scope: Scope::Public, origins, created, revoked }
 }

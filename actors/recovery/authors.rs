@@ -14,8 +14,8 @@ use crate::domain::record::{self, Entry};
 use crate::domain::{ListId, Millis};
 use crate::wal::RecordRef;
 
-use super::crew::{Replay, Work};
 use super::lists::Lists;
+use super::work::{Replay, Work};
 
 /// True when a record is the next of its author's; an error when one is missing before it.
 fn newer(author: &str, held: u64, seq: u64) -> Result<bool, String> {

@@ -24,13 +24,14 @@ use crate::disk::Disk;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::Directory;
 use crate::domain::record::{self, Author};
-use crate::domain::{ListId, Millis};
+use crate::domain::Millis;
 use crate::wal::{self, Lsn, Options, RecordRef};
 
 use super::RecoveryError;
 use super::authors::{CampaignsReplay, DirectoryReplay, ListsReplay};
 use super::batch::Batch;
 use super::lists::{self, Lists};
+use super::work::{Replay, Work};
 
 /// Batches on their way to one worker.
 const BATCHES_AHEAD: usize = 4;
@@ -42,24 +43,6 @@ pub(super) struct Replayed {
     pub(super) campaigns: Campaigns,
     pub(super) lists: Vec<Lists>,
     pub(super) newest: Millis,
-}
-
-/// What is sent to a worker.
-pub(super) enum Work {
-    /// Its records.
-    Records(Batch),
-    /// To the directory alone: events that a list has answered.
-    Answers(Vec<(u64, ListId)>),
-}
-
-/// What a worker does.
-pub(super) trait Replay: Send {
-    /// Applies one record where its author's counter is newer.
-    fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String>;
-    /// A batch is over.
-    fn batch_over(&mut self) {}
-    /// A list has answered an event.
-    fn answered(&mut self, _event: u64, _by: &ListId) {}
 }
 
 /// A record that a worker refused.
