@@ -313,7 +313,7 @@ fn an_event_stays_open_until_each_of_its_lists_has_spoken_of_it_and_no_longer() 
     let records = written(&[press.clone(), press, Op::Deliver(0), Op::Deliver(0), Op::Deliver(1)]);
     let (mut directory, mut open) = (authors::DirectoryReplay::new(Directory::new(7, 1000)), Vec::new());
     for record in &records {
-        use crew::Replay;
+        use work::Replay;
         match record::read(record.kind, record.version, &record.bytes).unwrap() {
             Entry::List(_, id, event) => directory.answered(event.answers().unwrap(), &id),
             _ => directory
@@ -332,11 +332,11 @@ fn a_record_that_a_merge_left_behind_is_not_taken_for_an_answer() {
     let mut replay = authors::DirectoryReplay::new(Directory::new(7, 1000));
     let press = Op::Press { who: 0, user: None, bag: vec![(0, true), (1, true)] };
     for record in written(&[press, Op::Erase(0)]) {
-        use crew::Replay;
+        use work::Replay;
         let bytes = &record.bytes;
         replay.take(&wal::RecordRef { kind: record.kind, version: record.version, bytes }).unwrap();
     }
-    use crew::Replay;
+    use work::Replay;
     replay.answered(1, &id(0));
     assert_eq!(replay.directory.open().map(|(event, _)| event).collect::<Vec<_>>(), [2]);
     replay.answered(2, &id(0));

@@ -244,6 +244,8 @@ impl World {
             }
             Wish::Create { sku, key } => {
                 let input = CampaignInput {
+                    // Without one the door asks for the product's name, which nobody answers here.
+                    name: Some("news".to_owned()),
                     list: list_name(sku),
                     template: "announcement".to_owned(),
                     subject: Some("news".to_owned()),
