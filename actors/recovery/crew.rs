@@ -21,10 +21,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
 use crate::disk::Disk;
+use crate::domain::Millis;
 use crate::domain::campaign::Campaigns;
 use crate::domain::directory::Directory;
 use crate::domain::record::{self, Author};
-use crate::domain::Millis;
 use crate::wal::{self, Lsn, Options, RecordRef};
 
 use super::RecoveryError;
