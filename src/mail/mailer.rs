@@ -70,11 +70,6 @@ impl Mailer {
         self.connections
     }
 
-    /// Whether no letter reaches anybody: every mailer but SMTP, which production refuses.
-    pub fn is_development(&self) -> bool {
-        !matches!(self.kind, Kind::Smtp(_))
-    }
-
     /// Says for a person where letters go, without credentials.
     pub fn describe(&self) -> String {
         let carrier = match &self.kind {

@@ -270,12 +270,6 @@ impl Ledger {
         }
     }
 
-    /// True when rows before the cursor are all there is to take.
-    #[must_use]
-    pub fn all_taken(&self) -> bool {
-        self.cursor as usize >= self.rows.len()
-    }
-
     /// Takes up somebody a list handed over: a new row, or a skipped one that came back by a new
     /// place. Answers whether a row was added.
     pub fn take_up(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {

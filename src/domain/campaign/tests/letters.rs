@@ -9,7 +9,7 @@ fn letters_are_taken_in_the_order_of_the_line_and_each_once() {
     let mut desk = Desk::opened(5);
     assert_eq!(desk.take(1, START, 2), [1, 2]);
     assert_eq!(desk.take(1, START, 9), [3, 4, 5]);
-    assert!(desk.take(1, START, 9).is_empty() && desk.get(1).ledger.all_taken());
+    assert!(desk.take(1, START, 9).is_empty());
     let (row, _) = desk.get(1).ledger.find(PersonId(4)).unwrap();
     desk.get_mut(1).ledger.put_back(row);
     assert_eq!(desk.take(1, START, 1), [4]);

@@ -105,24 +105,6 @@ fn a_merge_into_an_earlier_place_of_the_audience_is_no_leaving() {
 }
 
 #[test]
-fn the_campaigns_that_cover_a_place_are_told_of_it_also_when_they_are_done() {
-    let mut desk = Desk::default();
-    desk.join(1);
-    desk.restock(1, 1);
-    desk.join(2);
-    let concerned = |desk: &Desk, p| desk.list.concerned(PersonId(p), false).collect::<Vec<_>>();
-    assert_eq!(concerned(&desk, 1), [CampaignId(1)]);
-    assert_eq!(concerned(&desk, 2), []);
-    desk.invite(1, 9);
-    desk.ask(&ListCommand::Close { campaign: CampaignId(1), upto: 1 }, START);
-    // A restock of the day may open it again, and must not find who has left since.
-    assert_eq!(concerned(&desk, 1), [CampaignId(1)]);
-    assert_eq!(concerned(&desk, 3), []);
-    assert_eq!(desk.list.concerned(PersonId(1), true).count(), 1);
-    assert_eq!(desk.list.concerned(PersonId(2), true).count(), 0);
-}
-
-#[test]
 fn a_campaign_that_has_not_heard_of_the_latest_restock_cannot_close_it() {
     let mut desk = Desk::default();
     desk.join(1);
