@@ -20,6 +20,7 @@
 //! | log | all authors | what the above write: permits, plus one window of letters |
 
 mod aside;
+mod background;
 pub mod campaign;
 pub mod checkpoint;
 pub mod confirmation;

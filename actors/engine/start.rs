@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ractor::Actor;
 
+use super::super::background::Background;
 use super::super::campaign::{CampaignActor, CampaignArgs};
 use super::super::confirmation;
 use super::super::context::{Fatal, Settings};
@@ -152,6 +153,7 @@ impl Engine {
             environment_key: environment_key.map(crate::token::key_hash),
             couriers: Mutex::new(Vec::new()),
             ticker: Mutex::new(None),
+            background: Background::default(),
             accept_mail: rules,
             context,
         }))
@@ -177,8 +179,8 @@ impl Engine {
         let (directory, two) = Actor::spawn(None, DirectoryActor(Arc::clone(context)), directory).await?;
         let args = CampaignArgs { campaigns, couriers };
         let (campaign, three) = Actor::spawn(None, CampaignActor(Arc::clone(context)), args).await?;
-        let generations = Arc::new(generations);
-        let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
+        let args = (Arc::new(generations), self.0.background.clone());
+        let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), args).await?;
         let (mailmen, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
         let refs = Refs { supervisor, directory, campaign: campaign.clone(), snapshotter, mailmen };
         if !context.open_post(Arc::new(refs)) {

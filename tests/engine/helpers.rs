@@ -1,11 +1,14 @@
 //! Short words for what the tests of this suite do again and again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use restockd::actors::verbs::Who;
+use restockd::actors::{Engine, MailRules, Started};
+use restockd::disk::Disk;
 use restockd::domain::{Email, ListId, PersonId};
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::{Mailer, Outbox, Verdict};
 use restockd::token::{Purpose, Secrets};
 use restockd::wal::{self, Log, Options, Record};
 use serde_json::{Value, json};
@@ -15,6 +18,30 @@ use crate::support::{App, KEY, Plan};
 /// One connection, so that a held outbox holds one letter and the others wait fetched behind it.
 pub fn one_by_one() -> Plan {
     Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "1")
+}
+
+/// An engine without a wire, on a disk of the test's choosing, and the letters it sends.
+pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engine, Arc<Outbox>) {
+    let config = plan.config();
+    std::fs::create_dir_all(plan.data()).unwrap();
+    let mailer = Mailer::from_url("memory:", config.mail_options).unwrap();
+    let outbox = mailer.outbox().unwrap();
+    let started = Started {
+        data,
+        disk,
+        segment_bytes: 64 * 1024,
+        backend: config.backend,
+        clock: plan.clock.clone(),
+        accept_clock: false,
+        secrets: restockd::boot::secrets(&plan.data()).unwrap(),
+        catalog: config.catalog,
+        templates: Arc::new(restockd::render::Templates::built_in()),
+        mailer,
+        settings: config.engine,
+        rules: MailRules::default(),
+        environment_key: None,
+    };
+    (restockd::actors::start(started).await.unwrap().0, outbox)
 }
 
 /// The address of a name.

@@ -5,6 +5,7 @@ mod ages;
 mod campaigns;
 mod consent;
 mod double_opt_in;
+mod endings;
 mod envelopes;
 mod erasure;
 mod events;
