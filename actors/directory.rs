@@ -27,7 +27,7 @@ use super::supervisor::SupervisorMessage;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, Task, WhoHashed,
+    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
@@ -97,10 +97,6 @@ impl DirectoryState {
         let mut tasks = Vec::with_capacity(opened.len());
         for (event, open) in opened {
             for task in &open.tasks {
-                let list = match task {
-                    Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
-                    Task::Restock(fact) | Task::RestockWith(fact, _) => fact.list.clone(),
-                };
                 let message = ListMessage::Task {
                     event,
                     person: open.person,
@@ -110,7 +106,7 @@ impl DirectoryState {
                     task: task.clone(),
                     part: whole.split(),
                 };
-                tasks.push((list, message));
+                tasks.push((task.list().clone(), message));
             }
         }
         if !tasks.is_empty() {

@@ -52,6 +52,8 @@ pub enum ListMessage {
     Several(Vec<ListMessage>),
     /// A restock from a webhook.
     Restock {
+        /// The newest of the directory's events that went to lists before it; the supervisor says which.
+        event: u64,
         /// The signal.
         fact: RestockFact,
         /// What it says of the product beyond its name.
@@ -143,7 +145,13 @@ impl ListState {
     /// Carries out a command that nobody but the log answers.
     fn carry(&mut self, context: &Context, command: &ListCommand, part: Part) {
         let at = context.clock.now();
-        match self.decide(command, at) {
+        let decided = self.decide(command, at);
+        self.carry_out(context, decided, at, part);
+    }
+
+    /// Carries out what was decided.
+    fn carry_out(&mut self, context: &Context, decided: Option<ListDecision>, at: Millis, part: Part) {
+        match decided {
             Some(ListDecision::New(event)) => self.write(context, &event, at, part),
             Some(_) => context.barrier(part),
             None => drop(part),
@@ -156,15 +164,22 @@ impl ListState {
         match task {
             Task::Change { list: _, join, product } => {
                 let Some(person) = person else { return part.done() };
-                if let Some(product) = product {
-                    self.carry(context, &ListCommand::Name { product }, part.split());
-                }
+                let at = context.clock.now();
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
                 let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
-                if !join && !self.is_stale(context, person, &change) {
+                let decided = self.decide(&change, at);
+                // Leaving makes no list where there was none.
+                if let Some(product) = product.filter(|_| join || self.list.seq() > 0) {
+                    self.name(context, event, product, decided.as_ref(), &part);
+                }
+                // Word that somebody leaves, older than what the list heard of them since, changes nothing, here or in
+                // a campaign. After a restart every open event is heard again.
+                let stale =
+                    self.list.subscribed(person) == Some(true) && decided == Some(ListDecision::Nothing);
+                if !join && !stale {
                     self.note(context, person, how, default_opt_in, &part);
                 }
-                self.carry(context, &change, part);
+                self.carry_out(context, decided, at, part);
             }
             Task::Move { list: _, from } => {
                 let Some(to) = person else { return part.done() };
@@ -174,20 +189,26 @@ impl ListState {
                 }
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
-            Task::Restock(fact) => {
-                self.restock(context, fact, Offer::default(), accepted, &RestockSlot::default(), part);
-            }
-            Task::RestockWith(fact, offer) => {
-                self.restock(context, fact, *offer, accepted, &RestockSlot::default(), part);
+            Task::Restock(fact, offer) => {
+                let offer = offer.map(|offer| *offer).unwrap_or_default();
+                self.restock(context, event, fact, offer, accepted, &RestockSlot::default(), part);
             }
         }
     }
 
-    /// Word that somebody leaves, older than what the list heard of them since: it changes nothing, here or in a
-    /// campaign. After a restart every open event is heard again.
-    fn is_stale(&self, context: &Context, person: PersonId, change: &ListCommand) -> bool {
-        self.list.subscribed(person) == Some(true)
-            && self.decide(change, context.clock.now()) == Some(ListDecision::Nothing)
+    /// A product name that came with what was decided. Only the last record of an event says that it was heard: a
+    /// crash between two of them must not lose the second.
+    fn name(
+        &mut self,
+        context: &Context,
+        event: u64,
+        product: String,
+        then: Option<&ListDecision>,
+        part: &Part,
+    ) {
+        let last = !matches!(then, Some(ListDecision::New(_)));
+        let event = if last { event } else { event.saturating_sub(1) };
+        self.carry(context, &ListCommand::Name { event, product }, part.split());
     }
 
     /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of
@@ -212,10 +233,13 @@ impl ListState {
         context.tell(CampaignMessage::Fetched(campaign, people));
     }
 
-    /// A restock signal: the answer waits for its record and for the campaign it leads to.
+    /// A restock signal: the answer waits for its record and for the campaign it leads to. `event` is the directory's
+    /// that it came as, or the last one before it.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one message, named where it is sent")]
     fn restock(
         &mut self,
         context: &Context,
+        event: u64,
         fact: RestockFact,
         offer: Offer,
         accepted: Millis,
@@ -223,23 +247,22 @@ impl ListState {
         part: Part,
     ) {
         let at = context.clock.now();
-        // Nothing in stock makes no list where there was none.
-        let spoken_of = self.list.seq() > 0 || fact.quantity.is_none_or(|quantity| quantity > 0);
-        if let Some(product) = fact.product.filter(|_| spoken_of) {
-            self.carry(context, &ListCommand::Name { product }, part.split());
-        }
         let settings = &context.settings;
         let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
-        let key = rule::key(&self.id, day);
-        let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&key));
-        let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
-        match self.decide(&command, at) {
+        let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&rule::key(&self.id, day)));
+        let RestockFact { key, quantity, product, .. } = fact;
+        let command = ListCommand::Restock { event, key, quantity, day, campaign, offer };
+        let decided = self.decide(&command, at);
+        // Nothing in stock makes no list where there was none.
+        let spoken_of = self.list.seq() > 0 || quantity.is_none_or(|quantity| quantity > 0);
+        if let Some(product) = product.filter(|_| spoken_of) {
+            self.name(context, event, product, decided.as_ref(), &part);
+        }
+        match decided {
             Some(ListDecision::New(event)) => {
-                let event = event.saying(offer.clone());
                 match &event {
-                    ListEvent::Restocked { campaign: Some(campaign), upto, added, .. }
-                    | ListEvent::RestockedWith { campaign: Some(campaign), upto, added, .. } => {
-                        let (product, offer) = (self.list.product(), Some(&offer));
+                    ListEvent::Restocked { campaign: Some(campaign), upto, added, offer, .. } => {
+                        let (product, offer) = (self.list.product(), offer.as_ref());
                         let header = rule::header(context, &self.id, product, offer, day, *campaign);
                         let opened = CampaignMessage::Restocked {
                             header,
@@ -317,8 +340,8 @@ impl ListState {
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.hear(context, message);
             }),
-            ListMessage::Restock { fact, offer, answer, part } => {
-                self.restock(context, fact, offer, context.clock.now(), &answer, part);
+            ListMessage::Restock { event, fact, offer, answer, part } => {
+                self.restock(context, event, fact, offer, context.clock.now(), &answer, part);
             }
             ListMessage::Begin { campaign, everybody } => self.begin(context, campaign, everybody),
             ListMessage::Invite(campaign, most) => self.invite(context, campaign, most),

@@ -175,14 +175,17 @@ fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), Stri
 /// True when each list of an open event has passed it.
 fn is_done(event: u64, open: &Open, lists: &mut [Lists]) -> Result<bool, String> {
     for task in &open.tasks {
-        let (Task::Change { list: id, .. } | Task::Move { list: id, .. }) = task else {
-            let (Task::Restock(fact) | Task::RestockWith(fact, _)) = task else { return Ok(false) };
-            match lists::find(lists, &fact.list)? {
-                Some(list) if list.passed(event) || list.has_signal(fact.key) => continue,
-                _ => return Ok(false),
+        let Some(list) = lists::find(lists, task.list())? else { return Ok(false) };
+        let done = match task {
+            Task::Change { .. } | Task::Move { .. } => list.passed(event),
+            Task::Restock(fact, _) => {
+                // A list that the event also put somebody on may have said no more than that.
+                let more = open.tasks.iter().filter(|other| other.list() == task.list()).count() > 1;
+                let counts = fact.quantity.is_none_or(|quantity| quantity > 0);
+                list.has_signal(fact.key) || (list.passed(event) && !(more && counts))
             }
         };
-        if !lists::find(lists, id)?.is_some_and(|list| list.passed(event)) {
+        if !done {
             return Ok(false);
         }
     }

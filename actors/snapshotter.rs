@@ -144,7 +144,8 @@ async fn round(
     // Few portions on the way at once: a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
-    let writer = in_background(under_way, move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
+    let writer =
+        in_background(under_way, move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
     let (reply, image) = oneshot::channel();
     context.tell(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;

@@ -83,6 +83,23 @@ pub struct SupervisorState {
     order: VecDeque<(ListId, Millis)>,
     /// How many are on their way to rest.
     leaving: usize,
+    heard: Heard,
+}
+
+/// The newest of the directory's events that lists were told of. A webhook comes past the directory: what a list
+/// records of it says which events the list had heard by then, or a start would send those again behind it.
+#[derive(Debug, Default)]
+pub struct Heard(u64);
+
+impl Heard {
+    /// Notes a message on its way to a list.
+    pub fn pass(&mut self, message: &mut ListMessage) {
+        match message {
+            ListMessage::Task { event, .. } => self.0 = self.0.max(*event),
+            ListMessage::Restock { event, .. } => *event = self.0,
+            _ => {}
+        }
+    }
 }
 
 impl Supervisor {
@@ -258,9 +275,19 @@ impl Supervisor {
 
 impl SupervisorState {
     /// What can be told of lists without waking them.
-    fn summaries(&self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
-        let one = |id: ListId| match self.awake.get(&id) {
-            Some(Slot::Awake { actor, .. } | Slot::Leaving { actor, .. }) => read_summary(context, actor),
+    fn summaries(&mut self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
+        let one = |id: ListId| match self.awake.get_mut(&id) {
+            Some(Slot::Awake { actor, .. }) => {
+                let (read, answer) = read_summary();
+                context.cast(actor, read);
+                answer
+            }
+            // What it hears now it does not answer: it wakes for it again.
+            Some(Slot::Leaving { stash, .. }) => {
+                let (read, answer) = read_summary();
+                stash.push_back(read);
+                answer
+            }
             None => SummaryOrRead::Now(self.lists.get(&id).and_then(|packed| packed.summary().ok())),
         };
         lists.into_iter().map(one).collect()
@@ -303,12 +330,11 @@ fn behind(id: Option<ListId>) -> Bound<ListId> {
     id.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
-/// Asks a list that is awake, or on its way to rest, for its summary.
-fn read_summary(context: &Context, actor: &ActorRef<ListMessage>) -> SummaryOrRead {
+/// Asks a list for its summary.
+fn read_summary() -> (ListMessage, SummaryOrRead) {
     let (reply, answer) = oneshot::channel();
     let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));
-    context.cast(actor, ListMessage::Read(read));
-    SummaryOrRead::Soon(answer)
+    (ListMessage::Read(read), SummaryOrRead::Soon(answer))
 }
 
 impl Actor for Supervisor {
@@ -326,6 +352,7 @@ impl Actor for Supervisor {
             awake: HashMap::new(),
             order: VecDeque::new(),
             leaving: 0,
+            heard: Heard::default(),
         })
     }
 
@@ -336,10 +363,14 @@ impl Actor for Supervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMessage::ToList(list, message) => {
+            SupervisorMessage::ToList(list, mut message) => {
+                state.heard.pass(&mut message);
                 self.forward(&myself, state, list, message).await?;
             }
-            SupervisorMessage::ToLists(messages) => self.forward_all(&myself, state, messages).await?,
+            SupervisorMessage::ToLists(mut messages) => {
+                messages.iter_mut().for_each(|(_, message)| state.heard.pass(message));
+                self.forward_all(&myself, state, messages).await?;
+            }
             SupervisorMessage::Summaries(lists, reply) => drop(reply.send(state.summaries(&self.0, lists))),
             SupervisorMessage::Names(after, most, reply) => drop(reply.send(state.after(after, most))),
             SupervisorMessage::Walk(after, most, reply) => {

@@ -125,8 +125,8 @@ impl Engine {
             RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
         let slot = RestockSlot::default();
         let (part, done) = waiting(permit);
-        let message =
-            ListMessage::Restock { fact: fact.clone(), offer: input.offer, answer: Arc::clone(&slot), part };
+        let (offer, answer) = (input.offer, Arc::clone(&slot));
+        let message = ListMessage::Restock { event: 0, fact: fact.clone(), offer, answer, part };
         self.0.context.tell(SupervisorMessage::ToList(fact.list, message));
         self.wait(done).await?;
         let answer = slot.lock().take();

@@ -208,7 +208,10 @@ impl Engine {
         }
         take_up(context, claims);
         self.tick();
-        Ok(())
+        // Behind what is taken up: nothing that comes by the door goes before it to any list.
+        let (reply, taken_up) = oneshot::channel();
+        context.tell(DirectoryMessage::Read(Box::new(move |_| _ = reply.send(()))));
+        taken_up.await.map_err(|_| StartError::Interrupted)
     }
 
     /// Once a second: idle lists rest, the snapshotter looks at its clock.

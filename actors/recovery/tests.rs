@@ -79,7 +79,7 @@ impl Plain {
             Task::Change { list, .. } | Task::Move { list, .. } => {
                 lists.get(list).is_some_and(|list| list.passed(event))
             }
-            Task::Restock(_) | Task::RestockWith(..) => false,
+            Task::Restock(..) => false,
         };
         let closed: Vec<u64> = self
             .directory
@@ -130,7 +130,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                             ListCommand::Change { event, person, join, timestamp, how, default_opt_in }
                         }
                         Task::Move { from, .. } => ListCommand::Move { event, from, to: person },
-                        Task::Restock(_) | Task::RestockWith(..) => continue,
+                        Task::Restock(..) => continue,
                     };
                     let list = plain.lists.entry(id(*n)).or_default();
                     if let ListDecision::New(event) = list.decide(&command, at) {
@@ -143,7 +143,8 @@ fn written(ops: &[Op]) -> Vec<Record> {
             Op::Restock(n, heard) => {
                 let campaign = CampaignId(*n as u128 + 1);
                 let (key, quantity, day) = (u128::from(step) + 1, Some(5), Day(20_000));
-                let command = ListCommand::Restock { key, quantity, day, campaign: Some(campaign) };
+                let (event, offer, restocked) = (0, Offer::default(), Some(campaign));
+                let command = ListCommand::Restock { event, key, quantity, day, campaign: restocked, offer };
                 let list = plain.lists.entry(id(*n)).or_default();
                 if let ListDecision::New(event) = list.decide(&command, at) {
                     list.apply(&event, at);

@@ -129,6 +129,21 @@ impl Queues {
         Some((way.1, parcel))
     }
 
+    /// The next message of one way.
+    pub fn take(&self, from: Node, to: Node) -> Option<Message> {
+        let mut state = self.state();
+        let way = (from, to);
+        let queue = state.ways.get_mut(&way)?;
+        let parcel = queue.pop_front();
+        if queue.is_empty() {
+            state.ways.remove(&way);
+        }
+        match parcel? {
+            Parcel::Message(message) => Some(message),
+            Parcel::List(_) => None,
+        }
+    }
+
     /// An alarm whose time has come.
     pub fn alarm(&self, now: Millis) -> Option<u64> {
         let mut state = self.state();

@@ -17,7 +17,7 @@ use restockd::actors::engine::take_up;
 use restockd::actors::list::{ListMessage, ListState};
 use restockd::actors::post::Message;
 use restockd::actors::recovery::{self, Recovered, RecoveryError};
-use restockd::actors::supervisor::{Slice, SupervisorMessage};
+use restockd::actors::supervisor::{Heard, Slice, SupervisorMessage};
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
 use restockd::disk::SimDisk;
@@ -56,6 +56,7 @@ pub struct Running {
     directory: DirectoryState,
     campaign: CampaignState,
     lists: BTreeMap<ListId, Slot>,
+    heard: Heard,
     ended: Arc<AtomicBool>,
     story: bool,
 }
@@ -94,7 +95,7 @@ impl Running {
         let engine = Engine::over(Arc::clone(&context), &found.directory, None, MailRules::default());
         let (relay, couriers) = Relay::new(CONNECTIONS);
         let Recovered { directory, campaigns, lists, claims, .. } = found;
-        let running = Self {
+        let mut running = Self {
             engine,
             generations,
             relay,
@@ -103,6 +104,7 @@ impl Running {
             directory: DirectoryState::new(directory),
             campaign: CampaignState::new(CampaignArgs { campaigns, couriers }),
             lists: lists.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
+            heard: Heard::default(),
             ended,
             story: scene.story,
             context,
@@ -110,6 +112,10 @@ impl Running {
         };
         running.queues.speaks(Node::Boot);
         take_up(&running.context, claims);
+        // The door opens when the directory has sent again what was open: all of that is on its way before anything new.
+        while let Some(Message::Directory(message)) = running.queues.take(Node::Boot, Node::Directory) {
+            running.directory.hear(&running.context, message);
+        }
         Ok(running)
     }
 
@@ -172,7 +178,8 @@ impl Running {
             SupervisorMessage::ToList(list, ListMessage::Read(read)) if !self.lists.contains_key(&list) => {
                 read(&list, &List::default());
             }
-            SupervisorMessage::ToList(list, message) => {
+            SupervisorMessage::ToList(list, mut message) => {
+                self.heard.pass(&mut message);
                 self.lists
                     .entry(list.clone())
                     .or_insert_with(|| Slot::Awake(ListState::new(list.clone(), List::default())));

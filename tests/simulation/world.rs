@@ -17,6 +17,7 @@ use crate::queues::{Node, Parcel};
 use crate::round::{Round, Step};
 use crate::running::Running;
 use crate::scene::Scene;
+use crate::words::Words;
 
 pub const SKUS: usize = 3;
 pub const CLIENTS: usize = 8;
@@ -30,6 +31,7 @@ pub struct World {
     pub running: Option<Running>,
     pub pending: Vec<Pending>,
     pub model: Model,
+    pub words: Words,
     /// Requests with a key, to be sent again.
     pub wishes: Vec<Wish>,
     /// How often each key was sent, and when for the first time.
@@ -97,6 +99,7 @@ impl World {
             running: None,
             pending: Vec::new(),
             model: Model::default(),
+            words: Words::default(),
             wishes: Vec::new(),
             sent: BTreeMap::new(),
             created: BTreeSet::new(),

@@ -14,12 +14,7 @@ impl List {
     /// Applies a record made at `at`.
     pub fn apply(&mut self, event: &ListEvent, at: Millis) {
         self.seq += 1;
-        if let ListEvent::Joined { event, .. }
-        | ListEvent::Left { event, .. }
-        | ListEvent::Moved { event, .. } = event
-        {
-            self.event = self.event.max(*event);
-        }
+        self.event = self.event.max(event.heard().unwrap_or(0));
         match event {
             ListEvent::Joined { event, person, ordinal, changed, how } => {
                 self.give_up(*person);
@@ -36,15 +31,9 @@ impl List {
             }
             ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
-            ListEvent::Named { product } => self.product = Some(product.clone()),
-            ListEvent::Restocked { key, stock, day, campaign, upto, .. }
-            | ListEvent::RestockedWith { key, stock, day, campaign, upto, .. } => {
-                self.offer = match event {
-                    ListEvent::RestockedWith { offer, .. } if campaign.is_some() => {
-                        Some(Box::new(offer.clone()))
-                    }
-                    _ => None,
-                };
+            ListEvent::Named { product, .. } => self.product = Some(product.clone()),
+            ListEvent::Restocked { key, stock, day, campaign, upto, offer, .. } => {
+                self.offer = offer.clone().filter(|_| campaign.is_some()).map(Box::new);
                 self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
                 self.signals.insert(*key, Signal { at, campaign: *campaign });
                 self.stock = stock.or(self.stock);
@@ -56,7 +45,7 @@ impl List {
                     self.claim(*campaign, *upto, Some(*day));
                 }
             }
-            ListEvent::Stock { quantity } => self.stock = Some(*quantity),
+            ListEvent::Stock { quantity, .. } => self.stock = Some(*quantity),
             ListEvent::Begun { campaign, upto, .. } => self.claim(*campaign, *upto, None),
             ListEvent::Invited { campaign, to, .. } => {
                 if let Some(invite) = self.invite_mut(*campaign) {

@@ -176,13 +176,14 @@ fn a_list_at_rest_tells_what_it_tells_awake() {
     let mut desk = Desk::default();
     (1..=5).for_each(|person| desk.join(person));
     desk.leave(2);
-    desk.ask(&ListCommand::Name { product: "Chair".into() }, START);
+    let name = ListCommand::Name { event: 0, product: "Chair".into() };
+    desk.ask(&name, START);
     desk.restock(1, 1);
     assert_eq!(desk.list.pack().summary().unwrap(), desk.list.summary());
     assert_eq!(desk.list.image().pack(), desk.list.pack());
     assert_eq!(desk.list.summary().running, [CampaignId(1)]);
     assert_eq!(desk.list.product(), Some("Chair"));
-    assert_eq!(desk.ask(&ListCommand::Name { product: "Chair".into() }, START), ListDecision::Nothing);
+    assert_eq!(desk.ask(&name, START), ListDecision::Nothing);
 }
 
 #[test]
