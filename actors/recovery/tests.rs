@@ -81,13 +81,12 @@ impl Plain {
             }
             Task::Restock(..) => false,
         };
-        let closed: Vec<u64> = self
-            .directory
-            .open()
-            .filter(|(event, open)| open.tasks.iter().all(|task| done(*event, task)))
-            .map(|(event, _)| event)
-            .collect();
-        closed.into_iter().for_each(|event| self.directory.close(event));
+        let left = |(event, open): (u64, &Open)| {
+            let left = open.tasks.iter().enumerate().filter(|(_, task)| !done(event, task));
+            (event, left.map(|(at, _)| at).collect())
+        };
+        let left: Vec<(u64, Vec<usize>)> = self.directory.open().map(left).collect();
+        left.into_iter().for_each(|(event, left)| self.directory.leave_open(event, &left));
     }
 }
 

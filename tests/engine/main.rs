@@ -18,6 +18,7 @@ mod letters;
 mod links;
 mod logs;
 mod looks;
+mod newest_word;
 mod offers;
 mod operations;
 mod people;

@@ -337,6 +337,18 @@ impl Directory {
         }
     }
 
+    /// Of an open event, only these of its tasks are left to do, by position; with none left it is closed. Derived
+    /// state, so no record.
+    pub fn leave_open(&mut self, event: u64, left: &[usize]) {
+        if left.is_empty() {
+            return self.close(event);
+        }
+        if let Some(open) = self.open.get_mut(&event) {
+            let mut at = 0..;
+            open.tasks.retain(|_| at.next().is_some_and(|at| left.contains(&at)));
+        }
+    }
+
     /// How many keys the window holds.
     #[must_use]
     pub fn keys_held(&self) -> usize {
