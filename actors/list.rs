@@ -91,6 +91,8 @@ pub enum ListMessage {
     Confirm(CampaignId, Vec<Prepared>),
     /// A campaign is done with everybody up to this ordinal.
     Close(CampaignId, u32),
+    /// Time has passed: who left long ago is forgotten.
+    Forget,
     /// A question.
     Read(ReadList),
     /// The state for a snapshot.
@@ -356,6 +358,10 @@ impl ListState {
             ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
             ListMessage::Close(campaign, upto) => {
                 self.carry(context, &ListCommand::Close { campaign, upto }, unheard());
+            }
+            ListMessage::Forget => {
+                let default_opt_in = context.catalog.default_opt_in(&self.id);
+                self.carry(context, &ListCommand::Forget { default_opt_in }, unheard());
             }
             ListMessage::Read(read) => read(&self.id, &self.list),
             ListMessage::Image(reply) => drop(reply.send((self.id.clone(), self.list.image()))),

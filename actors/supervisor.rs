@@ -13,6 +13,8 @@
 //! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
 //! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
 
+mod housekeeping;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -49,7 +51,7 @@ pub enum SupervisorMessage {
     Names(Option<ListId>, usize, oneshot::Sender<Vec<ListId>>),
     /// A slice of the table after the given id, for a snapshot.
     Walk(Option<ListId>, usize, oneshot::Sender<Slice>),
-    /// Puts idle lists to rest.
+    /// Puts idle lists to rest, and does a little housekeeping.
     Sweep,
     /// A list could not rest: it has records out.
     StillBusy(ListId),
@@ -84,6 +86,7 @@ pub struct SupervisorState {
     /// How many are on their way to rest.
     leaving: usize,
     heard: Heard,
+    walk: housekeeping::Walk,
 }
 
 /// The newest of the directory's events that lists were told of. A webhook comes past the directory: what a list
@@ -353,6 +356,7 @@ impl Actor for Supervisor {
             order: VecDeque::new(),
             leaving: 0,
             heard: Heard::default(),
+            walk: housekeeping::Walk::default(),
         })
     }
 
@@ -376,7 +380,10 @@ impl Actor for Supervisor {
             SupervisorMessage::Walk(after, most, reply) => {
                 drop(reply.send(state.slice(&self.0, after, most)));
             }
-            SupervisorMessage::Sweep => self.sweep(state),
+            SupervisorMessage::Sweep => {
+                self.sweep(state);
+                self.tidy(&myself, state).await?;
+            }
             SupervisorMessage::StillBusy(list) => self.still_busy(state, list),
             SupervisorMessage::Census(reply) => drop(reply.send(state.census())),
         }

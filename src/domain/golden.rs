@@ -32,6 +32,7 @@ fn list_variant(event: &ListEvent) -> usize {
         ListEvent::Begun { .. } => 6,
         ListEvent::Invited { .. } => 7,
         ListEvent::Closed { .. } => 8,
+        ListEvent::Forgotten { .. } => 9,
     }
 }
 
@@ -79,7 +80,7 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [9, 13, 18];
+const VARIANTS: [usize; 3] = [10, 13, 18];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -92,6 +93,7 @@ fn list_events() -> Vec<ListEvent> {
         ListEvent::Begun { campaign, upto: u32::MAX, added: 65_536 },
         ListEvent::Invited { campaign, from: 1, to: 256 },
         ListEvent::Closed { campaign },
+        ListEvent::Forgotten { upto: changed },
     ];
     events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
     events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));

@@ -28,6 +28,7 @@ mod providers;
 mod recovery;
 mod relays;
 mod replies;
+mod resting;
 mod restocks;
 mod returns;
 #[path = "../mail/server.rs"]

@@ -5,7 +5,7 @@ use super::super::keys;
 use super::super::offer::Offer;
 use super::super::time::{Day, Millis};
 use super::audience::Invitation;
-use super::{How, Invite, List, ListEvent, Standing};
+use super::{How, Invite, List, ListEvent, REMEMBER_MS, Standing};
 
 /// All that may be asked of a list.
 #[derive(Debug, Clone)]
@@ -84,6 +84,11 @@ pub enum ListCommand {
         /// The last ordinal of the audience it knows of.
         upto: u32,
     },
+    /// Time has passed.
+    Forget {
+        /// Everybody is on the list unless they left: a forgotten no would be a yes.
+        default_opt_in: bool,
+    },
 }
 
 /// What a list decided.
@@ -146,6 +151,15 @@ impl List {
                 }
                 _ => Nothing,
             },
+            ListCommand::Forget { default_opt_in } => {
+                let upto = Millis(at.0.saturating_sub(REMEMBER_MS));
+                let old = || self.rows.iter().any(|row| row.is_forgotten(upto));
+                if !default_opt_in && self.left > 0 && old() {
+                    New(ListEvent::Forgotten { upto })
+                } else {
+                    Nothing
+                }
+            }
         }
     }
 

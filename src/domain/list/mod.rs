@@ -81,6 +81,18 @@ pub struct Row {
     pub changed: Millis,
 }
 
+/// Rows of those who left are kept this long: 400 days.
+const REMEMBER_MS: u64 = 400 * DAY_MS;
+/// A day.
+const DAY_MS: u64 = 86_400_000;
+
+impl Row {
+    /// True when all is forgotten of those who left up to then.
+    fn is_forgotten(&self, upto: Millis) -> bool {
+        self.standing == Standing::Left && self.changed <= upto
+    }
+}
+
 /// A campaign's claim on this list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invite {
@@ -198,6 +210,11 @@ pub enum ListEvent {
     Closed {
         /// The campaign.
         campaign: CampaignId,
+    },
+    /// Those who left long ago are forgotten.
+    Forgotten {
+        /// Whose row last changed then or before.
+        upto: Millis,
     },
 }
 
