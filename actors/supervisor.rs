@@ -13,6 +13,7 @@
 //! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
 //! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
 
+mod heard;
 mod housekeeping;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
+
+pub use heard::Heard;
 
 use super::context::Context;
 use super::list::ListMessage;
@@ -87,22 +90,6 @@ pub struct SupervisorState {
     leaving: usize,
     heard: Heard,
     walk: housekeeping::Walk,
-}
-
-/// The newest of the directory's events that lists were told of. A webhook comes past the directory: what a list
-/// records of it says which events the list had heard by then, or a start would send those again behind it.
-#[derive(Debug, Default)]
-pub struct Heard(u64);
-
-impl Heard {
-    /// Notes a message on its way to a list.
-    pub fn pass(&mut self, message: &mut ListMessage) {
-        match message {
-            ListMessage::Task { event, .. } => self.0 = self.0.max(*event),
-            ListMessage::Restock { event, .. } => *event = self.0,
-            _ => {}
-        }
-    }
 }
 
 impl Supervisor {

@@ -54,6 +54,8 @@ async fn the_stock_told_last_stands_after_a_crash() {
     assert_eq!(stock, [json!([5, "The lamp"]), json!([5, "The lamp"])]);
     delivered(&app, "d1", 4, "The lamp").await;
     told(&app, -2, None).await;
+    // Tells nothing new, and leaves no record.
+    told(&app, -2, None).await;
     delivered(&app, "d2", 9, "The lamp").await;
     let (app, stock) = kept(app).await;
     assert_eq!(stock, [json!([9, "The lamp"]), json!([9, "The lamp"])]);

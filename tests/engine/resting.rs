@@ -48,22 +48,6 @@ async fn a_list_that_is_asked_on_its_way_to_rest_answers() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_told_that_the_log_is_lost_while_lists_rest_and_wake() {
-    let app = one_awake().start().await;
-    for sku in ["a", "b", "c"] {
-        press_all(&app, &["ann"], sku).await;
-    }
-    for _ in 0..100 {
-        let (lists, stopped) =
-            tokio::join!(app.ask("GET", "/v1/lists?email=ann@shop.example", None), stop_all(&app, "ann"));
-        assert_eq!((lists.0, stopped), (200, ()), "{}", lists.1);
-        let (started, ()) = tokio::join!(start_again(&app, "ann"), press_all(&app, &["bob"], "b"));
-        assert_eq!(started, ());
-    }
-    app.stop().await;
-}
-
 /// A day.
 const DAY: u64 = 86_400_000;
 
