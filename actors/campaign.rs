@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Who writes to me: lists (one answer to one question), the directory (likewise), couriers (one
-//! verdict a letter), the Engine (permits), one armed alarm. A letter is *started* only for a free
+//! outcome a letter), the Engine (permits), one armed alarm. A letter is *started* only for a free
 //! courier, at the pace, round-robin over the campaigns that are ready; its final dot waits for
 //! the record of the start. What I hold besides the machine can be asked for again at start.
 

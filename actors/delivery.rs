@@ -1,4 +1,4 @@
-//! A courier's task: one connection, one letter at a time, always a verdict.
+//! A courier's task: one connection, one letter at a time, always an outcome.
 //!
 //! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
 //! notice. The courier ends when the campaign actor is gone.
@@ -16,7 +16,9 @@ use super::context::Context;
 use super::words;
 use crate::domain::campaign::Header;
 use crate::domain::{CampaignId, Email, ListId, Millis, PersonId};
-use crate::mail::{Address, Complaints, Courier, Letter, Verdict};
+use crate::mail::{
+    Address, Complaints, Courier, Diagnostic, End, Fault, Letter, Outcome, Phase, outcome_without,
+};
 use crate::render::{self, Own};
 use crate::token::Purpose;
 
@@ -90,7 +92,7 @@ pub struct Delivered {
     /// Whose letter.
     pub person: PersonId,
     /// What came of it.
-    pub verdict: Verdict,
+    pub outcome: Outcome,
 }
 
 /// Delivers what comes through the channel until it closes.
@@ -104,11 +106,13 @@ pub async fn courier(
     while let Some(job) = jobs.recv().await {
         let (id, person) = (job.campaign, job.recipient.person);
         let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
-        let verdict = delivery.await.unwrap_or_else(|_| {
+        let outcome = delivery.await.unwrap_or_else(|_| {
             tracing::error!(campaign.id = %id, "making or sending a letter panicked; it is held in doubt");
-            Verdict::Doubt { reply: "the letter could not be handled".to_owned() }
+            // How far it came is not known: it may have been seen.
+            let said = Diagnostic::own("the letter could not be handled", Fault::Shop);
+            Outcome::new(End::Unknown, Phase::Data, said)
         });
-        let back = Delivered { courier: number, campaign: id, person, verdict };
+        let back = Delivered { courier: number, campaign: id, person, outcome };
         if campaign.cast(CampaignMessage::Delivered(back)).is_err() {
             break;
         }
@@ -117,22 +121,25 @@ pub async fn courier(
 }
 
 /// Makes and sends one letter.
-async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict {
+async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Outcome {
     let gate = job.gate;
     let gate = Box::pin(async move { gate.await.unwrap_or(false) });
     if !courier.wants_letters() {
         return courier.pass(gate).await;
     }
     let to = job.email.as_str();
-    let verdict = match letter(context, &job.sheet, &job.recipient, to, job.campaign, job.date) {
-        Ok(letter) => courier.deliver(&letter, gate).await,
-        Err(reply) => Verdict::Failed { reply },
+    let outcome = match letter(context, &job.sheet, &job.recipient, to, job.campaign, job.date) {
+        Ok(letter) => match courier.ready().await {
+            Ok(()) => courier.deliver(&letter, gate).await,
+            Err(outcome) => outcome,
+        },
+        Err(words) => Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter)),
     };
-    match verdict {
+    match outcome.end {
         // What is said of a letter that was taken is kept nowhere.
-        Verdict::Sent { .. } => Verdict::Sent { reply: String::new() },
+        End::Sent => Outcome { diagnostic: Diagnostic::default(), ..outcome },
         // What is recorded outlives the person's erasure.
-        other => other.without(to),
+        _ => outcome_without(outcome, to),
     }
 }
 

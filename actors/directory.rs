@@ -268,8 +268,8 @@ impl DirectoryState {
                 *slot.lock() = outcomes;
                 self.send_opened(context, part);
             }
-            DirectoryMessage::Asked(person, round, verdict) => {
-                self.came_back(context, person, round, &verdict);
+            DirectoryMessage::Asked(person, round, outcome) => {
+                self.came_back(context, person, round, &outcome);
             }
             DirectoryMessage::Tick => self.feed(context),
             DirectoryMessage::MintPublicKey(key, part) => {

@@ -1,14 +1,14 @@
 //! What comes of a letter that left: its record, and what its provider's lane learns from it.
 //!
-//! | verdict | the letter | the lane |
+//! | end | the letter | the lane |
 //! |---|---|---|
 //! | sent | settled | grows back by a step, if it was cut |
-//! | throttled | keeps its place and waits for the lane | cut; the relay's own lane where no letter was reached |
+//! | throttled | keeps its place and waits for the lane | cut; the relay's own lane where no receiver saw the letter |
 //! | deferred | comes back by its own schedule | |
 //! | failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
 //! | failed, policy (5.7.x …) | settled | ten in a row count as a throttle |
 //! | failed, else | settled | |
-//! | doubt | settled, or sent again | |
+//! | unknown | in doubt, or sent again | |
 //!
 //! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
 
@@ -17,9 +17,9 @@ use super::lanes::Flight;
 use super::*;
 use crate::domain::campaign::{LetterState, OnDoubt, Settlement};
 use crate::domain::directory::Ask;
+use crate::domain::outcome::{Diagnostic, End, Outcome};
 use crate::domain::shaping::{Cut, Lane, LaneId, RELAY};
-use crate::domain::status::{Class, class_of_reply};
-use crate::mail::Verdict;
+use crate::domain::status::Class;
 
 impl CampaignState {
     /// A letter goes onto a connection: its record, with the provider where a limit counts it.
@@ -48,32 +48,33 @@ impl CampaignState {
         let at = context.clock.now();
         self.idle.push(back.courier);
         let flight = self.flights.get(back.courier).copied().unwrap_or_default();
-        let sent = matches!(back.verdict, Verdict::Sent { .. });
+        let sent = back.outcome.end == End::Sent;
         self.campaigns.shaping_mut().returns(flight.lane, sent);
         self.lines.look_at(flight.lane, at);
         let (id, person) = (back.campaign, back.person);
         let Some((at_row, row)) = self.campaigns.get(id).and_then(|c| c.ledger.find(person)) else { return };
         let ordinal = row.ordinal;
         let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
-        let event = match back.verdict {
-            Verdict::Sent { .. } => {
+        let seen = back.outcome.is_seen();
+        let Outcome { end, diagnostic, .. } = back.outcome;
+        let event = match end {
+            End::Sent => {
                 return self.sent(context, (id, person), &settled(Settlement::Sent), flight.lane, at);
             }
-            Verdict::Failed { reply } => {
-                self.write(context, &settled(Settlement::Failed { reply: reply.clone() }), at, None);
-                self.refused(context, person, flight, reply, at);
+            End::Failed => {
+                let failed = Settlement::Failed { diagnostic: diagnostic.clone() };
+                self.write(context, &settled(failed), at, None);
+                self.refused(context, person, flight, diagnostic, at);
                 return self.goes_on(context, id);
             }
-            Verdict::Doubt { reply } if self.resends(id) => {
-                self.campaigns.decide_deferral(id, person, reply, at)
-            }
-            Verdict::Doubt { reply } => settled(Settlement::Doubt { reply }),
-            Verdict::Deferred { reply, throttled: true, reached } => {
-                let asks = if reached { flight.lane } else { RELAY };
-                self.throttled(context, (id, person, at_row), flight.lane, asks, reply, at);
+            End::Unknown if self.resends(id) => self.campaigns.decide_deferral(id, person, diagnostic, at),
+            End::Unknown => settled(Settlement::Doubt { diagnostic }),
+            End::Throttled => {
+                let asks = if seen { flight.lane } else { RELAY };
+                self.throttled(context, (id, person, at_row), flight.lane, asks, diagnostic, at);
                 return self.goes_on(context, id);
             }
-            Verdict::Deferred { reply, .. } => self.campaigns.decide_deferral(id, person, reply, at),
+            End::Deferred => self.campaigns.decide_deferral(id, person, diagnostic, at),
         };
         self.write(context, &event, at, None);
         self.goes_on(context, id);
@@ -106,15 +107,15 @@ impl CampaignState {
         (id, person, row): (CampaignId, PersonId, u32),
         lane: LaneId,
         asks: LaneId,
-        reply: String,
+        diagnostic: Diagnostic,
         at: Millis,
     ) {
         let shaping = self.campaigns.shaping();
         let cut = shaping.lane(asks).and_then(|lane| lane.decide_cut(at));
         let shut = [lane, RELAY].into_iter().filter_map(|lane| shaping.lane(lane)?.shut_until());
         let opens = shut.chain(cut.map(|cut| cut.until)).max().unwrap_or(at).max(at);
-        let words = reply.clone();
-        let event = self.campaigns.decide_throttled(id, person, reply, opens, at);
+        let words = diagnostic.to_string();
+        let event = self.campaigns.decide_throttled(id, person, diagnostic, opens, at);
         let keeps = matches!(&event, CampaignEvent::Deferred { until, .. } if *until == opens);
         self.write(context, &event, at, None);
         if let Some(cut) = cut {
@@ -128,19 +129,26 @@ impl CampaignState {
 
     /// A letter was refused for good. Where nobody reads the address it takes no more mail; where the shop's own
     /// mail is refused the person is not held to it, and many such in a row slow the lane.
-    fn refused(&mut self, context: &Context, person: PersonId, flight: Flight, reply: String, at: Millis) {
-        match class_of_reply(&reply) {
-            Class::HardBounce if flight.address != 0 => {
-                let ask = Ask::Bounced(person, flight.address, reply);
+    fn refused(
+        &mut self,
+        context: &Context,
+        person: PersonId,
+        flight: Flight,
+        diagnostic: Diagnostic,
+        at: Millis,
+    ) {
+        match diagnostic.class() {
+            Some(Class::HardBounce) if flight.address != 0 => {
+                let ask = Ask::Bounced(person, flight.address, diagnostic);
                 // Nobody waits for it; after a crash the next letter to the address says it again.
                 context.tell(DirectoryMessage::Ask(vec![ask], Arc::default(), Part::new(|_| ())));
             }
-            Class::Policy => {
+            Some(Class::Policy) => {
                 let lane = self.campaigns.shaping_mut().lane_mut(flight.lane);
                 let many = lane.is_some_and(Lane::refuses);
                 let cut = self.campaigns.shaping().lane(flight.lane).and_then(|lane| lane.decide_cut(at));
                 if let Some(cut) = cut.filter(|_| many) {
-                    self.pace(context, flight.lane, Some(cut), Some(reply), at);
+                    self.pace(context, flight.lane, Some(cut), Some(diagnostic.to_string()), at);
                 }
             }
             _ => {}

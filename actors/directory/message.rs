@@ -13,7 +13,7 @@ use crate::domain::directory::{ApiKey, Ask, Directory, DirectoryImage, Ingest, O
 use crate::domain::list::How;
 use crate::domain::returns::Report;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
-use crate::mail::Verdict;
+use crate::mail;
 
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
@@ -54,7 +54,7 @@ pub enum DirectoryMessage {
     /// A click on a link that confirms; the slot says what became of each list.
     Click(Click, Arc<Mutex<Vec<Ingested>>>, Part),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
-    Asked(PersonId, u64, Verdict),
+    Asked(PersonId, u64, mail::Outcome),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.

@@ -5,7 +5,9 @@ use futures_util::FutureExt;
 use restockd::actors::campaign::Prepared as Recipient;
 use restockd::actors::delivery::Sheet;
 use restockd::domain::PersonId;
-use restockd::mail::{Answer, Courier, Dkim, DkimKey, Gate, Letter, MailOptions, Mailer, Verdict};
+use restockd::mail::{
+    Answer, Courier, Diagnostic, Dkim, DkimKey, End, Gate, Letter, MailOptions, Mailer, Outcome, Phase,
+};
 use restockd::render::{Own, Prepared, Rendered, Templates};
 use serde_json::{Value, json};
 
@@ -67,8 +69,8 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
 fn mime(bencher: Bencher<'_, '_>, price: &str) {
     let (mut courier, letter) = (courier(None), letter(price));
     bencher.bench_local(|| {
-        let verdict = courier.deliver(black_box(&letter), open()).now_or_never();
-        assert_eq!(verdict, Some(taken()));
+        let outcome = courier.deliver(black_box(&letter), open()).now_or_never();
+        assert_eq!(outcome, Some(taken()));
     });
 }
 
@@ -84,8 +86,8 @@ fn signed(bencher: Bencher<'_, '_>, key: &str) {
     let (mut courier, letter) = (courier(Some(dkim)), letter("49 EUR"));
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     bencher.bench_local(|| {
-        let verdict = runtime.block_on(courier.deliver(black_box(&letter), open()));
-        assert_eq!(verdict, taken());
+        let outcome = runtime.block_on(courier.deliver(black_box(&letter), open()));
+        assert_eq!(outcome, taken());
     });
 }
 
@@ -93,8 +95,8 @@ fn open() -> Gate {
     Box::pin(std::future::ready(true))
 }
 
-fn taken() -> Verdict {
-    Verdict::Sent { reply: String::new() }
+fn taken() -> Outcome {
+    Outcome::new(End::Sent, Phase::Dot, Diagnostic::default())
 }
 
 /// One that makes letters, and keeps none.

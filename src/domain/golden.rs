@@ -11,6 +11,7 @@ use super::directory::{
     Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
 };
 use super::list::{How, ListEvent};
+use super::outcome::{Diagnostic, Fault};
 use super::record::{self, Entry, Stamp};
 use super::returns::{self, Kind};
 use super::shaping::Cut;
@@ -256,7 +257,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         scheduled: None,
         ..header.clone()
     };
-    let reply = "451 4.3.0 later".to_owned();
+    let diagnostic = Diagnostic::of_server(451, "4.3.0 later");
     let mut events = vec![
         CampaignEvent::Scheduled(header.clone()),
         CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
@@ -270,12 +271,19 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Expired(id),
         CampaignEvent::Failed { id, why: "no template".into() },
         CampaignEvent::Started { id, person, ordinal, address: u64::MAX },
-        CampaignEvent::Deferred { id, person, ordinal, until: Millis(1 << 40), reply: reply.clone() },
+        CampaignEvent::Deferred {
+            id,
+            person,
+            ordinal,
+            until: Millis(1 << 40),
+            diagnostic: diagnostic.clone(),
+        },
         CampaignEvent::Dropped(id),
         CampaignEvent::Closed { id },
     ];
-    let failed = Settlement::Failed { reply: reply.clone() };
-    let ends = [Settlement::Sent, failed, Settlement::Doubt { reply }].into_iter();
+    let own = Diagnostic::own("the connection was lost", Fault::Shop).within("after the letter");
+    let failed = Settlement::Failed { diagnostic: diagnostic.at(Fault::TestInbox) };
+    let ends = [Settlement::Sent, failed, Settlement::Doubt { diagnostic: own }].into_iter();
     for settlement in ends.chain(Skip::ALL.map(Settlement::Skipped)) {
         events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use restockd::actors::verbs::Who;
 use restockd::domain::{Email, ListId, PersonId};
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use restockd::token::{Purpose, Secrets};
 use restockd::wal::{self, Log, Options, Record};
 use serde_json::{Value, json};
@@ -122,19 +122,25 @@ pub fn skipped(campaign: &Value, reason: &str) -> u64 {
     campaign["skipped"][reason].as_u64().unwrap_or(0)
 }
 
+/// The server refuses the recipient, for now or for good.
+pub fn said(end: End, code: u16, words: &str) -> Outcome {
+    Outcome::new(end, Phase::Rcpt, Diagnostic::of_server(code, words))
+}
+
 /// The server asks for patience.
-pub fn later() -> Verdict {
-    Verdict::Deferred { reply: "451 4.7.1 try again later".to_owned(), throttled: false, reached: true }
+pub fn later() -> Outcome {
+    said(End::Deferred, 451, "4.7.1 try again later")
 }
 
 /// The server refuses for good.
-pub fn never() -> Verdict {
-    Verdict::Failed { reply: "550 5.0.0 refused".to_owned() }
+pub fn never() -> Outcome {
+    said(End::Failed, 550, "5.0.0 refused")
 }
 
 /// The server was not heard after the dot.
-pub fn unheard() -> Verdict {
-    Verdict::Doubt { reply: "the connection was lost".to_owned() }
+pub fn unheard() -> Outcome {
+    let said = Diagnostic::own("the connection was lost", Fault::Letter);
+    Outcome::new(End::Unknown, Phase::Data, said)
 }
 
 /// From now on this person's letters get this answer, all others are accepted.

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use crate::support::{App, Plan};
 
 /// A provider asks for less.
-fn slower() -> Verdict {
-    let reply = "421 4.7.28 unusual rate of mail to <someone@gmail.com>".to_owned();
-    Verdict::Deferred { reply, throttled: true, reached: true }
+fn slower() -> Outcome {
+    said(End::Throttled, 421, "4.7.28 unusual rate of mail to <someone@gmail.com>")
 }
 
 /// One provider of the answer.
@@ -42,12 +41,12 @@ async fn arrived(app: &App, domain: &str, count: usize) {
 }
 
 /// From now on letters to a domain get this answer while the switch is on.
-pub fn answer_while(app: &App, domain: &'static str, verdict: Verdict) -> Arc<AtomicBool> {
+pub fn answer_while(app: &App, domain: &'static str, outcome: Outcome) -> Arc<AtomicBool> {
     let on = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&on);
     app.outbox().answer_with(move |letter| {
         let theirs = letter.to.ends_with(domain) && switch.load(Ordering::SeqCst);
-        if theirs { Reply::Give(verdict.clone()) } else { Reply::Accept }
+        if theirs { Reply::Give(outcome.clone()) } else { Reply::Accept }
     });
     on
 }
@@ -282,8 +281,8 @@ async fn a_letter_that_meets_a_throttle_each_time_does_not_hold_up_its_provider(
 async fn a_relay_that_asks_for_less_slows_all_providers() {
     let app = one_by_one().start().await;
     app.press_many(["a@gmail.com", "b@web.de", "c@shop.example"].map(str::to_owned), "chair").await;
-    let reply = "421 4.3.2 too many connections".to_owned();
-    app.outbox().push(Reply::Give(Verdict::Deferred { reply, throttled: true, reached: false }));
+    let busy = Diagnostic::of_server(421, "4.3.2 too many connections").at(Fault::Shop);
+    app.outbox().push(Reply::Give(Outcome::new(End::Throttled, Phase::Connection, busy)));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1).await;
     settle(&app).await;

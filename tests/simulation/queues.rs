@@ -56,7 +56,7 @@ impl Parcel {
                 CampaignMessage::Merged(person) => format!("merged {}", person.0),
                 CampaignMessage::Verb(campaign, verb, ..) => format!("{verb:?} {campaign}"),
                 CampaignMessage::Delivered(back) => {
-                    format!("delivered {} {} {:?}", back.campaign, back.person.0, back.verdict)
+                    format!("delivered {} {} {:?}", back.campaign, back.person.0, back.outcome)
                 }
                 CampaignMessage::Begun { campaign, .. } => format!("begun {campaign}"),
                 CampaignMessage::Alarm(number) => format!("alarm {number}"),

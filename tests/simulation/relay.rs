@@ -5,7 +5,7 @@ use restockd::actors::campaign::CampaignMessage;
 use restockd::actors::delivery::{Delivered, Job};
 use restockd::actors::post::Message;
 use restockd::domain::CampaignId;
-use restockd::mail::Verdict;
+use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use tokio::sync::mpsc;
 
 use crate::dice::Dice;
@@ -56,30 +56,34 @@ impl Relay {
         let at = *open.get(dice.below(open.len()))?;
         let Carried { courier, job, .. } = self.wire.swap_remove(at);
         let (campaign, address) = (job.campaign.0, address_of(job.email.as_str()));
-        let quote = |code: &str| format!("{code} <{}> says the server", job.email.as_str());
-        let verdict = match dice.below(24) {
-            _ if !moody => Verdict::Sent { reply: quote("250") },
+        let said = |end, phase, code| {
+            let words = format!("<{}> says the server", job.email.as_str());
+            Outcome::new(end, phase, Diagnostic::of_server(code, words))
+        };
+        let lost = |end, phase, fault| Outcome::new(end, phase, Diagnostic::own("the line is dead", fault));
+        let outcome = match dice.below(24) {
+            _ if !moody => said(End::Sent, Phase::Dot, 250),
             0 => {
                 // Gone after the dot: the letter arrived, or did not.
                 if dice.one_in(2) {
                     model.accepts(campaign, address);
                 }
-                Verdict::Doubt { reply: "lost".to_owned() }
+                lost(End::Unknown, Phase::Data, Fault::Letter)
             }
             1 => {
                 model.refuses(campaign, address);
-                Verdict::Failed { reply: quote("550") }
+                said(End::Failed, Phase::Rcpt, 550)
             }
-            2..5 => Verdict::Deferred { reply: quote("451"), throttled: false, reached: true },
-            // Gone before the dot.
-            5 => Verdict::Deferred { reply: "gone".to_owned(), throttled: false, reached: false },
-            6 => Verdict::Deferred { reply: quote("421"), throttled: true, reached: true },
-            _ => Verdict::Sent { reply: quote("250") },
+            2..5 => said(End::Deferred, Phase::Rcpt, 451),
+            // Gone before it saw the letter.
+            5 => lost(End::Deferred, Phase::Connection, Fault::Shop),
+            6 => said(End::Throttled, Phase::Mail, 421),
+            _ => said(End::Sent, Phase::Dot, 250),
         };
-        if matches!(verdict, Verdict::Sent { .. }) {
+        if outcome.end == End::Sent {
             model.accepts(campaign, address);
         }
-        let back = Delivered { courier, campaign: job.campaign, person: job.recipient.person, verdict };
+        let back = Delivered { courier, campaign: job.campaign, person: job.recipient.person, outcome };
         Some(Message::Campaign(CampaignMessage::Delivered(back)))
     }
 

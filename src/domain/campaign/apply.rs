@@ -62,7 +62,7 @@ impl Campaigns {
             CampaignEvent::Settled { id, person, ordinal, settlement } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, at_s| c.settle(row, settlement, at_s));
             }
-            CampaignEvent::Deferred { id, person, ordinal, until, reply } => {
+            CampaignEvent::Deferred { id, person, ordinal, until, diagnostic } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
                     let first = c.ledger.first_attempt(row).unwrap_or(at);
                     if c.status.is_closed() {
@@ -75,7 +75,7 @@ impl Campaigns {
                     c.ledger.set(row, LetterState::Deferred, at_s);
                     c.ledger.deferrals.insert(row, Deferral { first, until: *until });
                     c.ledger.due.insert((*until, row));
-                    c.ledger.remark(row, reply);
+                    c.ledger.remark(row, diagnostic);
                 });
             }
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
@@ -257,13 +257,13 @@ impl Campaign {
         match settlement {
             Settlement::Sent => self.ledger.set(row, LetterState::Sent, at_s),
             Settlement::Skipped(reason) => self.ledger.set(row, LetterState::Skipped(*reason), at_s),
-            Settlement::Failed { reply } => {
+            Settlement::Failed { diagnostic } => {
                 self.ledger.set(row, LetterState::Failed, at_s);
-                self.ledger.remark(row, reply);
+                self.ledger.remark(row, diagnostic);
             }
-            Settlement::Doubt { reply } => {
+            Settlement::Doubt { diagnostic } => {
                 self.ledger.set(row, LetterState::Doubt, at_s);
-                self.ledger.remark(row, reply);
+                self.ledger.remark(row, diagnostic);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What the campaigns answer; reads only.
 
 use super::super::ids::{CampaignId, PersonId};
+use super::super::outcome::{Diagnostic, Fault};
 use super::super::time::Millis;
 use super::ledger::{LetterRow, LetterState};
 use super::{Again, Campaign, CampaignEvent, Campaigns, Header, OnDoubt, Settlement, Skip, Status};
@@ -154,7 +155,7 @@ impl Campaigns {
         &self,
         id: CampaignId,
         person: PersonId,
-        reply: String,
+        diagnostic: Diagnostic,
         at: Millis,
     ) -> CampaignEvent {
         let campaign = self.get(id);
@@ -166,7 +167,7 @@ impl Campaigns {
         });
         let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
         match until.filter(|_| gone.is_none()) {
-            Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, reply },
+            Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, diagnostic },
             None => {
                 let settlement = Settlement::Skipped(gone.unwrap_or(Skip::Expired));
                 CampaignEvent::Settled { id, person, ordinal, settlement }
@@ -181,7 +182,7 @@ impl Campaigns {
         &self,
         id: CampaignId,
         person: PersonId,
-        reply: String,
+        diagnostic: Diagnostic,
         opens: Millis,
         at: Millis,
     ) -> CampaignEvent {
@@ -191,10 +192,10 @@ impl Campaigns {
             let in_time = opens.since(first) <= self.retry(campaign).max_age_ms;
             if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
                 let (ordinal, until) = (row.ordinal, opens.max(at));
-                return CampaignEvent::Deferred { id, person, ordinal, until, reply };
+                return CampaignEvent::Deferred { id, person, ordinal, until, diagnostic };
             }
         }
-        self.decide_deferral(id, person, reply, at)
+        self.decide_deferral(id, person, diagnostic, at)
     }
 
     /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
@@ -225,15 +226,17 @@ impl Campaigns {
         let mut events = Vec::new();
         for campaign in self.all.values().filter(|c| c.ledger.counts().started > 0) {
             let (id, on_doubt) = (campaign.header.id, campaign.header.on_doubt);
-            let reply = "the engine stopped before the mail server answered".to_owned();
+            let words = "the engine stopped before the mail server answered";
+            let diagnostic = Diagnostic::own(words, Fault::Shop);
             for row in campaign.ledger.rows().filter(|row| row.state == LetterState::Started) {
                 let LetterRow { person, ordinal, .. } = *row;
+                let diagnostic = diagnostic.clone();
                 events.push(match on_doubt {
                     OnDoubt::Resend if !campaign.status.is_closed() => {
-                        CampaignEvent::Deferred { id, person, ordinal, until: at, reply: reply.clone() }
+                        CampaignEvent::Deferred { id, person, ordinal, until: at, diagnostic }
                     }
                     _ => {
-                        let settlement = Settlement::Doubt { reply: reply.clone() };
+                        let settlement = Settlement::Doubt { diagnostic };
                         CampaignEvent::Settled { id, person, ordinal, settlement }
                     }
                 });

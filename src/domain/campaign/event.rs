@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::{CampaignId, ListId, PersonId};
+use super::super::outcome::Diagnostic;
 use super::super::pace::Rate;
 use super::super::shaping::Cut;
 use super::super::span::Span;
@@ -186,15 +187,15 @@ pub enum Settlement {
     Sent,
     /// Refused for good.
     Failed {
-        /// The server's words, without addresses.
-        reply: String,
+        /// What the server said.
+        diagnostic: Diagnostic,
     },
     /// Not mailed.
     Skipped(Skip),
     /// Sent off, outcome unknown.
     Doubt {
         /// What is known.
-        reply: String,
+        diagnostic: Diagnostic,
     },
 }
 
@@ -284,8 +285,8 @@ pub enum CampaignEvent {
         ordinal: u32,
         /// Not before this.
         until: Millis,
-        /// The server's words, without addresses.
-        reply: String,
+        /// What the server said.
+        diagnostic: Diagnostic,
     },
     /// Letters in doubt are given up.
     Dropped(CampaignId),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::shaping::LaneImage;
 use super::super::span::Span;
@@ -48,7 +49,7 @@ pub struct CampaignHead {
     why: Option<String>,
     deferrals: Vec<(u32, Deferral)>,
     addresses: Vec<(u64, u32)>,
-    replies: Vec<(u32, String)>,
+    replies: Vec<(u32, Diagnostic)>,
     gone: Vec<(u32, Skip)>,
     /// Counters of a ledger whose rows are gone, by state.
     counts: Option<Vec<(LetterState, u64)>>,
@@ -174,7 +175,7 @@ impl Campaign {
                 why: self.why.clone(),
                 deferrals: ledger.deferrals.iter().map(|(row, deferral)| (*row, *deferral)).collect(),
                 addresses: ledger.addresses.iter().map(|(address, row)| (*address, *row)).collect(),
-                replies: ledger.replies.iter().map(|(row, reply)| (*row, reply.to_string())).collect(),
+                replies: ledger.replies.iter().map(|(row, reply)| (*row, Diagnostic::clone(reply))).collect(),
                 gone: ledger.gone.iter().map(|(row, reason)| (*row, *reason)).collect(),
                 counts: forgotten.then(|| ledger.counts.by_state()),
             },
@@ -186,7 +187,7 @@ impl Campaign {
         let mut ledger = Ledger {
             deferrals: head.deferrals.into_iter().collect(),
             addresses: head.addresses.into_iter().collect(),
-            replies: head.replies.into_iter().map(|(row, reply)| (row, reply.into())).collect(),
+            replies: head.replies.into_iter().map(|(row, reply)| (row, Box::new(reply))).collect(),
             gone: head.gone.into_iter().collect(),
             ..Ledger::default()
         };

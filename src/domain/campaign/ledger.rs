@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::PersonId;
+use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::time::Millis;
 use super::Skip;
@@ -142,7 +143,7 @@ pub struct Ledger {
     /// Addresses started, hashed, and by which row; let go once nothing more can be invited.
     pub(super) addresses: BTreeMap<u64, u32>,
     /// Last words of servers on letters that were not accepted.
-    pub(super) replies: BTreeMap<u32, Box<str>>,
+    pub(super) replies: BTreeMap<u32, Box<Diagnostic>>,
     /// Letters that began before their people left: not to be tried again, and why.
     pub(super) gone: BTreeMap<u32, Skip>,
     /// Rows before this one are not pending.
@@ -194,7 +195,7 @@ impl Ledger {
 
     /// The last words of a server on a letter.
     #[must_use]
-    pub fn reply(&self, at: u32) -> Option<&str> {
+    pub fn reply(&self, at: u32) -> Option<&Diagnostic> {
         self.replies.get(&at).map(AsRef::as_ref)
     }
 
@@ -368,9 +369,9 @@ impl Ledger {
     }
 
     /// Remembers a server's words on a row.
-    pub(super) fn remark(&mut self, at: u32, reply: &str) {
+    pub(super) fn remark(&mut self, at: u32, reply: &Diagnostic) {
         if !reply.is_empty() && (self.replies.len() < REPLIES_MAX || self.replies.contains_key(&at)) {
-            self.replies.insert(at, reply.into());
+            self.replies.insert(at, Box::new(reply.clone()));
         }
     }
 

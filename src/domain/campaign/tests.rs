@@ -8,6 +8,7 @@ mod verbs;
 use super::*;
 use crate::codec;
 use crate::domain::ids::PersonId;
+use crate::domain::outcome::{Diagnostic, Fault};
 use crate::domain::time::Day;
 
 /// The start of time in these tests.
@@ -23,6 +24,16 @@ const GUARD: u64 = 12 * HOUR;
 struct Desk {
     campaigns: Campaigns,
     records: Vec<(CampaignEvent, Millis)>,
+}
+
+/// A letter was refused for good.
+fn refused() -> Settlement {
+    Settlement::Failed { diagnostic: Diagnostic::of_server(550, "") }
+}
+
+/// Nothing was heard of a letter after its dot.
+fn unheard(words: &str) -> Settlement {
+    Settlement::Doubt { diagnostic: Diagnostic::own(words, Fault::Letter) }
 }
 
 /// A rule campaign of a day.
@@ -151,7 +162,12 @@ impl Desk {
 
     /// A letter on the wire comes back for a later try (or is given up).
     fn defer(&mut self, id: u128, person: u32, at: Millis) {
-        let event = self.campaigns.decide_deferral(CampaignId(id), PersonId(person), "451".into(), at);
+        let event = self.campaigns.decide_deferral(
+            CampaignId(id),
+            PersonId(person),
+            Diagnostic::of_server(451, "later"),
+            at,
+        );
         self.record(event, at);
     }
 

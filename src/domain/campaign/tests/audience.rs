@@ -22,9 +22,9 @@ fn a_later_restock_of_the_day_looks_again_at_those_whose_reason_may_have_gone() 
     }
     desk.send(1, 10, START);
     desk.start(1, 11, START);
-    desk.settle(1, 11, Settlement::Failed { reply: "550".into() }, START);
+    desk.settle(1, 11, refused(), START);
     desk.start(1, 12, START);
-    desk.settle(1, 12, Settlement::Doubt { reply: String::new() }, START);
+    desk.settle(1, 12, unheard(""), START);
     desk.record(CampaignEvent::Closed { id: CampaignId(1) }, START);
     assert!(desk.restock(&rule(1, 1), 13, 1, START.plus(HOUR)));
     desk.take_up(1, [13]);

@@ -155,8 +155,8 @@ fn reply(desk: &mut Desk, seen: &mut Seen, id: u128, n: usize, what: u8, now: Mi
             desk.settle(id, person, Settlement::Sent, now);
             seen.sent.insert((id, person));
         }
-        1 => desk.settle(id, person, Settlement::Failed { reply: "550".into() }, now),
-        2 => desk.settle(id, person, Settlement::Doubt { reply: "lost".into() }, now),
+        1 => desk.settle(id, person, refused(), now),
+        2 => desk.settle(id, person, unheard("lost"), now),
         _ => desk.defer(id, person, now),
     }
 }

@@ -75,7 +75,8 @@ fn given_up(desk: &mut Desk, throttled: bool, mut upheaval: impl FnMut(&mut Desk
         desk.start(1, 1, now);
         if throttled {
             let (id, opens) = (CampaignId(1), now.plus(HOUR));
-            let event = desk.campaigns.decide_throttled(id, PersonId(1), "421".into(), opens, now);
+            let event =
+                desk.campaigns.decide_throttled(id, PersonId(1), Diagnostic::of_server(421, ""), opens, now);
             desk.record(event, now);
         } else {
             desk.defer(1, 1, now);
@@ -158,7 +159,7 @@ fn a_letter_found_started_after_a_restart_is_in_doubt_and_held() {
     assert!(desk.get(1).ledger.reply(row).is_some());
     assert!(desk.verb(1, Verb::ResendDoubt).unwrap());
     desk.start(1, 1, START);
-    desk.settle(1, 1, Settlement::Doubt { reply: String::new() }, START);
+    desk.settle(1, 1, unheard(""), START);
     assert!(desk.verb(1, Verb::DropDoubt).unwrap() && !desk.verb(1, Verb::DropDoubt).unwrap());
     assert_eq!(desk.state(1, 1), LetterState::Dropped);
 }
@@ -208,7 +209,7 @@ fn a_flap_across_midnight_mails_nobody_twice() {
         assert_eq!(desk.skip(2, person, None, early), Skip::RecentlyNotified, "{person}");
     }
     // It was skipped, so a later restock of the day looks again.
-    desk.settle(1, 2, Settlement::Failed { reply: "550".into() }, START);
+    desk.settle(1, 2, refused(), START);
     desk.verb(1, Verb::Cancel).unwrap();
     assert!(desk.restock(&rule(2, 2), 3, 0, early));
     for person in 1..=3 {
@@ -254,8 +255,8 @@ fn who_leaves_while_the_letter_is_on_the_wire_or_failed_or_in_doubt_is_not_maile
     for restart in [false, true] {
         let mut desk = Desk::opened(4);
         (1..=4).for_each(|person| desk.start(1, person, START));
-        desk.settle(1, 2, Settlement::Failed { reply: "550".into() }, START);
-        desk.settle(1, 3, Settlement::Doubt { reply: String::new() }, START);
+        desk.settle(1, 2, refused(), START);
+        desk.settle(1, 3, unheard(""), START);
         assert!((1..=3).all(|person| desk.note(1, person, Skip::Left)));
         assert!((1..=3).all(|person| !desk.note(1, person, Skip::Left)));
         if restart {
