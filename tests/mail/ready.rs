@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use restockd::mail::MailOptions;
+use restockd::mail::{MailOptions, Mailer};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::fixture::{course, impatient, letter, mailer, name, open, options, send};
 use crate::server::{Act, Phase, Plan, Server};
@@ -42,14 +44,20 @@ async fn a_letter_opens_no_connection() {
 
 #[tokio::test]
 async fn nothing_is_said_to_a_server_that_does_not_greet() {
-    let server = Server::start().await;
-    server.script([Plan::default().at(Phase::Banner, Act::Silence)]);
-    let mut courier = mailer(&server, impatient()).courier();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp+insecure://{}", listener.local_addr().unwrap());
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await.unwrap();
+        heard
+    });
+    let mut courier = Mailer::from_url(&url, impatient()).unwrap().courier();
     let outcome = courier.ready().await.unwrap_err();
     assert_eq!(course(&outcome), NO_CONNECTION, "{outcome:?}");
     assert!(!courier.is_ready());
     assert_eq!(course(&courier.deliver(&letter(1), open()).await), NO_CONNECTION);
-    assert_eq!((server.connections(), verbs(&server)), (1, Vec::new()));
+    assert_eq!(heard.await.unwrap(), b"");
 }
 
 #[tokio::test]
