@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! directory ── Confirmation ──▶ queue (256) ──▶ mailman, a few ──▶ server
-//!     ▲ ────────────────────── Asked(verdict) ──────┘
+//!     ▲ ────────────────────── Asked(outcome) ──────┘
 //! ```
 //!
 //! The queue is fed from the directory's pending lists, which are durable, and is filled again from
@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::context::Context;
 use super::messages::{Confirmation, DirectoryMessage};
-use crate::mail::{Courier, Letter, Verdict};
+use crate::mail::{Courier, Diagnostic, End, Fault, Letter, Outcome, Phase};
 use crate::render::Own;
 use crate::token::Confirming;
 
@@ -41,26 +41,34 @@ pub async fn mailman(
         let Some(mail) = next else { break };
         let (person, round) = (mail.person, mail.round);
         let sending = AssertUnwindSafe(send(&context, &mut courier, mail)).catch_unwind();
-        let verdict = sending.await.unwrap_or_else(|_| {
+        let outcome = sending.await.unwrap_or_else(|_| {
             tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
-            Verdict::Failed { reply: "the letter could not be handled".to_owned() }
+            unmade("the letter could not be handled".to_owned())
         });
-        context.mailboxes.directory.send(DirectoryMessage::Asked(person, round, verdict));
+        context.mailboxes.directory.send(DirectoryMessage::Asked(person, round, outcome));
     }
     courier.close().await;
 }
 
 /// Makes and sends one.
-async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> Verdict {
+async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> Outcome {
     let letter = match letter(context, &mail) {
         Ok(letter) => letter,
-        Err(reply) => {
-            tracing::error!(reason = reply, "the mail that asks for a confirmation cannot be made");
-            return Verdict::Failed { reply };
+        Err(reason) => {
+            tracing::error!(reason, "the mail that asks for a confirmation cannot be made");
+            return unmade(reason);
         }
     };
+    if let Err(outcome) = courier.ready().await {
+        return outcome;
+    }
     let gate = mail.gate;
     courier.deliver(&letter, Box::pin(async move { gate.await.unwrap_or(false) })).await
+}
+
+/// What becomes of a letter that cannot be made.
+fn unmade(words: String) -> Outcome {
+    Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter))
 }
 
 /// The letter.

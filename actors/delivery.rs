@@ -1,7 +1,12 @@
-//! A courier's task: one connection, one letter at a time, always a verdict.
+//! A worker's task: one connection, one letter at a time, always an outcome.
+//!
+//! ```text
+//! Connect ─▶ connected past its greeting ─▶ Connected, or Unconnected with the reason
+//! Deliver ─▶ made, given to the connection; its final dot waits for the start's record ─▶ Delivered
+//! ```
 //!
 //! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
-//! notice. The courier ends when the campaign actor is gone, and its channel with it.
+//! notice. The worker ends when the campaign actor is gone, and its channel with it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,17 +16,20 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::context::Context;
-use super::messages::{CampaignMessage, Delivered, Prepared};
+use super::messages::CampaignMessage;
 use super::words;
 use crate::domain::campaign::Header;
+use crate::domain::scheduler::Recipient;
 use crate::domain::{CampaignId, Email, ListId, Millis};
-use crate::mail::{Address, Complaints, Courier, Letter, Verdict};
+use crate::mail::{
+    Address, Complaints, Courier, Diagnostic, End, Fault, Letter, Outcome, Phase, outcome_without,
+};
 use crate::render::{self, Own};
 use crate::token::Purpose;
 
 /// The campaign's part of every letter.
 #[derive(Debug)]
-pub struct Sheet {
+pub struct CampaignTemplate {
     list: ListId,
     /// What the template makes of it, or why there is no such template.
     prepared: Result<render::Prepared, String>,
@@ -30,7 +38,7 @@ pub struct Sheet {
     feedback: Option<String>,
 }
 
-impl Sheet {
+impl CampaignTemplate {
     /// Made once for a running campaign.
     #[must_use]
     pub fn new(context: &Context, header: &Header) -> Self {
@@ -51,14 +59,14 @@ impl Sheet {
     }
 }
 
-impl Sheet {
+impl CampaignTemplate {
     /// Whether a letter can be made of it for this person, or at least for somebody.
     ///
     /// # Errors
     /// What the template says when it can be made for nobody.
-    pub fn try_out(&self, context: &Context, campaign: CampaignId, first: &Prepared) -> Result<(), String> {
-        let made = |to: &Prepared| letter(context, self, to, "", campaign, Millis(0));
-        let stranger = Prepared { props: Vec::new(), ..first.clone() };
+    pub fn try_out(&self, context: &Context, campaign: CampaignId, first: &Recipient) -> Result<(), String> {
+        let made = |to: &Recipient| letter(context, self, to, "", campaign, Millis(0));
+        let stranger = Recipient { props: Vec::new(), ..first.clone() };
         made(first).or_else(|_| made(&stranger)).map(drop)
     }
 }
@@ -68,9 +76,9 @@ pub struct Job {
     /// The campaign.
     pub campaign: CampaignId,
     /// Its part of the letter.
-    pub sheet: Arc<Sheet>,
+    pub template: Arc<CampaignTemplate>,
     /// The recipient's part.
-    pub recipient: Prepared,
+    pub recipient: Recipient,
     /// Where to.
     pub email: Email,
     /// True once the record of the start is durable.
@@ -79,51 +87,70 @@ pub struct Job {
     pub date: Millis,
 }
 
-/// Delivers what comes through the channel until it closes.
-pub async fn courier(
+/// What a worker is asked to do.
+pub enum Work {
+    /// Come to a connection on which a letter may start.
+    Connect,
+    /// Deliver a letter on it.
+    Deliver(Job),
+}
+
+/// Does what comes through the channel until it closes.
+pub async fn worker(
     context: Arc<Context>,
-    number: usize,
+    worker: usize,
     mut courier: Courier,
-    mut jobs: mpsc::Receiver<Job>,
+    mut inbox: mpsc::Receiver<Work>,
 ) {
-    while let Some(job) = jobs.recv().await {
-        let (id, person) = (job.campaign, job.recipient.person);
-        let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
-        let verdict = delivery.await.unwrap_or_else(|_| {
-            tracing::error!(campaign.id = %id, "making or sending a letter panicked; it is held in doubt");
-            Verdict::Doubt { reply: "the letter could not be handled".to_owned() }
-        });
-        let back = Delivered { courier: number, campaign: id, person, verdict };
-        context.mailboxes.campaign.send(CampaignMessage::Delivered(back));
+    while let Some(work) = inbox.recv().await {
+        let message = match work {
+            Work::Connect => match courier.ready().await {
+                Ok(()) => CampaignMessage::Connected(worker),
+                Err(outcome) => CampaignMessage::Unconnected(worker, outcome),
+            },
+            Work::Deliver(job) => {
+                let (campaign, person) = (job.campaign, job.recipient.person);
+                let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
+                let outcome = delivery.await.unwrap_or_else(|_| {
+                    tracing::error!(campaign.id = %campaign, "making or sending a letter panicked; it is held in doubt");
+                    // How far it came is not known: it may have been seen.
+                    let said = Diagnostic::own("the letter could not be handled", Fault::Shop);
+                    Outcome::new(End::Unknown, Phase::Data, said)
+                });
+                let connected = courier.is_ready();
+                CampaignMessage::Delivered { worker, campaign, person, outcome, connected }
+            }
+        };
+        context.mailboxes.campaign.send(message);
     }
     courier.close().await;
 }
 
 /// Makes and sends one letter.
-async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Verdict {
+async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Outcome {
     let gate = job.gate;
     let gate = Box::pin(async move { gate.await.unwrap_or(false) });
     if !courier.wants_letters() {
         return courier.pass(gate).await;
     }
     let to = job.email.as_str();
-    let verdict = match letter(context, &job.sheet, &job.recipient, to, job.campaign, job.date) {
+    let outcome = match letter(context, &job.template, &job.recipient, to, job.campaign, job.date) {
         Ok(letter) => courier.deliver(&letter, gate).await,
-        Err(reply) => Verdict::Failed { reply },
+        Err(words) => Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter)),
     };
-    match verdict {
+    match outcome.end {
         // What is said of a letter that was taken is kept nowhere.
-        Verdict::Sent { .. } => Verdict::Sent { reply: String::new() },
+        End::Sent => Outcome { diagnostic: Diagnostic::default(), ..outcome },
         // What is recorded outlives the person's erasure.
-        other => other.without(to),
+        _ => outcome_without(outcome, to),
     }
 }
 
 /// A letter from the campaign's part and the recipient's.
 fn letter(
     context: &Context,
-    sheet: &Sheet,
-    to: &Prepared,
+    template: &CampaignTemplate,
+    to: &Recipient,
     email: &str,
     campaign: CampaignId,
     date: Millis,
@@ -131,12 +158,12 @@ fn letter(
     let settings = &context.settings;
     let link = |page: &str, token: String| format!("{}/v1/email/{page}?token={token}", settings.public_url);
     let unsubscribe =
-        link("unsubscribe", context.secrets.sign(Purpose::Unsubscribe, to.person, Some(&sheet.list)));
+        link("unsubscribe", context.secrets.sign(Purpose::Unsubscribe, to.person, Some(&template.list)));
     let preferences = link("preferences", context.secrets.sign(Purpose::Preferences, to.person, None));
     let own = Own { contact: &to.props, unsubscribe_url: &unsubscribe, preferences_url: &preferences };
-    let prepared = sheet.prepared.as_ref().map_err(Clone::clone)?;
+    let prepared = template.prepared.as_ref().map_err(Clone::clone)?;
     let rendered = context.templates.letter(prepared, own).map_err(|error| error.to_string())?;
-    let from = sheet.from.clone().unwrap_or_else(|| settings.from.clone());
+    let from = template.from.clone().unwrap_or_else(|| settings.from.clone());
     let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
     let envelope = &settings.envelope;
     let token = || context.secrets.bounce_token(campaign, to.person);
@@ -148,11 +175,11 @@ fn letter(
         subject: rendered.subject,
         text: rendered.text,
         html: rendered.html,
-        list_id: Some(sheet.list.as_str().to_owned()),
+        list_id: Some(template.list.as_str().to_owned()),
         unsubscribe_url: Some(unsubscribe),
         date_ms: date.0,
         envelope_from: envelope.bounce_domain.as_ref().map(|domain| format!("bounce+{}@{domain}", token())),
-        feedback_id: sheet.feedback.as_ref().map(|rest| format!("{campaign}:{rest}")),
+        feedback_id: template.feedback.as_ref().map(|rest| format!("{campaign}:{rest}")),
         complaints: envelope.cfbl_address.clone().map(|address| Complaints { address, id: token() }),
     })
 }

@@ -18,18 +18,17 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use super::context::Context;
-use super::messages::{
-    CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, Prepared, SupervisorMessage,
-};
+use super::messages::{CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, SupervisorMessage};
 use super::receipt::Part;
 use super::reply::Reply;
 use super::verbs::EventAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{
-    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, Task, WhoHashed,
+    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, WhoHashed,
 };
 use crate::domain::list::How;
 use crate::domain::record;
+use crate::domain::scheduler::Recipient;
 use crate::domain::{ListId, Millis, PersonId};
 
 pub use confirm::pending;
@@ -63,10 +62,11 @@ impl DirectoryState {
 
     /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
     fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+        let moved = self.directory.moves(event);
         self.directory.apply(event, at);
         let seq = self.directory.seq();
-        if let DirectoryEvent::Merged { from, .. } = event {
-            context.mailboxes.campaign.send(CampaignMessage::Merged(*from));
+        if let Some(person) = moved {
+            context.mailboxes.campaign.send(CampaignMessage::MailboxChanged(person, part.split()));
         }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());
         if self.directory.open_event(seq).is_some() {
@@ -102,10 +102,6 @@ impl DirectoryState {
         let mut tasks = Vec::with_capacity(opened.len());
         for (event, open) in opened {
             for task in &open.tasks {
-                let list = match task {
-                    Task::Change { list, .. } | Task::Move { list, .. } => list.clone(),
-                    Task::Restock(fact) | Task::RestockWith(fact, _) => fact.list.clone(),
-                };
                 let message = ListMessage::Task {
                     event,
                     person: open.person,
@@ -115,7 +111,7 @@ impl DirectoryState {
                     task: task.clone(),
                     part: whole.split(),
                 };
-                tasks.push((list, message));
+                tasks.push((task.list().clone(), message));
             }
         }
         if !tasks.is_empty() {
@@ -208,12 +204,12 @@ impl DirectoryState {
     }
 
     /// Addresses and consent for a window of letters.
-    fn look_up(&self, context: &Context, rows: Vec<(u32, PersonId)>) -> Vec<Prepared> {
+    fn look_up(&self, context: &Context, rows: Vec<(u32, PersonId)>) -> Vec<Recipient> {
         rows.into_iter().map(|(row, person)| self.prepare(context, row, person)).collect()
     }
 
     /// One person, as a letter needs them.
-    fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Prepared {
+    fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Recipient {
         let providers = &context.settings.shaping.providers;
         let held = self.directory.person(person);
         let live = held.map_or(person, |(live, _)| live);
@@ -221,7 +217,7 @@ impl DirectoryState {
         let hash = email.as_ref().map(|email| context.secrets.address(email));
         // Who was merged away lives on under the other number: the letter is theirs.
         let away = self.directory.away(person, hash).map(skip_of);
-        Prepared {
+        Recipient {
             row,
             person,
             live,
@@ -275,8 +271,8 @@ impl DirectoryState {
                 self.send_opened(context, part);
                 reply.when_durable(outcomes);
             }
-            DirectoryMessage::Asked(person, round, verdict) => {
-                self.came_back(context, person, round, &verdict);
+            DirectoryMessage::Asked(person, round, outcome) => {
+                self.came_back(context, person, round, &outcome);
             }
             DirectoryMessage::Tick => self.feed(context),
             DirectoryMessage::MintPublicKey(key, reply) => {

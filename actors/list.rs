@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::context::Context;
-use super::messages::{CampaignMessage, ListMessage, Prepared, Restocked, SupervisorMessage};
+use super::messages::{CampaignMessage, ListMessage, Restocked, SupervisorMessage};
 use super::receipt::Part;
 use super::verbs::RestockAnswer;
 use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
 use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
 use crate::domain::record;
+use crate::domain::scheduler::Recipient;
 use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// The state of a list that is awake.
@@ -64,7 +65,13 @@ impl ListState {
     /// Carries out a command that nobody but the log answers.
     fn carry(&mut self, context: &Context, command: &ListCommand, part: Part) {
         let at = context.clock.now();
-        match self.decide(command, at) {
+        let decided = self.decide(command, at);
+        self.carry_out(context, decided, at, part);
+    }
+
+    /// Carries out what was decided.
+    fn carry_out(&mut self, context: &Context, decided: Option<ListDecision>, at: Millis, part: Part) {
+        match decided {
             Some(ListDecision::New(event)) => self.write(context, &event, at, part),
             Some(_) => context.barrier(part),
             None => drop(part),
@@ -77,15 +84,22 @@ impl ListState {
         match task {
             Task::Change { list: _, join, product } => {
                 let Some(person) = person else { return part.done() };
-                if let Some(product) = product {
-                    self.carry(context, &ListCommand::Name { product }, part.split());
-                }
+                let at = context.clock.now();
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
                 let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
-                if !join && !self.is_stale(context, person, &change) {
+                let decided = self.decide(&change, at);
+                // Leaving makes no list where there was none.
+                if let Some(product) = product.filter(|_| join || self.list.seq() > 0) {
+                    self.name(context, event, product, decided.as_ref(), &part);
+                }
+                // Word that somebody leaves, older than what the list heard of them since, changes nothing, here or in
+                // a campaign. After a restart every open event is heard again.
+                let stale =
+                    self.list.subscribed(person) == Some(true) && decided == Some(ListDecision::Nothing);
+                if !join && !stale {
                     self.note(context, person, how, default_opt_in, &part);
                 }
-                self.carry(context, &change, part);
+                self.carry_out(context, decided, at, part);
             }
             Task::Move { list: _, from } => {
                 let Some(to) = person else { return part.done() };
@@ -95,20 +109,26 @@ impl ListState {
                 }
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
-            Task::Restock(fact) => {
-                self.restock(context, fact, Offer::default(), accepted, part);
-            }
-            Task::RestockWith(fact, offer) => {
-                self.restock(context, fact, *offer, accepted, part);
+            Task::Restock(fact, offer) => {
+                let offer = offer.map(|offer| *offer).unwrap_or_default();
+                self.restock(context, event, fact, offer, accepted, part);
             }
         }
     }
 
-    /// Word that somebody leaves, older than what the list heard of them since: it changes nothing, here or in a
-    /// campaign. After a restart every open event is heard again.
-    fn is_stale(&self, context: &Context, person: PersonId, change: &ListCommand) -> bool {
-        self.list.subscribed(person) == Some(true)
-            && self.decide(change, context.clock.now()) == Some(ListDecision::Nothing)
+    /// A product name that came with what was decided. Only the last record of an event says that it was heard: a
+    /// crash between two of them must not lose the second.
+    fn name(
+        &mut self,
+        context: &Context,
+        event: u64,
+        product: String,
+        then: Option<&ListDecision>,
+        part: &Part,
+    ) {
+        let last = !matches!(then, Some(ListDecision::New(_)));
+        let event = if last { event } else { event.saturating_sub(1) };
+        self.carry(context, &ListCommand::Name { event, product }, part.split());
     }
 
     /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of
@@ -127,7 +147,7 @@ impl ListState {
     }
 
     /// Who is not on the list at this moment gets no letter, whatever state it was in.
-    fn confirm(&self, context: &Context, campaign: CampaignId, mut people: Vec<Prepared>) {
+    fn confirm(&self, context: &Context, campaign: CampaignId, mut people: Vec<Recipient>) {
         let default_opt_in = context.catalog.default_opt_in(&self.id);
         for one in people.iter_mut().filter(|one| one.away.is_none()) {
             if !self.list.subscribed(one.live).unwrap_or(default_opt_in) {
@@ -138,35 +158,35 @@ impl ListState {
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to; there is none when it
-    /// could not be decided.
+    /// could not be decided. `event` is the directory's that it came as, or the last one before it.
     fn restock(
         &mut self,
         context: &Context,
+        event: u64,
         fact: RestockFact,
         offer: Offer,
         accepted: Millis,
         part: Part,
     ) -> Option<RestockAnswer> {
         let at = context.clock.now();
-        // Nothing in stock makes no list where there was none.
-        let spoken_of = self.list.seq() > 0 || fact.quantity.is_none_or(|quantity| quantity > 0);
-        if let Some(product) = fact.product.filter(|_| spoken_of) {
-            self.carry(context, &ListCommand::Name { product }, part.split());
-        }
         let settings = &context.settings;
         let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&self.id.campaign_key(day)));
-        let command = ListCommand::Restock { key: fact.key, quantity: fact.quantity, day, campaign };
-        match self.decide(&command, at)? {
+        let RestockFact { key, quantity, product, .. } = fact;
+        let command = ListCommand::Restock { event, key, quantity, day, campaign, offer };
+        let decided = self.decide(&command, at);
+        // Nothing in stock makes no list where there was none.
+        let spoken_of = self.list.seq() > 0 || quantity.is_none_or(|quantity| quantity > 0);
+        if let Some(product) = product.filter(|_| spoken_of) {
+            self.name(context, event, product, decided.as_ref(), &part);
+        }
+        match decided? {
             ListDecision::New(event) => {
-                let event = event.saying(offer.clone());
                 match &event {
-                    ListEvent::Restocked { campaign: Some(campaign), upto, added, .. }
-                    | ListEvent::RestockedWith { campaign: Some(campaign), upto, added, .. } => {
-                        let (campaign, upto, added) = (*campaign, *upto, *added);
+                    ListEvent::Restocked { campaign: Some(campaign), upto, added, offer, .. } => {
+                        let (campaign, upto, added, offer) = (*campaign, *upto, *added, offer.clone());
                         let (list, product) = (self.id.clone(), self.list.product().map(str::to_owned));
-                        let restocked =
-                            Restocked { list, product, offer: Some(offer), day, campaign, upto, added };
+                        let restocked = Restocked { list, product, offer, day, campaign, upto, added };
                         let opened = part.split();
                         // The log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, part);
@@ -241,8 +261,8 @@ impl ListState {
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.hear(context, message);
             }),
-            ListMessage::Restock { fact, offer, reply } => {
-                let answer = self.restock(context, fact, offer, context.clock.now(), reply.part());
+            ListMessage::Restock { event, fact, offer, reply } => {
+                let answer = self.restock(context, event, fact, offer, context.clock.now(), reply.part());
                 if let Some(answer) = answer {
                     reply.when_durable(answer);
                 }
@@ -265,6 +285,10 @@ impl ListState {
             ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
             ListMessage::Close(campaign, upto) => {
                 self.carry(context, &ListCommand::Close { campaign, upto }, unheard());
+            }
+            ListMessage::Forget => {
+                let default_opt_in = context.catalog.default_opt_in(&self.id);
+                self.carry(context, &ListCommand::Forget { default_opt_in }, unheard());
             }
             ListMessage::Read(read) => read(&self.id, &self.list),
             ListMessage::Image(reply) => drop(reply.send((self.id.clone(), self.list.image()))),

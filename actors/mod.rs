@@ -15,11 +15,11 @@
 //! | directory | Engine, campaign actor, mailmen, tick | permits + one look-up a running campaign, 256 mails, one tick a second |
 //! | mailmen | directory | 256 mails that ask for a confirmation |
 //! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one question a running campaign |
-//! | campaign actor | lists, directory, couriers, alarm | one answer a question, one verdict a courier, one alarm |
+//! | campaign actor | lists, directory, workers, alarm | one answer a question, one outcome a worker, one alarm |
 //! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
 //! | log | all authors | what the above write: permits, plus one window of letters |
 
-mod aside;
+mod background;
 pub mod campaign;
 pub mod checkpoint;
 pub mod confirmation;
@@ -35,7 +35,6 @@ pub mod receipt;
 pub mod recent;
 pub mod recovery;
 pub mod reply;
-mod runner;
 mod seat;
 mod slot;
 pub mod snapshotter;

@@ -160,32 +160,36 @@ fn finish(replayed: Replayed, problems: Vec<String>) -> Result<Recovered, Recove
     Ok(Recovered { directory, campaigns, lists, claims, log, problems })
 }
 
-/// Closes open events all of whose lists have passed them; the rest is sent again, in order. A
-/// list hears events in order, so what it has not passed is a run at the end.
+/// Takes from open events what their lists have done, and closes those that nothing is left of; the rest is sent
+/// again, in order. A list hears events in order, so what it has not passed is a run at the end; what it has passed it
+/// must not hear again, for it would take an old name or stock for news.
 fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), String> {
-    let mut closed = Vec::new();
+    let mut answered = Vec::new();
     for (event, open) in directory.open() {
-        if is_done(event, open, lists)? {
-            closed.push(event);
+        let mut left = Vec::new();
+        for (at, task) in open.tasks.iter().enumerate() {
+            if !is_done(event, open, task, lists)? {
+                left.push(at);
+            }
+        }
+        if left.len() < open.tasks.len() {
+            answered.push((event, left));
         }
     }
-    closed.into_iter().for_each(|event| directory.close(event));
+    answered.into_iter().for_each(|(event, left)| directory.leave_open(event, &left));
     Ok(())
 }
 
-/// True when each list of an open event has passed it.
-fn is_done(event: u64, open: &Open, lists: &mut [Lists]) -> Result<bool, String> {
-    for task in &open.tasks {
-        let (Task::Change { list: id, .. } | Task::Move { list: id, .. }) = task else {
-            let (Task::Restock(fact) | Task::RestockWith(fact, _)) = task else { return Ok(false) };
-            match lists::find(lists, &fact.list)? {
-                Some(list) if list.passed(event) || list.has_signal(fact.key) => continue,
-                _ => return Ok(false),
-            }
-        };
-        if !lists::find(lists, id)?.is_some_and(|list| list.passed(event)) {
-            return Ok(false);
+/// True when the list of a task of an open event has done it.
+fn is_done(event: u64, open: &Open, task: &Task, lists: &mut [Lists]) -> Result<bool, String> {
+    let Some(list) = lists::find(lists, task.list())? else { return Ok(false) };
+    Ok(match task {
+        Task::Change { .. } | Task::Move { .. } => list.passed(event),
+        Task::Restock(fact, _) => {
+            // A list that the event also put somebody on may have said no more than that.
+            let more = open.tasks.iter().filter(|other| other.list() == task.list()).count() > 1;
+            let counts = fact.quantity.is_none_or(|quantity| quantity > 0);
+            list.has_signal(fact.key) || (list.passed(event) && !(more && counts))
         }
-    }
-    Ok(true)
+    })
 }

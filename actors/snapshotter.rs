@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
+use super::background::{Background, UnderWay};
 use super::checkpoint::{PageWriter, Portion, Written};
 use super::context::Context;
 use super::messages::{
@@ -37,6 +38,7 @@ pub struct Snapshotter(pub Arc<Context>);
 /// Its state.
 pub struct SnapshotterState {
     generations: Arc<Generations>,
+    background: Background,
     running: Vec<RoundReply>,
     waiting: Vec<RoundReply>,
     busy: bool,
@@ -63,15 +65,17 @@ impl SnapshotterState {
         if self.busy {
             return;
         }
-        self.busy = true;
         self.running = std::mem::take(&mut self.waiting);
+        // Who waits hears nothing when the engine is ending.
+        let Some(under_way) = self.background.begin() else { return self.running.clear() };
+        self.busy = true;
         self.last_ms = context.clock.now().0;
         self.last_bytes = context.log.stats().bytes;
         self.last_lsn = context.log.next_lsn();
         let (context, generations, myself) =
             (Arc::clone(context), Arc::clone(&self.generations), myself.clone());
         tokio::spawn(async move {
-            let result = round(&context, generations).await.map_err(|error| RoundFailure {
+            let result = round(&context, generations, &under_way).await.map_err(|error| RoundFailure {
                 no_space: matches!(error, RoundError::Store(StoreError::NoSpace { .. })),
                 why: error.to_string(),
             });
@@ -90,13 +94,22 @@ impl SnapshotterState {
         }
         self.swept = Some(now);
         context.log.sweep_copies(now.0);
-        let generations = Arc::clone(&self.generations);
-        tokio::task::spawn_blocking(move || generations.sweep_set_aside(now.0));
+        if let Some(under_way) = self.background.begin() {
+            let generations = Arc::clone(&self.generations);
+            tokio::task::spawn_blocking(move || {
+                generations.sweep_set_aside(now.0);
+                drop(under_way);
+            });
+        }
     }
 }
 
 /// One round.
-async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<SnapshotAnswer, RoundError> {
+async fn round(
+    context: &Arc<Context>,
+    generations: Arc<Generations>,
+    under_way: &UnderWay,
+) -> Result<SnapshotAnswer, RoundError> {
     let began = context.clock.now();
     // The seal says where the new segment begins. All that the images lack comes after it, so replay begins
     // there, and the segments before it hold nothing that this generation needs: they can go as a whole.
@@ -109,7 +122,8 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     // Few portions on the way at once: a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
-    let writer = in_background(move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
+    let writer =
+        in_background(under_way, move || write(&building, std::iter::from_fn(|| inbox.blocking_recv())));
     let (reply, image) = oneshot::channel();
     context.mailboxes.directory.send(DirectoryMessage::Image(reply));
     give(&portions, Portion::Directory(image.await.map_err(|_| RoundError::Ending)?)).await;
@@ -144,7 +158,7 @@ async fn round(context: &Arc<Context>, generations: Arc<Generations>) -> Result<
     let durable = context.log.durable_lsn();
     let meta = meta(context, replay_from, durable, written);
     let log = context.log.clone();
-    let published = in_background(move || publish(&log, &generations, building, meta));
+    let published = in_background(under_way, move || publish(&log, &generations, building, meta));
     let generation = published.await.map_err(|_| RoundError::Ending)??;
     let Written { lists, people, campaigns } = written;
     let took_ms = context.clock.now().since(began);
@@ -156,13 +170,18 @@ const STEP_BACK: i32 = 5;
 
 /// Runs what has time, on a thread that steps back when processors are short. Threads that it starts
 /// (the store's and sled's) step back with it. Nothing is answered where there is no thread to be had.
-fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+fn in_background<T: Send + 'static>(
+    under_way: &UnderWay,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
     let (done, outcome) = oneshot::channel();
+    let under_way = under_way.clone();
     let thread = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
         // Refused by no system that we know of; the round is the same without.
         let _ = rustix::process::nice(STEP_BACK);
-        // Nobody waits any more when the engine is ending.
+        // Nobody waits any more when the engine is ending: then what was made is undone here.
         let _ = done.send(work());
+        drop(under_way);
     });
     if let Err(error) = thread {
         tracing::error!(%error, "no thread for a checkpoint round");
@@ -230,15 +249,16 @@ async fn give(portions: &mpsc::Sender<Portion>, portion: Portion) {
 impl Actor for Snapshotter {
     type Msg = SnapshotterMessage;
     type State = SnapshotterState;
-    type Arguments = Arc<Generations>;
+    type Arguments = (Arc<Generations>, Background);
 
     async fn pre_start(
         &self,
         _: ActorRef<SnapshotterMessage>,
-        generations: Arc<Generations>,
+        (generations, background): (Arc<Generations>, Background),
     ) -> Result<SnapshotterState, ActorProcessingErr> {
         Ok(SnapshotterState {
             generations,
+            background,
             running: Vec::new(),
             waiting: Vec::new(),
             busy: false,
@@ -308,12 +328,17 @@ mod tests {
         let priority = || rustix::process::getpriority_process(None).ok();
         let before = priority().map(|before| (before + STEP_BACK).min(19));
         let inner = move || std::thread::spawn(priority).join().ok().flatten();
-        let (own, below) = in_background(move || (priority(), inner())).await.expect("it ran");
+        let under_way = Background::default().begin().expect("nothing has ended");
+        let (own, below) = in_background(&under_way, move || (priority(), inner())).await.expect("it ran");
         assert_eq!((own, below), (before, before));
     }
 
     #[tokio::test]
     async fn a_round_that_panics_is_answered_with_nothing() {
-        assert!(in_background(|| panic!("sled is odd")).await.is_err());
+        let background = Background::default();
+        let under_way = background.begin().expect("nothing has ended");
+        assert!(in_background(&under_way, || panic!("sled is odd")).await.is_err());
+        drop(under_way);
+        background.quiet().await;
     }
 }

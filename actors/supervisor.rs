@@ -13,12 +13,17 @@
 //! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
 //! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
 
+mod heard;
+mod housekeeping;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
+
+pub use heard::Heard;
 
 use super::context::Context;
 use super::messages::{ListMessage, Slice, SummaryOrRead, SupervisorMessage};
@@ -45,6 +50,8 @@ pub struct SupervisorState {
     order: VecDeque<(ListId, Millis)>,
     /// How many are on their way to rest.
     leaving: usize,
+    heard: Heard,
+    walk: housekeeping::Walk,
 }
 
 impl Supervisor {
@@ -220,9 +227,19 @@ impl Supervisor {
 
 impl SupervisorState {
     /// What can be told of lists without waking them.
-    fn summaries(&self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
-        let one = |id: ListId| match self.awake.get(&id) {
-            Some(Slot::Awake { actor, .. } | Slot::Leaving { actor, .. }) => read_summary(context, actor),
+    fn summaries(&mut self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
+        let one = |id: ListId| match self.awake.get_mut(&id) {
+            Some(Slot::Awake { actor, .. }) => {
+                let (read, answer) = read_summary();
+                context.cast(actor, read);
+                answer
+            }
+            // What it hears now it does not answer: it wakes for it again.
+            Some(Slot::Leaving { stash, .. }) => {
+                let (read, answer) = read_summary();
+                stash.push_back(read);
+                answer
+            }
             None => SummaryOrRead::Now(self.lists.get(&id).and_then(|packed| packed.summary().ok())),
         };
         lists.into_iter().map(one).collect()
@@ -265,12 +282,11 @@ fn behind(id: Option<ListId>) -> Bound<ListId> {
     id.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
-/// Asks a list that is awake, or on its way to rest, for its summary.
-fn read_summary(context: &Context, actor: &ActorRef<ListMessage>) -> SummaryOrRead {
+/// Asks a list for its summary.
+fn read_summary() -> (ListMessage, SummaryOrRead) {
     let (reply, answer) = oneshot::channel();
     let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));
-    context.cast(actor, ListMessage::Read(read));
-    SummaryOrRead::Soon(answer)
+    (ListMessage::Read(read), SummaryOrRead::Soon(answer))
 }
 
 impl Actor for Supervisor {
@@ -288,6 +304,8 @@ impl Actor for Supervisor {
             awake: HashMap::new(),
             order: VecDeque::new(),
             leaving: 0,
+            heard: Heard::default(),
+            walk: housekeeping::Walk::default(),
         })
     }
 
@@ -298,16 +316,23 @@ impl Actor for Supervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SupervisorMessage::ToList(list, message) => {
+            SupervisorMessage::ToList(list, mut message) => {
+                state.heard.pass(&mut message);
                 self.forward(&myself, state, list, message).await?;
             }
-            SupervisorMessage::ToLists(messages) => self.forward_all(&myself, state, messages).await?,
+            SupervisorMessage::ToLists(mut messages) => {
+                messages.iter_mut().for_each(|(_, message)| state.heard.pass(message));
+                self.forward_all(&myself, state, messages).await?;
+            }
             SupervisorMessage::Summaries(lists, reply) => drop(reply.send(state.summaries(&self.0, lists))),
             SupervisorMessage::Names(after, most, reply) => drop(reply.send(state.after(after, most))),
             SupervisorMessage::Walk(after, most, reply) => {
                 drop(reply.send(state.slice(&self.0, after, most)));
             }
-            SupervisorMessage::Sweep => self.sweep(state),
+            SupervisorMessage::Sweep => {
+                self.sweep(state);
+                self.tidy(&myself, state).await?;
+            }
             SupervisorMessage::StillBusy(list) => self.still_busy(state, list),
             SupervisorMessage::Census(reply) => drop(reply.send(state.census())),
         }

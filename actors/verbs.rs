@@ -7,13 +7,11 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
-mod providers;
 mod recipients;
 mod returns;
 mod suppressions;
 
 pub use campaigns::*;
-pub use providers::*;
 pub use recipients::*;
 pub use returns::*;
 pub use suppressions::*;

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::domain::Catalog;
-use crate::http::Server;
+use crate::http::{HttpSettings, Server};
 use crate::mail::{MailError, Mailer, Outbox};
 use crate::overrides::{self, OverridesError};
 use crate::render::{RenderError, Templates};
@@ -150,15 +150,31 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
         data: data.clone(),
     })
     .await?;
-    let first_key = first_key(&engine, &data).await?;
-    let address = config.http.listen;
-    let server = Server::bind(config.http, engine.clone(), templates)
-        .await
-        .map_err(|source| BootError::Listen { address, source })?;
+    let (first_key, server) = match open(&engine, &data, config.http, templates).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            engine.kill();
+            engine.abandon().await;
+            return Err(error);
+        }
+    };
     let addr = server.addr();
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(server.run(stopped));
     Ok(Running { engine, addr, report, mail, outbox, first_key, stop, server, _lock: lock })
+}
+
+/// The first key, and the door that listens.
+async fn open(
+    engine: &Engine,
+    data: &Path,
+    settings: HttpSettings,
+    templates: Arc<Templates>,
+) -> Result<(Option<FirstKey>, Server), BootError> {
+    let first_key = first_key(engine, data).await?;
+    let address = settings.listen;
+    let server = Server::bind(settings, engine.clone(), templates).await;
+    Ok((first_key, server.map_err(|source| BootError::Listen { address, source })?))
 }
 
 impl Running {

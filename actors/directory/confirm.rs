@@ -7,7 +7,7 @@ use super::super::confirmation::UNDER_WAY_MAX;
 use super::super::messages::{Click, Confirmation};
 use super::*;
 use crate::domain::directory::Wait;
-use crate::mail::Verdict;
+use crate::domain::outcome::{End, Outcome};
 
 /// People whose mail was put off by their server; while there are as many, no new mail is begun.
 const PUT_OFF_MAX: usize = 1024;
@@ -71,13 +71,13 @@ impl DirectoryState {
     }
 
     /// A mail came back.
-    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, round: u64, verdict: &Verdict) {
+    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, round: u64, outcome: &Outcome) {
         self.mails.flying.remove(&person);
         let now = context.clock.now();
         let (tries, first) =
             self.mails.later.remove(&person).map_or((1, now), |(_, tries, first)| (tries + 1, first));
-        let again = match verdict {
-            Verdict::Deferred { .. } if tries < TRIES_MAX => {
+        let again = match outcome.end {
+            End::Deferred | End::Throttled if tries < TRIES_MAX => {
                 context.settings.retry.next(tries, first, now, person.0)
             }
             _ => None,

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::messages::{Asked, CreateRefusal, Created};
+use super::super::messages::{Asked, CreateRefusal};
 use super::*;
 use crate::domain::CampaignId;
 use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Skip};
+use crate::domain::scheduler::{Created, Now, ProviderReport, Scheduler};
 
 impl Engine {
     /// Makes a campaign; the same key again answers with the one there is.
@@ -41,9 +42,9 @@ impl Engine {
         let (reply, answer) = Reply::new(permit);
         context.mailboxes.campaign.send(CampaignMessage::Create(Box::new(asked), reply));
         match self.answered(answer).await? {
-            Ok(Created { status, scheduled, differs }) => {
+            Ok(Created { status, scheduled, mismatch }) => {
                 let status = status.as_str().to_owned();
-                Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch: differs })
+                Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch })
             }
             Err(CreateRefusal::UnknownTemplate(template)) => Err(Refusal::UnknownTemplate(template).into()),
             Err(CreateRefusal::SendAtPast(at)) => Err(Refusal::SendAtPast(at).into()),
@@ -64,8 +65,12 @@ impl Engine {
     pub async fn campaign(&self, id: &str) -> Answer<CampaignView> {
         let unknown = || Refusal::UnknownCampaign(id.to_owned());
         let id = CampaignId::parse(id).ok_or_else(unknown)?;
-        let found = self.ask_campaigns(move |campaigns| campaigns.get(id).map(view)).await?;
-        found.ok_or_else(|| unknown().into())
+        let now = Now { at: self.now(), room: self.0.context.log.room() };
+        let found = self.ask_scheduler(move |scheduler| {
+            let view = view(scheduler.campaigns().get(id)?);
+            Some(CampaignView { held: scheduler.held(id, now), ..view })
+        });
+        found.await?.ok_or_else(|| unknown().into())
     }
 
     /// Campaigns, newest first, and whether there are more.
@@ -106,10 +111,9 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn providers(&self) -> Answer<Vec<ProviderView>> {
-        let (reply, answer) = oneshot::channel();
-        self.0.context.mailboxes.campaign.send(CampaignMessage::Providers(reply));
-        self.answered(answer).await
+    pub async fn providers(&self) -> Answer<Vec<ProviderReport>> {
+        let at = self.now();
+        self.ask_scheduler(move |scheduler| scheduler.providers(at)).await
     }
 
     /// What became of the letters of a person with these numbers, for the export.
@@ -131,13 +135,21 @@ impl Engine {
         .await
     }
 
-    /// Asks the campaign actor a question.
+    /// Asks the campaigns a question.
     pub(super) async fn ask_campaigns<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Campaigns) -> T + Send + 'static,
     ) -> Answer<T> {
+        self.ask_scheduler(move |scheduler| read(scheduler.campaigns())).await
+    }
+
+    /// Asks the campaign actor a question.
+    async fn ask_scheduler<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Scheduler) -> T + Send + 'static,
+    ) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
-        let read = Box::new(move |campaigns: &Campaigns| drop(reply.send(read(campaigns))));
+        let read = Box::new(move |scheduler: &Scheduler| drop(reply.send(read(scheduler))));
         self.0.context.mailboxes.campaign.send(CampaignMessage::Read(read));
         self.answered(answer).await
     }
@@ -185,6 +197,7 @@ fn view(campaign: &Campaign) -> CampaignView {
         in_doubt: counts.doubt,
         started: counts.started,
         pending: campaign.pending(),
+        held: Vec::new(),
         skipped: skipped.map(|(reason, n)| (reason.as_str(), n)).collect(),
         rate: header.rate.map(|rate| rate.to_string()),
         max_age: header.max_age.map(|age| age.to_string()),

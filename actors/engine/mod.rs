@@ -28,6 +28,7 @@ use parking_lot::{Mutex, RwLock};
 use ractor::ActorCell;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::background::Background;
 use super::context::Context;
 use super::error::{EngineError, Refusal};
 use super::messages::{
@@ -66,6 +67,8 @@ struct Inner {
     /// Couriers end when nobody can send to them any more.
     couriers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     ticker: Mutex<Option<mpsc::Sender<()>>>,
+    /// What else touches the data directory.
+    background: Background,
     accept_mail: MailRules,
 }
 
@@ -123,7 +126,7 @@ impl Engine {
             RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
         let (reply, answer) = Reply::new(permit);
         let (list, offer) = (input.sku.list(), input.offer);
-        let restock = ListMessage::Restock { fact, offer, reply };
+        let restock = ListMessage::Restock { event: 0, fact, offer, reply };
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, restock));
         self.answered(answer).await
     }
@@ -186,23 +189,25 @@ impl Engine {
             tracing::warn!("the last checkpoint failed ({error}); the next start replays the log");
         }
         self.kill();
-        let log = context.log.clone();
-        let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        self.abandon().await;
     }
 
-    /// Ends all actors at once, as a crash would, but for the log's own thread.
+    /// Ends all actors at once, as a crash would, but for threads that are at work on the data directory.
     pub fn kill(&self) {
         self.0.context.fatal.expect_the_end();
+        self.0.background.end();
         self.0.ticker.lock().take();
         self.0.actors.lock().drain(..).for_each(|actor| actor.kill());
         self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
     }
 
-    /// After [`Engine::kill`]: waits until the log's threads are gone, so that another engine may
-    /// open the directory. What was on its way to the log still gets there or not, as in a crash.
+    /// After [`Engine::kill`]: waits until nothing of this engine touches the data directory any more (the log's threads,
+    /// a checkpoint round), so that another engine may open it. What was on its way to the log still gets there or not,
+    /// as in a crash.
     pub async fn abandon(&self) {
         let log = self.0.context.log.clone();
         let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        self.0.background.quiet().await;
     }
 
     /// A permit, or the reason why not.

@@ -1,18 +1,19 @@
 //! The ledger of a campaign, for a person to read: what became of each letter, and why.
 //!
-//! The class of a reply is read from the words that were kept, so it holds for letters of before, too.
+//! The class of a reply follows from the codes that were kept, never from words.
 
 use super::*;
 use crate::domain::campaign::{Campaign, LetterRow, LetterState};
-use crate::domain::status::{Class, class_of_reply};
+use crate::domain::outcome::Diagnostic;
+use crate::domain::status::Class;
 use crate::domain::{CampaignId, Email};
 use crate::mail::Address;
 
 /// Rows looked at for one page at most.
 const LOOKS: usize = 50_000;
 
-/// A row with the words kept on it.
-type Found = (u32, LetterRow, Option<String>);
+/// A row with what was said of it.
+type Found = (u32, LetterRow, Option<Diagnostic>);
 
 impl Engine {
     /// A page of a campaign's letters.
@@ -36,7 +37,7 @@ impl Engine {
             })
             .await?;
         let secrets = &self.0.context.secrets;
-        let view = |((_, row, reply), email): (Found, Option<Email>)| {
+        let view = |((_, row, said), email): (Found, Option<Email>)| {
             let (status, reason) = words(row.state);
             let hash = email.as_ref().filter(|_| row.attempts > 0).map(|email| secrets.address(email) as u64);
             RecipientView {
@@ -45,8 +46,8 @@ impl Engine {
                 reason,
                 attempts: row.attempts,
                 at: Millis(created.0 + u64::from(row.at_s) * 1000),
-                class: class(row.state, reply.as_deref()),
-                reply,
+                class: class(row.state, said.as_ref()),
+                reply: said.map(|said| said.to_string()),
                 message_id: hash.map(|hash| format!("{}@{domain}", secrets.message(id, hash))),
                 email,
             }
@@ -62,7 +63,7 @@ fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<Found>, Option<u32>, M
     for _ in 0..LOOKS {
         let Some(row) = held.ledger.row(next).filter(|_| rows.len() < limit) else { break };
         if query.status.as_deref().is_none_or(|status| status == words(row.state).0) {
-            rows.push((next, row, held.ledger.reply(next).map(str::to_owned)));
+            rows.push((next, row, held.ledger.diagnostic(next).cloned()));
         }
         next += 1;
     }
@@ -85,20 +86,17 @@ fn words(state: LetterState) -> (&'static str, Option<&'static str>) {
 }
 
 /// What a reply means for a letter in this state; words of our own have no class.
-fn class(state: LetterState, reply: Option<&str>) -> Option<&'static str> {
+fn class(state: LetterState, said: Option<&Diagnostic>) -> Option<&'static str> {
     match state {
         LetterState::Sent => Some("delivered"),
         LetterState::Deferred => Some("deferred"),
         LetterState::Doubt => Some("in_doubt"),
-        LetterState::Failed => {
-            let reply = reply.filter(|reply| reply.starts_with(|c: char| c.is_ascii_digit()))?;
-            match class_of_reply(reply) {
-                Class::HardBounce => Some("hard_bounce"),
-                Class::SoftBounce => Some("soft_bounce"),
-                Class::Policy => Some("policy"),
-                Class::Delivered | Class::Deferred => None,
-            }
-        }
+        LetterState::Failed => match said?.class()? {
+            Class::HardBounce => Some("hard_bounce"),
+            Class::SoftBounce => Some("soft_bounce"),
+            Class::Policy => Some("policy"),
+            Class::Delivered | Class::Deferred => None,
+        },
         _ => None,
     }
 }

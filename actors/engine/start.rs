@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ractor::Actor;
 
+use super::super::background::Background;
 use super::super::campaign::{CampaignActor, CampaignArgs};
 use super::super::confirmation;
 use super::super::context::{Fatal, Settings};
@@ -155,6 +156,7 @@ impl Engine {
             couriers: Mutex::new(Vec::new()),
             actors: Mutex::new(Vec::new()),
             ticker: Mutex::new(None),
+            background: Background::default(),
             accept_mail: rules,
             context,
         }))
@@ -169,19 +171,19 @@ impl Engine {
     ) -> Result<(), StartError> {
         let context = &self.0.context;
         let Recovered { directory, campaigns, lists, claims, .. } = found;
-        let (mut couriers, mut inboxes) = (Vec::new(), Vec::new());
-        // A courier carries one letter: more of them than the window would put more at stake in a crash.
+        let (mut workers, mut inboxes) = (Vec::new(), Vec::new());
+        // A worker carries one letter: more of them than the window would put more at stake in a crash.
         for _ in 0..mailer.connections().clamp(1, context.settings.window.max(1)) {
-            let (courier, inbox) = mpsc::channel(1);
-            couriers.push(courier);
+            let (worker, inbox) = mpsc::channel(1);
+            workers.push(worker);
             inboxes.push(inbox);
         }
         let (supervisor, one) = Actor::spawn(None, Supervisor(Arc::clone(context)), lists).await?;
         let (directory, two) = Actor::spawn(None, DirectoryActor(Arc::clone(context)), directory).await?;
-        let args = CampaignArgs { campaigns, couriers };
+        let args = CampaignArgs { campaigns, workers };
         let (campaign, three) = Actor::spawn(None, CampaignActor(Arc::clone(context)), args).await?;
-        let generations = Arc::new(generations);
-        let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), generations).await?;
+        let args = (Arc::new(generations), self.0.background.clone());
+        let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), args).await?;
         let (mailmen, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
         self.0.actors.lock().extend([
             supervisor.get_cell(),
@@ -220,7 +222,7 @@ impl Engine {
             });
         }
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let task = delivery::courier(Arc::clone(context), number, mailer.courier(), inbox);
+            let task = delivery::worker(Arc::clone(context), number, mailer.courier(), inbox);
             self.0.couriers.lock().push(tokio::spawn(task));
         }
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
@@ -230,7 +232,10 @@ impl Engine {
         }
         take_up(context, claims);
         self.tick();
-        Ok(())
+        // Behind what is taken up: nothing that comes by the door goes before it to any list.
+        let (reply, taken_up) = oneshot::channel();
+        context.mailboxes.directory.send(DirectoryMessage::Read(Box::new(move |_| _ = reply.send(()))));
+        taken_up.await.map_err(|_| StartError::Interrupted)
     }
 
     /// Once a second: idle lists rest, the snapshotter looks at its clock.

@@ -5,50 +5,16 @@ use tokio::sync::oneshot;
 
 use super::super::receipt::Part;
 use super::super::reply::Reply;
-use super::super::verbs::{ProviderView, ReturnAnswer};
-use crate::domain::campaign::{CampaignRefusal, Campaigns, CampaignsImage, OnDoubt, Skip, Status, Verb};
-use crate::domain::directory::Props;
+use super::super::verbs::ReturnAnswer;
+use crate::domain::campaign::{CampaignRefusal, CampaignsImage, OnDoubt, Skip, Verb};
 use crate::domain::list::Invitee;
+use crate::domain::outcome::Outcome;
 use crate::domain::returns::Report;
-use crate::domain::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Span};
-use crate::mail::Verdict;
+use crate::domain::scheduler::{Created, Recipient, Scheduler};
+use crate::domain::{CampaignId, Day, ListId, Millis, Offer, PersonId, Span};
 
-/// A letter's recipient, just fetched.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// The ledger's row.
-    pub row: u32,
-    /// Whose letter, by the ledger's number.
-    pub person: PersonId,
-    /// The number they have now: two people may have become one since.
-    pub live: PersonId,
-    /// Where to.
-    pub email: Option<Email>,
-    /// The address, hashed.
-    pub address: u128,
-    /// The number of the provider that receives it, if it has a name.
-    pub provider: Option<u16>,
-    /// Why not, if so.
-    pub away: Option<Skip>,
-    /// The contact's properties, for the template.
-    pub props: Props,
-}
-
-/// A letter that came back.
-#[derive(Debug)]
-pub struct Delivered {
-    /// Which courier is free again.
-    pub courier: usize,
-    /// The campaign.
-    pub campaign: CampaignId,
-    /// Whose letter.
-    pub person: PersonId,
-    /// What came of it.
-    pub verdict: Verdict,
-}
-
-/// Reads the campaigns without changing them.
-pub type ReadCampaigns = Box<dyn FnOnce(&Campaigns) + Send>;
+/// Reads the scheduler and its campaigns without changing them.
+pub type ReadScheduler = Box<dyn FnOnce(&Scheduler) + Send>;
 
 /// A restock that leads to the rule's campaign of its list and day.
 #[derive(Debug, Clone)]
@@ -107,17 +73,6 @@ pub enum CreateRefusal {
     SendAtPast(Millis),
 }
 
-/// A campaign made by hand, new or as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
-    /// Its present status.
-    pub status: Status,
-    /// When it starts, if it says so.
-    pub scheduled: Option<Millis>,
-    /// Fields in which a repeat differs from the first.
-    pub differs: Vec<&'static str>,
-}
-
 /// What may be asked of the campaign actor.
 pub enum CampaignMessage {
     /// A restock leads to a rule campaign; the part is done when that is durable, and nobody waits for it at start.
@@ -156,7 +111,7 @@ pub enum CampaignMessage {
         last: bool,
     },
     /// Recipients of letters, just looked up.
-    Fetched(CampaignId, Vec<Prepared>),
+    Fetched(CampaignId, Vec<Recipient>),
     /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
     Note {
         /// Which; `None` for all.
@@ -168,20 +123,34 @@ pub enum CampaignMessage {
         /// Done when noted and durable.
         part: Part,
     },
-    /// Two people became one: what was fetched of the one who is no more is fetched again.
-    Merged(PersonId),
+    /// Somebody's address is another one, or they are no more because two people became one: what was fetched of the
+    /// number is fetched again. The part is done when that is noted.
+    MailboxChanged(PersonId, Part),
     /// A report about a letter, on its way to the directory: the ledger knows which address the letter went to.
     Returned(Box<Report>, Reply<ReturnAnswer>),
     /// A verb on a campaign.
     Verb(CampaignId, Verb, Reply<Result<(), CampaignRefusal>>),
+    /// A worker has a connection past its greeting.
+    Connected(usize),
+    /// A worker got no connection, and why.
+    Unconnected(usize, Outcome),
     /// A letter came back.
-    Delivered(Delivered),
+    Delivered {
+        /// Which worker is free again.
+        worker: usize,
+        /// The campaign.
+        campaign: CampaignId,
+        /// Whose letter.
+        person: PersonId,
+        /// What came of it.
+        outcome: Outcome,
+        /// The connection can carry another letter.
+        connected: bool,
+    },
     /// The alarm rings; only the newest counts.
     Alarm(u64),
     /// A question.
-    Read(ReadCampaigns),
-    /// How fast each receiving provider is mailed.
-    Providers(oneshot::Sender<Vec<ProviderView>>),
+    Read(ReadScheduler),
     /// The state for a snapshot.
     Image(oneshot::Sender<CampaignsImage>),
     /// Takes up what the restart left open.

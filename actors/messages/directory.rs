@@ -10,7 +10,7 @@ use crate::domain::directory::{
 use crate::domain::list::How;
 use crate::domain::returns::Report;
 use crate::domain::{CampaignId, ListId, Millis, PersonId};
-use crate::mail::Verdict;
+use crate::mail;
 
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
@@ -47,7 +47,7 @@ pub enum DirectoryMessage {
     /// A click on a link that confirms; the answer says what became of each list.
     Click(Click, Reply<Vec<Ingested>>),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
-    Asked(PersonId, u64, Verdict),
+    Asked(PersonId, u64, mail::Outcome),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.

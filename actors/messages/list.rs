@@ -5,9 +5,9 @@ use tokio::sync::oneshot;
 use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::RestockAnswer;
-use super::campaign::Prepared;
 use crate::domain::directory::{RestockFact, Task};
 use crate::domain::list::{How, List};
+use crate::domain::scheduler::Recipient;
 use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// Reads a list without changing it.
@@ -36,6 +36,8 @@ pub enum ListMessage {
     Several(Vec<ListMessage>),
     /// A restock from a webhook.
     Restock {
+        /// The newest of the directory's events that went to lists before it; the supervisor says which.
+        event: u64,
         /// The signal.
         fact: RestockFact,
         /// What it says of the product beyond its name.
@@ -68,9 +70,11 @@ pub enum ListMessage {
         last: bool,
     },
     /// Recipients that the directory looked up; who is not on the list any more is marked so.
-    Confirm(CampaignId, Vec<Prepared>),
+    Confirm(CampaignId, Vec<Recipient>),
     /// A campaign is done with everybody up to this ordinal.
     Close(CampaignId, u32),
+    /// Time has passed: who left long ago is forgotten.
+    Forget,
     /// A question.
     Read(ReadList),
     /// The state for a snapshot.

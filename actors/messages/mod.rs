@@ -14,9 +14,7 @@ mod list;
 mod snapshotter;
 mod supervisor;
 
-pub use campaign::{
-    Asked, CampaignMessage, CreateRefusal, Created, Delivered, Prepared, ReadCampaigns, Restocked,
-};
+pub use campaign::{Asked, CampaignMessage, CreateRefusal, ReadScheduler, Restocked};
 pub use confirmation::Confirmation;
 pub use directory::{Click, DirectoryMessage, Ingested, Page, ReadDirectory};
 pub use list::{ListMessage, ReadList};

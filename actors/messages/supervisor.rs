@@ -28,7 +28,7 @@ pub enum SupervisorMessage {
     Names(Option<ListId>, usize, oneshot::Sender<Vec<ListId>>),
     /// A slice of the table after the given id, for a snapshot.
     Walk(Option<ListId>, usize, oneshot::Sender<Slice>),
-    /// Puts idle lists to rest.
+    /// Puts idle lists to rest, and does a little housekeeping.
     Sweep,
     /// A list could not rest: it has records out.
     StillBusy(ListId),

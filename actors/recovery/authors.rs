@@ -65,7 +65,7 @@ impl Replay for DirectoryReplay {
             open.tasks.iter().all(|task| match task {
                 Task::Change { list, .. } | Task::Move { list, .. } => list == by || heard.contains(list),
                 // Whether a restock was counted is seen at the end.
-                Task::Restock(_) | Task::RestockWith(..) => false,
+                Task::Restock(..) => false,
             })
         };
         if heard_by(self.heard.get(&event).map(Vec::as_slice).unwrap_or_default()) {

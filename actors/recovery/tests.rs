@@ -79,15 +79,14 @@ impl Plain {
             Task::Change { list, .. } | Task::Move { list, .. } => {
                 lists.get(list).is_some_and(|list| list.passed(event))
             }
-            Task::Restock(_) | Task::RestockWith(..) => false,
+            Task::Restock(..) => false,
         };
-        let closed: Vec<u64> = self
-            .directory
-            .open()
-            .filter(|(event, open)| open.tasks.iter().all(|task| done(*event, task)))
-            .map(|(event, _)| event)
-            .collect();
-        closed.into_iter().for_each(|event| self.directory.close(event));
+        let left = |(event, open): (u64, &Open)| {
+            let left = open.tasks.iter().enumerate().filter(|(_, task)| !done(event, task));
+            (event, left.map(|(at, _)| at).collect())
+        };
+        let left: Vec<(u64, Vec<usize>)> = self.directory.open().map(left).collect();
+        left.into_iter().for_each(|(event, left)| self.directory.leave_open(event, &left));
     }
 }
 
@@ -130,7 +129,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                             ListCommand::Change { event, person, join, timestamp, how, default_opt_in }
                         }
                         Task::Move { from, .. } => ListCommand::Move { event, from, to: person },
-                        Task::Restock(_) | Task::RestockWith(..) => continue,
+                        Task::Restock(..) => continue,
                     };
                     let list = plain.lists.entry(id(*n)).or_default();
                     if let ListDecision::New(event) = list.decide(&command, at) {
@@ -143,7 +142,8 @@ fn written(ops: &[Op]) -> Vec<Record> {
             Op::Restock(n, heard) => {
                 let campaign = CampaignId(*n as u128 + 1);
                 let (key, quantity, day) = (u128::from(step) + 1, Some(5), Day(20_000));
-                let command = ListCommand::Restock { key, quantity, day, campaign: Some(campaign) };
+                let (event, offer, restocked) = (0, Offer::default(), Some(campaign));
+                let command = ListCommand::Restock { event, key, quantity, day, campaign: restocked, offer };
                 let list = plain.lists.entry(id(*n)).or_default();
                 if let ListDecision::New(event) = list.decide(&command, at) {
                     list.apply(&event, at);
@@ -151,7 +151,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                 }
                 let told = list.claims(|_| 0).into_iter().find(|(invite, _)| invite.campaign == campaign);
                 let Some((invite, added)) = told.filter(|_| *heard) else { continue };
-                let opened = plain.campaigns.decide_restock(&header(*n, campaign), invite.upto, added);
+                let opened = plain.campaigns.decide_restock(header(*n, campaign), invite.upto, added);
                 if let Some(event) = opened {
                     plain.campaigns.apply(&event, at);
                     push(record::of_campaign(Stamp { seq: plain.campaigns.seq(), at }, &event));

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 pub use crate::domain::campaign::{OnDoubt, Verb as CampaignVerb};
+pub use crate::domain::scheduler::{Held, ProviderReport};
 use crate::domain::{CampaignId, ListId, Millis, Span};
 
 /// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
@@ -74,6 +75,8 @@ pub struct CampaignView {
     pub started: u64,
     /// Not yet begun.
     pub pending: u64,
+    /// What letters wait for that are not on their way; of one campaign alone, empty in a page of many.
+    pub held: Vec<Held>,
     /// Not mailed, by reason.
     pub skipped: Vec<(&'static str, u64)>,
     /// The campaign's own pace as text, if it has one (`100/s`).

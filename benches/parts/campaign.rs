@@ -2,6 +2,7 @@
 
 use divan::Bencher;
 use restockd::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, OnDoubt, Settlement};
+use restockd::domain::list::Invitee;
 use restockd::domain::{CampaignId, ListId, Millis, PersonId, Retry};
 
 use crate::NOON;
@@ -34,11 +35,11 @@ pub fn header(id: u128, list: &str, day: u64) -> Header {
 
 /// Opens a campaign for everybody and takes them up.
 fn open(campaigns: &mut Campaigns, header: &Header, at: Millis) {
-    let event = campaigns.decide_restock(header, PEOPLE, PEOPLE).unwrap();
+    let event = campaigns.decide_restock(header.clone(), PEOPLE, PEOPLE).unwrap();
     campaigns.apply(&event, at);
-    let campaign = campaigns.get_mut(header.id).unwrap();
-    campaign.take_up((1..=PEOPLE).map(|n| (PersonId(n), n)), at);
-    campaign.all_invited();
+    let invitee = |n| Invitee { person: PersonId(n), ordinal: n, here: true };
+    let people: Vec<Invitee> = (1..=PEOPLE).map(invitee).collect();
+    campaigns.apply_invited(header.id, &people, true, at);
 }
 
 /// One letter, started and accepted.
@@ -60,7 +61,7 @@ fn opened(bencher: Bencher<'_, '_>) {
     let mut next = 1..;
     bencher
         .with_inputs(|| next.next().map(|n| header(n, &format!("restock-sku-{n}"), 0)).unwrap())
-        .bench_local_refs(|header| {
+        .bench_local_values(|header| {
             let event = campaigns.decide_restock(header, 3, 3).unwrap();
             campaigns.apply(&event, NOON);
         });

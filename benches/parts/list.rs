@@ -4,7 +4,7 @@
 
 use divan::{Bencher, black_box};
 use restockd::domain::list::{How, List, ListCommand, ListDecision};
-use restockd::domain::{CampaignId, PersonId};
+use restockd::domain::{CampaignId, Offer, PersonId};
 
 use crate::NOON;
 
@@ -85,5 +85,6 @@ fn invite(bencher: Bencher<'_, '_>, members: u32) {
 }
 
 fn signal() -> ListCommand {
-    ListCommand::Restock { key: 1, quantity: Some(12), day: NOON.day(0), campaign: Some(CampaignId(1)) }
+    let (quantity, day, campaign, offer) = (Some(12), NOON.day(0), Some(CampaignId(1)), Offer::default());
+    ListCommand::Restock { event: 0, key: 1, quantity, day, campaign, offer }
 }

@@ -2,10 +2,12 @@
 
 use divan::{Bencher, black_box};
 use futures_util::FutureExt;
-use restockd::actors::delivery::Sheet;
-use restockd::actors::messages::Prepared as Recipient;
+use restockd::actors::delivery::CampaignTemplate;
 use restockd::domain::PersonId;
-use restockd::mail::{Answer, Courier, Dkim, DkimKey, Gate, Letter, MailOptions, Mailer, Verdict};
+use restockd::domain::scheduler::Recipient;
+use restockd::mail::{
+    Answer, Courier, Diagnostic, Dkim, DkimKey, End, Gate, Letter, MailOptions, Mailer, Outcome, Phase,
+};
 use restockd::render::{Own, Prepared, Rendered, Templates};
 use serde_json::{Value, json};
 
@@ -47,7 +49,7 @@ fn render(bencher: Bencher<'_, '_>) {
 fn links_values_and_render(bencher: Bencher<'_, '_>) {
     let context = still::context();
     let header = campaign::header(1, "restock-chair-01", 0);
-    let sheet = Sheet::new(&context, &header);
+    let template = CampaignTemplate::new(&context, &header);
     let to = Recipient {
         provider: None,
         row: 0,
@@ -58,7 +60,7 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
         away: None,
         props: vec![("firstName".to_owned(), "\"Ann\"".to_owned())],
     };
-    bencher.bench(|| sheet.try_out(&context, header.id, black_box(&to)).unwrap());
+    bencher.bench(|| template.try_out(&context, header.id, black_box(&to)).unwrap());
 }
 
 /// A rendered letter checked and made into the bytes of a message; the memory mailer makes them and
@@ -67,8 +69,8 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
 fn mime(bencher: Bencher<'_, '_>, price: &str) {
     let (mut courier, letter) = (courier(None), letter(price));
     bencher.bench_local(|| {
-        let verdict = courier.deliver(black_box(&letter), open()).now_or_never();
-        assert_eq!(verdict, Some(taken()));
+        let outcome = courier.deliver(black_box(&letter), open()).now_or_never();
+        assert_eq!(outcome, Some(taken()));
     });
 }
 
@@ -84,8 +86,8 @@ fn signed(bencher: Bencher<'_, '_>, key: &str) {
     let (mut courier, letter) = (courier(Some(dkim)), letter("49 EUR"));
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     bencher.bench_local(|| {
-        let verdict = runtime.block_on(courier.deliver(black_box(&letter), open()));
-        assert_eq!(verdict, taken());
+        let outcome = runtime.block_on(courier.deliver(black_box(&letter), open()));
+        assert_eq!(outcome, taken());
     });
 }
 
@@ -93,8 +95,8 @@ fn open() -> Gate {
     Box::pin(std::future::ready(true))
 }
 
-fn taken() -> Verdict {
-    Verdict::Sent { reply: String::new() }
+fn taken() -> Outcome {
+    Outcome::new(End::Sent, Phase::Dot, Diagnostic::default())
 }
 
 /// One that makes letters, and keeps none.

@@ -11,6 +11,7 @@ use super::directory::{
     Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
 };
 use super::list::{How, ListEvent};
+use super::outcome::{Diagnostic, Fault};
 use super::record::{self, Entry, Stamp};
 use super::returns::{self, Kind};
 use super::shaping::Cut;
@@ -32,7 +33,7 @@ fn list_variant(event: &ListEvent) -> usize {
         ListEvent::Begun { .. } => 6,
         ListEvent::Invited { .. } => 7,
         ListEvent::Closed { .. } => 8,
-        ListEvent::RestockedWith { .. } => 9,
+        ListEvent::Forgotten { .. } => 9,
     }
 }
 
@@ -72,15 +73,14 @@ fn campaign_variant(event: &CampaignEvent) -> usize {
         CampaignEvent::Dropped(_) => 11,
         CampaignEvent::Closed { .. } => 12,
         CampaignEvent::Noted { .. } => 13,
-        CampaignEvent::StartedFor { .. } => 14,
+        CampaignEvent::Unstarted { .. } => 14,
         CampaignEvent::Paced { .. } => 15,
-        CampaignEvent::ScheduledWithin { .. } => 16,
-        CampaignEvent::OpenedWithin { .. } => 17,
+        CampaignEvent::Swept => 16,
     }
 }
 
 /// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [10, 13, 18];
+const VARIANTS: [usize; 3] = [10, 13, 17];
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -88,30 +88,34 @@ fn list_events() -> Vec<ListEvent> {
     let hows = [How::Event, How::Api, How::Contact, How::Link, How::Page, How::Merge, How::Erasure];
     let mut events = vec![
         ListEvent::Moved { event, from: PersonId(7), to: PersonId(70_000) },
-        ListEvent::Named { product: "Stuhl „Ü“".into() },
-        ListEvent::Restocked {
-            key: u128::MAX - 1,
-            stock: Some(-3),
-            day: Day(20_454),
-            campaign: Some(campaign),
-            upto: 251,
-            added: 250,
-        },
-        ListEvent::Restocked { key: 1, stock: None, day: Day(-1), campaign: None, upto: 0, added: 0 },
-        ListEvent::Stock { quantity: i64::MAX },
+        ListEvent::Named { event, product: "Stuhl „Ü“".into() },
+        ListEvent::Stock { event, quantity: i64::MAX },
         ListEvent::Begun { campaign, upto: u32::MAX, added: 65_536 },
         ListEvent::Invited { campaign, from: 1, to: 256 },
         ListEvent::Closed { campaign },
+        ListEvent::Forgotten { upto: changed },
     ];
     events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
     events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));
-    let restocked = events.iter().filter(|event| matches!(event, ListEvent::Restocked { .. }));
     let link = "https://shop.example/p/chair-01";
     let offer = Offer::of(Some(link), Some("http://cdn.example/chair-01.jpg"), Some("49,90 €"));
     let bare = Offer::of(Some(link), None, None);
-    let said: Vec<_> =
-        restocked.cloned().zip([offer, bare]).map(|(event, offer)| event.saying(offer)).collect();
-    events.extend(said);
+    for offer in [None, Some(offer), Some(bare)] {
+        let (event, key, stock, day, campaign) = (300, u128::MAX - 1, Some(-3), Day(20_454), Some(campaign));
+        let said = offer.clone();
+        events.push(ListEvent::Restocked {
+            event,
+            key,
+            stock,
+            day,
+            campaign,
+            upto: 251,
+            added: 250,
+            offer: said,
+        });
+        let (event, key, stock, day, campaign) = (0, 1, None, Day(-1), None);
+        events.push(ListEvent::Restocked { event, key, stock, day, campaign, upto: 0, added: 0, offer });
+    }
     events
 }
 
@@ -256,7 +260,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         scheduled: None,
         ..header.clone()
     };
-    let reply = "451 4.3.0 later".to_owned();
+    let diagnostic = Diagnostic::of_server(451, "4.3.0 later");
     let mut events = vec![
         CampaignEvent::Scheduled(header.clone()),
         CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
@@ -269,27 +273,47 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Canceled(id),
         CampaignEvent::Expired(id),
         CampaignEvent::Failed { id, why: "no template".into() },
-        CampaignEvent::Started { id, person, ordinal, address: u64::MAX },
-        CampaignEvent::Deferred { id, person, ordinal, until: Millis(1 << 40), reply: reply.clone() },
+        CampaignEvent::Started { id, person, ordinal, address: u64::MAX, provider: None },
+        CampaignEvent::Deferred {
+            id,
+            person,
+            ordinal,
+            until: Millis(1 << 40),
+            diagnostic: diagnostic.clone(),
+        },
         CampaignEvent::Dropped(id),
         CampaignEvent::Closed { id },
     ];
-    let failed = Settlement::Failed { reply: reply.clone() };
-    let ends = [Settlement::Sent, failed, Settlement::Doubt { reply }].into_iter();
+    let own = Diagnostic::own("no answer", Fault::TestInbox);
+    let failed = Settlement::Failed { diagnostic: diagnostic.clone() };
+    let ends = [Settlement::Sent, failed, Settlement::Doubt { diagnostic: own.clone() }].into_iter();
     for settlement in ends.chain(Skip::ALL.map(Settlement::Skipped)) {
         events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
     }
     events.push(CampaignEvent::Noted { id, person, ordinal, reason: Skip::Left });
     let provider = "google".to_owned();
-    events.push(CampaignEvent::StartedFor { id, person, ordinal, address: 7, provider: provider.clone() });
+    let counted = Some(provider.clone());
+    let started = CampaignEvent::Started { id, person, ordinal, address: 7, provider: counted.clone() };
+    let (until, diagnostic) = (Millis(1 << 40), Diagnostic { fault: Fault::Shop, ..own });
+    let unstarted = CampaignEvent::Unstarted {
+        id,
+        person,
+        ordinal,
+        started: Millis(7),
+        provider: counted,
+        until,
+        diagnostic,
+    };
+    events.extend([started, unstarted, CampaignEvent::Swept]);
     let cut =
         Cut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
     let reply = Some("421 4.7.28 slower".to_owned());
     events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
     events.push(CampaignEvent::Paced { provider, cut: None, reply: None });
     let (max_age, upto, added) = (Some(Span(14_400_000)), 9, 8);
-    events.push(Header { max_age, ..header.clone() }.asked());
-    events.push(Header { max_age, ..header }.opened(upto, added));
+    let header = Header { max_age, ..header };
+    events.push(CampaignEvent::Scheduled(header.clone()));
+    events.push(CampaignEvent::Opened { header: Some(header), id, upto, added });
     events
 }
 

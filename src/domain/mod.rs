@@ -9,6 +9,7 @@
 //! directory   people, consent, keys seen, open events
 //! campaign    status, ledger, counters, pace
 //! shaping     the pace of each receiving provider
+//! scheduler   whether a letter may start: window, providers' queues, connections, alarms, over the campaigns
 //! ```
 
 pub mod campaign;
@@ -30,6 +31,7 @@ pub mod provider;
 pub mod record;
 pub mod retry;
 pub mod returns;
+pub mod scheduler;
 pub mod shaping;
 pub mod span;
 pub mod status;

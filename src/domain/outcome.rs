@@ -60,6 +60,8 @@ pub enum Fault {
 /// What a server, or the engine itself, said of a letter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
+    /// The engine's own words in front, if it has any: what it was doing, or whose reply this is.
+    pub context: Option<String>,
     /// The basic code, where a server spoke.
     pub code: Option<u16>,
     /// The enhanced code, where the server gave one that fits the basic one.
@@ -74,7 +76,7 @@ impl Diagnostic {
     /// Words of the engine's own.
     #[must_use]
     pub fn own(words: impl Into<String>, fault: Fault) -> Self {
-        Self { code: None, status: None, words: words.into(), fault }
+        Self { words: words.into(), fault, ..Self::default() }
     }
 
     /// A server's reply by its code and the words after it.
@@ -82,7 +84,29 @@ impl Diagnostic {
     pub fn of_server(code: u16, words: impl Into<String>) -> Self {
         let words = words.into();
         let status = Enhanced::parse(&words).filter(|status| u16::from(status.class) == code / 100);
-        Self { code: Some(code), status, words, fault: Fault::Letter }
+        Self { code: Some(code), status, words, ..Self::default() }
+    }
+
+    /// The same with words of the engine's own in front.
+    #[must_use]
+    pub fn within(self, context: &str) -> Self {
+        let context = match &self.context {
+            Some(inner) => format!("{context}: {inner}"),
+            None => context.to_owned(),
+        };
+        Self { context: Some(context), ..self }
+    }
+
+    /// The same at another door.
+    #[must_use]
+    pub fn at(self, fault: Fault) -> Self {
+        Self { fault, ..self }
+    }
+
+    /// True when nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.code.is_none() && self.words.is_empty() && self.context.is_none()
     }
 
     /// What a refusal means for the person behind the address; `None` where it says nothing of them.
@@ -96,9 +120,12 @@ impl Diagnostic {
     }
 }
 
-/// Code and words, as a server would say them.
+/// Code and words, as a server would say them, behind the context.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(context) = &self.context {
+            write!(f, "{context}: ")?;
+        }
         match self.code {
             Some(code) if self.words.is_empty() => write!(f, "{code}"),
             Some(code) => write!(f, "{code} {}", self.words),
@@ -119,6 +146,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// An end, how far it came, and what was said.
+    #[must_use]
+    pub fn new(end: End, phase: Phase, diagnostic: Diagnostic) -> Self {
+        Self { end, phase, diagnostic }
+    }
+
     /// True when a receiver has seen the letter: then it counts against paces and ceilings.
     #[must_use]
     pub fn is_seen(&self) -> bool {
@@ -145,6 +178,26 @@ mod tests {
         assert_eq!(said.class(), Some(Class::HardBounce));
         // A status that contradicts the basic code is none.
         assert_eq!(Diagnostic::of_server(450, "5.1.1 odd").status, None);
+    }
+
+    #[test]
+    fn words_of_our_own_stand_in_front_and_hide_no_code() {
+        let said = Diagnostic::of_server(550, "5.1.1 no such mailbox").within("after the letter");
+        let said = said.within("the test inbox");
+        assert_eq!(said.to_string(), "the test inbox: after the letter: 550 5.1.1 no such mailbox");
+        assert_eq!((said.code, said.class()), (Some(550), Some(Class::HardBounce)));
+        assert!(Diagnostic::default().is_empty() && !said.is_empty());
+    }
+
+    #[test]
+    fn a_reply_without_an_enhanced_code_is_judged_by_its_basic_one() {
+        let class = |code, words| Diagnostic::of_server(code, words).class();
+        assert_eq!(class(550, "5.7.26 not authenticated"), Some(Class::Policy));
+        assert_eq!(class(550, "no such user"), Some(Class::SoftBounce));
+        assert_eq!(class(554, "rejected"), Some(Class::Policy));
+        assert_eq!(class(556, "takes no mail"), Some(Class::HardBounce));
+        assert_eq!(class(450, "5.1.1 odd"), Some(Class::Deferred));
+        assert_eq!(class(550, ""), Some(Class::SoftBounce));
     }
 
     #[test]

@@ -111,6 +111,13 @@ impl Pace {
         }
     }
 
+    /// Gives back a letter that was counted and did not go.
+    pub fn give_back(&mut self, rate: Option<Rate>) {
+        if let Some(rate) = rate {
+            self.next_ns = self.next_ns.saturating_sub(rate.interval_ns());
+        }
+    }
+
     /// The rate changes. Where nothing is counted but the last letter, which started at `last` by the `old` rate, it is
     /// counted by the `new` one: a letter that started at a slow pace does not hold up the next one at a quicker pace.
     pub fn change(&mut self, last: Millis, old: Option<Rate>, new: Option<Rate>) {

@@ -58,7 +58,8 @@ pub enum Author<'a> {
 pub enum EntryError {
     /// A kind or version this binary does not know.
     #[error(
-        "record kind {kind} version {version} is unknown to this version of restockd; start the newer one"
+        "a record of kind {kind} is of version {version}, this restockd reads version {VERSION}: start the version that \
+         wrote it, or give this one a data directory of its own"
     )]
     Unknown {
         /// The kind.

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, OnDoubt};
+use crate::actors::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, Held, OnDoubt};
 use crate::domain::{Email, Millis, Span};
 
 use super::auth::Ingest;
@@ -256,6 +256,23 @@ struct Row<'a> {
     skipped: BTreeMap<&'static str, u64>,
     rate: Option<&'a str>,
     max_age: Option<&'a str>,
+    held: Vec<HeldRow<'a>>,
+}
+
+/// What letters of a campaign wait for.
+#[derive(Serialize)]
+struct HeldRow<'a> {
+    reason: &'static str,
+    provider: Option<&'a str>,
+    until: Option<String>,
+    count: u64,
+}
+
+impl<'a> From<&'a Held> for HeldRow<'a> {
+    fn from(held: &'a Held) -> Self {
+        let (provider, until) = (held.provider.as_deref(), time(held.until));
+        Self { reason: held.reason.as_str(), provider, until, count: held.count }
+    }
 }
 
 impl<'a> From<&'a CampaignView> for Row<'a> {
@@ -288,6 +305,7 @@ impl<'a> From<&'a CampaignView> for Row<'a> {
             skipped: campaign.skipped.iter().copied().collect(),
             rate: campaign.rate.as_deref(),
             max_age: campaign.max_age.as_deref(),
+            held: campaign.held.iter().map(HeldRow::from).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::ProviderView;
+use crate::actors::verbs::ProviderReport;
 use crate::domain::Millis;
 
 use super::auth::Admin;
@@ -17,8 +17,8 @@ use super::{App, answer};
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     provider: &'a str,
-    rate: Option<&'a str>,
-    set: Option<&'a str>,
+    rate: Option<String>,
+    set: Option<String>,
     throttled: bool,
     opens_at: Option<String>,
     connections: u32,
@@ -26,6 +26,7 @@ struct Row<'a> {
     set_aside: u64,
     sent_today: u32,
     per_day: Option<u32>,
+    ceiling_reached: bool,
     last_throttle: Option<Throttle<'a>>,
 }
 
@@ -35,12 +36,11 @@ struct Throttle<'a> {
     reply: &'a str,
 }
 
-fn row(view: &ProviderView) -> Row<'_> {
-    let last = view.last_reply.as_deref().zip(view.last_at);
+fn row(view: &ProviderReport) -> Row<'_> {
     Row {
         provider: &view.name,
-        rate: view.rate.as_deref(),
-        set: view.set.as_deref(),
+        rate: view.rate.map(|rate| rate.to_string()),
+        set: view.set.map(|rate| rate.to_string()),
         throttled: view.throttled,
         opens_at: view.opens_at.map(|at: Millis| at.to_string()),
         connections: view.connections,
@@ -48,7 +48,8 @@ fn row(view: &ProviderView) -> Row<'_> {
         set_aside: view.set_aside,
         sent_today: view.today,
         per_day: view.ceiling,
-        last_throttle: last.map(|(reply, at)| Throttle { at: at.to_string(), reply }),
+        ceiling_reached: view.ceiling_reached,
+        last_throttle: view.last.as_ref().map(|(at, reply)| Throttle { at: at.to_string(), reply }),
     }
 }
 

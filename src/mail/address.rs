@@ -50,14 +50,6 @@ impl Address {
         self.name.as_deref()
     }
 
-    /// As it would be written in a setting: `Name <email>` or the bare email. Holds the address: not for logs.
-    pub fn to_setting(&self) -> String {
-        match &self.name {
-            Some(name) => format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), self.email),
-            None => self.email.to_string(),
-        }
-    }
-
     pub(super) fn mailbox(&self) -> Mailbox<'_> {
         Mailbox::new_address(self.name.as_deref(), self.email())
     }

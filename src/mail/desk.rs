@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 use super::dkim::Dkim;
 use super::letter::Packed;
-use super::{Address, Letter, MailOptions, Verdict};
+use super::{Address, Diagnostic, End, Fault, Letter, MailOptions, Outcome, Phase, outcome_without};
 
 const TEST_MARK: &str = "[TEST] ";
 
@@ -36,26 +36,31 @@ impl Desk {
     }
 
     /// The letter as it leaves, or what becomes of it instead.
-    pub(super) async fn pack(&self, letter: &Letter) -> Result<Packed, Verdict> {
+    pub(super) async fn pack(&self, letter: &Letter) -> Result<Packed, Outcome> {
         let letter = match &self.redirect_to {
             Some(inbox) => Cow::Owned(redirected(letter, inbox)),
             None => Cow::Borrowed(letter),
         };
-        let packed = letter.pack().map_err(|error| Verdict::Failed { reply: error.to_string() })?;
+        let packed = letter.pack().map_err(|error| {
+            let said = Diagnostic::own(error.to_string(), Fault::Letter);
+            Outcome::new(End::Failed, Phase::Connection, said)
+        })?;
         match &self.dkim {
             None => Ok(packed),
             Some(dkim) => sign(dkim, packed).await,
         }
     }
 
-    /// A verdict fit to be recorded of the person the letter was meant for: the test inbox's troubles are not theirs.
-    pub(super) fn reworded(&self, verdict: Verdict) -> Verdict {
-        match &self.redirect_to {
-            None => verdict,
-            Some(inbox) => {
-                verdict.without(inbox.email()).reworded(|reply| format!("the test inbox: {reply}"))
-            }
-        }
+    /// An outcome fit to be recorded of the person the letter was meant for: the test inbox's troubles are not theirs.
+    pub(super) fn judged(&self, outcome: Outcome) -> Outcome {
+        let Some(inbox) = &self.redirect_to else { return outcome };
+        let outcome = outcome_without(outcome, inbox.email());
+        let fault = match outcome.diagnostic.fault {
+            Fault::Letter | Fault::TestInbox => Fault::TestInbox,
+            Fault::Shop => Fault::Shop,
+        };
+        let diagnostic = outcome.diagnostic.within("the test inbox").at(fault);
+        Outcome { diagnostic, ..outcome }
     }
 
     /// What a person should know of it beside where letters go.
@@ -79,17 +84,16 @@ fn redirected(letter: &Letter, inbox: &Address) -> Letter {
 }
 
 /// Puts the signatures before the message.
-async fn sign(dkim: &Dkim, mut packed: Packed) -> Result<Packed, Verdict> {
+async fn sign(dkim: &Dkim, mut packed: Packed) -> Result<Packed, Outcome> {
     let signed = if dkim.is_slow() {
         let dkim = dkim.clone();
         tokio::task::spawn_blocking(move || signed(&dkim, &mut packed).then_some(packed)).await.ok().flatten()
     } else {
         signed(dkim, &mut packed).then_some(packed)
     };
-    signed.ok_or_else(|| Verdict::Deferred {
-        reply: "the letter could not be signed now".to_owned(),
-        throttled: false,
-        reached: false,
+    signed.ok_or_else(|| {
+        let said = Diagnostic::own("the letter could not be signed now", Fault::Shop);
+        Outcome::new(End::Deferred, Phase::Connection, said)
     })
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Gate, MailError, Verdict};
+use super::{Diagnostic, End, Fault, Gate, MailError, Outcome, Phase};
 
 /// A folder that receives letters.
 #[derive(Debug)]
@@ -31,20 +31,23 @@ impl Folder {
     }
 
     /// Waits for the gate, then writes the letter.
-    pub(super) async fn deliver(self: &Arc<Folder>, id: &str, message: Vec<u8>, gate: Gate) -> Verdict {
+    pub(super) async fn deliver(self: &Arc<Folder>, id: &str, message: Vec<u8>, gate: Gate) -> Outcome {
         if !gate.await {
-            return super::mailer::log_lost(false);
+            return super::mailer::log_lost(Phase::Connection);
         }
         let name = file_name(id);
         let folder = Arc::clone(self);
         let shown = name.clone();
         let written = tokio::task::spawn_blocking(move || folder.write(&name, &message)).await;
         match written.unwrap_or_else(|_| Err(io::Error::other("the writing task was stopped"))) {
-            Ok(()) => Verdict::Sent { reply: format!("written to {shown}") },
+            Ok(()) => {
+                let said = Diagnostic::own(format!("written to {shown}"), Fault::Letter);
+                Outcome::new(End::Sent, Phase::Dot, said)
+            }
             Err(error) => {
                 tracing::warn!(mail.error = %error, "a letter could not be written to the mail folder");
-                let reply = format!("the letter could not be written to the mail folder: {error}");
-                Verdict::Deferred { reply, throttled: false, reached: false }
+                let words = format!("the letter could not be written to the mail folder: {error}");
+                Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own(words, Fault::Shop))
             }
         }
     }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::setting::{self, Target};
 use super::smtp::{self, Post};
-use super::{Letter, MailError, MailOptions, Verdict};
+use super::{Letter, MailError, MailOptions, Outcome};
 
-/// Carries letters to the server at the other end of `stream`, as a mail setting says; one verdict for each that
+/// Carries letters to the server at the other end of `stream`, as a mail setting says; one outcome for each that
 /// was tried.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub async fn converse(
     options: MailOptions,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     letters: &[Letter],
-) -> Result<Vec<Verdict>, MailError> {
+) -> Result<Vec<Outcome>, MailError> {
     let Target::Smtp(relay) = setting::parse(setting)? else {
         return Err(MailError::Setting("only a mail server can be spoken with"));
     };

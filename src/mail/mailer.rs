@@ -11,11 +11,11 @@ use super::desk::Desk;
 use super::folder::Folder;
 use super::setting::{self, Target};
 use super::smtp::{Post, SmtpCourier};
-use super::{Gate, Letter, MailError, MailOptions, Outbox, Verdict};
+use super::{Diagnostic, End, Fault, Gate, Letter, MailError, MailOptions, Outbox, Outcome, Phase};
 
 const SMTP_CONNECTIONS: usize = 10;
 const LOCAL_CONNECTIONS: usize = 4;
-const DISCARDED: &str = "250 2.0.0 thrown away";
+const DISCARDED: (u16, &str) = (250, "2.0.0 thrown away");
 const CONNECTIONS_MAX: usize = 1_000;
 
 /// Where letters go. Cheap to share; `Debug` and [`Mailer::describe`] show no password.
@@ -70,11 +70,6 @@ impl Mailer {
         self.connections
     }
 
-    /// Whether no letter reaches anybody: every mailer but SMTP, which production refuses.
-    pub fn is_development(&self) -> bool {
-        !matches!(self.kind, Kind::Smtp(_))
-    }
-
     /// Says for a person where letters go, without credentials.
     pub fn describe(&self) -> String {
         let carrier = match &self.kind {
@@ -87,7 +82,7 @@ impl Mailer {
         carrier + &self.desk.describe()
     }
 
-    /// A new courier. It connects with its first letter.
+    /// A new courier. It connects when it is to be ready.
     pub fn courier(&self) -> Courier {
         let carrier = match &self.kind {
             Kind::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
@@ -134,27 +129,59 @@ impl Courier {
         !matches!(self.carrier, Carrier::Discard(Discard::Unmade))
     }
 
-    /// A letter that nobody made is counted as sent once its start is durable.
-    pub async fn pass(&mut self, gate: Gate) -> Verdict {
-        if gate.await { Verdict::Sent { reply: DISCARDED.to_owned() } } else { log_lost(false) }
+    /// Brings the courier to where a letter may start: over SMTP to a connection past its greeting, TLS and sign-in,
+    /// the one it holds if that is good, else a new one. One that has rested for a while must answer RSET first.
+    ///
+    /// Dropping the future gives up what it was bringing about.
+    ///
+    /// # Errors
+    ///
+    /// There is no connection now: the outcome of every letter that would need it, in [`Phase::Connection`].
+    pub async fn ready(&mut self) -> Result<(), Outcome> {
+        let ready = match &mut self.carrier {
+            Carrier::Smtp(courier) => courier.ready().await,
+            Carrier::Memory(outbox) => outbox.ready().await,
+            Carrier::Folder(_) | Carrier::Discard(_) => Ok(()),
+        };
+        ready.map_err(|outcome| self.desk.judged(outcome))
     }
 
-    /// Delivers a letter, or says what else became of it. Nothing that could make a server keep the letter leaves
-    /// before `gate` resolves to `true`.
+    /// True where a letter may start at once, as far as this side knows. Waits for nothing.
+    pub fn is_ready(&self) -> bool {
+        match &self.carrier {
+            Carrier::Smtp(courier) => courier.is_ready(),
+            Carrier::Memory(outbox) => outbox.is_connected(),
+            Carrier::Folder(_) | Carrier::Discard(_) => true,
+        }
+    }
+
+    /// A letter that nobody made is counted as sent once its start is durable.
+    pub async fn pass(&mut self, gate: Gate) -> Outcome {
+        if !gate.await {
+            return log_lost(Phase::Connection);
+        }
+        let (code, words) = DISCARDED;
+        Outcome::new(End::Sent, Phase::Dot, Diagnostic::of_server(code, words))
+    }
+
+    /// Delivers a letter over the connection that [`Courier::ready`] brought about, or says what else became of it.
+    /// Nothing that could make a server keep the letter leaves before `gate` resolves to `true`. A letter opens no
+    /// connection and is tried on one alone: where there is none, or it is dead, the letter is deferred in
+    /// [`Phase::Connection`].
     ///
     /// Dropping the future ends the connection; whether the letter went out is then as unknown as after a crash.
-    pub async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Verdict {
+    pub async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Outcome {
         let packed = match self.desk.pack(letter).await {
             Ok(packed) => packed,
-            Err(verdict) => return verdict,
+            Err(outcome) => return outcome,
         };
-        let verdict = match &mut self.carrier {
+        let outcome = match &mut self.carrier {
             Carrier::Smtp(courier) => courier.deliver(packed, gate).await,
             Carrier::Folder(folder) => folder.deliver(&letter.message_id, packed.message, gate).await,
             Carrier::Memory(outbox) => outbox.deliver(letter, packed.message, gate).await,
             Carrier::Discard(_) => self.pass(gate).await,
         };
-        self.desk.reworded(verdict)
+        self.desk.judged(outcome)
     }
 
     /// Says goodbye to the server, if there is a connection. The courier may be used again.
@@ -165,8 +192,8 @@ impl Courier {
     }
 }
 
-/// The verdict for a gate that stayed shut.
-pub(super) fn log_lost(reached: bool) -> Verdict {
-    let reply = "the letter was held back: its start could not be written to the log".to_owned();
-    Verdict::Deferred { reply, throttled: false, reached }
+/// The outcome for a gate that stayed shut.
+pub(super) fn log_lost(phase: Phase) -> Outcome {
+    let words = "the letter was held back: its start could not be written to the log";
+    Outcome::new(End::Deferred, phase, Diagnostic::own(words, Fault::Shop))
 }

@@ -1,12 +1,13 @@
 //! The mailer's twin in memory: it keeps what was delivered and answers as a test tells it to.
 //!
 //! ```text
-//!  deliver ──▶ pack ──▶ answer chosen ──▶ gate ──▶ [held?] ──▶ kept ──▶ Verdict
-//!                          │ Answer::Give(Deferred | Failed): nothing is kept
+//!  deliver ──▶ pack ──▶ answer chosen ──▶ gate ──▶ [held?] ──▶ kept ──▶ Outcome
+//!                          │ Answer::Give(deferred or failed): nothing is kept
 //!                          └ refused before the gate is asked: Answer::Refuse
 //! ```
 //!
-//! Answers come from a queue first, then from a rule, else every letter is accepted. It stays in the crate, not in
+//! A courier of it is ready unless a test cuts it off: [`Outbox::disconnect`], [`Outbox::fall_silent`],
+//! [`Outbox::reconnect`]. Answers come from a queue first, then from a rule, else every letter is accepted. It stays in the crate, not in
 //! the tests, because the demo and every test of a floor above need it.
 
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Gate, Letter, Verdict};
+use super::{Diagnostic, End, Gate, Letter, Outcome, Phase};
 
 /// A letter that was delivered.
 #[derive(Debug, Clone)]
@@ -31,12 +32,14 @@ pub struct Mail {
 pub enum Answer {
     /// Keeps it and says *sent*.
     Accept,
-    /// Keeps it and gives this verdict, as a server that took the letter and was not heard.
-    Keep(Verdict),
-    /// Asks the gate, drops the letter and gives this verdict.
-    Give(Verdict),
-    /// Gives this verdict without asking the gate, as a server that refuses the recipient.
-    Refuse(Verdict),
+    /// Stands still until [`Outbox::release`], then as [`Answer::Accept`].
+    Hold,
+    /// Keeps it and gives this outcome, as a server that took the letter and was not heard.
+    Keep(Outcome),
+    /// Asks the gate, drops the letter and gives this outcome.
+    Give(Outcome),
+    /// Gives this outcome without asking the gate, as a server that refuses the recipient.
+    Refuse(Outcome),
 }
 
 type Rule = Box<dyn Fn(&Letter) -> Answer + Send + Sync>;
@@ -50,6 +53,21 @@ pub struct Outbox {
     /// How many letters wait behind a held outbox, gate passed.
     waiting: watch::Sender<usize>,
     held: watch::Sender<bool>,
+    /// Letters that a rule answers with [`Answer::Hold`] stand still while this is set.
+    holding: watch::Sender<bool>,
+    link: watch::Sender<Link>,
+    /// How often a courier was to be ready.
+    readied: watch::Sender<usize>,
+}
+
+/// What a courier meets that is to be ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Link {
+    Up,
+    /// A server that cannot be reached, or turns everybody away.
+    Down(Outcome),
+    /// One that accepts connections and does not greet.
+    Silent,
 }
 
 #[derive(Default)]
@@ -66,6 +84,9 @@ impl Outbox {
             count: watch::Sender::new(0),
             waiting: watch::Sender::new(0),
             held: watch::Sender::new(false),
+            holding: watch::Sender::new(false),
+            link: watch::Sender::new(Link::Up),
+            readied: watch::Sender::new(0),
         })
     }
 
@@ -100,14 +121,21 @@ impl Outbox {
         self.lock().rule = Some(Box::new(rule));
     }
 
-    /// Stops every letter between its gate and its verdict, as a server that takes its time.
+    /// Stops every letter between its gate and its outcome, as a server that takes its time.
     pub fn hold(&self) {
         self.held.send_replace(true);
+    }
+
+    /// Stops these letters alone, as one provider that takes its time.
+    pub fn hold_those(&self, which: impl Fn(&Letter) -> bool + Send + Sync + 'static) {
+        self.holding.send_replace(true);
+        self.answer_with(move |letter| if which(letter) { Answer::Hold } else { Answer::Accept });
     }
 
     /// Lets held letters go on.
     pub fn release(&self) {
         self.held.send_replace(false);
+        self.holding.send_replace(false);
     }
 
     /// Waits until at least `count` letters stand still behind [`Outbox::hold`], each with its gate open.
@@ -115,26 +143,70 @@ impl Outbox {
         let _ = self.waiting.subscribe().wait_for(|n| *n >= count).await;
     }
 
-    pub(super) async fn deliver(&self, letter: &Letter, raw: Vec<u8>, gate: Gate) -> Verdict {
+    /// From now on no courier comes to be ready: this is what each gets. Letters that are delivered nevertheless are
+    /// answered as ever.
+    pub fn disconnect(&self, outcome: Outcome) {
+        self.link.send_replace(Link::Down(outcome));
+    }
+
+    /// From now on couriers that are to be ready wait, as for a server that does not greet.
+    pub fn fall_silent(&self) {
+        self.link.send_replace(Link::Silent);
+    }
+
+    /// Couriers come to be ready again, those that wait too.
+    pub fn reconnect(&self) {
+        self.link.send_replace(Link::Up);
+    }
+
+    /// How often a courier was to be ready.
+    pub fn readied(&self) -> usize {
+        *self.readied.borrow()
+    }
+
+    /// Waits until couriers were to be ready at least `count` times.
+    pub async fn wait_ready(&self, count: usize) {
+        let _ = self.readied.subscribe().wait_for(|n| *n >= count).await;
+    }
+
+    /// Waits while the server is silent.
+    pub(super) async fn ready(&self) -> Result<(), Outcome> {
+        self.readied.send_modify(|n| *n += 1);
+        let mut link = self.link.subscribe();
+        match link.wait_for(|link| *link != Link::Silent).await.as_deref() {
+            Ok(Link::Down(outcome)) => Err(outcome.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        *self.link.borrow() == Link::Up
+    }
+
+    pub(super) async fn deliver(&self, letter: &Letter, raw: Vec<u8>, gate: Gate) -> Outcome {
         let answer = self.choose(letter);
-        if let Answer::Refuse(verdict) = answer {
-            return verdict;
+        if let Answer::Refuse(outcome) = answer {
+            return outcome;
         }
         if !gate.await {
-            return super::mailer::log_lost(true);
+            return super::mailer::log_lost(Phase::Data);
         }
-        if *self.held.borrow() {
+        let stop = if answer == Answer::Hold { &self.holding } else { &self.held };
+        if *stop.borrow() {
             let _counted = Counted::new(&self.waiting);
-            let _ = self.held.subscribe().wait_for(|held| !held).await;
+            let _ = stop.subscribe().wait_for(|held| !held).await;
         }
-        let verdict = match answer {
-            Answer::Give(verdict) | Answer::Refuse(verdict) => return verdict,
-            Answer::Keep(verdict) => verdict,
-            Answer::Accept => Verdict::Sent { reply: "250 2.0.0 kept in memory".to_owned() },
+        let outcome = match answer {
+            Answer::Give(outcome) | Answer::Refuse(outcome) => return outcome,
+            Answer::Keep(outcome) => outcome,
+            Answer::Accept | Answer::Hold => {
+                let said = Diagnostic::of_server(250, "2.0.0 kept in memory");
+                Outcome::new(End::Sent, Phase::Dot, said)
+            }
         };
         self.lock().mails.push(Mail { letter: letter.clone(), raw });
         self.count.send_modify(|n| *n += 1);
-        verdict
+        outcome
     }
 
     fn choose(&self, letter: &Letter) -> Answer {

@@ -41,6 +41,19 @@ pub enum StoreError {
         /// This engine, in hex.
         expected: String,
     },
+    /// Another version of restockd wrote it.
+    #[error(
+        "{} is of version {found}, this restockd reads version {read}: start the version that wrote it, or give this \
+         one a data directory of its own", path.display()
+    )]
+    Version {
+        /// The file that says so.
+        path: PathBuf,
+        /// The version that it says.
+        found: u32,
+        /// The version that is read.
+        read: u32,
+    },
     /// A file does not hold what was written to it.
     #[error("{} is damaged: {what}; keep it aside and restore it from a backup if no other snapshot is good",
         path.display())]

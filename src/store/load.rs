@@ -146,7 +146,9 @@ impl Verified {
 /// Tells damage from everything else.
 fn sort(error: StoreError) -> Failure {
     match error {
-        StoreError::NoSpace { .. } | StoreError::ForeignEngine { .. } => Failure::Stop(error),
+        StoreError::NoSpace { .. } | StoreError::ForeignEngine { .. } | StoreError::Version { .. } => {
+            Failure::Stop(error)
+        }
         StoreError::Io { action, .. } if action == COPYING => Failure::Stop(error),
         other => Failure::Bad(other),
     }

@@ -1,7 +1,7 @@
 //! The MANIFEST of a generation: what it is for, what it holds, and every file it is made of.
 //!
 //! ```text
-//! restockd manifest 1
+//! restockd manifest 2
 //! engine <32 hex>                  whose data it is
 //! backend sled                     who wrote it
 //! replay_from <u64>                the log number replay begins at
@@ -35,7 +35,9 @@ pub(super) const FILE: &str = "MANIFEST";
 /// The most counts a meta may carry.
 pub const COUNTS_MAX: usize = 1_000;
 
-const TITLE: &str = "restockd manifest 1";
+const TITLE: &str = "restockd manifest ";
+/// The version of the manifest and of the pages it speaks of. Version 1 was never released and is not read.
+const VERSION: u32 = 2;
 const BYTES_MAX: u64 = 64 << 20;
 const COUNT_NAME_BYTES_MAX: usize = 128;
 const FILES_MAX: usize = 500_000;
@@ -91,9 +93,12 @@ impl Manifest {
         let bytes = text::read_bounded(disk, &path, BYTES_MAX)?;
         let digest = digest(&bytes);
         let text = text::open(bytes).map_err(|what| StoreError::damaged(&path, what))?;
+        let version = text.lines().next().and_then(|title| title.strip_prefix(TITLE)?.parse().ok());
+        if let Some(found) = version.filter(|version| *version != VERSION) {
+            return Err(StoreError::Version { path, found, read: VERSION });
+        }
         let manifest = Self::parse(&text).filter(|manifest| manifest.body() == text);
-        let manifest =
-            manifest.ok_or_else(|| StoreError::damaged(&path, "it is not a manifest of version 1"))?;
+        let manifest = manifest.ok_or_else(|| StoreError::damaged(&path, "it is not a manifest"))?;
         Ok((manifest, digest))
     }
 
@@ -111,7 +116,7 @@ impl Manifest {
 
     fn body(&self) -> String {
         let Self { meta, backend, tally, digest, files } = self;
-        let mut text = format!("{TITLE}\nengine {}\nbackend {}\n", hex(&meta.engine), backend.name());
+        let mut text = format!("{TITLE}{VERSION}\nengine {}\nbackend {}\n", hex(&meta.engine), backend.name());
         let _ = writeln!(text, "replay_from {}\ndurable {}", meta.replay_from, meta.durable);
         let _ = writeln!(text, "made_ms {}", meta.made_ms);
         let _ = writeln!(text, "pages {} {} {} {}", tally.pages, tally.bytes, hex(&tally.sum), hex(digest));
@@ -128,7 +133,7 @@ impl Manifest {
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        if lines.next()? != TITLE {
+        if lines.next()?.strip_prefix(TITLE)?.parse() != Ok(VERSION) {
             return None;
         }
         let engine = unhex(field(lines.next(), "engine")?)?;
@@ -174,4 +179,25 @@ fn count_name(name: &str) -> bool {
 
 fn digest(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimDisk;
+
+    #[test]
+    fn a_manifest_of_another_version_is_refused_by_both_names_and_never_called_damaged() {
+        let (disk, dir) = (SimDisk::new(1), Path::new("/gen-1"));
+        disk.create_dir(dir).unwrap();
+        for version in [1, 3] {
+            let path = dir.join(FILE);
+            let mut file = disk.create(&path).unwrap();
+            file.write_at(0, text::close(format!("{TITLE}{version}\nengine x\n")).as_bytes()).unwrap();
+            let said = Manifest::read(&disk, dir).unwrap_err().to_string();
+            assert!(said.contains(&format!("version {version}")) && said.contains("version 2"), "{said}");
+            assert!(!said.contains("damaged"), "{said}");
+            disk.remove(&path).unwrap();
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The little text files of the store: a title, lines, and a checksum over all of it as the last line.
 //!
 //! ```text
-//! restockd manifest 1
+//! restockd manifest 2
 //! <field> <value…>
 //! crc <8 hex digits, CRC-32 of every byte before this line>
 //! ```

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use restockd::mail::{Answer as Reply, Verdict};
+use restockd::mail::{Answer as Reply, End};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -53,16 +53,11 @@ async fn live(app: &App) {
     press_all(app, &["bob"], "lamp").await;
     app.outbox().answer_with(|letter| {
         let to = letter.to.to_uppercase();
-        let failed =
-            Reply::Give(Verdict::Failed { reply: format!("550 5.1.1 <{to}>: unknown, not {}", letter.to) });
-        let deferred = Verdict::Deferred {
-            reply: format!("451 4.7.1 later for {}", letter.to.replace('@', "%40")),
-            throttled: false,
-            reached: true,
-        };
+        let failed = format!("5.1.1 <{to}>: unknown, not {}", letter.to);
+        let deferred = format!("4.7.1 later for {}", letter.to.replace('@', "%40"));
         match letter.to.split('.').next() {
-            Some("old" | "dee") => failed,
-            Some("ann") => Reply::Give(deferred),
+            Some("old" | "dee") => Reply::Give(said(End::Failed, 550, &failed)),
+            Some("ann") => Reply::Give(said(End::Deferred, 451, &deferred)),
             _ => Reply::Accept,
         }
     });
@@ -168,8 +163,8 @@ async fn a_relay_that_quotes_the_address_is_kept_without_it() {
     assert!(!wire.contains("erased.example"), "{wire}");
     let recorded = |words: &str| files(&app.plan).iter().any(|(_, bytes)| contains(bytes, words.as_bytes()));
     assert!(recorded("550 5.1.1 <address>: unknown, not <address>"));
-    assert!(recorded("451 4.7.1 later for <address>"));
-    for quoted in ["550 5.1.1 <DEE", "not dee.private", "later for ann"] {
+    assert!(recorded("4.7.1 later for <address>"));
+    for quoted in ["5.1.1 <DEE", "not dee.private", "later for ann"] {
         assert!(!recorded(quoted), "{quoted}");
     }
     app.stop().await;

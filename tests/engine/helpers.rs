@@ -1,11 +1,14 @@
 //! Short words for what the tests of this suite do again and again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use restockd::actors::verbs::Who;
+use restockd::actors::{Engine, MailRules, Started};
+use restockd::disk::Disk;
 use restockd::domain::{Email, ListId, PersonId};
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
 use restockd::token::{Purpose, Secrets};
 use restockd::wal::{self, Log, Options, Record};
 use serde_json::{Value, json};
@@ -15,6 +18,30 @@ use crate::support::{App, KEY, Plan};
 /// One connection, so that a held outbox holds one letter and the others wait fetched behind it.
 pub fn one_by_one() -> Plan {
     Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "1")
+}
+
+/// An engine without a wire, on a disk of the test's choosing, and the letters it sends.
+pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engine, Arc<Outbox>) {
+    let config = plan.config();
+    std::fs::create_dir_all(plan.data()).unwrap();
+    let mailer = Mailer::from_url("memory:", config.mail_options).unwrap();
+    let outbox = mailer.outbox().unwrap();
+    let started = Started {
+        data,
+        disk,
+        segment_bytes: 64 * 1024,
+        backend: config.backend,
+        clock: plan.clock.clone(),
+        accept_clock: false,
+        secrets: restockd::boot::secrets(&plan.data()).unwrap(),
+        catalog: config.catalog,
+        templates: Arc::new(restockd::render::Templates::built_in()),
+        mailer,
+        settings: config.engine,
+        rules: MailRules::default(),
+        environment_key: None,
+    };
+    (restockd::actors::start(started).await.unwrap().0, outbox)
 }
 
 /// The address of a name.
@@ -122,19 +149,25 @@ pub fn skipped(campaign: &Value, reason: &str) -> u64 {
     campaign["skipped"][reason].as_u64().unwrap_or(0)
 }
 
+/// The server refuses the recipient, for now or for good.
+pub fn said(end: End, code: u16, words: &str) -> Outcome {
+    Outcome::new(end, Phase::Rcpt, Diagnostic::of_server(code, words))
+}
+
 /// The server asks for patience.
-pub fn later() -> Verdict {
-    Verdict::Deferred { reply: "451 4.7.1 try again later".to_owned(), throttled: false, reached: true }
+pub fn later() -> Outcome {
+    said(End::Deferred, 451, "4.7.1 try again later")
 }
 
 /// The server refuses for good.
-pub fn never() -> Verdict {
-    Verdict::Failed { reply: "550 5.0.0 refused".to_owned() }
+pub fn never() -> Outcome {
+    said(End::Failed, 550, "5.0.0 refused")
 }
 
 /// The server was not heard after the dot.
-pub fn unheard() -> Verdict {
-    Verdict::Doubt { reply: "the connection was lost".to_owned() }
+pub fn unheard() -> Outcome {
+    let said = Diagnostic::own("the connection was lost", Fault::Letter);
+    Outcome::new(End::Unknown, Phase::Data, said)
 }
 
 /// From now on this person's letters get this answer, all others are accepted.

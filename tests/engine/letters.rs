@@ -46,7 +46,8 @@ async fn the_order_of_joining_holds_across_a_crash_in_the_middle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_with_letters_on_the_wire_holds_them_in_doubt_and_sends_the_rest() {
-    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "3").start().await;
+    let three = "[provider.default]\nconnections = 3\n";
+    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "3").toml(three).start().await;
     app.press_many((0..20).map(|i| format!("p{i}@shop.example")), "chair").await;
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
@@ -264,7 +265,8 @@ async fn a_campaign_whose_template_is_gone_after_a_restart_is_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_with_twenty_thousand_waiters_does_not_delay_one_with_three() {
-    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "2").start().await;
+    let two = "[provider.default]\nconnections = 2\n";
+    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "2").toml(two).start().await;
     app.press_many((0..20_000).map(|i| format!("h{i}@shop.example")), "hype").await;
     press_all(&app, &["ann", "bob", "cid"], "chair").await;
     app.outbox().hold();

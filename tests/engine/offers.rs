@@ -158,7 +158,8 @@ async fn a_crash_before_the_campaign_is_recorded_leaves_the_mail_as_the_restock_
         } else {
             let day = Day((NOON.0 / 86_400_000) as i32);
             let (stock, campaign) = (Some(5), Some(campaign));
-            let said = ListEvent::Restocked { key: 7, stock, day, campaign, upto: 1, added: 1 }.saying(offer);
+            let (event, key, offer) = (1, 7, Some(offer));
+            let said = ListEvent::Restocked { event, key, stock, day, campaign, upto: 1, added: 1, offer };
             record::of_list(stamp, &list, &said)
         };
         write_log(&plan, waiting(&list).into_iter().chain([last]));

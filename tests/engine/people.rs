@@ -192,3 +192,25 @@ async fn contacts_are_made_linked_and_exported() {
     assert!(text.contains("restock-chair") && text.contains("size") && text.contains("u1"), "{text}");
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_at_hand_for_an_address_that_its_person_left_goes_to_the_new_one() {
+    let app = one_by_one().start().await;
+    let account = |email: &str| json!({ "name": "account.changed", "userId": "u1", "email": at(email) });
+    press_all(&app, &["ann"], "other").await;
+    app.post("/v1/events", account("old")).await;
+    let press = json!({ "name": "product.waitlisted", "userId": "u1", "lists": { "restock-chair": true } });
+    app.post("/v1/events", press).await;
+    app.outbox().hold();
+    // The only connection is taken: what comes after it is fetched and waits.
+    restocked(&app, "d1", "other").await;
+    app.held(1).await;
+    let id = restocked(&app, "d2", "chair").await;
+    settle(&app).await;
+    app.post("/v1/events", account("new")).await;
+    app.post("/v1/suppressions", json!({ "email": at("old") })).await;
+    app.outbox().release();
+    app.campaign_sent(&id).await;
+    assert_eq!(mailed_sorted(&app), ["ann", "new"]);
+    app.stop().await;
+}

@@ -4,37 +4,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use restockd::actors::Engine;
 use restockd::actors::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
-use restockd::actors::{Engine, MailRules, Started, start};
 use restockd::disk::SimDisk;
 use restockd::domain::{Email, Offer, Sku};
-use restockd::mail::{Mailer, Outbox};
+use restockd::mail::Outbox;
 
+use crate::helpers::engine_on;
 use crate::support::Plan;
 
 /// An engine on a disk that can lose power.
 async fn engine(plan: &Plan, disk: &SimDisk, data: PathBuf) -> (Engine, Arc<Outbox>) {
-    let config = plan.config();
-    std::fs::create_dir_all(plan.data()).unwrap();
     disk.put_dir(&data);
-    let mailer = Mailer::from_url("memory:", config.mail_options).unwrap();
-    let outbox = mailer.outbox().unwrap();
-    let started = Started {
-        data,
-        disk: Arc::new(disk.clone()),
-        segment_bytes: 64 * 1024,
-        backend: config.backend,
-        clock: plan.clock.clone(),
-        accept_clock: false,
-        secrets: restockd::boot::secrets(&plan.data()).unwrap(),
-        catalog: config.catalog,
-        templates: Arc::new(restockd::render::Templates::built_in()),
-        mailer,
-        settings: config.engine,
-        rules: MailRules::default(),
-        environment_key: None,
-    };
-    (start(started).await.unwrap().0, outbox)
+    engine_on(plan, Arc::new(disk.clone()), data).await
 }
 
 /// An event of ann's with a bag over three lists.

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use crate::support::{App, Plan};
 
 /// A provider asks for less.
-fn slower() -> Verdict {
-    let reply = "421 4.7.28 unusual rate of mail to <someone@gmail.com>".to_owned();
-    Verdict::Deferred { reply, throttled: true, reached: true }
+fn slower() -> Outcome {
+    said(End::Throttled, 421, "4.7.28 unusual rate of mail to <someone@gmail.com>")
 }
 
 /// One provider of the answer.
@@ -42,12 +41,12 @@ async fn arrived(app: &App, domain: &str, count: usize) {
 }
 
 /// From now on letters to a domain get this answer while the switch is on.
-pub fn answer_while(app: &App, domain: &'static str, verdict: Verdict) -> Arc<AtomicBool> {
+pub fn answer_while(app: &App, domain: &'static str, outcome: Outcome) -> Arc<AtomicBool> {
     let on = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&on);
     app.outbox().answer_with(move |letter| {
         let theirs = letter.to.ends_with(domain) && switch.load(Ordering::SeqCst);
-        if theirs { Reply::Give(verdict.clone()) } else { Reply::Accept }
+        if theirs { Reply::Give(outcome.clone()) } else { Reply::Accept }
     });
     on
 }
@@ -104,7 +103,8 @@ async fn a_provider_that_throttles_for_a_minute_slows_nobody_else_and_keeps_its_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_takes_no_more_couriers_than_it_has_connections_and_the_window_goes_on() {
-    let toml = "[mail]\nwindow = 8\n[provider.google]\nconnections = 2\n";
+    let toml =
+        "[mail]\nwindow = 8\n[provider.google]\nconnections = 2\n[provider.microsoft]\nconnections = 2\n";
     let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "4").toml(toml).start().await;
     let first = (0..50).map(|i| format!("g{i}@gmail.com"));
     app.press_many(first.chain((0..50).map(|i| format!("m{i}@outlook.com"))), "chair").await;
@@ -149,7 +149,8 @@ async fn campaigns_that_wait_for_one_provider_take_turns_and_none_is_forgotten()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_was_cut_leaves_most_couriers_to_the_others() {
-    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "4").start().await;
+    let toml = "[provider.microsoft]\nconnections = 3\n";
+    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "4").toml(toml).start().await;
     app.press_many((0..40).map(|i| format!("g{i}@gmail.com")), "chair").await;
     let on = answer_while(&app, "@gmail.com", slower());
     let id = restocked(&app, "d1", "chair").await;
@@ -282,8 +283,8 @@ async fn a_letter_that_meets_a_throttle_each_time_does_not_hold_up_its_provider(
 async fn a_relay_that_asks_for_less_slows_all_providers() {
     let app = one_by_one().start().await;
     app.press_many(["a@gmail.com", "b@web.de", "c@shop.example"].map(str::to_owned), "chair").await;
-    let reply = "421 4.3.2 too many connections".to_owned();
-    app.outbox().push(Reply::Give(Verdict::Deferred { reply, throttled: true, reached: false }));
+    let busy = Diagnostic::of_server(421, "4.3.2 too many connections").at(Fault::Shop);
+    app.outbox().push(Reply::Give(Outcome::new(End::Throttled, Phase::Connection, busy)));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1).await;
     settle(&app).await;
@@ -339,5 +340,80 @@ async fn a_paused_campaign_with_letters_set_aside_goes_on_when_it_is_resumed_and
     assert_eq!(skipped(&canceled, "canceled"), 1);
     settle(&app).await;
     assert_eq!(provider(&app, "shop").await["setAside"], 0);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_nothing_set_a_provider_that_never_answers_holds_nobody_else_up() {
+    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "4").start().await;
+    let slow = (0..20).map(|i| format!("s{i}@slow.example"));
+    app.press_many(slow.chain((0..3).map(|i| format!("o{i}@own{i}.example"))), "chair").await;
+    app.press_many((0..3).map(|i| format!("l{i}@own.example")), "lamp").await;
+    app.outbox().hold_those(|letter| letter.to.ends_with("@slow.example"));
+    restocked(&app, "d1", "chair").await;
+    let lamp = restocked(&app, "d2", "lamp").await;
+    app.campaign_sent(&lamp).await;
+    arrived(&app, ".example", 6).await;
+    assert_eq!(provider(&app, "slow.example").await["inFlight"], 3, "one of the four is left to the others");
+    app.outbox().release();
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ceiling_counts_what_receivers_saw_and_is_said_on_the_campaign_and_at_the_providers() {
+    let app = Plan::new().toml("[provider.default]\nper_day = 2\n").start().await;
+    let refused = Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own("refused", Fault::Shop));
+    app.outbox().disconnect(refused);
+    press_all(&app, &["ann", "bob", "cid"], "chair").await;
+    let id = restocked(&app, "d1", "chair").await;
+    for _ in 0..6 {
+        app.advance(60_000);
+        settle(&app).await;
+    }
+    let waits = app.get(&format!("/v1/campaigns/{id}")).await;
+    assert_eq!((n(&waits, "pendingCount"), n(&waits, "startedCount")), (3, 0), "{waits}");
+    assert_eq!(waits["held"][0]["reason"], "no_connection", "{waits}");
+    assert!(provider(&app, "relay").await["lastThrottle"]["reply"].as_str().unwrap().contains("refused"));
+    app.outbox().reconnect();
+    app.advance(60_000);
+    let full = app.campaign_until(&id, |c| n(c, "sentCount") == 2).await;
+    assert_eq!(n(&full, "pendingCount"), 1);
+    settle(&app).await;
+    let full = app.get(&format!("/v1/campaigns/{id}")).await;
+    let held = &full["held"][0];
+    let midnight = json!("2026-03-03T00:00:00.000Z");
+    assert_eq!(
+        (&held["reason"], &held["provider"]),
+        (&json!("daily_ceiling"), &json!("shop.example")),
+        "{full}"
+    );
+    assert_eq!((&held["count"], &held["until"]), (&json!(1), &midnight));
+    let row = provider(&app, "shop.example").await;
+    assert_eq!(
+        (&row["ceilingReached"], &row["sentToday"], &row["opensAt"]),
+        (&json!(true), &json!(2), &midnight)
+    );
+    app.advance(86_400_000);
+    app.campaign_sent(&id).await;
+    assert_eq!(mailed_sorted(&app), ["ann", "bob", "cid"]);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_relay_accepts_and_does_not_greet_nothing_starts_and_who_leaves_is_not_mailed() {
+    let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "2").start().await;
+    app.outbox().fall_silent();
+    press_all(&app, &["ann", "bob", "cid"], "chair").await;
+    let id = restocked(&app, "d1", "chair").await;
+    app.outbox().wait_ready(1).await;
+    settle(&app).await;
+    let waits = app.get(&format!("/v1/campaigns/{id}")).await;
+    assert_eq!((n(&waits, "pendingCount"), n(&waits, "startedCount")), (3, 0), "{waits}");
+    leave(&app, "bob", "chair").await;
+    let plan = app.crash().await;
+    let app = plan.start().await;
+    let done = app.campaign_sent(&id).await;
+    assert_eq!(mailed_sorted(&app), ["ann", "cid"]);
+    assert_eq!((n(&done, "inDoubtCount"), skipped(&done, "left")), (0, 1), "{done}");
     app.stop().await;
 }

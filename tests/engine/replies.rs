@@ -1,23 +1,24 @@
 //! What a mail server's reply does to the person, the letter and the provider: hard bounces, soft ones, policy.
 
 use restockd::mail::Answer as Reply;
-use restockd::mail::Verdict;
+use restockd::mail::End;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use crate::providers::{answer_while, provider};
-use crate::support::App;
+use crate::server::{Act, Phase, Plan as Session, Server};
+use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
     let app = App::fresh().await;
     press_all(&app, &["gone", "full", "spam", "ann"], "chair").await;
     app.outbox().answer_with(|letter| {
-        let refused = |reply: &str| Reply::Refuse(Verdict::Failed { reply: reply.to_owned() });
+        let refused = |code, words| Reply::Refuse(said(End::Failed, code, words));
         match letter.to.split('@').next().unwrap() {
-            "gone" => refused("550 5.1.1 no such mailbox"),
-            "full" => refused("552 5.2.2 over quota"),
-            "spam" => refused("550 5.7.1 rejected by policy"),
+            "gone" => refused(550, "5.1.1 no such mailbox"),
+            "full" => refused(552, "5.2.2 over quota"),
+            "spam" => refused(550, "5.7.1 rejected by policy"),
             _ => Reply::Accept,
         }
     });
@@ -67,8 +68,7 @@ async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
 async fn many_policy_refusals_in_a_row_slow_their_provider_and_are_shown() {
     let app = one_by_one().start().await;
     app.press_many((0..30).map(|i| format!("g{i}@gmail.com")), "chair").await;
-    let refused = Verdict::Failed { reply: "550 5.7.26 not authenticated".to_owned() };
-    answer_while(&app, "@gmail.com", refused);
+    answer_while(&app, "@gmail.com", said(End::Failed, 550, "5.7.26 not authenticated"));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "failedCount") == 10).await;
     settle(&app).await;
@@ -90,4 +90,35 @@ async fn many_policy_refusals_in_a_row_slow_their_provider_and_are_shown() {
     }
     assert_eq!(n(&app.campaign_sent(&id).await, "sentCount"), 30);
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_at_the_test_inbox_suppresses_nobody_and_the_same_one_at_a_mailbox_does() {
+    let words = "550 5.1.1 no such mailbox";
+    let at_inbox = format!("the test inbox: {words}");
+    for (inbox, reply, class) in
+        [(Some("inbox@test.example"), at_inbox.as_str(), Value::Null), (None, words, json!("hard_bounce"))]
+    {
+        let server = Server::start().await;
+        server.always(Session::default().at(Phase::Rcpt, Act::Say(words)));
+        let plan = Plan::new().env("RESTOCKD_MAIL", &server.url());
+        let plan = inbox.iter().fold(plan, |plan, inbox| plan.env("RESTOCKD_MAIL_REDIRECT_TO", inbox));
+        let app = plan.start().await;
+        press_all(&app, &["ann"], "chair").await;
+        let id = restocked(&app, "d1", "chair").await;
+        assert_eq!(n(&app.campaign_sent(&id).await, "failedCount"), 1);
+        settle(&app).await;
+        let rows = app.get(&format!("/v1/campaigns/{id}/recipients")).await;
+        let row = &rows["recipients"][0];
+        assert_eq!((&row["reply"], &row["class"]), (&json!(reply), &class), "{inbox:?}: {row}");
+        let again = app.press(&at("ann"), "lamp").await;
+        assert_eq!(again["listsError"].is_null(), inbox.is_some(), "{inbox:?}: {again}");
+        let suppressed = app.get("/v1/suppressions").await["suppressions"].as_array().unwrap().len();
+        assert_eq!(suppressed, usize::from(inbox.is_none()), "{inbox:?}");
+        // A restart reads the same out of the record.
+        let app = app.crash().await.start().await;
+        let rows = app.get(&format!("/v1/campaigns/{id}/recipients")).await;
+        assert_eq!(rows["recipients"][0], *row, "{inbox:?}");
+        app.stop().await;
+    }
 }

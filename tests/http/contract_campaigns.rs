@@ -1,7 +1,7 @@
 //! The contract of campaigns: made, read, paged, steered; and what a delivery leads to.
 
 use restockd::http::sign;
-use restockd::mail::{Answer, Verdict};
+use restockd::mail::{Answer, Diagnostic, End, Fault, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::harness::{NOON_TEXT, RESTOCK_TEMPLATE, SECRET, TEMPLATE, TestServer, request, start};
@@ -40,7 +40,7 @@ async fn a_campaign_shows_every_field_and_null_for_what_is_not() {
         "skippedCount": 0, "failedCount": 0, "steps": null, "currentStep": 0, "nextStepAt": null,
         "scheduledAt": null, "canceledAt": null, "startedAt": NOON_TEXT, "completedAt": NOON_TEXT,
         "createdAt": NOON_TEXT, "inDoubtCount": 0, "deferredCount": 0, "pendingCount": 0, "startedCount": 0,
-        "skipped": {}, "rate": null, "maxAge": null});
+        "skipped": {}, "rate": null, "maxAge": null, "held": []});
     assert_eq!(sent, whole);
     assert_eq!(verb(&server, id.as_str().unwrap(), "cancel").await.0, 409);
     for path in ["", "/cancel", "/pause", "/resume", "/retry-failed", "/in-doubt/resend", "/in-doubt/drop"] {
@@ -178,10 +178,13 @@ async fn pause_resume_and_cancel_act_at_the_next_letter() {
 async fn failed_letters_and_letters_in_doubt_are_counted_and_tried_again() {
     let server = start().await;
     join(&server, &["ann", "bob", "cid"], "sale").await;
-    server.outbox.answer_with(|letter| match letter.to.split('@').next() {
-        Some("ann") => Answer::Give(Verdict::Failed { reply: "550 no such user".to_owned() }),
-        Some("bob") => Answer::Give(Verdict::Doubt { reply: "connection lost".to_owned() }),
-        _ => Answer::Accept,
+    server.outbox.answer_with(|letter| {
+        let give = |end, phase, said| Answer::Give(Outcome::new(end, phase, said));
+        match letter.to.split('@').next() {
+            Some("ann") => give(End::Failed, Phase::Rcpt, Diagnostic::of_server(550, "no such user")),
+            Some("bob") => give(End::Unknown, Phase::Data, Diagnostic::own("connection lost", Fault::Letter)),
+            _ => Answer::Accept,
+        }
     });
     let id = make(&server, json!({"list": "sale", "template": TEMPLATE})).await;
     let sent = server.campaign_until(&id, "sent").await;

@@ -64,7 +64,9 @@ fn restock_all(entries: Vec<Entry>) -> Vec<(u8, Vec<u8>)> {
         Entry::List(stamp, list, ListEvent::Joined { ordinal, .. }) => {
             let day = Day((stamp.at.0 / 86_400_000) as i32);
             let campaign = Some(CampaignId(key));
-            let event = ListEvent::Restocked { key, stock: Some(5), day, campaign, upto: ordinal, added: 1 };
+            let (event, stock, upto) = (0, Some(5), ordinal);
+            let event =
+                ListEvent::Restocked { event, key, stock, day, campaign, upto, added: 1, offer: None };
             Some(record::of_list(Stamp { seq: stamp.seq + 1, at: stamp.at }, &list, &event))
         }
         _ => None,

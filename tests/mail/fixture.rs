@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use restockd::mail::{Gate, Letter, MailOptions, Mailer, Verdict};
+use restockd::mail::{Courier, End, Fault, Gate, Letter, MailOptions, Mailer, Outcome, Phase};
 
 use crate::server::Server;
 
@@ -52,14 +52,43 @@ pub fn mailer(server: &Server, options: MailOptions) -> Mailer {
     Mailer::from_url(&server.url(), options).unwrap()
 }
 
-pub fn name(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Sent { .. } => "sent",
-        Verdict::Deferred { throttled: false, reached: false, .. } => "deferred",
-        Verdict::Deferred { throttled: true, reached: false, .. } => "deferred throttled",
-        Verdict::Deferred { throttled: false, reached: true, .. } => "deferred reached",
-        Verdict::Deferred { throttled: true, reached: true, .. } => "deferred throttled reached",
-        Verdict::Failed { .. } => "failed",
-        Verdict::Doubt { .. } => "doubt",
+/// One letter, over a connection that is brought about first.
+pub async fn send(courier: &mut Courier, letter: &Letter, gate: Gate) -> Outcome {
+    match courier.ready().await {
+        Ok(()) => courier.deliver(letter, gate).await,
+        Err(outcome) => outcome,
     }
+}
+
+/// One letter by a courier of its own.
+pub async fn send_by(mailer: &Mailer, letter: &Letter, gate: Gate) -> Outcome {
+    send(&mut mailer.courier(), letter, gate).await
+}
+
+/// How a try ended.
+pub fn name(outcome: &Outcome) -> &'static str {
+    match outcome.end {
+        End::Sent => "sent",
+        End::Deferred => "deferred",
+        End::Throttled => "throttled",
+        End::Failed => "failed",
+        End::Unknown => "unknown",
+    }
+}
+
+/// The same with the last step that was answered, and at whose door it lies if not the letter's.
+pub fn course(outcome: &Outcome) -> String {
+    let phase = match outcome.phase {
+        Phase::Connection => "connection",
+        Phase::Mail => "mail",
+        Phase::Rcpt => "rcpt",
+        Phase::Data => "data",
+        Phase::Dot => "dot",
+    };
+    let fault = match outcome.diagnostic.fault {
+        Fault::Letter => "",
+        Fault::Shop => ", the shop's",
+        Fault::TestInbox => ", the test inbox's",
+    };
+    format!("{} at {phase}{fault}", name(outcome))
 }

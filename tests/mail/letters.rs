@@ -1,15 +1,15 @@
 //! What a letter looks like on the wire: headers, encoding, and that no part of it can end or forge a mail.
 
-use restockd::mail::{Letter, Verdict};
+use restockd::mail::Letter;
 
-use crate::fixture::{letter, mailer, name, open, options};
+use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
 use crate::server::{Plan, Server};
 
 /// The message as the server took it.
 async fn sent(letter: &Letter) -> String {
     let server = Server::start().await;
-    let verdict = mailer(&server, options()).courier().deliver(letter, open()).await;
-    assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    let outcome = send_by(&mailer(&server, options()), letter, open()).await;
+    assert_eq!(name(&outcome), "sent", "{outcome:?}");
     let letters = server.letters();
     assert_eq!(letters.len(), 1, "one letter went in");
     assert!(server.commands().iter().filter(|line| *line == ".").count() == 1);
@@ -28,8 +28,9 @@ async fn the_headers_are_complete() {
     letter.reply_to = Some("help@shop.example".parse().unwrap());
     letter.envelope_from = Some("bounce+t1@shop.example".to_owned());
     let server = Server::start().await;
-    let verdict = mailer(&server, options()).courier().deliver(&letter, open()).await;
-    assert!(matches!(verdict, Verdict::Sent { reply } if reply == "250 2.0.0 ok: queued as DOUBLE"));
+    let outcome = send_by(&mailer(&server, options()), &letter, open()).await;
+    assert_eq!(course(&outcome), "sent at dot");
+    assert_eq!(outcome.diagnostic.to_string(), "250 2.0.0 ok: queued as DOUBLE");
     let taken = server.letters().remove(0);
     assert_eq!(taken.from, "MAIL FROM:<bounce+t1@shop.example>");
     assert_eq!(taken.to, "RCPT TO:<ann1@people.example>");
@@ -119,8 +120,8 @@ async fn no_body_can_end_its_own_mail() {
         letter.html = format!("<pre>{ending}RCPT TO:<evil@evil.example>{ending}</pre>");
         let server = Server::start().await;
         let mut courier = mailer(&server, options()).courier();
-        let verdict = courier.deliver(&letter, open()).await;
-        assert_eq!(name(&verdict), "sent", "{}: {verdict:?}", ending.escape_debug());
+        let outcome = send(&mut courier, &letter, open()).await;
+        assert_eq!(name(&outcome), "sent", "{}: {outcome:?}", ending.escape_debug());
         courier.close().await;
         assert_eq!(server.letters().len(), 1);
         assert!(server.commands().iter().all(|line| !line.contains("evil")), "{}", ending.escape_debug());
@@ -144,12 +145,12 @@ async fn a_letter_that_cannot_be_written_fails_alone_and_unsent() {
     for (n, spoil) in breaks.into_iter().enumerate() {
         let mut letter = letter(1);
         spoil(&mut letter);
-        let verdict = courier.deliver(&letter, open()).await;
-        assert_eq!(name(&verdict), "failed", "{n} {verdict:?}");
-        assert!(!format!("{verdict:?}").contains("people"));
+        let outcome = courier.deliver(&letter, open()).await;
+        assert_eq!(course(&outcome), "failed at connection", "{n} {outcome:?}");
+        assert!(!format!("{outcome:?}").contains("people"));
     }
     assert_eq!(server.connections(), 0);
-    assert_eq!(name(&courier.deliver(&letter(1), open()).await), "sent");
+    assert_eq!(name(&send(&mut courier, &letter(1), open()).await), "sent");
 }
 
 #[tokio::test]
@@ -160,9 +161,9 @@ async fn an_address_outside_ascii_needs_a_server_that_takes_it() {
     letter.to = "zoë@people.example".to_owned();
     let mailer = mailer(&server, options());
     let mut courier = mailer.courier();
-    assert_eq!(name(&courier.deliver(&letter, open()).await), "failed");
-    assert_eq!(name(&courier.deliver(&crate::fixture::letter(2), open()).await), "sent");
+    assert_eq!(course(&send(&mut courier, &letter, open()).await), "failed at connection");
+    assert_eq!(name(&send(&mut courier, &crate::fixture::letter(2), open()).await), "sent");
     let mut other = mailer.courier();
-    assert_eq!(name(&other.deliver(&letter, open()).await), "sent");
+    assert_eq!(name(&send(&mut other, &letter, open()).await), "sent");
     assert!(server.letters()[1].from.ends_with(" SMTPUTF8"));
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use restockd::mail::{Answer, MailOptions, Mailer, Verdict};
+use restockd::mail::{Answer, Diagnostic, End, Fault, MailOptions, Mailer, Outcome, Phase};
 
-use crate::fixture::{letter, name, open, shut};
+use crate::fixture::{course, letter, name, open, send, send_by, shut};
 
 #[tokio::test]
 async fn a_letter_becomes_one_file_however_often_it_is_sent() {
@@ -13,11 +13,11 @@ async fn a_letter_becomes_one_file_however_often_it_is_sent() {
     for sync_folder in [false, true] {
         let options = MailOptions { sync_folder, ..MailOptions::default() };
         let mailer = Mailer::from_url(&format!("folder:{}", outbox.display()), options).unwrap();
-        assert!(mailer.is_development());
         assert!(outbox.is_dir());
-        let verdict = mailer.courier().deliver(&letter(1), open()).await;
-        assert_eq!(verdict, Verdict::Sent { reply: "written to letter1.abc@shop.example.eml".to_owned() });
-        assert_eq!(name(&mailer.courier().deliver(&letter(2), shut()).await), "deferred");
+        let outcome = send_by(&mailer, &letter(1), open()).await;
+        assert_eq!(course(&outcome), "sent at dot");
+        assert_eq!(outcome.diagnostic.to_string(), "written to letter1.abc@shop.example.eml");
+        assert_eq!(name(&send_by(&mailer, &letter(2), shut()).await), "deferred");
     }
     let names: Vec<_> = std::fs::read_dir(&outbox).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["letter1.abc@shop.example.eml"]);
@@ -32,7 +32,7 @@ async fn a_message_id_cannot_leave_the_folder() {
         Mailer::from_url(&format!("folder:{}", dir.path().display()), MailOptions::default()).unwrap();
     let mut letter = letter(1);
     letter.message_id = "../../x/y@shop.example".to_owned();
-    assert_eq!(name(&mailer.courier().deliver(&letter, open()).await), "sent");
+    assert_eq!(name(&send_by(&mailer, &letter, open()).await), "sent");
     let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["_.._x_y@shop.example.eml"]);
 }
@@ -43,10 +43,10 @@ async fn a_folder_that_is_gone_defers_or_is_made_again() {
     let outbox = dir.path().join("outbox");
     let mailer = Mailer::from_url(&format!("folder:{}", outbox.display()), MailOptions::default()).unwrap();
     std::fs::remove_dir(&outbox).unwrap();
-    assert_eq!(name(&mailer.courier().deliver(&letter(1), open()).await), "sent");
+    assert_eq!(name(&send_by(&mailer, &letter(1), open()).await), "sent");
     std::fs::remove_dir_all(&outbox).unwrap();
     std::fs::write(&outbox, "a file in its place").unwrap();
-    assert_eq!(name(&mailer.courier().deliver(&letter(1), open()).await), "deferred");
+    assert_eq!(name(&send_by(&mailer, &letter(1), open()).await), "deferred");
     let error =
         Mailer::from_url(&format!("folder:{}", outbox.display()), MailOptions::default()).unwrap_err();
     assert!(error.to_string().contains("cannot be made"));
@@ -57,22 +57,22 @@ async fn the_outbox_answers_as_it_is_told() {
     let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
     let outbox = mailer.outbox().unwrap();
     let mut courier = mailer.courier();
-    let failed = Verdict::Failed { reply: "550 no".to_owned() };
-    let doubt = Verdict::Doubt { reply: "lost".to_owned() };
+    let failed = Outcome::new(End::Failed, Phase::Rcpt, Diagnostic::of_server(550, "no"));
+    let doubt = Outcome::new(End::Unknown, Phase::Data, Diagnostic::own("lost", Fault::Letter));
     outbox.push(Answer::Refuse(failed.clone()));
     outbox.push(Answer::Give(doubt.clone()));
     outbox.push(Answer::Keep(doubt.clone()));
     // A refusal comes before the gate: this one never opens.
-    assert_eq!(courier.deliver(&letter(1), Box::pin(std::future::pending())).await, failed);
-    assert_eq!(courier.deliver(&letter(2), open()).await, doubt);
-    assert_eq!(courier.deliver(&letter(3), open()).await, doubt);
+    assert_eq!(send(&mut courier, &letter(1), Box::pin(std::future::pending())).await, failed);
+    assert_eq!(send(&mut courier, &letter(2), open()).await, doubt);
+    assert_eq!(send(&mut courier, &letter(3), open()).await, doubt);
     outbox.answer_with(move |letter| match letter.to.as_str() {
         "ann5@people.example" => Answer::Give(failed.clone()),
         _ => Answer::Accept,
     });
-    assert_eq!(name(&courier.deliver(&letter(4), open()).await), "sent");
-    assert_eq!(name(&courier.deliver(&letter(5), open()).await), "failed");
-    assert_eq!(name(&courier.deliver(&letter(6), shut()).await), "deferred reached");
+    assert_eq!(name(&send(&mut courier, &letter(4), open()).await), "sent");
+    assert_eq!(name(&send(&mut courier, &letter(5), open()).await), "failed");
+    assert_eq!(course(&send(&mut courier, &letter(6), shut()).await), "deferred at data, the shop's");
     let to: Vec<String> = outbox.mails().into_iter().map(|mail| mail.letter.to).collect();
     assert_eq!(to, ["ann3@people.example", "ann4@people.example"]);
     assert!(outbox.take()[0].raw.starts_with(b"From: "));
@@ -87,7 +87,7 @@ async fn a_held_outbox_holds_letters_after_their_gate() {
     let tasks: Vec<_> = (0..3)
         .map(|n| {
             let mut courier = mailer.courier();
-            tokio::spawn(async move { courier.deliver(&letter(n), open()).await })
+            tokio::spawn(async move { send(&mut courier, &letter(n), open()).await })
         })
         .collect();
     outbox.wait_held(3).await;
@@ -107,9 +107,39 @@ async fn a_letter_thrown_away_counts_as_sent_only_behind_an_open_gate() {
         let mailer = Mailer::from_url(setting, MailOptions::default()).unwrap();
         let mut courier = mailer.courier();
         assert_eq!(courier.wants_letters(), wants);
-        assert_eq!(name(&courier.deliver(&letter(1), open()).await), "sent");
+        assert_eq!(name(&send(&mut courier, &letter(1), open()).await), "sent");
         assert_eq!(name(&courier.pass(open()).await), "sent");
-        assert_eq!(name(&courier.deliver(&letter(2), shut()).await), "deferred");
+        assert_eq!(name(&send(&mut courier, &letter(2), shut()).await), "deferred");
         assert_eq!(name(&courier.pass(shut()).await), "deferred");
+    }
+}
+
+#[tokio::test]
+async fn a_courier_of_the_outbox_is_ready_as_it_is_told() {
+    let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
+    let outbox = mailer.outbox().unwrap();
+    let mut courier = mailer.courier();
+    assert!(courier.is_ready());
+    let down = Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own("no way", Fault::Shop));
+    outbox.disconnect(down.clone());
+    assert!(!courier.is_ready());
+    assert_eq!(courier.ready().await, Err(down));
+    outbox.fall_silent();
+    let waiting = tokio::spawn(async move { (courier.ready().await, courier) });
+    outbox.wait_ready(2).await;
+    assert!(!waiting.is_finished());
+    outbox.reconnect();
+    let (ready, mut courier) = waiting.await.unwrap();
+    assert_eq!((ready, courier.is_ready(), outbox.readied()), (Ok(()), true, 2));
+    assert_eq!(name(&courier.deliver(&letter(1), open()).await), "sent");
+}
+
+#[tokio::test]
+async fn a_courier_without_a_server_is_always_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    for setting in [&format!("folder:{}", dir.path().display()), "discard:", "discard:unmade", "memory:"] {
+        let mut courier = Mailer::from_url(setting, MailOptions::default()).unwrap().courier();
+        assert!(courier.is_ready(), "{setting}");
+        assert_eq!(courier.ready().await, Ok(()), "{setting}");
     }
 }

@@ -6,6 +6,7 @@ mod hostile;
 mod letters;
 mod local;
 mod phases;
+mod ready;
 mod safety;
 mod server;
 mod settings;

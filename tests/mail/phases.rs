@@ -1,28 +1,31 @@
-//! The verdict of each phase, for each thing a server can do there.
+//! The outcome of each phase, for each thing a server can do there.
 
 use std::time::Duration;
 
-use restockd::mail::Verdict;
+use restockd::domain::status::Enhanced;
+use restockd::mail::Outcome;
 
-use crate::fixture::{impatient, letter, mailer, name, open, options, shut};
+use crate::fixture::{course, impatient, letter, mailer, name, open, options, send, send_by, shut};
 use crate::server::{Act, Phase, Plan, Server};
 
 const DRIP: Act = Act::Drip(Duration::from_millis(60));
+/// No receiver has seen the letter.
+const NO_CONNECTION: &str = "deferred at connection, the shop's";
 
 /// One letter to a server with this plan; with and without pipelining, which must not differ.
-async fn verdict_of(plan: Plan, impatiently: bool) -> Verdict {
+async fn outcome_of(plan: Plan, impatiently: bool) -> Outcome {
     let mut seen = None;
     for extensions in [&["PIPELINING"][..], &[]] {
         let server = Server::start().await;
         server.script([plan.clone().offering(extensions)]);
         let options = if impatiently { impatient() } else { options() };
         let mut courier = mailer(&server, options).courier();
-        let verdict = courier.deliver(&letter(1), open()).await;
-        if let Some(before) = seen.replace(verdict.clone()) {
+        let outcome = send(&mut courier, &letter(1), open()).await;
+        if let Some(before) = seen.replace(outcome.clone()) {
             assert_eq!(
-                name(&before),
-                name(&verdict),
-                "pipelining makes a difference: {before:?} {verdict:?}"
+                course(&before),
+                course(&outcome),
+                "pipelining makes a difference: {before:?} {outcome:?}"
             );
         }
     }
@@ -30,46 +33,47 @@ async fn verdict_of(plan: Plan, impatiently: bool) -> Verdict {
 }
 
 #[tokio::test]
-async fn each_phase_has_its_verdict() {
+async fn each_phase_has_its_outcome() {
     use Act::{Close, Raw, Say, SayAndClose, Silence, TakeAndClose};
     use Phase::{Banner, Body, Data, Dot, Ehlo, Mail, Rcpt};
     let table = [
-        (Banner, Close, "deferred"),
-        (Banner, Say("554 5.7.1 go away"), "deferred"),
-        (Banner, Say("421 4.3.2 not now"), "deferred throttled"),
-        (Banner, Say("451 4.3.0 not now"), "deferred"),
-        (Banner, Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "deferred"),
-        (Ehlo, Say("502 5.5.1 what"), "deferred"),
-        (Ehlo, Close, "deferred"),
-        (Mail, Say("451 4.7.1 slow down"), "deferred throttled reached"),
-        (Mail, Say("550 5.7.1 sender refused"), "deferred"),
-        (Mail, Say("421 4.7.0 too fast"), "deferred throttled reached"),
-        (Mail, Close, "deferred"),
-        (Mail, Raw(b"25x hm\r\n"), "deferred"),
-        (Mail, Raw(b"250-a\r\n251 b\r\n"), "deferred"),
-        (Mail, Say("354 go"), "deferred reached"),
-        (Rcpt, Say("450 4.2.1 mailbox busy"), "deferred reached"),
-        (Rcpt, Say("454 throttling failure"), "deferred throttled reached"),
-        (Rcpt, Say("550 5.1.1 no such user"), "failed"),
-        (Rcpt, Say("421 4.3.0 going down"), "deferred throttled reached"),
-        (Rcpt, Close, "deferred reached"),
-        (Rcpt, Say("99 what"), "deferred reached"),
-        (Data, Say("451 4.3.0 no disk"), "deferred reached"),
-        (Data, Say("554 5.6.0 no"), "failed"),
-        (Data, Close, "deferred reached"),
-        (Data, SayAndClose("421 4.3.2 closing"), "deferred throttled reached"),
-        (Body, Close, "deferred reached"),
-        (Body, SayAndClose("421 4.4.2 too slow"), "deferred throttled reached"),
-        (Body, SayAndClose("552 5.3.4 too large"), "failed"),
-        (Dot, Say("451 4.3.0 try again"), "deferred reached"),
-        (Dot, Say("421 4.7.0 rate"), "deferred throttled reached"),
-        (Dot, Say("550 5.7.1 spam"), "failed"),
-        (Dot, Say("354 more"), "doubt"),
-        (Dot, Close, "doubt"),
-        (Dot, TakeAndClose, "doubt"),
-        (Dot, Raw(b"250-half a reply\r\n"), "doubt"),
-        (Dot, Raw(b"ok\r\n"), "doubt"),
-        (Dot, SayAndClose("250 2.0.0 ok"), "sent"),
+        (Banner, Close, NO_CONNECTION),
+        (Banner, Say("554 5.7.1 go away"), NO_CONNECTION),
+        (Banner, Say("421 4.3.2 not now"), "throttled at connection, the shop's"),
+        (Banner, Say("451 4.3.0 not now"), NO_CONNECTION),
+        (Banner, Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NO_CONNECTION),
+        (Ehlo, Say("502 5.5.1 what"), NO_CONNECTION),
+        (Ehlo, Close, NO_CONNECTION),
+        (Mail, Say("451 4.7.1 slow down"), "throttled at mail"),
+        (Mail, Say("550 5.7.1 sender refused"), "deferred at mail, the shop's"),
+        (Mail, Say("421 4.7.0 too fast"), "throttled at mail"),
+        (Mail, Say("421 4.3.2 too many"), "throttled at mail"),
+        (Mail, Close, NO_CONNECTION),
+        (Mail, Raw(b"25x hm\r\n"), NO_CONNECTION),
+        (Mail, Raw(b"250-a\r\n251 b\r\n"), NO_CONNECTION),
+        (Mail, Say("354 go"), "deferred at mail"),
+        (Rcpt, Say("450 4.2.1 mailbox busy"), "deferred at rcpt"),
+        (Rcpt, Say("454 throttling failure"), "throttled at rcpt"),
+        (Rcpt, Say("550 5.1.1 no such user"), "failed at rcpt"),
+        (Rcpt, Say("421 4.3.0 going down"), "throttled at rcpt"),
+        (Rcpt, Close, "deferred at mail"),
+        (Rcpt, Say("99 what"), "deferred at mail"),
+        (Data, Say("451 4.3.0 no disk"), "deferred at data"),
+        (Data, Say("554 5.6.0 no"), "failed at data"),
+        (Data, Close, "deferred at rcpt"),
+        (Data, SayAndClose("421 4.3.2 closing"), "throttled at data"),
+        (Body, Close, "deferred at data"),
+        (Body, SayAndClose("421 4.4.2 too slow"), "throttled at data"),
+        (Body, SayAndClose("552 5.3.4 too large"), "failed at data"),
+        (Dot, Say("451 4.3.0 try again"), "deferred at dot"),
+        (Dot, Say("421 4.7.0 rate"), "throttled at dot"),
+        (Dot, Say("550 5.7.1 spam"), "failed at dot"),
+        (Dot, Say("354 more"), "unknown at dot"),
+        (Dot, Close, "unknown at data"),
+        (Dot, TakeAndClose, "unknown at data"),
+        (Dot, Raw(b"250-half a reply\r\n"), "unknown at data"),
+        (Dot, Raw(b"ok\r\n"), "unknown at data"),
+        (Dot, SayAndClose("250 2.0.0 ok"), "sent at dot"),
     ];
     let mut checks = tokio::task::JoinSet::new();
     for (phase, act, expected) in table {
@@ -77,12 +81,12 @@ async fn each_phase_has_its_verdict() {
         checks.spawn(check(phase, act, silent_after, expected));
     }
     for (phase, expected) in [
-        (Banner, "deferred"),
-        (Ehlo, "deferred"),
-        (Mail, "deferred"),
-        (Rcpt, "deferred reached"),
-        (Data, "deferred reached"),
-        (Dot, "doubt"),
+        (Banner, NO_CONNECTION),
+        (Ehlo, NO_CONNECTION),
+        (Mail, NO_CONNECTION),
+        (Rcpt, "deferred at mail"),
+        (Data, "deferred at rcpt"),
+        (Dot, "unknown at data"),
     ] {
         for act in [Silence, DRIP] {
             checks.spawn(check(phase, act, true, expected));
@@ -92,8 +96,8 @@ async fn each_phase_has_its_verdict() {
 }
 
 async fn check(phase: Phase, act: Act, impatiently: bool, expected: &str) {
-    let verdict = verdict_of(Plan::default().at(phase, act.clone()), impatiently).await;
-    assert_eq!(name(&verdict), expected, "{phase:?} {act:?} gave {verdict:?}");
+    let outcome = outcome_of(Plan::default().at(phase, act.clone()), impatiently).await;
+    assert_eq!(course(&outcome), expected, "{phase:?} {act:?} gave {outcome:?}");
 }
 
 #[tokio::test]
@@ -101,8 +105,8 @@ async fn an_endless_reply_does_not_hold_a_courier() {
     static LONG_LINE: [u8; 5_000] = [b'2'; 5_000];
     let many = "250-x\r\n".repeat(101).into_bytes().leak();
     for bytes in [&LONG_LINE[..], many] {
-        let verdict = verdict_of(Plan::default().at(Phase::Mail, Act::Raw(bytes)), false).await;
-        assert_eq!(name(&verdict), "deferred", "{verdict:?}");
+        let outcome = outcome_of(Plan::default().at(Phase::Mail, Act::Raw(bytes)), false).await;
+        assert_eq!(course(&outcome), NO_CONNECTION, "{outcome:?}");
     }
 }
 
@@ -112,8 +116,8 @@ async fn nobody_at_home_defers() {
     let mailer = mailer(&server, options());
     drop(server);
     tokio::task::yield_now().await;
-    let verdict = mailer.courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred", "{verdict:?}");
+    let outcome = send_by(&mailer, &letter(1), open()).await;
+    assert_eq!(course(&outcome), NO_CONNECTION, "{outcome:?}");
 }
 
 #[tokio::test]
@@ -128,9 +132,12 @@ async fn a_refused_letter_leaves_the_connection_usable() {
         let mut courier = mailer(&server, options()).courier();
         let mut got = Vec::new();
         for n in 0..5 {
-            got.push(name(&courier.deliver(&letter(n), open()).await));
+            got.push(course(&send(&mut courier, &letter(n), open()).await));
         }
-        assert_eq!(got, ["deferred reached", "failed", "deferred reached", "sent", "sent"]);
+        assert_eq!(
+            got,
+            ["deferred at mail", "failed at rcpt", "deferred at dot", "sent at dot", "sent at dot"]
+        );
         assert_eq!(server.connections(), 1);
         assert_eq!(server.letters().len(), 2);
     }
@@ -141,65 +148,9 @@ async fn a_server_that_asks_for_a_refused_letter_is_hung_up_on() {
     let server = Server::start().await;
     server.script([Plan::default().at(Phase::Rcpt, Act::Say("550 5.1.1 no")).careless()]);
     let mut courier = mailer(&server, options()).courier();
-    assert_eq!(name(&courier.deliver(&letter(1), open()).await), "failed");
-    assert_eq!(name(&courier.deliver(&letter(2), open()).await), "sent");
+    assert_eq!(name(&send(&mut courier, &letter(1), open()).await), "failed");
+    assert_eq!(name(&send(&mut courier, &letter(2), open()).await), "sent");
     assert_eq!((server.connections(), server.dots()), (2, 1));
-}
-
-#[tokio::test]
-async fn two_letters_share_a_connection_and_it_is_replaced_by_count() {
-    let server = Server::start().await;
-    let options = restockd::mail::MailOptions { letters_per_connection: 2, ..options() };
-    let mut courier = mailer(&server, options).courier();
-    for n in 0..5 {
-        assert_eq!(name(&courier.deliver(&letter(n), open()).await), "sent");
-    }
-    courier.close().await;
-    assert_eq!(server.connections(), 3);
-    assert_eq!(server.letters().len(), 5);
-    assert_eq!(server.commands().iter().filter(|line| *line == "QUIT").count(), 3);
-}
-
-#[tokio::test]
-async fn an_old_connection_is_replaced() {
-    let server = Server::start().await;
-    let options = restockd::mail::MailOptions { connection_age: Duration::ZERO, ..options() };
-    let mut courier = mailer(&server, options).courier();
-    for n in 0..2 {
-        assert_eq!(name(&courier.deliver(&letter(n), open()).await), "sent");
-    }
-    assert_eq!(server.connections(), 2);
-}
-
-#[tokio::test]
-async fn a_stale_connection_costs_no_letter() {
-    let goodbyes = [
-        Plan::default().at(Phase::Dot, Act::SayAndClose("250 2.0.0 ok")),
-        // The second MAIL FROM meets a farewell, or silence and the end.
-        Plan::default().at(Phase::Mail, Act::Usual).at(Phase::Mail, Act::SayAndClose("421 4.4.2 idle")),
-        Plan::default().at(Phase::Mail, Act::Usual).at(Phase::Mail, Act::Close),
-    ];
-    for plan in goodbyes {
-        let server = Server::start().await;
-        server.script([plan]);
-        let mut courier = mailer(&server, options()).courier();
-        for n in 0..3 {
-            let verdict = courier.deliver(&letter(n), open()).await;
-            assert_eq!(name(&verdict), "sent", "{verdict:?}");
-        }
-        assert_eq!(server.connections(), 2);
-        assert_eq!(server.letters().len(), 3);
-    }
-}
-
-#[tokio::test]
-async fn a_new_connection_is_tried_only_once() {
-    let server = Server::start().await;
-    let dying = Plan::default().at(Phase::Mail, Act::Close);
-    server.script([dying.clone().at(Phase::Mail, Act::Usual), dying.clone(), dying]);
-    let mut courier = mailer(&server, options()).courier();
-    assert_eq!(name(&courier.deliver(&letter(1), open()).await), "deferred");
-    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -208,7 +159,7 @@ async fn no_dot_leaves_before_the_gate_opens() {
     let mut courier = mailer(&server, options()).courier();
     let (opener, opened) = tokio::sync::oneshot::channel();
     let gate = Box::pin(async move { opened.await.unwrap_or(false) });
-    let task = tokio::spawn(async move { courier.deliver(&letter(1), gate).await });
+    let task = tokio::spawn(async move { send(&mut courier, &letter(1), gate).await });
     server.wait_354(1).await;
     assert_eq!(server.dots(), 0);
     assert!(!task.is_finished());
@@ -224,10 +175,10 @@ async fn a_server_that_gives_up_before_the_gate_opens_has_taken_nothing() {
     let mut courier = mailer(&server, options()).courier();
     let (opener, opened) = tokio::sync::oneshot::channel();
     let gate = Box::pin(async move { opened.await.unwrap_or(false) });
-    let task = tokio::spawn(async move { courier.deliver(&letter(1), gate).await });
+    let task = tokio::spawn(async move { send(&mut courier, &letter(1), gate).await });
     server.wait_354(1).await;
     opener.send(true).unwrap();
-    assert_eq!(name(&task.await.unwrap()), "deferred throttled reached");
+    assert_eq!(course(&task.await.unwrap()), "throttled at data");
     assert_eq!(server.dots(), 0);
 }
 
@@ -235,8 +186,8 @@ async fn a_server_that_gives_up_before_the_gate_opens_has_taken_nothing() {
 async fn a_shut_gate_sends_nothing_and_the_next_letter_goes() {
     let server = Server::start().await;
     let mut courier = mailer(&server, options()).courier();
-    assert_eq!(name(&courier.deliver(&letter(1), shut()).await), "deferred reached");
-    assert_eq!(name(&courier.deliver(&letter(2), open()).await), "sent");
+    assert_eq!(course(&send(&mut courier, &letter(1), shut()).await), "deferred at data, the shop's");
+    assert_eq!(name(&send(&mut courier, &letter(2), open()).await), "sent");
     assert_eq!(server.letters().len(), 1);
     assert_eq!(server.dots(), 1);
 }
@@ -248,13 +199,14 @@ async fn a_dropped_delivery_ends_its_connection() {
     {
         let never = Box::pin(std::future::pending());
         let first = letter(1);
+        courier.ready().await.unwrap();
         let delivery = courier.deliver(&first, never);
         tokio::select! {
             _ = delivery => panic!("the gate never opens"),
             () = server.wait_354(1) => {}
         }
     }
-    assert_eq!(name(&courier.deliver(&letter(2), open()).await), "sent");
+    assert_eq!(name(&send(&mut courier, &letter(2), open()).await), "sent");
     assert_eq!(server.connections(), 2);
     assert_eq!(server.letters().len(), 1);
 }
@@ -266,6 +218,9 @@ async fn replies_come_without_addresses() {
         Phase::Rcpt,
         Act::Say("550-5.1.1 <ann1@people.example>\r\n550 5.1.1 ann1@people.example unknown"),
     )]);
-    let verdict = mailer(&server, options()).courier().deliver(&letter(1), open()).await;
-    assert_eq!(verdict, Verdict::Failed { reply: "550 5.1.1 <address> 5.1.1 <address> unknown".to_owned() });
+    let outcome = send_by(&mailer(&server, options()), &letter(1), open()).await;
+    assert_eq!(course(&outcome), "failed at rcpt");
+    let said = outcome.diagnostic;
+    assert_eq!(said.to_string(), "550 5.1.1 <address> 5.1.1 <address> unknown");
+    assert_eq!((said.code, said.status), (Some(550), Enhanced::parse("5.1.1")));
 }

@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
-use crate::fixture::{letter, name, open, options};
+use crate::fixture::{course, letter, name, open, options, send, send_by};
 use crate::server::{Act, Duplex, Phase, Plan, Server, Upgrade};
 
 /// An authority in a file, and a server that has a certificate of it for `localhost`.
@@ -53,9 +53,9 @@ const TLS: [&str; 2] = ["STARTTLS", "PIPELINING"];
 async fn without_starttls_nothing_is_sent_in_clear() {
     let server = Server::start().await;
     let mailer = reaching(&server, "smtp", "bob:s3cret@", None);
-    let verdict = mailer.courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred");
-    assert!(format!("{verdict:?}").contains("does not offer STARTTLS"), "{verdict:?}");
+    let outcome = send_by(&mailer, &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred");
+    assert!(format!("{outcome:?}").contains("does not offer STARTTLS"), "{outcome:?}");
     assert!(server.commands().iter().all(|line| line.starts_with("EHLO")), "{:?}", server.commands());
 }
 
@@ -66,8 +66,8 @@ async fn starttls_protects_the_letter_and_the_password() {
     server.always(Plan::default().offering(&["STARTTLS", "PIPELINING", "AUTH PLAIN"]));
     let mut courier = reaching(&server, "smtp", "bob:s3cret@", Some(ca)).courier();
     for n in 0..2 {
-        let verdict = courier.deliver(&letter(n), open()).await;
-        assert_eq!(name(&verdict), "sent", "{verdict:?}");
+        let outcome = send(&mut courier, &letter(n), open()).await;
+        assert_eq!(name(&outcome), "sent", "{outcome:?}");
     }
     courier.close().await;
     let commands = server.commands();
@@ -83,8 +83,8 @@ async fn tls_from_the_first_byte_works_and_keeps_its_connection() {
     let server = Server::start_with(Some(upgrade), true).await;
     let mut courier = reaching(&server, "smtps", "", Some(ca)).courier();
     for n in 0..2 {
-        let verdict = courier.deliver(&letter(n), open()).await;
-        assert_eq!(name(&verdict), "sent", "{verdict:?}");
+        let outcome = send(&mut courier, &letter(n), open()).await;
+        assert_eq!(name(&outcome), "sent", "{outcome:?}");
     }
     assert_eq!(server.connections(), 1);
 }
@@ -94,8 +94,8 @@ async fn a_certificate_of_nobody_we_trust_defers() {
     let (_dir, _ca, upgrade) = authority();
     let server = Server::start_with(Some(upgrade), false).await;
     server.always(Plan::default().offering(&TLS));
-    let verdict = reaching(&server, "smtp", "", None).courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred", "{verdict:?}");
+    let outcome = send_by(&reaching(&server, "smtp", "", None), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred", "{outcome:?}");
     assert!(server.letters().is_empty());
 }
 
@@ -105,9 +105,9 @@ async fn words_slipped_in_before_tls_are_refused() {
     let server = Server::start_with(Some(upgrade), false).await;
     let plan = Plan::default().offering(&TLS);
     server.always(plan.at(Phase::StartTls, Act::Raw(b"220 go\r\n250 injected\r\n")));
-    let verdict = reaching(&server, "smtp", "", Some(ca)).courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred");
-    assert!(format!("{verdict:?}").contains("before TLS"), "{verdict:?}");
+    let outcome = send_by(&reaching(&server, "smtp", "", Some(ca)), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred");
+    assert!(format!("{outcome:?}").contains("before TLS"), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -116,9 +116,9 @@ async fn a_refused_password_is_not_the_recipients_fault() {
     server.always(Plan::default().at(Phase::Auth, Act::Say("535 5.7.8 no, bob@shop.example")));
     let mailer =
         Mailer::from_url(&format!("smtp+insecure://bob:s3cret@{}", server.address), options()).unwrap();
-    let verdict = mailer.courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred");
-    let shown = format!("{verdict:?}");
+    let outcome = send_by(&mailer, &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred");
+    let shown = format!("{outcome:?}");
     assert!(shown.contains("sign in") && shown.contains("535") && !shown.contains("bob"), "{shown}");
 }
 
@@ -127,8 +127,8 @@ async fn login_is_spoken_where_plain_is_not() {
     let server = Server::start().await;
     server.always(Plan::default().offering(&["AUTH=LOGIN"]));
     let url = format!("smtp+insecure://bob%40shop:s3c%3Aret@{}", server.address);
-    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    let outcome = send_by(&Mailer::from_url(&url, options()).unwrap(), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "sent", "{outcome:?}");
     let commands = server.commands();
     assert_eq!(commands.get(1..4).unwrap(), ["AUTH LOGIN", "Ym9iQHNob3A=", "czNjOnJldA=="]);
 }
@@ -138,13 +138,13 @@ async fn a_password_without_a_way_to_give_it_defers() {
     let server = Server::start().await;
     server.always(Plan::default().offering(&["AUTH CRAM-MD5"]));
     let url = format!("smtp+insecure://bob:s3cret@{}", server.address);
-    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred");
+    let outcome = send_by(&Mailer::from_url(&url, options()).unwrap(), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred");
     assert_eq!(server.commands().len(), 1);
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_password_does_not_get_it_into_a_verdict() {
+async fn a_server_that_repeats_the_password_does_not_get_it_into_an_outcome() {
     // `\0user\0secret-word` and its parts, as AUTH sends them
     for echo in ["secret-word", "AHVzZXIAc2VjcmV0LXdvcmQ="] {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
@@ -153,18 +153,17 @@ async fn a_server_that_repeats_the_password_does_not_get_it_into_a_verdict() {
         tokio::io::AsyncWriteExt::write_all(&mut theirs, words.as_bytes()).await.unwrap();
         let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
         let letters = [letter(1)];
-        let verdicts =
+        let outcomes =
             restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters).await;
-        let verdict = verdicts.unwrap().remove(0);
-        let restockd::mail::Verdict::Deferred { reply, reached: false, .. } = verdict else {
-            panic!("{verdict:?}")
-        };
+        let outcome = outcomes.unwrap().remove(0);
+        assert_eq!(course(&outcome), "deferred at connection, the shop's");
+        let reply = outcome.diagnostic.to_string();
         assert!(reply.contains("535") && !reply.contains(echo), "{reply}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_knows_the_password_from_before_does_not_get_it_into_a_verdict_at_any_step() {
+async fn a_server_that_knows_the_password_from_before_does_not_get_it_into_an_outcome_at_any_step() {
     let steps = ["554 go away secret-word\r\n", "220 relay\r\n554 go away secret-word\r\n"];
     for words in steps {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
@@ -172,8 +171,8 @@ async fn a_server_that_knows_the_password_from_before_does_not_get_it_into_a_ver
         let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
         let letters = [letter(1)];
         let talk = restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters);
-        let verdict = talk.await.unwrap().remove(0);
-        let shown = format!("{verdict:?}");
+        let outcome = talk.await.unwrap().remove(0);
+        let shown = format!("{outcome:?}");
         assert!(!shown.contains("secret-word") && shown.contains("not repeated"), "{words:?}: {shown}");
     }
 }
@@ -183,7 +182,7 @@ async fn a_refusal_that_holds_the_password_is_kept_without_it() {
     let server = Server::start().await;
     server.always(Plan::default().at(Phase::Rcpt, Act::Say("550 5.1.1 secret-word has no such user")));
     let url = format!("smtp+insecure://bob:secret-word@{}", server.address);
-    let verdict = Mailer::from_url(&url, options()).unwrap().courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "failed");
-    assert!(!format!("{verdict:?}").contains("secret-word"), "{verdict:?}");
+    let outcome = send_by(&Mailer::from_url(&url, options()).unwrap(), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "failed");
+    assert!(!format!("{outcome:?}").contains("secret-word"), "{outcome:?}");
 }

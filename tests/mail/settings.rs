@@ -28,7 +28,6 @@ fn every_form_is_understood() {
         assert_eq!(mailer.describe(), described);
         assert_eq!(mailer.to_string(), described);
         assert_eq!(mailer.connections(), connections);
-        assert_eq!(mailer.is_development(), !setting.to_lowercase().starts_with("smtp"));
         assert_eq!(mailer.outbox().is_some(), setting.starts_with("memory"));
     }
 }
@@ -108,7 +107,6 @@ fn addresses_are_read_or_refused() {
     for (text, name, email) in good {
         let address: Address = text.parse().unwrap();
         assert_eq!((address.name(), address.email()), (name, email));
-        assert_eq!(address.to_setting().parse::<Address>().unwrap(), address);
     }
     let bad = [
         "",

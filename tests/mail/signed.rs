@@ -2,7 +2,7 @@
 
 use restockd::mail::{Complaints, Dkim, DkimKey, Letter, MailOptions, Mailer};
 
-use crate::fixture::{letter, mailer, name, open, options};
+use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
 use crate::server::{Act, Phase, Plan, Server};
 
 fn dkim() -> Option<Dkim> {
@@ -15,10 +15,10 @@ fn dkim() -> Option<Dkim> {
 /// The message as a server took it and as a folder keeps it.
 async fn both_ways(letter: &Letter, options: MailOptions) -> (String, String) {
     let server = Server::start().await;
-    assert_eq!(name(&mailer(&server, options.clone()).courier().deliver(letter, open()).await), "sent");
+    assert_eq!(name(&send_by(&mailer(&server, options.clone()), letter, open()).await), "sent");
     let dir = tempfile::tempdir().unwrap();
     let folder = Mailer::from_url(&format!("folder:{}", dir.path().display()), options).unwrap();
-    assert_eq!(name(&folder.courier().deliver(letter, open()).await), "sent");
+    assert_eq!(name(&send_by(&folder, letter, open()).await), "sent");
     let file = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
     (server.letters().remove(0).message, std::fs::read_to_string(file).unwrap())
 }
@@ -70,7 +70,9 @@ async fn receivers_are_told_where_complaints_go_and_statistics_belong() {
     for spoil in breaks {
         let mut bad = letter.clone();
         spoil(&mut bad);
-        assert_eq!(name(&mailer(&server, options()).courier().deliver(&bad, open()).await), "failed");
+        let outcome = mailer(&server, options()).courier().deliver(&bad, open()).await;
+        assert_eq!(course(&outcome), "failed at connection");
+        assert_eq!(outcome.diagnostic.class(), None);
     }
     assert_eq!(server.connections(), 0);
 }
@@ -90,7 +92,7 @@ async fn a_test_inbox_gets_every_letter_and_nobody_else_gets_any() {
         letter.envelope_from = Some("bounce+token@bounces.shop.example".to_owned());
         let address = "fbl@shop.example".parse().unwrap();
         letter.complaints = Some(Complaints { address, id: "token".to_owned() });
-        assert_eq!(name(&courier.deliver(&letter, open()).await), "sent");
+        assert_eq!(name(&send(&mut courier, &letter, open()).await), "sent");
     }
     for taken in server.letters() {
         assert_eq!(taken.to, "RCPT TO:<inbox@test.example>");
@@ -110,8 +112,20 @@ async fn a_test_inbox_gets_every_letter_and_nobody_else_gets_any() {
 async fn a_test_inbox_that_refuses_is_not_the_person() {
     let server = Server::start().await;
     server.always(Plan::default().at(Phase::Rcpt, Act::Say("550 5.1.1 inbox@test.example unknown, inbox")));
-    let verdict = mailer(&server, redirecting()).courier().deliver(&letter(1), open()).await;
-    let restockd::mail::Verdict::Failed { reply } = verdict else { panic!("{verdict:?}") };
+    let outcome = send_by(&mailer(&server, redirecting()), &letter(1), open()).await;
+    assert_eq!(course(&outcome), "failed at rcpt, the test inbox's");
+    assert_eq!((outcome.diagnostic.code, outcome.diagnostic.class()), (Some(550), None));
+    let reply = outcome.diagnostic.to_string();
     assert!(reply.starts_with("the test inbox: 550 5.1.1"), "{reply}");
     assert!(!reply.contains("inbox@") && !reply.contains("test.example"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_reached_is_the_shops_trouble_with_a_test_inbox_too() {
+    let server = Server::start().await;
+    server.script([Plan::default().at(Phase::Banner, Act::Say("421 4.3.2 not now"))]);
+    let outcome = mailer(&server, redirecting()).courier().ready().await.unwrap_err();
+    assert_eq!(course(&outcome), "throttled at connection, the shop's");
+    let said = "the test inbox: the mail server turned us away: 421 4.3.2 not now";
+    assert_eq!(outcome.diagnostic.to_string(), said);
 }

@@ -1,10 +1,10 @@
 //! Signing in with a bearer token, and TLS only where it is offered.
 
 use restockd::mail::fuzzing::converse;
-use restockd::mail::{MailOptions, Mailer, OauthToken, Verdict};
+use restockd::mail::{MailOptions, Mailer, OauthToken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::fixture::{letter, name, open, options};
+use crate::fixture::{course, letter, name, open, options, send_by};
 use crate::safety::{authority, reaching};
 use crate::server::{Plan, Server};
 
@@ -19,8 +19,8 @@ async fn a_token_is_given_by_xoauth2() {
     let url = format!("smtp+insecure://someuser%40example.com@{}", server.address);
     // the example of Google's description of the mechanism
     let options = with_token(OauthToken::Fixed("ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg".to_owned()));
-    let verdict = Mailer::from_url(&url, options).unwrap().courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "sent", "{verdict:?}");
+    let outcome = send_by(&Mailer::from_url(&url, options).unwrap(), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "sent", "{outcome:?}");
     assert_eq!(
         server.commands()[1],
         concat!(
@@ -42,13 +42,13 @@ async fn a_renewed_token_file_is_read_at_the_next_connection() {
         if let Some(text) = bad {
             std::fs::write(&file, text).unwrap();
         }
-        let verdict = mailer.courier().deliver(&letter(1), open()).await;
-        assert_eq!(name(&verdict), "deferred", "{bad:?} {verdict:?}");
+        let outcome = send_by(&mailer, &letter(1), open()).await;
+        assert_eq!(name(&outcome), "deferred", "{bad:?} {outcome:?}");
     }
     assert!(server.commands().iter().all(|line| line.starts_with("EHLO")), "{:?}", server.commands());
     for token in ["first", "second\n"] {
         std::fs::write(&file, token).unwrap();
-        assert_eq!(name(&mailer.courier().deliver(&letter(1), open()).await), "sent");
+        assert_eq!(name(&send_by(&mailer, &letter(1), open()).await), "sent");
     }
     let given: Vec<_> = server.commands().into_iter().filter(|line| line.starts_with("AUTH")).collect();
     assert_eq!(
@@ -68,8 +68,9 @@ async fn a_refused_token_defers_and_the_server_is_asked_why() {
     theirs.write_all(words.as_bytes()).await.unwrap();
     let options = with_token(OauthToken::Fixed("secret-token".to_owned()));
     let setting = "smtp+insecure://bob@127.0.0.1:2525";
-    let verdict = converse(setting, options, ours, &[letter(1)]).await.unwrap().remove(0);
-    let Verdict::Deferred { reply, reached: false, .. } = verdict else { panic!("{verdict:?}") };
+    let outcome = converse(setting, options, ours, &[letter(1)]).await.unwrap().remove(0);
+    assert_eq!(course(&outcome), "deferred at connection, the shop's");
+    let reply = outcome.diagnostic.to_string();
     assert!(reply.contains("535") && reply.contains("expired"), "{reply}");
     let mut said = String::new();
     theirs.read_to_string(&mut said).await.unwrap();
@@ -77,7 +78,7 @@ async fn a_refused_token_defers_and_the_server_is_asked_why() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_token_does_not_get_it_into_a_verdict() {
+async fn a_server_that_repeats_the_token_does_not_get_it_into_an_outcome() {
     let bearer = "dXNlcj1ib2IBYXV0aD1CZWFyZXIgc2VjcmV0LXRva2VuAQE=";
     for echo in ["secret-token", bearer] {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
@@ -85,8 +86,8 @@ async fn a_server_that_repeats_the_token_does_not_get_it_into_a_verdict() {
         theirs.write_all(words.as_bytes()).await.unwrap();
         let options = with_token(OauthToken::Fixed("secret-token".to_owned()));
         let setting = "smtp+insecure://bob@127.0.0.1:2525";
-        let verdict = converse(setting, options, ours, &[letter(1)]).await.unwrap().remove(0);
-        let shown = format!("{verdict:?}");
+        let outcome = converse(setting, options, ours, &[letter(1)]).await.unwrap().remove(0);
+        let shown = format!("{outcome:?}");
         assert!(shown.contains("535") && !shown.contains(echo), "{shown}");
     }
 }
@@ -96,8 +97,8 @@ async fn a_server_without_xoauth2_is_given_no_token() {
     let server = Server::start().await;
     let url = format!("smtp+insecure://bob@{}", server.address);
     let options = with_token(OauthToken::Fixed("secret-token".to_owned()));
-    let verdict = Mailer::from_url(&url, options).unwrap().courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred");
+    let outcome = send_by(&Mailer::from_url(&url, options).unwrap(), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred");
     assert_eq!(server.commands().len(), 1);
 }
 
@@ -127,8 +128,8 @@ async fn opportunistic_tls_is_used_where_it_is_offered_and_done_without_where_no
     server.script([Plan::default().offering(&["STARTTLS"])]);
     for _ in 0..2 {
         let mailer = reaching(&server, "smtp+opportunistic", "", Some(ca.clone()));
-        let verdict = mailer.courier().deliver(&letter(1), open()).await;
-        assert_eq!(name(&verdict), "sent", "{verdict:?}");
+        let outcome = send_by(&mailer, &letter(1), open()).await;
+        assert_eq!(name(&outcome), "sent", "{outcome:?}");
     }
     let commands = server.commands();
     let verbs = commands.iter().filter(|line| *line == "STARTTLS").count();
@@ -140,8 +141,7 @@ async fn opportunistic_tls_that_is_offered_and_bad_is_no_reason_to_go_in_clear()
     let (_dir, _ca, upgrade) = authority();
     let server = Server::start_with(Some(upgrade), false).await;
     server.always(Plan::default().offering(&["STARTTLS"]));
-    let verdict =
-        reaching(&server, "smtp+opportunistic", "", None).courier().deliver(&letter(1), open()).await;
-    assert_eq!(name(&verdict), "deferred", "{verdict:?}");
+    let outcome = send_by(&reaching(&server, "smtp+opportunistic", "", None), &letter(1), open()).await;
+    assert_eq!(name(&outcome), "deferred", "{outcome:?}");
     assert!(server.letters().is_empty());
 }

@@ -17,6 +17,7 @@ use restockd::token::Purpose;
 
 use crate::model::{Known, Model};
 use crate::queues::Node;
+use crate::words::{is_sold_out, name_said, quantity_said};
 use crate::world::{SKUS, World, email, list_name};
 
 /// What a client wants.
@@ -78,6 +79,8 @@ pub struct Pending {
     pub wish: Wish,
     /// When it was asked.
     asked: u64,
+    /// What it says of a product.
+    words: Vec<usize>,
     answer: Answer,
 }
 
@@ -183,19 +186,24 @@ impl World {
         self.operations += 1;
         let node = Node::Client(self.number());
         let asked = self.clock.now().0;
-        self.pending.push(Pending { node, wish, asked, answer });
+        let words = self.words.says(&wish);
+        self.pending.push(Pending { node, wish, asked, words, answer });
     }
 
     /// The door's future for a wish.
     fn request(&mut self, engine: Engine, wish: &Wish) -> Option<Answer> {
         Some(match wish.clone() {
             Wish::Change { address, bag, key } => {
+                let product = key.and_then(name_said);
+                let sku = bag.first().filter(|_| product.is_some()).map(|(sku, _)| format!("s{sku}"));
                 let lists = bag.into_iter().map(|(sku, join)| (list_name(sku), join)).collect();
                 let event = EventInput {
                     name: "press".to_owned(),
                     who: who(address),
                     lists,
                     key: key.map(|key| format!("press-{key}")),
+                    sku: sku.as_deref().and_then(Sku::parse),
+                    product,
                     ..EventInput::default()
                 };
                 Box::pin(async move { engine.ingest(event).await.map(Told::Event) })
@@ -226,8 +234,8 @@ impl World {
                     source: "inventory".to_owned(),
                     delivery: format!("d{delivery}"),
                     sku: Sku::parse(&format!("s{sku}"))?,
-                    product: None,
-                    quantity: None,
+                    product: name_said(delivery),
+                    quantity: quantity_said(delivery),
                     offer: Offer::default(),
                 };
                 Box::pin(async move { engine.restock(input).await.map(Told::Restock) })
@@ -236,7 +244,11 @@ impl World {
                 let event = EventInput {
                     name: "product.restocked".to_owned(),
                     sku: Some(Sku::parse(&format!("s{sku}"))?),
-                    restock: Some(EventRestock::default()),
+                    product: name_said(delivery),
+                    restock: Some(EventRestock {
+                        quantity: quantity_said(delivery),
+                        ..EventRestock::default()
+                    }),
                     key: Some(format!("d{delivery}")),
                     ..EventInput::default()
                 };
@@ -280,9 +292,13 @@ impl World {
             match pending.answer.as_mut().poll(&mut waker) {
                 Poll::Pending => at += 1,
                 Poll::Ready(told) => {
-                    let Pending { wish, asked, .. } = self.pending.remove(at);
+                    let Pending { wish, asked, words, .. } = self.pending.remove(at);
                     match told {
-                        Ok(told) => self.told(&wish, told, asked),
+                        Ok(told) => {
+                            let once = wish.key().is_none_or(|key| self.sent[&key].0 == 1);
+                            self.words.heard(&words, &wish, &told, once);
+                            self.told(&wish, told, asked);
+                        }
                         Err(EngineError::Refused(_)) => self.refusals += 1,
                         Err(EngineError::Lost | EngineError::DiskFull | EngineError::Busy) => self.lost += 1,
                         Err(other) => panic!("{wish:?}: {other}"),
@@ -321,7 +337,10 @@ impl World {
                 let (new, campaign) = match answer {
                     RestockAnswer::Accepted { campaign } => (true, campaign),
                     RestockAnswer::Duplicate { campaign } => (false, campaign),
-                    RestockAnswer::SoldOut => panic!("{wish:?}: sold out"),
+                    RestockAnswer::SoldOut => {
+                        assert!(is_sold_out(*delivery), "{wish:?}: sold out");
+                        return;
+                    }
                 };
                 let campaign = campaign.map(|campaign| campaign.0);
                 self.model.told_restock(*sku, u128::from(*delivery), campaign);
@@ -366,6 +385,7 @@ fn before(model: &mut Model, wish: &Wish) {
         Wish::Block { address, .. } => model.asks_block(*address),
         Wish::Erase { address } => (0..SKUS).for_each(|sku| model.asks(*address, sku, false)),
         Wish::Unite { address, other } => [address, other].into_iter().for_each(|of| model.muddle(*of, SKUS)),
+        Wish::Restock { delivery, .. } if is_sold_out(*delivery) => {}
         Wish::Restock { sku, delivery, .. } => model.restocks(*sku, u128::from(*delivery)),
         Wish::Verb { campaign, verb: CampaignVerb::ResendDoubt } => model.resends(campaign.0),
         Wish::Verb { campaign, verb: CampaignVerb::DropDoubt } => model.gives_up(campaign.0),

@@ -35,6 +35,13 @@ impl World {
             assert_eq!(people.len(), seen.people.len(), "seed {seed}: two letters for one person");
             trace ^= seen.total.rotate_left(9) ^ seen.sent.rotate_left(17) ^ seen.doubt.rotate_left(33);
         }
+        if let Some(running) = &self.running {
+            for sku in 0..SKUS {
+                let (stock, name) =
+                    running.list(&list_id(sku), |list| (list.stock(), list.product().map(str::to_owned)));
+                self.words.judge(seed, sku, stock, name.as_deref());
+            }
+        }
         self.campaigns_seen = self.campaigns_seen.max(self.seen().len());
         self.note(trace);
     }

@@ -54,10 +54,10 @@ impl Parcel {
                 CampaignMessage::Note { list, person, reason, .. } => {
                     format!("note {list:?} {} {reason:?}", person.0)
                 }
-                CampaignMessage::Merged(person) => format!("merged {}", person.0),
+                CampaignMessage::MailboxChanged(person, _) => format!("mailbox changed {}", person.0),
                 CampaignMessage::Verb(campaign, verb, ..) => format!("{verb:?} {campaign}"),
-                CampaignMessage::Delivered(back) => {
-                    format!("delivered {} {} {:?}", back.campaign, back.person.0, back.verdict)
+                CampaignMessage::Delivered { campaign, person, outcome, .. } => {
+                    format!("delivered {campaign} {} {outcome:?}", person.0)
                 }
                 CampaignMessage::Begun { campaign, .. } => format!("begun {campaign}"),
                 CampaignMessage::Alarm(number) => format!("alarm {number}"),
@@ -128,6 +128,18 @@ impl Queues {
             state.ways.remove(&way);
         }
         Some((way.1, parcel))
+    }
+
+    /// The next parcel of one way.
+    pub fn take(&self, from: Node, to: Node) -> Option<Parcel> {
+        let mut state = self.state();
+        let way = (from, to);
+        let queue = state.ways.get_mut(&way)?;
+        let parcel = queue.pop_front();
+        if queue.is_empty() {
+            state.ways.remove(&way);
+        }
+        parcel
     }
 
     /// An alarm whose time has come.

@@ -1,19 +1,20 @@
-//! The mail server of the simulation: it takes letters, refuses them, puts them off, or goes away before or after
-//! the final dot. A letter may leave only once the record of its start is durable.
+//! The mail server of the simulation: it lets workers in or turns them away, takes letters, refuses them, puts them off,
+//! or goes away before or after the final dot. A letter may leave only once the record of its start is durable, and may
+//! start only on a connection that has answered within a second.
 
-use restockd::actors::delivery::Job;
-use restockd::actors::messages::{CampaignMessage, Delivered};
-use restockd::domain::CampaignId;
-use restockd::mail::Verdict;
+use restockd::actors::delivery::{Job, Work};
+use restockd::actors::messages::CampaignMessage;
+use restockd::domain::{CampaignId, Millis};
+use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use tokio::sync::mpsc;
 
 use crate::dice::Dice;
 use crate::model::Model;
 use crate::world::address_of;
 
-/// A letter that a courier carries.
+/// A letter that a worker carries.
 struct Carried {
-    courier: usize,
+    worker: usize,
     job: Job,
     /// The start is durable: the final dot may have left.
     open: bool,
@@ -21,65 +22,101 @@ struct Carried {
 
 /// Letters on the wire.
 pub struct Relay {
-    inboxes: Vec<mpsc::Receiver<Job>>,
+    inboxes: Vec<mpsc::Receiver<Work>>,
+    /// When each worker's connection last answered.
+    alive: Vec<Option<Millis>>,
+    connecting: Vec<usize>,
     wire: Vec<Carried>,
 }
 
 impl Relay {
-    /// A relay with so many connections, and the couriers' ends of them.
-    pub fn new(connections: usize) -> (Self, Vec<mpsc::Sender<Job>>) {
+    /// A relay with so many connections, and the workers' ends of them.
+    pub fn new(connections: usize) -> (Self, Vec<mpsc::Sender<Work>>) {
         let (senders, inboxes) = (0..connections).map(|_| mpsc::channel(1)).unzip();
-        (Self { inboxes, wire: Vec::new() }, senders)
+        let alive = vec![None; connections];
+        (Self { inboxes, alive, connecting: Vec::new(), wire: Vec::new() }, senders)
     }
 
-    /// Takes over what the campaign actor started: campaign and address of each.
-    pub fn take_in(&mut self) -> Vec<(CampaignId, usize)> {
+    /// Takes over what the campaign actor asked for: campaign and address of each letter that started.
+    pub fn take_in(&mut self, now: Millis) -> Vec<(CampaignId, usize)> {
         let mut started = Vec::new();
-        for (courier, inbox) in self.inboxes.iter_mut().enumerate() {
-            while let Ok(job) = inbox.try_recv() {
-                started.push((job.campaign, address_of(job.email.as_str())));
-                self.wire.push(Carried { courier, job, open: false });
+        for (worker, inbox) in self.inboxes.iter_mut().enumerate() {
+            while let Ok(work) = inbox.try_recv() {
+                match work {
+                    Work::Connect => self.connecting.push(worker),
+                    Work::Deliver(job) => {
+                        let alive = self.alive[worker].expect("a letter starts on a connection");
+                        assert!(now.since(alive) <= 1000, "a letter starts on a connection that may be dead");
+                        started.push((job.campaign, address_of(job.email.as_str())));
+                        self.wire.push(Carried { worker, job, open: false });
+                    }
+                }
             }
         }
         started
     }
 
     pub fn is_quiet(&self) -> bool {
-        self.wire.is_empty()
+        self.wire.is_empty() && self.connecting.is_empty()
+    }
+
+    /// A worker that wants to connect is let in, or turned away.
+    pub fn connect(&mut self, dice: &mut Dice, now: Millis, moody: bool) -> Option<CampaignMessage> {
+        let worker = self.connecting.pop()?;
+        if moody && dice.one_in(8) {
+            self.alive[worker] = None;
+            let end = if dice.one_in(3) { End::Throttled } else { End::Deferred };
+            let said = Diagnostic::own("nobody answers", Fault::Shop);
+            return Some(CampaignMessage::Unconnected(worker, Outcome::new(end, Phase::Connection, said)));
+        }
+        self.alive[worker] = Some(now);
+        Some(CampaignMessage::Connected(worker))
     }
 
     /// The server answers one letter, if there is one that may have left.
-    pub fn answer(&mut self, dice: &mut Dice, model: &mut Model, moody: bool) -> Option<CampaignMessage> {
+    pub fn answer(
+        &mut self,
+        dice: &mut Dice,
+        model: &mut Model,
+        now: Millis,
+        moody: bool,
+    ) -> Option<CampaignMessage> {
         self.look();
         let open: Vec<usize> = (0..self.wire.len()).filter(|at| self.wire[*at].open).collect();
         let at = *open.get(dice.below(open.len()))?;
-        let Carried { courier, job, .. } = self.wire.swap_remove(at);
+        let Carried { worker, job, .. } = self.wire.swap_remove(at);
         let (campaign, address) = (job.campaign.0, address_of(job.email.as_str()));
-        let quote = |code: &str| format!("{code} <{}> says the server", job.email.as_str());
-        let verdict = match dice.below(24) {
-            _ if !moody => Verdict::Sent { reply: quote("250") },
+        let said = |end, phase, code| {
+            let words = format!("<{}> says the server", job.email.as_str());
+            Outcome::new(end, phase, Diagnostic::of_server(code, words))
+        };
+        let lost = |end, phase, fault| Outcome::new(end, phase, Diagnostic::own("the line is dead", fault));
+        let outcome = match dice.below(24) {
+            _ if !moody => said(End::Sent, Phase::Dot, 250),
             0 => {
                 // Gone after the dot: the letter arrived, or did not.
                 if dice.one_in(2) {
                     model.accepts(campaign, address);
                 }
-                Verdict::Doubt { reply: "lost".to_owned() }
+                lost(End::Unknown, Phase::Data, Fault::Letter)
             }
             1 => {
                 model.refuses(campaign, address);
-                Verdict::Failed { reply: quote("550") }
+                said(End::Failed, Phase::Rcpt, 550)
             }
-            2..5 => Verdict::Deferred { reply: quote("451"), throttled: false, reached: true },
-            // Gone before the dot.
-            5 => Verdict::Deferred { reply: "gone".to_owned(), throttled: false, reached: false },
-            6 => Verdict::Deferred { reply: quote("421"), throttled: true, reached: true },
-            _ => Verdict::Sent { reply: quote("250") },
+            2..5 => said(End::Deferred, Phase::Rcpt, 451),
+            // Gone before it saw the letter.
+            5 => lost(End::Deferred, Phase::Connection, Fault::Shop),
+            6 => said(End::Throttled, Phase::Mail, 421),
+            _ => said(End::Sent, Phase::Dot, 250),
         };
-        if matches!(verdict, Verdict::Sent { .. }) {
+        if outcome.end == End::Sent {
             model.accepts(campaign, address);
         }
-        let back = Delivered { courier, campaign: job.campaign, person: job.recipient.person, verdict };
-        Some(CampaignMessage::Delivered(back))
+        let connected = outcome.end == End::Sent || outcome.diagnostic.code.is_some_and(|code| code != 421);
+        self.alive[worker] = connected.then_some(now);
+        let (campaign, person) = (job.campaign, job.recipient.person);
+        Some(CampaignMessage::Delivered { worker, campaign, person, outcome, connected })
     }
 
     /// The engine dies: what may have left may have arrived.

@@ -1,7 +1,7 @@
 //! One life of the engine in the simulation: from recovery to the next crash.
 //!
 //! The Engine's door, the directory, the lists, the campaign actor, the log's writer and maker, recovery and the
-//! snapshot store are the real ones. The mailboxes, the supervisor, the couriers and the course of a checkpoint round are
+//! snapshot store are the real ones. The mailboxes, the supervisor, the workers and the course of a checkpoint round are
 //! this simulation's, because it must decide what happens when.
 
 use std::collections::BTreeMap;
@@ -19,12 +19,14 @@ use restockd::actors::mailboxes::Mailboxes;
 use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
 use restockd::actors::recent::Recent;
 use restockd::actors::recovery::{self, Recovered, RecoveryError};
+use restockd::actors::supervisor::Heard;
 use restockd::actors::{Engine, MailRules, StartError};
 use restockd::clock::Clock;
 use restockd::disk::SimDisk;
 use restockd::domain::campaign::Campaigns;
 use restockd::domain::directory::Directory;
 use restockd::domain::list::{List, PackedList};
+use restockd::domain::scheduler::Scheduler;
 use restockd::domain::{ListId, Millis};
 use restockd::store::{Backend, Generations};
 use restockd::wal::{Log, Options, Stepper};
@@ -57,6 +59,7 @@ pub struct Running {
     directory: DirectoryState,
     campaign: CampaignState,
     lists: BTreeMap<ListId, Slot>,
+    heard: Heard,
     ended: Arc<AtomicBool>,
     story: bool,
 }
@@ -94,17 +97,18 @@ impl Running {
         let queues = Queues::default();
         queues.open(&context.mailboxes);
         let engine = Engine::over(Arc::clone(&context), &found.directory, None, MailRules::default());
-        let (relay, couriers) = Relay::new(CONNECTIONS);
+        let (relay, workers) = Relay::new(CONNECTIONS);
         let Recovered { directory, campaigns, lists, claims, .. } = found;
-        let running = Self {
+        let mut running = Self {
             engine,
             generations,
             relay,
             round: None,
             stepper,
             directory: DirectoryState::new(directory),
-            campaign: CampaignState::new(CampaignArgs { campaigns, couriers }),
+            campaign: CampaignState::new(&context, CampaignArgs { campaigns, workers }),
             lists: lists.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
+            heard: Heard::default(),
             ended,
             story: scene.story,
             context,
@@ -112,6 +116,10 @@ impl Running {
         };
         running.queues.speaks(Node::Boot);
         take_up(&running.context, claims);
+        // The door opens when the directory has sent again what was open: all of that is on its way before anything new.
+        while let Some(Parcel::Directory(message)) = running.queues.take(Node::Boot, Node::Directory) {
+            running.directory.hear(&running.context, message);
+        }
         Ok(running)
     }
 
@@ -174,7 +182,8 @@ impl Running {
             SupervisorMessage::ToList(list, ListMessage::Read(read)) if !self.lists.contains_key(&list) => {
                 read(&list, &List::default());
             }
-            SupervisorMessage::ToList(list, message) => {
+            SupervisorMessage::ToList(list, mut message) => {
+                self.heard.pass(&mut message);
                 self.lists
                     .entry(list.clone())
                     .or_insert_with(|| Slot::Awake(ListState::new(list.clone(), List::default())));
@@ -258,7 +267,7 @@ impl Running {
     /// Looks at the campaigns.
     pub fn campaigns<T: Send + 'static>(&mut self, look: impl FnOnce(&Campaigns) -> T + Send + 'static) -> T {
         let (answer, slot) = std::sync::mpsc::channel();
-        let read = Box::new(move |campaigns: &Campaigns| drop(answer.send(look(campaigns))));
+        let read = Box::new(move |scheduler: &Scheduler| drop(answer.send(look(scheduler.campaigns()))));
         self.campaign.hear(&self.context, CampaignMessage::Read(read));
         slot.try_recv().expect("a read answers at once")
     }

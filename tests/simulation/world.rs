@@ -17,6 +17,7 @@ use crate::queues::{Node, Parcel};
 use crate::round::{Round, Step};
 use crate::running::Running;
 use crate::scene::Scene;
+use crate::words::Words;
 
 pub const SKUS: usize = 3;
 pub const CLIENTS: usize = 8;
@@ -30,6 +31,7 @@ pub struct World {
     pub running: Option<Running>,
     pub pending: Vec<Pending>,
     pub model: Model,
+    pub words: Words,
     /// Requests with a key, to be sent again.
     pub wishes: Vec<Wish>,
     /// How often each key was sent, and when for the first time.
@@ -97,6 +99,7 @@ impl World {
             running: None,
             pending: Vec::new(),
             model: Model::default(),
+            words: Words::default(),
             wishes: Vec::new(),
             sent: BTreeMap::new(),
             created: BTreeSet::new(),
@@ -145,6 +148,7 @@ impl World {
         }
         let ms = match self.dice.below(80) {
             0 => 5 * 3_600_000,
+            1..40 => self.dice.below(400) as u64,
             _ => self.dice.below(20_000) as u64,
         };
         self.clock.advance(ms);
@@ -176,7 +180,7 @@ impl World {
     /// What the campaign actor has started meanwhile goes on the wire; only somebody who wants it (P4).
     fn letters(&mut self) {
         let Some(running) = &mut self.running else { return };
-        for (campaign, address) in running.relay.take_in() {
+        for (campaign, address) in running.relay.take_in(self.clock.now()) {
             let list = running.campaigns(move |all| all.get(campaign).map(|c| c.header.list.clone()));
             let sku = sku_of(&list.expect("a letter belongs to a campaign"));
             self.model.is_about(campaign.0, sku);
@@ -188,7 +192,11 @@ impl World {
 
     fn mail(&mut self, moody: bool) {
         let Some(running) = &mut self.running else { return };
-        if let Some(back) = running.relay.answer(&mut self.dice, &mut self.model, moody) {
+        let now = self.clock.now();
+        let connects =
+            self.dice.one_in(2).then(|| running.relay.connect(&mut self.dice, now, moody)).flatten();
+        let back = connects.or_else(|| running.relay.answer(&mut self.dice, &mut self.model, now, moody));
+        if let Some(back) = back {
             running.arrive(Node::Campaign, Parcel::Campaign(back), &mut self.dice);
             self.letters();
         }

@@ -11,7 +11,7 @@ use super::SendArgs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Email;
-use crate::mail::{Letter, Mailer, Verdict};
+use crate::mail::{End, Letter, Mailer, outcome_without};
 use crate::render::Rendered;
 
 /// A test is for a few.
@@ -61,16 +61,18 @@ async fn deliver(config: &Config, mailer: &Mailer, mail: &Rendered, all: &[Email
             feedback_id: None,
             complaints: None,
         };
-        let verdict = courier.deliver(&letter, Box::pin(std::future::ready(true))).await;
-        let (word, reply) = match verdict.without(to.as_str()) {
-            Verdict::Sent { reply } => {
-                sent += 1;
-                ("taken", reply)
-            }
-            Verdict::Deferred { reply, .. } => ("not taken now; it is not tried again", reply),
-            Verdict::Failed { reply } => ("refused", reply),
-            Verdict::Doubt { reply } => ("in doubt", reply),
+        let outcome = match courier.ready().await {
+            Ok(()) => courier.deliver(&letter, Box::pin(std::future::ready(true))).await,
+            Err(outcome) => outcome,
         };
+        let word = match outcome.end {
+            End::Sent => "taken",
+            End::Deferred | End::Throttled => "not taken now; it is not tried again",
+            End::Failed => "refused",
+            End::Unknown => "in doubt",
+        };
+        sent += usize::from(outcome.end == End::Sent);
+        let reply = outcome_without(outcome, to.as_str()).diagnostic;
         println!("letter {} of {}: {word}: {reply}", place + 1, all.len());
     }
     courier.close().await;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::super::ids::{CampaignId, PersonId};
-use super::super::span::Span;
+use super::super::list::Invitee;
+use super::super::outcome::Diagnostic;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterState};
 use super::{Again, Campaign, CampaignEvent, Campaigns, Header, Pace, Settlement, Skip, Status};
@@ -23,17 +24,15 @@ impl Campaigns {
     pub fn apply(&mut self, event: &CampaignEvent, at: Millis) {
         self.seq += 1;
         match event {
-            CampaignEvent::Scheduled(header) => self.ask(header, None, at),
-            CampaignEvent::ScheduledWithin { header, max_age } => self.ask(header, Some(*max_age), at),
+            CampaignEvent::Scheduled(header) => {
+                let later = header.scheduled.is_some_and(|time| time > at);
+                self.add(header, if later { Status::Scheduled } else { Status::Queued }, at);
+            }
             CampaignEvent::Opened { header, id, upto, added } => {
                 if let Some(header) = header {
-                    self.add(header, None, Status::Queued, at);
+                    self.add(header, Status::Queued, at);
                 }
                 self.open_up(*id, *upto, *added, at);
-            }
-            CampaignEvent::OpenedWithin { header, max_age, upto, added } => {
-                self.add(header, Some(*max_age), Status::Queued, at);
-                self.open_up(header.id, *upto, *added, at);
             }
             CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
             CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = Status::Paused),
@@ -49,12 +48,17 @@ impl Campaigns {
                 c.why = Some(why.clone());
                 c.end(Status::Failed, at, at_s);
             }),
-            CampaignEvent::Started { id, person, ordinal, address } => {
+            CampaignEvent::Started { id, person, ordinal, address, provider } => {
+                if let Some(provider) = provider {
+                    self.shaping.started_for(provider, at);
+                }
                 self.start(*id, *person, *ordinal, *address, at);
             }
-            CampaignEvent::StartedFor { id, person, ordinal, address, provider } => {
-                self.shaping.started_for(provider, at);
-                self.start(*id, *person, *ordinal, *address, at);
+            CampaignEvent::Unstarted { id, person, ordinal, started, provider, until, diagnostic } => {
+                self.pace.give_back(self.rate);
+                self.shaping.unstarted(provider.as_deref(), *started, at);
+                self.with(*id, at, |c, _| c.pace.give_back(c.header.rate));
+                self.put_off(*id, *person, *ordinal, *until, diagnostic, at);
             }
             CampaignEvent::Paced { provider, cut, reply } => {
                 self.shaping.paced(provider, *cut, reply.as_deref(), at);
@@ -62,21 +66,8 @@ impl Campaigns {
             CampaignEvent::Settled { id, person, ordinal, settlement } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, at_s| c.settle(row, settlement, at_s));
             }
-            CampaignEvent::Deferred { id, person, ordinal, until, reply } => {
-                self.letter(*id, *person, *ordinal, at, |c, row, at_s| {
-                    let first = c.ledger.first_attempt(row).unwrap_or(at);
-                    if c.status.is_closed() {
-                        // Canceled while it was on the wire: it is not tried again.
-                        return c.settle(row, &Settlement::Skipped(Skip::Canceled), at_s);
-                    }
-                    if let Some(reason) = c.ledger.gone.get(&row).copied() {
-                        return c.settle(row, &Settlement::Skipped(reason), at_s);
-                    }
-                    c.ledger.set(row, LetterState::Deferred, at_s);
-                    c.ledger.deferrals.insert(row, Deferral { first, until: *until });
-                    c.ledger.due.insert((*until, row));
-                    c.ledger.remark(row, reply);
-                });
+            CampaignEvent::Deferred { id, person, ordinal, until, diagnostic } => {
+                self.put_off(*id, *person, *ordinal, *until, diagnostic, at);
             }
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
                 c.ledger.turn(&[LetterState::Doubt], LetterState::Dropped, at_s);
@@ -86,6 +77,7 @@ impl Campaigns {
                     c.ledger.gone.insert(row, *reason);
                 });
             }
+            CampaignEvent::Swept => self.sweep(at),
             CampaignEvent::Closed { id } => self.with(*id, at, |c, _| {
                 c.all_invited();
                 c.status = Status::Sent;
@@ -97,11 +89,23 @@ impl Campaigns {
         }
     }
 
-    /// Adds a campaign that waits for its time or its list.
-    fn ask(&mut self, header: &Header, max_age: Option<Span>, at: Millis) {
-        let later = header.scheduled.is_some_and(|time| time > at);
-        let status = if later { Status::Scheduled } else { Status::Queued };
-        self.add(header, max_age, status, at);
+    /// Applies what a list has recorded of a campaign's audience: these people are handed over, and with `last` nobody
+    /// is left. It is the list's record, told again after a restart, and so none of ours.
+    pub fn apply_invited(&mut self, id: CampaignId, people: &[Invitee], last: bool, at: Millis) {
+        self.with(id, at, |campaign, at_s| {
+            if campaign.status.is_closed() {
+                // It ended while the list was answering: they are counted as not reached.
+                return;
+            }
+            for invitee in people {
+                if campaign.ledger.take_up(invitee.person, invitee.ordinal, at_s) {
+                    campaign.uninvited = campaign.uninvited.saturating_sub(1);
+                }
+            }
+            if last {
+                campaign.all_invited();
+            }
+        });
     }
 
     /// A campaign has its audience.
@@ -117,10 +121,10 @@ impl Campaigns {
         }
     }
 
-    /// Adds a campaign. Its maximum age is what the record says, live as at replay.
-    fn add(&mut self, header: &Header, max_age: Option<Span>, status: Status, at: Millis) {
+    /// Adds a campaign.
+    fn add(&mut self, header: &Header, status: Status, at: Millis) {
         let campaign = Campaign {
-            header: Header { max_age, ..header.clone() },
+            header: header.clone(),
             status,
             upto: 0,
             uninvited: 0,
@@ -138,7 +142,7 @@ impl Campaigns {
         self.sweep(at);
     }
 
-    /// Housekeeping, a few steps with each new campaign: an old ledger first loses its index, then
+    /// Housekeeping, a few steps with each new campaign and from time to time: an old ledger first loses its index, then
     /// its rows; after 400 days the campaign is forgotten. Counters stay as long as the header.
     fn sweep(&mut self, at: Millis) {
         for id in aged(&self.by_age, &mut self.swept.folded, at, INDEX_MS) {
@@ -165,6 +169,19 @@ impl Campaigns {
                 }
             }
         }
+    }
+
+    /// True when housekeeping would find something to let go at `at`.
+    pub(super) fn has_aged(&self, at: Millis) -> bool {
+        let aged = |mark: Option<(Millis, CampaignId)>, age_ms| {
+            let after = mark.map_or(Bound::Unbounded, Bound::Excluded);
+            let next = self.by_age.range((after, Bound::Unbounded)).next();
+            next.is_some_and(|(made, _)| at.since(*made) > age_ms)
+        };
+        let mut old = self.by_age.iter().take_while(|(made, _)| at.since(*made) > HEADER_MS);
+        aged(self.swept.folded, INDEX_MS)
+            || aged(self.swept.emptied, LEDGER_MS)
+            || old.any(|(_, id)| self.all.get(id).is_none_or(|c| c.status.is_closed()))
     }
 
     /// Files a campaign under its id, age and list.
@@ -200,6 +217,29 @@ impl Campaigns {
         });
     }
 
+    /// A letter is tried again later, unless its person is gone or its campaign ended meanwhile.
+    fn put_off(
+        &mut self,
+        id: CampaignId,
+        person: PersonId,
+        ordinal: u32,
+        until: Millis,
+        diagnostic: &Diagnostic,
+        at: Millis,
+    ) {
+        self.letter(id, person, ordinal, at, |c, row, at_s| {
+            let first = c.ledger.first_attempt(row).unwrap_or(at);
+            // Canceled while it was on the wire: it is not tried again.
+            let ended = c.status.is_closed().then_some(Skip::Canceled);
+            if let Some(reason) = ended.or_else(|| c.ledger.gone.get(&row).copied()) {
+                return c.settle(row, &Settlement::Skipped(reason), at_s);
+            }
+            c.ledger.set(row, LetterState::Deferred, at_s);
+            c.ledger.deferrals.insert(row, Deferral { first, until });
+            c.ledger.remark(row, diagnostic);
+        });
+    }
+
     /// Changes a letter; one that the ledger does not hold was invited and is taken up by this.
     fn letter(
         &mut self,
@@ -232,22 +272,8 @@ impl Campaign {
         u32::try_from(at.since(self.created) / 1000).unwrap_or(u32::MAX)
     }
 
-    /// Takes up people a list handed over; they are not records, the list's are.
-    pub fn take_up(&mut self, people: impl IntoIterator<Item = (PersonId, u32)>, at: Millis) {
-        if self.status.is_closed() {
-            // It ended while the list was answering: they are counted as not reached.
-            return;
-        }
-        let at_s = self.seconds(at);
-        for (person, ordinal) in people {
-            if self.ledger.take_up(person, ordinal, at_s) {
-                self.uninvited = self.uninvited.saturating_sub(1);
-            }
-        }
-    }
-
     /// Nobody of the audience is left to hand over.
-    pub fn all_invited(&mut self) {
+    fn all_invited(&mut self) {
         self.uninvited = 0;
         self.handed_over = true;
     }
@@ -257,13 +283,13 @@ impl Campaign {
         match settlement {
             Settlement::Sent => self.ledger.set(row, LetterState::Sent, at_s),
             Settlement::Skipped(reason) => self.ledger.set(row, LetterState::Skipped(*reason), at_s),
-            Settlement::Failed { reply } => {
+            Settlement::Failed { diagnostic } => {
                 self.ledger.set(row, LetterState::Failed, at_s);
-                self.ledger.remark(row, reply);
+                self.ledger.remark(row, diagnostic);
             }
-            Settlement::Doubt { reply } => {
+            Settlement::Doubt { diagnostic } => {
                 self.ledger.set(row, LetterState::Doubt, at_s);
-                self.ledger.remark(row, reply);
+                self.ledger.remark(row, diagnostic);
             }
         }
     }
@@ -293,7 +319,6 @@ impl Campaign {
         let reason = if status == Status::Expired { Skip::Expired } else { Skip::Canceled };
         let open = [LetterState::Pending, LetterState::Deferred];
         self.ledger.turn(&open, LetterState::Skipped(reason), at_s);
-        self.ledger.due.clear();
         self.unreached += self.uninvited;
         self.uninvited = 0;
         self.status = status;

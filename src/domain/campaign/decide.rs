@@ -1,6 +1,7 @@
 //! What the campaigns answer; reads only.
 
 use super::super::ids::{CampaignId, PersonId};
+use super::super::outcome::{Diagnostic, Fault};
 use super::super::time::Millis;
 use super::ledger::{LetterRow, LetterState};
 use super::{Again, Campaign, CampaignEvent, Campaigns, Header, OnDoubt, Settlement, Skip, Status};
@@ -46,10 +47,10 @@ impl Campaigns {
     /// A rule campaign is told of a restock: opened, opened again, or nothing to do. `None` also
     /// where its key is held by a campaign of another list ([`Campaigns::collides`] says so).
     #[must_use]
-    pub fn decide_restock(&self, header: &Header, upto: u32, added: u32) -> Option<CampaignEvent> {
+    pub fn decide_restock(&self, header: Header, upto: u32, added: u32) -> Option<CampaignEvent> {
         let id = header.id;
         let Some(held) = self.get(id) else {
-            return Some(header.clone().opened(upto, added));
+            return Some(CampaignEvent::Opened { header: Some(header), id, upto, added });
         };
         let looks_again = held
             .ledger
@@ -144,7 +145,9 @@ impl Campaigns {
                 let settlement = Settlement::Skipped(reason);
                 NextLetter::Skip(CampaignEvent::Settled { id, person, ordinal, settlement })
             }
-            None => NextLetter::Start(CampaignEvent::Started { id, person, ordinal, address }),
+            None => {
+                NextLetter::Start(CampaignEvent::Started { id, person, ordinal, address, provider: None })
+            }
         }
     }
 
@@ -154,7 +157,7 @@ impl Campaigns {
         &self,
         id: CampaignId,
         person: PersonId,
-        reply: String,
+        diagnostic: Diagnostic,
         at: Millis,
     ) -> CampaignEvent {
         let campaign = self.get(id);
@@ -166,7 +169,7 @@ impl Campaigns {
         });
         let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
         match until.filter(|_| gone.is_none()) {
-            Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, reply },
+            Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, diagnostic },
             None => {
                 let settlement = Settlement::Skipped(gone.unwrap_or(Skip::Expired));
                 CampaignEvent::Settled { id, person, ordinal, settlement }
@@ -181,7 +184,7 @@ impl Campaigns {
         &self,
         id: CampaignId,
         person: PersonId,
-        reply: String,
+        diagnostic: Diagnostic,
         opens: Millis,
         at: Millis,
     ) -> CampaignEvent {
@@ -191,10 +194,42 @@ impl Campaigns {
             let in_time = opens.since(first) <= self.retry(campaign).max_age_ms;
             if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
                 let (ordinal, until) = (row.ordinal, opens.max(at));
-                return CampaignEvent::Deferred { id, person, ordinal, until, reply };
+                return CampaignEvent::Deferred { id, person, ordinal, until, diagnostic };
             }
         }
-        self.decide_deferral(id, person, reply, at)
+        self.decide_deferral(id, person, diagnostic, at)
+    }
+
+    /// A letter that was started came back before any receiver had seen it: it goes again as soon as there is a
+    /// connection, in its place; one that has met this too often goes by its own schedule, for it may be the letter.
+    #[must_use]
+    pub fn decide_unstarted(
+        &self,
+        id: CampaignId,
+        person: PersonId,
+        (started, provider): (Millis, Option<String>),
+        diagnostic: Diagnostic,
+        at: Millis,
+    ) -> CampaignEvent {
+        let held = self.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let (ordinal, attempts) = held.map_or((0, 0), |(_, row)| (row.ordinal, row.attempts));
+        let back = |until, diagnostic| {
+            let provider = provider.clone();
+            CampaignEvent::Unstarted { id, person, ordinal, started, provider, until, diagnostic }
+        };
+        if attempts < KEEPS_PLACE {
+            return back(at, diagnostic);
+        }
+        match self.decide_deferral(id, person, diagnostic, at) {
+            CampaignEvent::Deferred { until, diagnostic, .. } => back(until, diagnostic),
+            other => other,
+        }
+    }
+
+    /// Housekeeping, if there is something to let go.
+    #[must_use]
+    pub fn decide_sweep(&self, at: Millis) -> Option<CampaignEvent> {
+        self.has_aged(at).then_some(CampaignEvent::Swept)
     }
 
     /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
@@ -225,15 +260,17 @@ impl Campaigns {
         let mut events = Vec::new();
         for campaign in self.all.values().filter(|c| c.ledger.counts().started > 0) {
             let (id, on_doubt) = (campaign.header.id, campaign.header.on_doubt);
-            let reply = "the engine stopped before the mail server answered".to_owned();
+            let words = "the engine stopped before the mail server answered";
+            let diagnostic = Diagnostic::own(words, Fault::Shop);
             for row in campaign.ledger.rows().filter(|row| row.state == LetterState::Started) {
                 let LetterRow { person, ordinal, .. } = *row;
                 events.push(match on_doubt {
                     OnDoubt::Resend if !campaign.status.is_closed() => {
-                        CampaignEvent::Deferred { id, person, ordinal, until: at, reply: reply.clone() }
+                        let diagnostic = diagnostic.clone();
+                        CampaignEvent::Deferred { id, person, ordinal, until: at, diagnostic }
                     }
                     _ => {
-                        let settlement = Settlement::Doubt { reply: reply.clone() };
+                        let settlement = Settlement::Doubt { diagnostic: diagnostic.clone() };
                         CampaignEvent::Settled { id, person, ordinal, settlement }
                     }
                 });

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::{CampaignId, ListId, PersonId};
+use super::super::outcome::Diagnostic;
 use super::super::pace::Rate;
 use super::super::shaping::Cut;
 use super::super::span::Span;
@@ -152,31 +153,8 @@ pub struct Header {
     pub rate: Option<Rate>,
     /// When it starts, if not at once.
     pub scheduled: Option<Millis>,
-    /// How old its letters may become, if not as old as any. Younger than the header's bytes: records and snapshots have
-    /// it beside them.
-    #[serde(skip)]
+    /// How old its letters may become, if not as old as any.
     pub max_age: Option<Span>,
-}
-
-impl Header {
-    /// The record of its being asked for.
-    #[must_use]
-    pub fn asked(mut self) -> CampaignEvent {
-        match self.max_age.take() {
-            None => CampaignEvent::Scheduled(self),
-            Some(max_age) => CampaignEvent::ScheduledWithin { header: self, max_age },
-        }
-    }
-
-    /// The record that makes it and gives it its audience.
-    #[must_use]
-    pub fn opened(mut self, upto: u32, added: u32) -> CampaignEvent {
-        let id = self.id;
-        match self.max_age.take() {
-            None => CampaignEvent::Opened { header: Some(self), id, upto, added },
-            Some(max_age) => CampaignEvent::OpenedWithin { header: self, max_age, upto, added },
-        }
-    }
 }
 
 /// What a letter came to.
@@ -186,15 +164,15 @@ pub enum Settlement {
     Sent,
     /// Refused for good.
     Failed {
-        /// The server's words, without addresses.
-        reply: String,
+        /// What was said.
+        diagnostic: Diagnostic,
     },
     /// Not mailed.
     Skipped(Skip),
     /// Sent off, outcome unknown.
     Doubt {
         /// What is known.
-        reply: String,
+        diagnostic: Diagnostic,
     },
 }
 
@@ -262,6 +240,25 @@ pub enum CampaignEvent {
         ordinal: u32,
         /// The address, hashed.
         address: u64,
+        /// The provider's name, or the domain, where a limit of it counts the letter.
+        provider: Option<String>,
+    },
+    /// A letter that was started came back before any receiver had seen it: it was no start.
+    Unstarted {
+        /// The campaign.
+        id: CampaignId,
+        /// Whose letter.
+        person: PersonId,
+        /// The place by which they were invited.
+        ordinal: u32,
+        /// When it was started.
+        started: Millis,
+        /// The provider that its start was counted against.
+        provider: Option<String>,
+        /// Not before this.
+        until: Millis,
+        /// What happened.
+        diagnostic: Diagnostic,
     },
     /// A letter came to an end (or never began).
     Settled {
@@ -284,8 +281,8 @@ pub enum CampaignEvent {
         ordinal: u32,
         /// Not before this.
         until: Millis,
-        /// The server's words, without addresses.
-        reply: String,
+        /// What was said.
+        diagnostic: Diagnostic,
     },
     /// Letters in doubt are given up.
     Dropped(CampaignId),
@@ -305,19 +302,6 @@ pub enum CampaignEvent {
         /// Why.
         reason: Skip,
     },
-    /// A letter goes onto a connection, and counts against a limit of the provider that receives it.
-    StartedFor {
-        /// The campaign.
-        id: CampaignId,
-        /// Whose letter.
-        person: PersonId,
-        /// The place by which they were invited.
-        ordinal: u32,
-        /// The address, hashed.
-        address: u64,
-        /// The provider's name, or the domain.
-        provider: String,
-    },
     /// A provider's rate was cut, grew back by a step, or is as it was.
     Paced {
         /// The provider's name, the domain, or `relay` for all letters.
@@ -327,35 +311,40 @@ pub enum CampaignEvent {
         /// The server's words that led to it, without addresses.
         reply: Option<String>,
     },
-    /// A campaign was asked for whose letters have a maximum age of their own.
-    ScheduledWithin {
-        /// What it is.
-        header: Header,
-        /// How old its letters may become.
-        max_age: Span,
-    },
-    /// Such a campaign is made and has its audience.
-    OpenedWithin {
-        /// What it is.
-        header: Header,
-        /// How old its letters may become.
-        max_age: Span,
-        /// The last ordinal of the audience.
-        upto: u32,
-        /// How many that is.
-        added: u32,
-    },
+    /// Housekeeping came by: what is older than is kept is let go, a few campaigns at a time.
+    Swept,
 }
 
 impl CampaignEvent {
     /// The start of a letter, with the provider that counts it.
     #[must_use]
-    pub fn counted_by(self, provider: &str) -> Self {
+    pub fn counted_by(mut self, counted: Option<String>) -> Self {
+        if let Self::Started { provider, .. } = &mut self {
+            *provider = counted;
+        }
+        self
+    }
+
+    /// The campaign that it is about, if it is about one.
+    #[must_use]
+    pub fn campaign(&self) -> Option<CampaignId> {
         match self {
-            Self::Started { id, person, ordinal, address } => {
-                Self::StartedFor { id, person, ordinal, address, provider: provider.to_owned() }
-            }
-            other => other,
+            Self::Scheduled(header) => Some(header.id),
+            Self::Paused(id)
+            | Self::Resumed(id)
+            | Self::Canceled(id)
+            | Self::Expired(id)
+            | Self::Dropped(id)
+            | Self::Opened { id, .. }
+            | Self::Reopened { id, .. }
+            | Self::Failed { id, .. }
+            | Self::Started { id, .. }
+            | Self::Unstarted { id, .. }
+            | Self::Settled { id, .. }
+            | Self::Deferred { id, .. }
+            | Self::Closed { id }
+            | Self::Noted { id, .. } => Some(*id),
+            Self::Paced { .. } | Self::Swept => None,
         }
     }
 }

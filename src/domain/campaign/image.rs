@@ -1,12 +1,10 @@
 //! The campaigns as a snapshot takes them: ledgers share their pages, nothing is copied.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::shaping::LaneImage;
-use super::super::span::Span;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
 use super::{Campaign, Campaigns, Header, Pace, Skip, Status, Swept};
@@ -48,7 +46,7 @@ pub struct CampaignHead {
     why: Option<String>,
     deferrals: Vec<(u32, Deferral)>,
     addresses: Vec<(u64, u32)>,
-    replies: Vec<(u32, String)>,
+    diagnostics: Vec<(u32, Diagnostic)>,
     gone: Vec<(u32, Skip)>,
     /// Counters of a ledger whose rows are gone, by state.
     counts: Option<Vec<(LetterState, u64)>>,
@@ -72,8 +70,6 @@ pub enum CampaignPage {
     Rows(Vec<LetterRow>),
     /// What providers must not be granted twice.
     Lanes(Vec<LaneImage>),
-    /// The maximum age of its own that the campaign has whose head came last.
-    MaxAge(Span),
 }
 
 impl CampaignsImage {
@@ -98,8 +94,7 @@ impl CampaignsImage {
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
             });
-            let age = campaign.head.header.max_age.map(CampaignPage::MaxAge);
-            head.chain(age).chain(rows)
+            head.chain(rows)
         }))
     }
 }
@@ -121,13 +116,12 @@ impl Campaigns {
     /// Takes one page back, in order.
     ///
     /// # Errors
-    /// When rows or an age come without their campaign.
+    /// When rows come without their campaign.
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
             CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
             CampaignPage::Lanes(lanes) => self.shaping.restore(lanes),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
-            CampaignPage::MaxAge(age) => self.newest_mut()?.header.max_age = Some(age),
             CampaignPage::Rows(rows) => {
                 let campaign = self.newest_mut()?;
                 for row in rows {
@@ -174,7 +168,7 @@ impl Campaign {
                 why: self.why.clone(),
                 deferrals: ledger.deferrals.iter().map(|(row, deferral)| (*row, *deferral)).collect(),
                 addresses: ledger.addresses.iter().map(|(address, row)| (*address, *row)).collect(),
-                replies: ledger.replies.iter().map(|(row, reply)| (*row, reply.to_string())).collect(),
+                diagnostics: ledger.diagnostics.iter().map(|(row, said)| (*row, (**said).clone())).collect(),
                 gone: ledger.gone.iter().map(|(row, reason)| (*row, *reason)).collect(),
                 counts: forgotten.then(|| ledger.counts.by_state()),
             },
@@ -186,7 +180,7 @@ impl Campaign {
         let mut ledger = Ledger {
             deferrals: head.deferrals.into_iter().collect(),
             addresses: head.addresses.into_iter().collect(),
-            replies: head.replies.into_iter().map(|(row, reply)| (row, reply.into())).collect(),
+            diagnostics: head.diagnostics.into_iter().map(|(row, said)| (row, Box::new(said))).collect(),
             gone: head.gone.into_iter().collect(),
             ..Ledger::default()
         };
@@ -212,19 +206,11 @@ impl Campaign {
 }
 
 impl Ledger {
-    /// Derives counters, due times and (where letters may still start) the index from the rows.
+    /// Derives counters and (where letters may still start) the index from the rows.
     fn derive(&mut self, live: bool) {
-        let mut due = BTreeMap::new();
-        for (at, row) in (0u32..).zip(self.rows.iter()) {
+        for row in self.rows.iter() {
             *self.counts.of(row.state) += 1;
-            if row.state == LetterState::Deferred
-                && let Some(deferral) = self.deferrals.get(&at)
-            {
-                due.insert((deferral.until, at), ());
-            }
         }
-        self.due = due.into_keys().collect();
-        self.cursor = 0;
         if live {
             self.index();
         }

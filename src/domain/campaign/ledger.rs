@@ -7,11 +7,12 @@
 //! Deferred letters have a second entry with their times; addresses started (hashed) are kept
 //! while the campaign may still start one. Counters follow every change of a row, in one place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::PersonId;
+use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::time::Millis;
 use super::Skip;
@@ -137,20 +138,16 @@ pub struct Ledger {
     pub(super) counts: Counts,
     /// First attempts and next times of letters that were deferred and not yet settled.
     pub(super) deferrals: BTreeMap<u32, Deferral>,
-    /// Deferred rows by the time they fall due.
-    pub(super) due: BTreeSet<(Millis, u32)>,
     /// Addresses started, hashed, and by which row; let go once nothing more can be invited.
     pub(super) addresses: BTreeMap<u64, u32>,
-    /// Last words of servers on letters that were not accepted.
-    pub(super) replies: BTreeMap<u32, Box<str>>,
+    /// What was last said of letters that were not accepted.
+    pub(super) diagnostics: BTreeMap<u32, Box<Diagnostic>>,
     /// Letters that began before their people left: not to be tried again, and why.
     pub(super) gone: BTreeMap<u32, Skip>,
-    /// Rows before this one are not pending.
-    pub(super) cursor: u32,
 }
 
-/// Replies kept in one campaign at most.
-const REPLIES_MAX: usize = 10_000;
+/// Diagnostics kept in one campaign at most.
+const DIAGNOSTICS_MAX: usize = 10_000;
 
 impl Ledger {
     /// How many rows there are.
@@ -192,10 +189,10 @@ impl Ledger {
         self.rows.iter()
     }
 
-    /// The last words of a server on a letter.
+    /// What was last said of a letter that was not accepted.
     #[must_use]
-    pub fn reply(&self, at: u32) -> Option<&str> {
-        self.replies.get(&at).map(AsRef::as_ref)
+    pub fn diagnostic(&self, at: u32) -> Option<&Diagnostic> {
+        self.diagnostics.get(&at).map(AsRef::as_ref)
     }
 
     /// True when a letter to this address was started before, by another row than `at`.
@@ -217,68 +214,21 @@ impl Ledger {
     }
 
     /// When a deferred letter may be tried again.
-    pub(super) fn not_before(&self, at: u32) -> Option<Millis> {
+    #[must_use]
+    pub fn not_before(&self, at: u32) -> Option<Millis> {
         self.deferrals.get(&at).map(|deferral| deferral.until)
     }
 
-    /// When the next deferred letter falls due.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Millis> {
-        self.due.first().map(|(until, _)| *until)
-    }
-
-    /// The rows to fetch next, at most `most`: deferred ones that are due, then pending ones in
-    /// order. Moves the cursor, so each is given out once; a restart begins anew.
-    pub fn take(&mut self, now: Millis, most: usize) -> Vec<u32> {
-        self.take_where(now, most, |_| true)
-    }
-
-    /// The same, but for the rows that are not `wanted`: those wait elsewhere.
-    pub fn take_where(&mut self, now: Millis, most: usize, wanted: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut rows = Vec::new();
-        while rows.len() < most {
-            match self.due.first().copied() {
-                Some((until, row)) if until <= now => {
-                    self.due.remove(&(until, row));
-                    if wanted(row) {
-                        rows.push(row);
-                    }
-                }
-                _ => break,
-            }
-        }
-        while rows.len() < most && (self.cursor as usize) < self.rows.len() {
-            let at = self.cursor;
-            self.cursor += 1;
-            if self.row(at).is_some_and(|row| row.state == LetterState::Pending) && wanted(at) {
-                rows.push(at);
-            }
-        }
-        rows
-    }
-
-    /// Puts back what was taken and not started (the campaign was paused, say).
-    pub fn put_back(&mut self, at: u32) {
-        match self.row(at).map(|row| row.state) {
-            Some(LetterState::Pending) => self.cursor = self.cursor.min(at),
-            Some(LetterState::Deferred) => {
-                if let Some(deferral) = self.deferrals.get(&at) {
-                    self.due.insert((deferral.until, at));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// True when rows before the cursor are all there is to take.
-    #[must_use]
-    pub fn all_taken(&self) -> bool {
-        self.cursor as usize >= self.rows.len()
+    /// Deferred letters: when each falls due, and its row.
+    pub fn deferred(&self) -> impl Iterator<Item = (Millis, u32)> + '_ {
+        let is_deferred = |at: &u32| self.row(*at).is_some_and(|row| row.state == LetterState::Deferred);
+        let all = self.deferrals.iter().filter(move |(at, _)| is_deferred(at));
+        all.map(|(at, deferral)| (deferral.until, *at))
     }
 
     /// Takes up somebody a list handed over: a new row, or a skipped one that came back by a new
     /// place. Answers whether a row was added.
-    pub fn take_up(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
+    pub(in crate::domain) fn take_up(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
         match self.find(person) {
             None => {
                 self.add(person, ordinal, at_s);
@@ -289,7 +239,6 @@ impl Ledger {
                     let back = matches!(row.state, LetterState::Skipped(reason) if reason != Skip::Canceled);
                     if back {
                         self.set(at, LetterState::Pending, at_s);
-                        self.cursor = self.cursor.min(at);
                     }
                 }
                 false
@@ -338,16 +287,11 @@ impl Ledger {
         }
         *self.counts.of(old) -= 1;
         *self.counts.of(state) += 1;
-        if old == LetterState::Deferred
-            && let Some(deferral) = self.deferrals.get(&at)
-        {
-            self.due.remove(&(deferral.until, at));
-        }
         if !matches!(state, LetterState::Started | LetterState::Deferred) {
             self.deferrals.remove(&at);
         }
         if matches!(state, LetterState::Sent | LetterState::Pending) {
-            self.replies.remove(&at);
+            self.diagnostics.remove(&at);
         }
     }
 
@@ -367,10 +311,11 @@ impl Ledger {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    /// Remembers a server's words on a row.
-    pub(super) fn remark(&mut self, at: u32, reply: &str) {
-        if !reply.is_empty() && (self.replies.len() < REPLIES_MAX || self.replies.contains_key(&at)) {
-            self.replies.insert(at, reply.into());
+    /// Remembers what was said of a row.
+    pub(super) fn remark(&mut self, at: u32, said: &Diagnostic) {
+        let known = self.diagnostics.contains_key(&at);
+        if !said.is_empty() && (self.diagnostics.len() < DIAGNOSTICS_MAX || known) {
+            self.diagnostics.insert(at, Box::new(said.clone()));
         }
     }
 
@@ -378,10 +323,7 @@ impl Ledger {
     pub(super) fn reopen(&mut self, which: impl Fn(LetterState) -> bool, at_s: u32) {
         let rows: Vec<u32> =
             (0u32..).zip(self.rows.iter()).filter(|(_, row)| which(row.state)).map(|(at, _)| at).collect();
-        for at in rows {
-            self.set(at, LetterState::Pending, at_s);
-            self.cursor = self.cursor.min(at);
-        }
+        rows.into_iter().for_each(|at| self.set(at, LetterState::Pending, at_s));
     }
 
     /// Turns every row in one of the given states into another state.

@@ -36,7 +36,7 @@ pub use ledger::{Counts, Ledger, LetterRow, LetterState};
 use super::ids::{CampaignId, ListId};
 use super::pace::{Go, Pace, Rate};
 use super::retry::Retry;
-use super::shaping::{Gate, Plan, RELAY, Shaping};
+use super::shaping::{Plan, Shaping};
 use super::time::Millis;
 
 /// A campaign.
@@ -165,11 +165,6 @@ impl Campaigns {
         &self.shaping
     }
 
-    /// The pace of each receiving provider, for the marks that are no records (what is in flight).
-    pub fn shaping_mut(&mut self) -> &mut Shaping {
-        &mut self.shaping
-    }
-
     /// The counter of the last record.
     #[must_use]
     pub fn seq(&self) -> u64 {
@@ -194,11 +189,6 @@ impl Campaigns {
         self.all.get(&id)
     }
 
-    /// A campaign, for the marks that are no records (cursors, invitations taken up).
-    pub fn get_mut(&mut self, id: CampaignId) -> Option<&mut Campaign> {
-        self.all.get_mut(&id)
-    }
-
     /// All campaigns, newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Campaign> {
         self.by_age.iter().rev().filter_map(|(_, id)| self.all.get(id))
@@ -215,13 +205,16 @@ impl Campaigns {
         of_list.iter().filter_map(|id| self.all.get(id)).filter(|campaign| !campaign.status.is_closed())
     }
 
-    /// What the overall pace says of one more letter, and the relay, if it has asked for less.
+    /// What the overall pace says of one more letter.
     #[must_use]
-    pub fn check_pace(&self, at: Millis) -> Gate {
-        match self.pace.check(self.rate, at) {
-            Go::Now => self.shaping.check(RELAY, at),
-            Go::At(then) => Gate::At(then),
-        }
+    pub fn check_pace(&self, at: Millis) -> Go {
+        self.pace.check(self.rate, at)
+    }
+
+    /// The first wait before a letter is tried again, which is the longest between two tries to reach the relay.
+    #[must_use]
+    pub fn retry_base_ms(&self) -> u64 {
+        self.retry.base_ms
     }
 
     /// How deferred letters of a campaign come back, and how old they may become.

@@ -8,6 +8,9 @@ mod verbs;
 use super::*;
 use crate::codec;
 use crate::domain::ids::PersonId;
+use crate::domain::list::Invitee;
+use crate::domain::outcome::{Diagnostic, Fault};
+use crate::domain::scheduler::Backlog;
 use crate::domain::time::Day;
 
 /// The start of time in these tests.
@@ -50,6 +53,11 @@ fn manual(id: u128) -> Header {
     Header { rule: false, day: None, key: None, ..rule(id, 0) }
 }
 
+/// What a server said.
+fn said(words: &str) -> Diagnostic {
+    Diagnostic::own(words, Fault::Letter)
+}
+
 /// All pages as bytes.
 fn bytes(campaigns: &Campaigns) -> Vec<Vec<u8>> {
     campaigns.image().pages().map(|page| codec::encode(&page)).collect()
@@ -75,7 +83,7 @@ impl Desk {
         let mut desk = Self::new();
         desk.restock(&rule(1, 1), people, people, START);
         desk.take_up(1, 1..=people);
-        desk.get_mut(1).all_invited();
+        desk.all_invited(1);
         desk
     }
 
@@ -88,12 +96,8 @@ impl Desk {
         self.campaigns.get(CampaignId(id)).unwrap()
     }
 
-    fn get_mut(&mut self, id: u128) -> &mut Campaign {
-        self.campaigns.get_mut(CampaignId(id)).unwrap()
-    }
-
     fn restock(&mut self, header: &Header, upto: u32, added: u32, at: Millis) -> bool {
-        let event = self.campaigns.decide_restock(header, upto, added);
+        let event = self.campaigns.decide_restock(header.clone(), upto, added);
         let happens = event.is_some();
         event.into_iter().for_each(|event| self.record(event, at));
         happens
@@ -101,13 +105,31 @@ impl Desk {
 
     /// People stand at the place of their own number.
     fn take_up(&mut self, id: u128, people: impl IntoIterator<Item = u32>) {
-        self.get_mut(id).take_up(people.into_iter().map(|n| (PersonId(n), n)), START);
+        self.take_up_at(id, people.into_iter().map(|n| (n, n)));
+    }
+
+    /// People with their places are handed over.
+    fn take_up_at(&mut self, id: u128, people: impl IntoIterator<Item = (u32, u32)>) {
+        let invitee = |(person, ordinal)| Invitee { person: PersonId(person), ordinal, here: true };
+        let people: Vec<Invitee> = people.into_iter().map(invitee).collect();
+        self.campaigns.apply_invited(CampaignId(id), &people, false, START);
+    }
+
+    /// The list has nobody left.
+    fn all_invited(&mut self, id: u128) {
+        self.campaigns.apply_invited(CampaignId(id), &[], true, START);
     }
 
     /// The next letters that may be fetched.
-    fn take(&mut self, id: u128, at: Millis, most: usize) -> Vec<u32> {
-        let rows = self.get_mut(id).ledger.take(at, most);
-        rows.iter().map(|row| self.get(id).ledger.row(*row).unwrap().person.0).collect()
+    fn take(&self, id: u128, at: Millis, most: usize) -> Vec<u32> {
+        let ledger = &self.get(id).ledger;
+        let rows = Backlog::of(ledger).take(ledger, at, most, |_| true);
+        rows.iter().map(|row| ledger.row(*row).unwrap().person.0).collect()
+    }
+
+    /// When the next deferred letter falls due.
+    fn next_due(&self, id: u128) -> Option<Millis> {
+        self.get(id).ledger.deferred().map(|(until, _)| until).min()
     }
 
     /// A letter at the moment it could start; each person's address is the person's number.
@@ -151,7 +173,7 @@ impl Desk {
 
     /// A letter on the wire comes back for a later try (or is given up).
     fn defer(&mut self, id: u128, person: u32, at: Millis) {
-        let event = self.campaigns.decide_deferral(CampaignId(id), PersonId(person), "451".into(), at);
+        let event = self.campaigns.decide_deferral(CampaignId(id), PersonId(person), said("451"), at);
         self.record(event, at);
     }
 

@@ -95,7 +95,7 @@ impl Directory {
             let product = named.map(|(_, name)| name.clone());
             tasks.push(Task::Change { list: list.clone(), join: *join, product });
         }
-        tasks.extend(accepted.restock.clone().map(|fact| Task::restock(fact, offer)));
+        tasks.extend(accepted.restock.clone().map(|fact| Task::Restock(fact, offer.cloned().map(Box::new))));
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
     }
 

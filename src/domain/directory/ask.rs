@@ -4,6 +4,7 @@
 
 use super::super::email::Email;
 use super::super::ids::PersonId;
+use super::super::outcome::Diagnostic;
 use super::{Block, Directory, DirectoryEvent};
 
 /// A plain question or change about one person.
@@ -16,7 +17,7 @@ pub enum Ask {
     /// An address takes no mail: the address, its hash, why, and how that is known.
     Suppress(Email, u128, Block, String),
     /// A letter to this address of this person came to something after which the address takes no more mail.
-    Bounced(PersonId, u128, String),
+    Bounced(PersonId, u128, Diagnostic),
     /// An address may be mailed again.
     Release(Email, u128),
 }
@@ -52,8 +53,9 @@ impl Directory {
                 let person = self.by_email(email);
                 self.decide_suppress(person, *address, *why, evidence).into_iter().collect()
             }
-            Ask::Bounced(person, address, evidence) => {
-                self.decide_suppress(Some(*person), *address, Block::Bounced, evidence).into_iter().collect()
+            Ask::Bounced(person, address, said) => {
+                let (why, evidence) = (Block::Bounced, said.to_string());
+                self.decide_suppress(Some(*person), *address, why, &evidence).into_iter().collect()
             }
             Ask::Release(email, address) => self.decide_release(email, *address),
         }

@@ -174,6 +174,18 @@ pub enum DirectoryEvent {
     },
 }
 
+impl DirectoryEvent {
+    /// What it says of a person, if it does.
+    fn fact(&self) -> Option<&PersonFact> {
+        match self {
+            Self::Event(event) | Self::Attested { event, .. } | Self::Offered { event, .. } => {
+                event.person.as_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The state of the directory.
 #[derive(Debug, Clone)]
 pub struct Directory {
@@ -200,6 +212,19 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// Whose letters at hand are out of date once this is applied: somebody whose address becomes another one, or who is
+    /// no more because two people become one.
+    #[must_use]
+    pub fn moves(&self, event: &DirectoryEvent) -> Option<PersonId> {
+        if let DirectoryEvent::Merged { from, .. } = event {
+            return Some(*from);
+        }
+        let fact = event.fact()?;
+        let email = fact.email.as_ref()?;
+        let (id, held) = self.person(fact.id)?;
+        held.email.as_ref().filter(|held| *held != email).map(|_| id)
+    }
+
     /// An empty directory; `seed` keys its indexes, `keys_max` bounds its key window.
     #[must_use]
     pub fn new(seed: u64, keys_max: usize) -> Self {
@@ -334,6 +359,18 @@ impl Directory {
             if *count == 0 {
                 self.busy.remove(&person);
             }
+        }
+    }
+
+    /// Of an open event, only these of its tasks are left to do, by position; with none left it is closed. Derived
+    /// state, so no record.
+    pub fn leave_open(&mut self, event: u64, left: &[usize]) {
+        if left.is_empty() {
+            return self.close(event);
+        }
+        if let Some(open) = self.open.get_mut(&event) {
+            let mut at = 0..;
+            open.tasks.retain(|_| at.next().is_some_and(|at| left.contains(&at)));
         }
     }
 

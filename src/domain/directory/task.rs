@@ -39,10 +39,8 @@ pub enum Task {
         /// Who is no more.
         from: PersonId,
     },
-    /// Count a restock.
-    Restock(RestockFact),
-    /// Count a restock that says more of the product than its name.
-    RestockWith(RestockFact, Box<Offer>),
+    /// Count a restock; with what it says of the product beyond its name, if anything.
+    Restock(RestockFact, Option<Box<Offer>>),
 }
 
 /// An event whose lists have not all answered.
@@ -61,12 +59,12 @@ pub struct Open {
 }
 
 impl Task {
-    /// A restock to be counted.
+    /// The list that has to do it.
     #[must_use]
-    pub(super) fn restock(fact: RestockFact, offer: Option<&Offer>) -> Self {
-        match offer {
-            Some(offer) => Self::RestockWith(fact, Box::new(offer.clone())),
-            None => Self::Restock(fact),
+    pub fn list(&self) -> &ListId {
+        match self {
+            Self::Change { list, .. } | Self::Move { list, .. } => list,
+            Self::Restock(fact, _) => &fact.list,
         }
     }
 }

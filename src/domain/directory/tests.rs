@@ -137,6 +137,6 @@ fn short(task: &Task) -> String {
     match task {
         Task::Change { list, join, .. } => format!("{}{list}", if *join { '+' } else { '-' }),
         Task::Move { list, from } => format!("{list}<{}", from.0),
-        Task::Restock(fact) | Task::RestockWith(fact, _) => format!("!{}", fact.list),
+        Task::Restock(fact, _) => format!("!{}", fact.list),
     }
 }

@@ -7,19 +7,12 @@ use super::{How, Invite, List, ListEvent, Row, Signal, Standing};
 
 /// From this many rows on a list keeps an index of who stands where.
 pub(super) const INDEX_FROM: usize = 48;
-/// Rows of those who left are kept this long: 400 days.
-const REMEMBER_MS: u64 = 400 * 86_400_000;
 
 impl List {
     /// Applies a record made at `at`.
     pub fn apply(&mut self, event: &ListEvent, at: Millis) {
         self.seq += 1;
-        if let ListEvent::Joined { event, .. }
-        | ListEvent::Left { event, .. }
-        | ListEvent::Moved { event, .. } = event
-        {
-            self.event = self.event.max(*event);
-        }
+        self.event = self.event.max(event.heard().unwrap_or(0));
         match event {
             ListEvent::Joined { event, person, ordinal, changed, how } => {
                 self.give_up(*person);
@@ -36,19 +29,12 @@ impl List {
             }
             ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
-            ListEvent::Named { product } => self.product = Some(product.clone()),
-            ListEvent::Restocked { key, stock, day, campaign, upto, .. }
-            | ListEvent::RestockedWith { key, stock, day, campaign, upto, .. } => {
-                self.offer = match event {
-                    ListEvent::RestockedWith { offer, .. } if campaign.is_some() => {
-                        Some(Box::new(offer.clone()))
-                    }
-                    _ => None,
-                };
+            ListEvent::Named { product, .. } => self.product = Some(product.clone()),
+            ListEvent::Restocked { key, stock, day, campaign, upto, offer, .. } => {
+                self.offer = offer.clone().filter(|_| campaign.is_some()).map(Box::new);
                 self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
                 self.signals.insert(*key, Signal { at, campaign: *campaign });
                 self.stock = stock.or(self.stock);
-                self.forget_leavers(at);
                 // Those of yesterday stay: a restock around midnight may just have opened one again.
                 let lately = |invite: &Invite| invite.day.is_some_and(|of| of.0 >= day.0 - 1);
                 self.invites.retain(|invite| !invite.closed || lately(invite));
@@ -56,7 +42,7 @@ impl List {
                     self.claim(*campaign, *upto, Some(*day));
                 }
             }
-            ListEvent::Stock { quantity } => self.stock = Some(*quantity),
+            ListEvent::Stock { quantity, .. } => self.stock = Some(*quantity),
             ListEvent::Begun { campaign, upto, .. } => self.claim(*campaign, *upto, None),
             ListEvent::Invited { campaign, to, .. } => {
                 if let Some(invite) = self.invite_mut(*campaign) {
@@ -75,6 +61,7 @@ impl List {
                     self.offer = None;
                 }
             }
+            ListEvent::Forgotten { upto } => self.forget(*upto),
         }
     }
 
@@ -211,12 +198,12 @@ impl List {
         self.places = Some(rows.map(|(at, row)| (row.person, at as u32)).collect());
     }
 
-    /// Forgets who left long ago. Restocks do this, so never on a list that everybody is on: there
-    /// a forgotten no would be a yes. What is forgotten depends on records alone, not on holes.
-    fn forget_leavers(&mut self, at: Millis) {
-        let old = |row: &&Row| row.standing == Standing::Left && at.since(row.changed) >= REMEMBER_MS;
-        let old: Vec<PersonId> = self.rows.iter().filter(old).map(|row| row.person).collect();
+    /// Forgets who left up to then.
+    fn forget(&mut self, upto: Millis) {
+        let old = self.rows.iter().filter(|row| row.is_forgotten(upto));
+        let old: Vec<PersonId> = old.map(|row| row.person).collect();
         old.into_iter().for_each(|person| self.give_up(person));
+        self.compact();
     }
 
     /// Drops holes once they are half of a list; places stay as they are.

@@ -52,15 +52,6 @@ impl List {
         Some(Invitation { from: 0, to: invite.invited, people, last: invite.invited >= invite.upto })
     }
 
-    /// The campaigns that must hear that the holder of a place leaves; also those that are done,
-    /// for a restock of the day may open them again (or has, and they have not said so yet). On a
-    /// list that everybody is on, the contact number is the place.
-    pub fn concerned(&self, person: PersonId, default_opt_in: bool) -> impl Iterator<Item = CampaignId> {
-        let place = self.row(person).map_or(u32::MAX, |row| row.ordinal);
-        let ordinal = if default_opt_in { person.0 } else { place };
-        self.invites.iter().filter(move |invite| ordinal <= invite.upto).map(|invite| invite.campaign)
-    }
-
     /// How many a later restock of the day adds: members beyond the audience so far who were not
     /// in it under an earlier place.
     pub(super) fn fresh(&self, invite: &Invite) -> u32 {

@@ -2,9 +2,10 @@
 
 use super::super::ids::{CampaignId, PersonId};
 use super::super::keys;
+use super::super::offer::Offer;
 use super::super::time::{Day, Millis};
 use super::audience::Invitation;
-use super::{How, Invite, List, ListEvent, Standing};
+use super::{How, Invite, List, ListEvent, REMEMBER_MS, Standing};
 
 /// All that may be asked of a list.
 #[derive(Debug, Clone)]
@@ -35,11 +36,15 @@ pub enum ListCommand {
     },
     /// The latest event that named the product.
     Name {
+        /// All of the directory's events up to this one have been heard, this one with it.
+        event: u64,
         /// The name.
         product: String,
     },
     /// A restock signal.
     Restock {
+        /// All of the directory's events up to this one have been heard, this one with it.
+        event: u64,
         /// The delivery id, hashed with source and SKU.
         key: u128,
         /// Units, if said.
@@ -48,6 +53,8 @@ pub enum ListCommand {
         day: Day,
         /// The campaign of that day; `None` when the rule is switched off.
         campaign: Option<CampaignId>,
+        /// What it says of the product beyond its name.
+        offer: Offer,
     },
     /// A campaign made by hand starts.
     Begin {
@@ -77,6 +84,11 @@ pub enum ListCommand {
         /// The last ordinal of the audience it knows of.
         upto: u32,
     },
+    /// Time has passed.
+    Forget {
+        /// Everybody is on the list unless they left: a forgotten no would be a yes.
+        default_opt_in: bool,
+    },
 }
 
 /// What a list decided.
@@ -103,12 +115,12 @@ impl List {
                 Some(_) if from != to => New(ListEvent::Moved { event: *event, from: *from, to: *to }),
                 _ => Nothing,
             },
-            ListCommand::Name { product } => match &self.product {
+            ListCommand::Name { event, product } => match &self.product {
                 Some(known) if known == product => Nothing,
-                _ => New(ListEvent::Named { product: product.clone() }),
+                _ => New(ListEvent::Named { event: *event, product: product.clone() }),
             },
-            ListCommand::Restock { key, quantity, day, campaign } => {
-                self.restock(*key, *quantity, *day, *campaign, at)
+            ListCommand::Restock { event, key, quantity, day, campaign, offer } => {
+                self.restock(*event, *key, *quantity, *day, *campaign, offer, at)
             }
             ListCommand::Begin { campaign, everybody } => match self.invite(*campaign) {
                 Some(_) => Nothing,
@@ -139,6 +151,15 @@ impl List {
                 }
                 _ => Nothing,
             },
+            ListCommand::Forget { default_opt_in } => {
+                let upto = Millis(at.0.saturating_sub(REMEMBER_MS));
+                let old = || self.rows.iter().any(|row| row.is_forgotten(upto));
+                if !default_opt_in && self.left > 0 && old() {
+                    New(ListEvent::Forgotten { upto })
+                } else {
+                    Nothing
+                }
+            }
         }
     }
 
@@ -175,18 +196,21 @@ impl List {
     }
 
     /// A restock signal: counted once; a campaign only where somebody waits.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one command, named where it is built")]
     fn restock(
         &self,
+        event: u64,
         key: u128,
         stock: Option<i64>,
         day: Day,
         campaign: Option<CampaignId>,
+        offer: &Offer,
         at: Millis,
     ) -> ListDecision {
         if let Some(quantity) = stock.filter(|quantity| *quantity <= 0) {
             let known = self.seq > 0 && self.stock != Some(quantity);
             return if known {
-                ListDecision::New(ListEvent::Stock { quantity })
+                ListDecision::New(ListEvent::Stock { event, quantity })
             } else {
                 ListDecision::Nothing
             };
@@ -202,7 +226,8 @@ impl List {
         // A campaign of the day is told of every later restock: it may have skipped somebody who
         // is eligible again, which only its ledger knows.
         let campaign = campaign.filter(|_| added > 0 || invite.is_some());
-        ListDecision::New(ListEvent::Restocked { key, stock, day, campaign, upto: self.last_ordinal, added })
+        let (upto, offer) = (self.last_ordinal, (!offer.is_empty()).then(|| offer.clone()));
+        ListDecision::New(ListEvent::Restocked { event, key, stock, day, campaign, upto, added, offer })
     }
 
     /// True when a campaign has said that it is done.

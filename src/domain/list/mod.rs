@@ -81,6 +81,18 @@ pub struct Row {
     pub changed: Millis,
 }
 
+/// Rows of those who left are kept this long: 400 days.
+const REMEMBER_MS: u64 = 400 * DAY_MS;
+/// A day.
+const DAY_MS: u64 = 86_400_000;
+
+impl Row {
+    /// True when all is forgotten of those who left up to then.
+    fn is_forgotten(&self, upto: Millis) -> bool {
+        self.standing == Standing::Left && self.changed <= upto
+    }
+}
+
 /// A campaign's claim on this list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invite {
@@ -145,11 +157,15 @@ pub enum ListEvent {
     },
     /// The product has a new name.
     Named {
+        /// All of the directory's events up to this one were heard here before, or with it.
+        event: u64,
         /// The name.
         product: String,
     },
     /// A restock signal was counted.
     Restocked {
+        /// All of the directory's events up to this one were heard here before, or with it.
+        event: u64,
         /// Its delivery id, hashed with source and SKU.
         key: u128,
         /// Units, if said.
@@ -162,9 +178,13 @@ pub enum ListEvent {
         upto: u32,
         /// How many that adds to the campaign.
         added: u32,
+        /// What it said of the product beyond its name, if anything.
+        offer: Option<Offer>,
     },
     /// The stock is known to be this.
     Stock {
+        /// All of the directory's events up to this one were heard here before, or with it.
+        event: u64,
         /// Units.
         quantity: i64,
     },
@@ -191,34 +211,21 @@ pub enum ListEvent {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// A restock signal was counted that said more of the product than its name.
-    RestockedWith {
-        /// Its delivery id, hashed with source and SKU.
-        key: u128,
-        /// Units, if said.
-        stock: Option<i64>,
-        /// The day it counts for.
-        day: Day,
-        /// The campaign it leads to, if anybody waits.
-        campaign: Option<CampaignId>,
-        /// The last ordinal of the audience.
-        upto: u32,
-        /// How many that adds to the campaign.
-        added: u32,
-        /// What it said.
-        offer: Offer,
+    /// Those who left long ago are forgotten.
+    Forgotten {
+        /// Whose row last changed then or before.
+        upto: Millis,
     },
 }
 
 impl ListEvent {
-    /// A counted restock, with what it said of the product.
-    #[must_use]
-    pub fn saying(self, offer: Offer) -> Self {
+    /// The directory's event up to which the list has heard everything when it writes this.
+    fn heard(&self) -> Option<u64> {
         match self {
-            Self::Restocked { key, stock, day, campaign, upto, added } if !offer.is_empty() => {
-                Self::RestockedWith { key, stock, day, campaign, upto, added, offer }
+            Self::Named { event, .. } | Self::Restocked { event, .. } | Self::Stock { event, .. } => {
+                Some(*event)
             }
-            other => other,
+            _ => self.answers(),
         }
     }
 
@@ -237,7 +244,7 @@ impl ListEvent {
 pub struct List {
     /// The list's own counter: how many records it has written.
     pub(super) seq: u64,
-    /// The directory's counter of the newest event that changed anything here.
+    /// The directory's counter of an event: that one and all before it were heard here.
     pub(super) event: u64,
     pub(super) product: Option<String>,
     /// What the last restock said of the product, until the campaign it led to is done.
@@ -323,9 +330,12 @@ impl List {
         self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == Standing::Joined)
     }
 
-    /// True when `event` of the directory (or a later one) is in the state: then it must not be
-    /// sent again at start. Events come in order, so all before the newest recorded here were
-    /// heard; what they changed may be gone since (a merge, an erasure), so rows cannot tell.
+    /// True when `event` of the directory is in the state: then it must not be sent again at start. Events come in
+    /// order, so all before the newest recorded here were heard; what they changed may be gone since (a merge, an
+    /// erasure), so rows cannot tell. A restock by webhook comes between two events and says which.
+    ///
+    /// An event that changed nothing leaves no record, and is sent again at start unless something was recorded behind
+    /// it. Then the list is as it left it, and it changes nothing once more.
     #[must_use]
     pub fn passed(&self, event: u64) -> bool {
         event <= self.event

@@ -1,7 +1,7 @@
 //! A list at rest: a few bytes a member, and what the door needs to know without waking it.
 //!
 //! ```text
-//! [seq | event | stock | product | counts | last ordinal | base times | invites | signals | rows | offer, if any]
+//! [seq | event | counts | left since | stock | product | last ordinal | base times | invites | signals | rows | offer, if any]
 //! row: person, ordinal - last ordinal, standing and how, event - base, joined - base, changed - joined
 //! ```
 //!
@@ -15,7 +15,7 @@ use super::super::ids::{CampaignId, PersonId};
 use super::super::offer::Offer;
 use super::super::pages::Pages;
 use super::super::time::Millis;
-use super::{How, Invite, List, Row, Signal, Standing};
+use super::{DAY_MS, How, Invite, List, REMEMBER_MS, Row, Signal, Standing};
 use crate::codec::{self, CodecError};
 
 /// A list as bytes.
@@ -46,6 +46,8 @@ struct Head {
     event: u64,
     joined: u32,
     left: u32,
+    /// The day on which the first of those left who are remembered, counted from 1970.
+    left_since: Option<u64>,
     stock: Option<i64>,
     product: Option<String>,
     last_ordinal: u32,
@@ -90,6 +92,15 @@ impl PackedList {
         })
     }
 
+    /// True when it is time to forget somebody who left: that much can be told without the rows.
+    #[must_use]
+    pub fn forgets(&self, at: Millis) -> bool {
+        let head: Result<(Head, _), _> = codec::decode_prefix(&self.0);
+        let since = head.ok().and_then(|(head, _)| head.left_since);
+        // All of that day is over, so waking it is never in vain.
+        since.is_some_and(|day| at.0.saturating_sub(REMEMBER_MS) >= (day + 1) * DAY_MS)
+    }
+
     /// The list, awake again.
     ///
     /// # Errors
@@ -99,6 +110,7 @@ impl PackedList {
         let mut rows = Pages::default();
         let mut ordinal = 0_u32;
         let (mut joined_rows, mut left_rows) = (0, 0);
+        let mut left_since = None;
         for _ in 0..head.rows {
             let (row, after): (PackedRow, _) = codec::decode_prefix(rest)?;
             rest = after;
@@ -110,6 +122,10 @@ impl PackedList {
                 Standing::Gone => return Err(odd("a hole was packed")),
             }
             let joined = head.base_joined.wrapping_add(joined);
+            let changed = Millis(joined.wrapping_add_signed(changed));
+            if standing == Standing::Left {
+                left_since = earliest(left_since, changed);
+            }
             rows.push(Row {
                 person: PersonId(person),
                 ordinal,
@@ -117,7 +133,7 @@ impl PackedList {
                 how,
                 event: head.base_event.wrapping_add(event),
                 joined: Millis(joined),
-                changed: Millis(joined.wrapping_add_signed(changed)),
+                changed,
             });
         }
         // Younger than the rest: lists packed before it was known end with their rows.
@@ -134,6 +150,9 @@ impl PackedList {
         }
         if (joined_rows, left_rows) != (head.joined, head.left) {
             return Err(odd("its counts are not those of its rows"));
+        }
+        if left_since != head.left_since {
+            return Err(odd("its first leave is not that of its rows"));
         }
         let mut list = List {
             seq: head.seq,
@@ -154,6 +173,12 @@ impl PackedList {
         }
         Ok(list)
     }
+}
+
+/// The earlier of two days, the second told by a time in it.
+fn earliest(day: Option<u64>, at: Millis) -> Option<u64> {
+    let other = at.0 / DAY_MS;
+    Some(day.map_or(other, |day| day.min(other)))
 }
 
 /// Bytes that decode, to something that no list packs itself into.
@@ -181,11 +206,13 @@ impl List {
         let kept = || self.rows.iter().filter(|row| row.standing != Standing::Gone);
         let base_event = kept().map(|row| row.event).min().unwrap_or(0);
         let base_joined = kept().map(|row| row.joined.0).min().unwrap_or(0);
+        let left = kept().filter(|row| row.standing == Standing::Left);
         let head = Head {
             seq: self.seq,
             event: self.event,
             joined: self.joined,
             left: self.left,
+            left_since: left.fold(None, |since, row| earliest(since, row.changed)),
             stock: self.stock,
             product: self.product.clone(),
             last_ordinal: self.last_ordinal,

@@ -103,7 +103,8 @@ fn change(event: u64, person: u32, join: bool) -> ListCommand {
 
 /// A restock signal with stock 5.
 fn restock(key: u128, day: i32, campaign: u128) -> ListCommand {
-    ListCommand::Restock { key, quantity: Some(5), day: Day(day), campaign: Some(CampaignId(campaign)) }
+    let (quantity, day, campaign, offer) = (Some(5), Day(day), Some(CampaignId(campaign)), Offer::default());
+    ListCommand::Restock { event: 0, key, quantity, day, campaign, offer }
 }
 
 /// Who is handed over and still here.

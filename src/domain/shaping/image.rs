@@ -33,24 +33,16 @@ impl Shaping {
             last: lane.last.as_ref().map(|(at, words)| (*at, words.to_string())),
             used: lane.used,
         };
-        let lasting = |lane: &&Lane| {
-            lane.first_day.is_some()
-                || lane.cut.is_some()
-                || lane.last.is_some()
-                || lane.pace != Pace::default()
-        };
-        self.lanes().map(|(_, lane)| lane).filter(lasting).map(image).collect()
+        self.known().filter(|lane| lane.lasts()).map(image).collect()
     }
 
     /// Takes lanes back.
     pub fn restore(&mut self, lanes: Vec<LaneImage>) {
         for image in lanes {
-            let number = self.open(&image.name, image.used);
-            if let Some(lane) = self.lane_mut(number) {
-                (lane.pace, lane.day, lane.today) = (image.pace, image.day, image.today);
-                (lane.first_day, lane.cut, lane.used) = (image.first_day, image.cut, image.used);
-                lane.last = image.last.map(|(at, words)| (at, words.into()));
-            }
+            let lane = self.of_record(&image.name, image.used);
+            (lane.pace, lane.day, lane.today) = (image.pace, image.day, image.today);
+            (lane.first_day, lane.cut, lane.used) = (image.first_day, image.cut, image.used);
+            lane.last = image.last.map(|(at, words)| (at, words.into()));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The lane of one provider: how fast its letters may start now, and what a throttle makes of that.
+//! The lane of one provider: how fast its letters may start now, and what a throttle makes of that. All of it comes from
+//! records, so a restart grants nothing twice; what is known of this run only is its [`Flow`].
 //!
 //! ```text
 //! rate │──────┐ setting, or what was achieved                       ┌──── lifted
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::pace::{Go, Pace, Rate};
 use super::super::time::Millis;
+use super::flow::{Flow, Load, METER_MS};
 use super::limits::Limits;
 
 /// The first pause after a throttle; it doubles with each one that follows without a success.
@@ -25,10 +27,6 @@ const PAUSE_MS_MAX: u32 = 60_000;
 pub const STEP_MS: u64 = 10_000;
 /// Steps from nothing to where the cut began.
 const STEPS: u32 = 40;
-/// Policy refusals in a row that count as a throttle.
-pub const POLICY_ROW: u32 = 10;
-/// A bucket of the meter.
-const METER_MS: u64 = 10_000;
 /// A day.
 const DAY_MS: u64 = 86_400_000;
 
@@ -63,39 +61,20 @@ pub enum Gate {
     Open,
     /// Not before this instant.
     At(Millis),
+    /// Today's ceiling is reached: not before this instant, the next midnight (UTC).
+    Ceiling(Millis),
     /// Not before one of its letters has come back.
     Full,
 }
 
-/// How many letters started lately.
-#[derive(Debug, Clone, Copy, Default)]
-struct Meter {
-    from: Millis,
-    count: u32,
-    before: u32,
-}
-
-impl Meter {
-    fn count(&mut self, at: Millis) {
-        let since = at.since(self.from);
-        if since >= METER_MS {
-            self.before = if since < 2 * METER_MS { self.count } else { 0 };
-            // The next bucket begins where the last one ended, or here after a silence.
-            self.from = if since < 2 * METER_MS { self.from.plus(METER_MS) } else { at };
-            self.count = 0;
+impl Gate {
+    /// The instant it names.
+    #[must_use]
+    pub fn opens(self) -> Option<Millis> {
+        match self {
+            Self::At(then) | Self::Ceiling(then) => Some(then),
+            Self::Open | Self::Full => None,
         }
-        self.count = self.count.saturating_add(1);
-    }
-
-    /// Letters a minute over the last bucket or two; 0 when nothing is known.
-    fn per_minute(&self, at: Millis) -> u32 {
-        let since = at.since(self.from);
-        if since >= 2 * METER_MS {
-            return 0;
-        }
-        let whole = if self.before > 0 { METER_MS } else { 0 };
-        let letters = u64::from(self.before) + u64::from(self.count);
-        u32::try_from(letters * 60_000 / (whole + since.max(1000))).unwrap_or(u32::MAX)
     }
 }
 
@@ -113,11 +92,7 @@ pub struct Lane {
     pub(super) cut: Option<Cut>,
     /// The last words of a throttle, and when.
     pub(super) last: Option<(Millis, Box<str>)>,
-    pub(super) in_flight: u32,
     pub(super) used: Millis,
-    meter: Meter,
-    /// Policy refusals since the last letter that was accepted.
-    refused: u32,
 }
 
 impl Lane {
@@ -133,10 +108,7 @@ impl Lane {
             first_day: None,
             cut: None,
             last: None,
-            in_flight: 0,
             used: Millis(0),
-            meter: Meter::default(),
-            refused: 0,
         }
     }
 
@@ -155,11 +127,12 @@ impl Lane {
         }
     }
 
-    /// Letters that may be in flight at once; a lane that was cut leaves most couriers to the others.
+    /// Letters that may be in flight at once: as the shop has set, else as many as the provider has shown to take
+    /// quickly. A lane that was cut leaves most connections to the others.
     #[must_use]
-    pub fn connections(&self, couriers: u32) -> u32 {
-        let set = self.limits.connections.unwrap_or(u32::MAX);
-        if self.cut.is_some() { set.min((couriers / 4).max(1)) } else { set }
+    pub fn connections(&self, flow: &Flow, load: Load) -> u32 {
+        let set = self.limits.connections.unwrap_or_else(|| flow.concurrency(load));
+        if self.cut.is_some() { set.min((load.connections / 4).max(1)) } else { set }
     }
 
     /// Until when a throttle has shut it.
@@ -170,15 +143,21 @@ impl Lane {
 
     /// May a letter start at `at`? Reads only.
     #[must_use]
-    pub fn check(&self, couriers: u32, at: Millis) -> Gate {
-        if self.in_flight >= self.connections(couriers) {
+    pub fn check(&self, flow: &Flow, load: Load, at: Millis) -> Gate {
+        if flow.in_flight() >= self.connections(flow, load) {
             return Gate::Full;
         }
+        self.check_time(at)
+    }
+
+    /// The same, whatever is in flight.
+    #[must_use]
+    pub fn check_time(&self, at: Millis) -> Gate {
         if let Some(cut) = self.cut.filter(|cut| cut.until > at) {
             return Gate::At(cut.until);
         }
         if self.left_today(at) == Some(0) {
-            return Gate::At(Millis((u64::from(day_of(at)) + 1) * DAY_MS));
+            return Gate::Ceiling(Millis((u64::from(day_of(at)) + 1) * DAY_MS));
         }
         match self.pace.check(self.rate(), at) {
             Go::Now => Gate::Open,
@@ -188,8 +167,8 @@ impl Lane {
 
     /// About how many letters could start at `at`, at least 1: what is worth fetching.
     #[must_use]
-    pub fn room(&self, couriers: u32) -> usize {
-        let in_flight = self.connections(couriers).saturating_sub(self.in_flight);
+    pub fn room(&self, flow: &Flow, load: Load) -> usize {
+        let in_flight = self.connections(flow, load).saturating_sub(flow.in_flight());
         let burst = self.rate().map_or(u32::MAX, |rate| rate.burst);
         in_flight.min(burst).max(1) as usize
     }
@@ -209,19 +188,13 @@ impl Lane {
         self.limits.ceiling(day_of(at).saturating_sub(first))
     }
 
-    /// Letters in flight.
-    #[must_use]
-    pub fn in_flight(&self) -> u32 {
-        self.in_flight
-    }
-
     /// When a server last asked for less, and its words.
     #[must_use]
     pub fn last_throttle(&self) -> Option<(Millis, &str)> {
         self.last.as_ref().map(|(at, words)| (*at, &**words))
     }
 
-    /// Letters started today.
+    /// Letters counted today.
     #[must_use]
     pub fn today(&self, at: Millis) -> u32 {
         if self.day == day_of(at) { self.today } else { 0 }
@@ -232,24 +205,17 @@ impl Lane {
         let rate = self.rate();
         self.pace.take(rate, at);
         self.first_day.get_or_insert(day_of(at));
-        self.see(at);
-    }
-
-    /// Counts a start that the log does not name.
-    pub(super) fn see(&mut self, at: Millis) {
         let today = self.today(at);
         (self.day, self.today, self.used) = (day_of(at), today.saturating_add(1), at);
     }
 
-    /// A letter is on the wire.
-    pub(super) fn departs(&mut self, at: Millis) {
-        self.in_flight += 1;
-        self.meter.count(at);
-    }
-
-    /// It is no more.
-    pub(super) fn returns(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+    /// A start that was counted was none, since no receiver has seen the letter: it counts for its day no more.
+    pub(super) fn uncount(&mut self, started: Millis) {
+        let rate = self.rate();
+        self.pace.give_back(rate);
+        if self.day == day_of(started) {
+            self.today = self.today.saturating_sub(1);
+        }
     }
 
     /// Takes up a pace, for a lane through which all letters go.
@@ -259,16 +225,27 @@ impl Lane {
         self.used = at;
     }
 
+    /// Gives a place in the pace back.
+    pub(super) fn give_back(&mut self) {
+        let rate = self.rate();
+        self.pace.give_back(rate);
+    }
+
+    /// Holds something that a restart must know.
+    pub(super) fn lasts(&self) -> bool {
+        self.first_day.is_some() || self.cut.is_some() || self.last.is_some() || self.pace != Pace::default()
+    }
+
     /// What a throttle at `at` makes of the rate: half of what was lately achieved, or of what it was cut to. `None`
     /// within a pause: those letters were in flight already.
     #[must_use]
-    pub fn decide_cut(&self, at: Millis) -> Option<Cut> {
+    pub fn decide_cut(&self, flow: &Flow, at: Millis) -> Option<Cut> {
         if self.cut.is_some_and(|cut| cut.until > at) {
             return None;
         }
         // Right after a pause the meter has seen the few letters that tried whether it is over, and no rate.
         let tried = self.cut.is_some_and(|cut| at.since(cut.until) < 2 * METER_MS);
-        let achieved = Some(self.meter.per_minute(at)).filter(|letters| *letters > 0 && !tried);
+        let achieved = Some(flow.per_minute(at)).filter(|letters| *letters > 0 && !tried);
         let held = self.rate().map(Rate::per_minute);
         let known = [achieved, held].into_iter().flatten().min().unwrap_or(2);
         let usual = self.limits.rate.map(Rate::per_minute);
@@ -296,27 +273,12 @@ impl Lane {
         self.pace.change(self.used, old, self.rate());
     }
 
-    /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
-    pub fn refuses(&mut self) -> bool {
-        self.refused += 1;
-        let many = self.refused >= POLICY_ROW;
-        if many {
-            self.refused = 0;
-        }
-        many
-    }
-
-    /// A letter was accepted.
-    pub(super) fn accepts(&mut self) {
-        self.refused = 0;
-    }
-
     /// True when a new lane in its place would grant nothing that this one does not.
     pub(super) fn may_go(&self, at: Millis) -> bool {
         let counted = self.limits.counts_days() && self.today(at) > 0;
         // A cut that nothing has touched for a day is no news of today.
         let cut = self.cut.is_some_and(|cut| at.since(cut.stepped) < DAY_MS);
-        self.in_flight == 0 && !cut && !counted && self.pace.is_over(at)
+        !cut && !counted && self.pace.is_over(at)
     }
 }
 

@@ -3,38 +3,76 @@
 use proptest::prelude::*;
 
 use super::super::pace::Rate;
-use super::lane::{PAUSE_MS, POLICY_ROW, STEP_MS};
+use super::lane::{PAUSE_MS, STEP_MS};
 use super::*;
 
 /// The start of time in these tests: a midnight.
 const START: Millis = Millis(19_700 * 86_400_000);
 
-fn lane(limits: Limits) -> Lane {
-    Lane::new("google", limits)
+/// A provider's lane with its letters in this run; eight connections over all, the others idle.
+struct Provider {
+    lane: Lane,
+    flow: Flow,
+}
+
+fn lane(limits: Limits) -> Provider {
+    Provider { lane: Lane::new("google", limits), flow: Flow::default() }
+}
+
+impl std::ops::Deref for Provider {
+    type Target = Lane;
+    fn deref(&self) -> &Lane {
+        &self.lane
+    }
+}
+
+impl Provider {
+    fn load(&self) -> Load {
+        Load { connections: 8, in_flight: self.flow.in_flight() }
+    }
+
+    fn check(&self, at: Millis) -> Gate {
+        self.lane.check(&self.flow, self.load(), at)
+    }
+
+    /// One letter is back.
+    fn returns(&mut self) {
+        self.flow.returns(1, false, 8);
+    }
+
+    /// All letters are back.
+    fn land(&mut self) {
+        (0..self.flow.in_flight()).for_each(|_| self.returns());
+    }
 }
 
 /// A letter starts, if it may.
-fn start(lane: &mut Lane, at: Millis) -> bool {
-    let open = lane.check(8, at) == Gate::Open;
+fn start(lane: &mut Provider, at: Millis) -> bool {
+    let open = lane.check(at) == Gate::Open;
     if open {
-        lane.departs(at);
-        lane.count(at);
+        lane.flow.departs(at);
+        lane.lane.count(at);
     }
     open
 }
 
 /// A letter comes back throttled.
-fn throttle(lane: &mut Lane, at: Millis) -> bool {
-    let cut = lane.decide_cut(at);
-    lane.set_cut(cut.or(lane.cut));
+fn throttle(lane: &mut Provider, at: Millis) -> bool {
+    let cut = lane.lane.decide_cut(&lane.flow, at);
+    lane.lane.set_cut(cut.or(lane.lane.cut));
     cut.is_some()
 }
 
 /// A letter comes back accepted.
-fn accept(lane: &mut Lane, at: Millis) {
-    if let Some(cut) = lane.decide_growth(at) {
-        lane.set_cut(cut);
+fn accept(lane: &mut Provider, at: Millis) {
+    if let Some(cut) = lane.lane.decide_growth(at) {
+        lane.lane.set_cut(cut);
     }
+}
+
+/// What a lane says by records alone.
+fn told(shaping: &Shaping, name: &str, at: Millis) -> Gate {
+    shaping.known().find(|lane| &*lane.name == name).map_or(Gate::Open, |lane| lane.check_time(at))
 }
 
 #[test]
@@ -50,8 +88,8 @@ fn a_throttle_halves_what_was_achieved_once_however_many_letters_were_in_flight(
     let cut = lane.cut.unwrap();
     assert_eq!((cuts, cut.until), (1, at.plus(u64::from(PAUSE_MS))));
     assert!((295..=305).contains(&cut.rate), "{cut:?}");
-    assert_eq!(lane.check(8, at), Gate::At(cut.until));
-    assert_eq!(lane.check(8, cut.until), Gate::Open);
+    assert_eq!(lane.check(at), Gate::At(cut.until));
+    assert_eq!(lane.check(cut.until), Gate::Open);
 }
 
 #[test]
@@ -123,19 +161,32 @@ fn a_minute_of_throttles_halves_the_rate_once_a_try_and_the_first_success_leads_
 #[test]
 fn a_letter_of_a_slow_pace_does_not_hold_up_the_next_one_at_a_quicker_pace() {
     let mut shaping = Shaping::default();
-    let shop = shaping.open("shop.example", START);
     let cut = |rate, stepped| Cut { rate, target: 12_000, until: START, pause_ms: 5000, stepped };
-    for (name, number) in [("shop.example", shop), ("relay", RELAY)] {
-        let check = |shaping: &Shaping, at| shaping.lane(number).unwrap().check(8, at);
+    for name in ["shop.example", "relay"] {
         shaping.paced(name, Some(cut(1, START)), Some("421 slower"), START);
         match name {
             "relay" => shaping.started(START),
             _ => shaping.started_for(name, START),
         }
-        assert_eq!(check(&shaping, START.plus(10)), Gate::At(START.plus(60_000)), "{name}");
+        assert_eq!(told(&shaping, name, START.plus(10)), Gate::At(START.plus(60_000)), "{name}");
         shaping.paced(name, Some(cut(301, START.plus(10))), None, START.plus(10));
-        assert_eq!(check(&shaping, START.plus(10)), Gate::At(START.plus(200)), "{name}");
+        assert_eq!(told(&shaping, name, START.plus(10)), Gate::At(START.plus(200)), "{name}");
     }
+}
+
+#[test]
+fn a_start_that_no_receiver_saw_takes_nothing_of_rate_or_ceiling() {
+    let default = Limits { rate: Rate::parse("60/m").flatten(), per_day: Some(2), ..Limits::default() };
+    let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
+    for n in 0..9 {
+        assert_eq!(told(&shaping, "shop.example", START), Gate::Open, "{n}");
+        shaping.started_for("shop.example", START);
+        shaping.unstarted(Some("shop.example"), START, START);
+    }
+    shaping.started_for("shop.example", START);
+    assert_eq!(told(&shaping, "shop.example", START), Gate::At(START.plus(1000)));
+    shaping.started_for("shop.example", START.plus(1000));
+    assert_eq!(told(&shaping, "shop.example", START.plus(5000)), Gate::Ceiling(START.plus(86_400_000)));
 }
 
 #[test]
@@ -145,7 +196,7 @@ fn a_cut_keeps_its_rate_where_letters_start_at_whole_milliseconds_and_its_burst_
         let limits =
             Limits { rate: Some(Rate { letters: 200, period_ms: 1000, burst }), ..Limits::default() };
         let mut lane = lane(limits);
-        lane.set_cut(Some(cut));
+        lane.lane.set_cut(Some(cut));
         let mut starts = 0;
         // Each is looked at again two milliseconds after the one before at the earliest.
         for ms in (0..10_000).step_by(2) {
@@ -161,52 +212,88 @@ fn a_cut_keeps_its_rate_where_letters_start_at_whole_milliseconds_and_its_burst_
 
 #[test]
 fn a_rate_that_changes_grants_no_second_burst() {
-    let limits =
-        Limits { rate: Some(Rate { letters: 60, period_ms: 60_000, burst: 19 }), ..Limits::default() };
+    let limits = Limits {
+        rate: Some(Rate { letters: 60, period_ms: 60_000, burst: 19 }),
+        connections: Some(99),
+        ..Limits::default()
+    };
     let mut lane = lane(limits);
     assert_eq!((0..30).filter(|_| start(&mut lane, START)).count(), 19);
     throttle(&mut lane, START);
-    lane.in_flight = 0;
+    lane.land();
     let at = START.plus(10_000);
     // One that was under way all the time.
     accept(&mut lane, at);
-    assert_eq!(lane.check(8, at), Gate::At(START.plus(19_000)));
+    assert_eq!(lane.check(at), Gate::At(START.plus(19_000)));
 }
 
 #[test]
 fn a_day_has_its_ceiling_and_the_next_one_its_own() {
-    let mut lane = lane(Limits { per_day: Some(5), warm_up: vec![2], ..Limits::default() });
+    let mut lane =
+        lane(Limits { per_day: Some(5), warm_up: vec![2], connections: Some(9), ..Limits::default() });
     let day = |n: u64| START.plus(n * 86_400_000 + 1);
-    let starts = |lane: &mut Lane, at| (0..10).filter(|_| start(lane, at)).count();
+    let starts = |lane: &mut Provider, at| (0..10).filter(|_| start(lane, at)).count();
     // Connections are no matter here.
     let mut counts = Vec::new();
     for n in [0, 0, 1, 1, 4] {
         counts.push(starts(&mut lane, day(n)));
-        lane.in_flight = 0;
+        lane.land();
     }
     assert_eq!(counts, [2, 0, 5, 0, 5]);
-    assert_eq!(lane.check(8, day(4)), Gate::At(START.plus(5 * 86_400_000)));
+    assert_eq!(lane.check(day(4)), Gate::Ceiling(START.plus(5 * 86_400_000)));
 }
 
 #[test]
 fn connections_bound_what_is_in_flight_and_a_cut_leaves_most_of_them_to_others() {
     let mut lane = lane(Limits { connections: Some(3), ..Limits::default() });
     assert_eq!((0..9).filter(|_| start(&mut lane, START)).count(), 3);
-    assert_eq!(lane.check(8, START), Gate::Full);
+    assert_eq!(lane.check(START), Gate::Full);
     lane.returns();
-    assert_eq!(lane.check(8, START), Gate::Open);
+    assert_eq!(lane.check(START), Gate::Open);
     throttle(&mut lane, START);
-    assert_eq!((lane.connections(8), lane.connections(2), lane.connections(40)), (2, 1, 3));
+    let of = |connections| lane.connections(&lane.flow, Load { connections, in_flight: 2 });
+    assert_eq!((of(8), of(2), of(40)), (2, 1, 3));
 }
 
 #[test]
 fn policy_refusals_count_only_in_a_row() {
-    let mut lane = lane(Limits::default());
+    let mut flow = Flow::default();
     let row = POLICY_ROW as usize;
-    assert!((1..row).all(|_| !lane.refuses()));
-    lane.accepts();
-    let told: Vec<bool> = (0..row).map(|_| lane.refuses()).collect();
+    assert!((1..row).all(|_| !flow.refuses()));
+    flow.returns(1, true, 8);
+    let told: Vec<bool> = (0..row).map(|_| flow.refuses()).collect();
     assert_eq!((told.iter().filter(|many| **many).count(), told.last()), (1, Some(&true)));
+}
+
+#[test]
+fn who_is_slow_leaves_a_connection_to_whoever_comes_and_who_is_quick_may_have_all() {
+    let (ten, mut slow, mut in_flight) = (10, [Flow::default(); 4], 0);
+    let may =
+        |flow: &Flow, in_flight| flow.in_flight() < flow.concurrency(Load { connections: ten, in_flight });
+    let mut taken = Vec::new();
+    for flow in &mut slow {
+        while in_flight < ten && may(flow, in_flight) {
+            flow.departs(START);
+            in_flight += 1;
+        }
+        taken.push(flow.in_flight());
+    }
+    assert_eq!(taken, [7, 2, 1, 0], "one alone leaves room for two more");
+    // Letters that come back late change nothing; quick ones do.
+    let mut flow = Flow::default();
+    for (took_ms, expected) in [(SLOW_MS + 1, 1), (QUICK_MS + 1, 1)] {
+        flow.departs(START);
+        flow.returns(took_ms, true, ten);
+        assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), expected);
+    }
+    for _ in 0..20 {
+        flow.departs(START);
+        flow.returns(QUICK_MS, true, ten);
+    }
+    assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), ten);
+    flow.departs(START);
+    flow.returns(SLOW_MS + 1, true, ten);
+    assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), 1);
 }
 
 #[test]
@@ -214,24 +301,23 @@ fn domains_beyond_the_room_share_a_lane_and_nothing_counted_is_forgotten() {
     let default = Limits { per_day: Some(10), ..Limits::default() };
     let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
     let mut n = 0;
-    while shaping.lanes.len() < LANES_MAX {
+    while shaping.domains.len() + shaping.fixed.len() < LANES_MAX {
         n += 1;
         shaping.started_for(&format!("d{n}.example"), START.plus(n));
     }
-    assert_eq!(shaping.open("late.example", START), OTHERS);
+    assert!(!shaping.has_room("late.example") && shaping.has_room("d1.example"));
     // Each of them has a letter of today on its count.
-    shaping.sweep(&BTreeSet::new(), START.plus(n + 1));
-    assert_eq!(shaping.open("late.example", START), OTHERS);
-    // The next day those used least recently go, but for the busy ones.
+    shaping.started_for("late.example", START.plus(n + 1));
+    assert_eq!(shaping.fixed[usize::from(OTHERS.0)].today(START.plus(n + 1)), 1);
+    assert!(shaping.domains.contains_key("d1.example") && !shaping.domains.contains_key("late.example"));
+    // The next day those used least recently go.
     let next = START.plus(86_400_000);
-    let busy = BTreeSet::from([shaping.find("d1.example").unwrap()]);
-    assert!(shaping.is_tight(next));
-    shaping.sweep(&busy, next);
-    assert!(shaping.find("d1.example").is_some() && shaping.find(&format!("d{n}.example")).is_some());
-    assert_eq!(shaping.find("d2.example"), None);
-    let late = shaping.open("late.example", next);
-    assert!(late != OTHERS && shaping.lanes.len() == LANES_MAX);
-    assert_eq!(shaping.lane(late).unwrap().today(next), 0);
+    shaping.started_for("late.example", next);
+    assert!(
+        !shaping.domains.contains_key("d1.example")
+            && shaping.domains.contains_key(&*format!("d{n}.example"))
+    );
+    assert_eq!(shaping.domains.get("late.example").map(|lane| lane.today(next)), Some(1));
 }
 
 #[test]
@@ -249,12 +335,8 @@ fn a_snapshot_gives_back_all_that_must_not_be_granted_twice() {
     again.restore(shaping.image());
     for name in ["google", "shop.example"] {
         for ms in [0, 2000, 2500, 9000, 86_400_000] {
-            let (one, two) = (shaping.find(name).unwrap(), again.find(name).unwrap());
-            assert_eq!(
-                shaping.check(one, START.plus(ms)),
-                again.check(two, START.plus(ms)),
-                "{name} at {ms}"
-            );
+            let at = START.plus(ms);
+            assert_eq!(told(&shaping, name, at), told(&again, name, at), "{name} at {ms}");
         }
     }
     assert_eq!(shaping.image(), again.image());
@@ -290,32 +372,30 @@ proptest! {
         let rate = Rate { letters: per_minute, period_ms: 60_000, burst };
         let limits = Limits { rate: Some(rate), connections: Some(4), per_day: Some(per_day), warm_up: vec![warm] };
         let plan = Arc::new(Plan { named: BTreeMap::from([(0, limits)]), ..Plan::default() });
-        let google = Shaping::named(0);
         let mut shaping = Shaping::new(Arc::clone(&plan));
-        shaping.staff(8);
-        let (mut at, mut flying, mut starts, mut cuts) = (START, 0u32, Vec::new(), Vec::new());
+        let google = |shaping: &Shaping| shaping.lane(Shaping::named(0), "").clone();
+        let (mut flow, mut at, mut starts, mut cuts) = (Flow::default(), START, Vec::new(), Vec::new());
+        let load = |flow: &Flow| Load { connections: 8, in_flight: flow.in_flight() };
         for step in steps {
+            let lane = google(&shaping);
             match step {
                 Step::Wait(ms) => at = at.plus(ms),
-                Step::Start if shaping.check(google, at) == Gate::Open => {
-                    shaping.departs(google, true, at);
+                Step::Start if lane.check(&flow, load(&flow), at) == Gate::Open => {
+                    flow.departs(at);
                     shaping.started_for("google", at);
-                    flying += 1;
                     starts.push(at);
-                    prop_assert!(flying <= 4);
+                    prop_assert!(flow.in_flight() <= 4);
                 }
-                Step::Accepted if flying > 0 => {
-                    flying -= 1;
-                    shaping.returns(google, true);
-                    if let Some(cut) = shaping.lane(google).and_then(|lane| lane.decide_growth(at)) {
+                Step::Accepted if flow.in_flight() > 0 => {
+                    flow.returns(1, true, 8);
+                    if let Some(cut) = lane.decide_growth(at) {
                         shaping.paced("google", cut, None, at);
                     }
                 }
-                Step::Throttled if flying > 0 => {
-                    flying -= 1;
-                    shaping.returns(google, false);
-                    let held = shaping.lane(google).and_then(Lane::rate).map_or(u32::MAX, Rate::per_minute);
-                    if let Some(cut) = shaping.lane(google).and_then(|lane| lane.decide_cut(at)) {
+                Step::Throttled if flow.in_flight() > 0 => {
+                    flow.returns(1, false, 8);
+                    let held = lane.rate().map_or(u32::MAX, Rate::per_minute);
+                    if let Some(cut) = lane.decide_cut(&flow, at) {
                         prop_assert!(cut.rate >= 1 && cut.rate <= (held / 2).max(1), "{:?} after {}", cut, held);
                         shaping.paced("google", Some(cut), Some("421"), at);
                         cuts.push(at);
@@ -323,13 +403,11 @@ proptest! {
                 }
                 Step::Restart => {
                     let image = shaping.image();
-                    let before = shaping.lane(google).map(|lane| (lane.cut, lane.today(at), lane.pace));
                     shaping = Shaping::new(Arc::clone(&plan));
-                    shaping.staff(8);
                     shaping.restore(image);
-                    let after = shaping.lane(google).map(|lane| (lane.cut, lane.today(at), lane.pace));
-                    prop_assert_eq!(before, after);
-                    flying = 0;
+                    let after = google(&shaping);
+                    prop_assert_eq!((lane.cut, lane.today(at), lane.pace), (after.cut, after.today(at), after.pace));
+                    flow = Flow::default();
                 }
                 _ => {}
             }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants: a secret that was given may come back in any later word of the server, also in the greeting of a later
-//! connection, and never gets into a verdict ([`SignIn::hush`]); a refused sign-in is the shop's trouble and defers.
+//! connection, and never gets into an outcome ([`SignIn::is_told_in`]); a refused sign-in is the shop's trouble and defers.
 
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
 
 use super::super::OauthToken;
+use super::super::Outcome;
 use super::super::setting::Credentials;
-use super::connect::{Trouble, offered};
+use super::connect::{offered, trouble, turned_away};
 use super::reply::Reply;
 use super::wire::Wire;
 
@@ -50,14 +51,13 @@ impl SignIn {
         Some(SignIn { user: who.user.clone(), with, given: Mutex::default() })
     }
 
-    /// A server's words without our secret.
-    pub(super) fn hush(&self, reply: String) -> String {
+    /// True when a server's words hold our secret.
+    pub(super) fn is_told_in(&self, reply: &str) -> bool {
         let secret = match &self.with {
             With::Password(password) => password.clone(),
             With::Token(_) => self.given.lock().clone(),
         };
-        let said = self.forms(&secret).iter().any(|it| it.len() >= ECHO_BYTES_MIN && reply.contains(it));
-        if said { "the mail server's words hold our password and are not repeated".to_owned() } else { reply }
+        self.forms(&secret).iter().any(|it| it.len() >= ECHO_BYTES_MIN && reply.contains(it))
     }
 
     /// A secret in each form in which a server has it.
@@ -71,7 +71,7 @@ impl SignIn {
     }
 
     /// Signs in by what the server offers.
-    pub(super) async fn run(&self, wire: &mut Wire, offers: &Reply, limit: Duration) -> Result<(), Trouble> {
+    pub(super) async fn run(&self, wire: &mut Wire, offers: &Reply, limit: Duration) -> Result<(), Outcome> {
         let methods = offered(offers, "AUTH").unwrap_or_default().to_ascii_uppercase();
         let offers = |method| methods.split_ascii_whitespace().any(|offered| offered == method);
         let (secret, steps) = match &self.with {
@@ -84,13 +84,13 @@ impl SignIn {
                 (password.clone(), vec!["AUTH LOGIN".to_owned(), user, word])
             }
             With::Password(_) => {
-                return Err(Trouble::new(WHAT, "it offers neither AUTH PLAIN nor AUTH LOGIN"));
+                return Err(trouble(WHAT, "it offers neither AUTH PLAIN nor AUTH LOGIN"));
             }
             With::Token(_) if !offers("XOAUTH2") => {
-                return Err(Trouble::new(WHAT, "it does not offer AUTH XOAUTH2"));
+                return Err(trouble(WHAT, "it does not offer AUTH XOAUTH2"));
             }
             With::Token(token) => {
-                let token = token.now().await.map_err(|why| Trouble::new("there is no mail token", why))?;
+                let token = token.now().await.map_err(|why| trouble("there is no mail token", why))?;
                 self.given.lock().clone_from(&token);
                 let step = format!("AUTH XOAUTH2 {}", self.bearer(&token));
                 (token, vec![step])
@@ -98,10 +98,10 @@ impl SignIn {
         };
         let last = steps.len() - 1;
         for (i, step) in steps.iter().enumerate() {
-            let mut reply = wire.ask(step, limit).await.map_err(|e| Trouble::new(WHAT, e))?;
+            let mut reply = wire.ask(step, limit).await.map_err(|e| trouble(WHAT, e))?;
             if reply.code == 334 && matches!(self.with, With::Token(_)) {
                 // its reason is in base64 and may quote us; an empty line asks for the refusal proper
-                reply = wire.ask("", limit).await.map_err(|e| Trouble::new(WHAT, e))?;
+                reply = wire.ask("", limit).await.map_err(|e| trouble(WHAT, e))?;
             }
             if reply.code != if i == last { 235 } else { 334 } {
                 return Err(self.refused(&reply, &secret, &steps));
@@ -111,15 +111,15 @@ impl SignIn {
     }
 
     /// The server's words, unless they repeat what was sent.
-    fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> Trouble {
+    fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> Outcome {
         let said = reply.text();
         let forms = self.forms(secret);
         let sent = steps.iter().filter_map(|step| step.rsplit(' ').next()).filter(|word| *word != "LOGIN");
         let mut sent = sent.chain(forms.iter().map(String::as_str)).filter(|it| it.len() >= ECHO_BYTES_MIN);
         if sent.any(|secret| said.contains(secret)) {
-            return Trouble::new(WHAT, format!("{}, and it repeats what we sent", reply.code));
+            return trouble(WHAT, format!("{}, and it repeats what we sent", reply.code));
         }
-        Trouble::refused(WHAT, reply)
+        turned_away(WHAT, reply)
     }
 }
 

@@ -11,7 +11,8 @@
 //!
 //! * with `smtp://` nothing but EHLO and STARTTLS crosses the wire in clear: no TLS, no letter and no password;
 //! * what the server said before TLS is forgotten;
-//! * whatever fails here is the shop's or the server's trouble, never a recipient's: it defers, *not reached*.
+//! * whatever fails here is the shop's or the server's trouble, never a recipient's: it defers in
+//!   [`Phase::Connection`], and the fault is [`Fault::Shop`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use super::super::setting::{Relay, Safety};
-use super::super::{MailError, MailOptions, Verdict};
+use super::super::{Diagnostic, End, Fault, MailError, MailOptions, Outcome, Phase};
 use super::auth::SignIn;
 use super::reply::{Reply, presentable};
 use super::wire::{Stream, Wire};
@@ -42,13 +43,15 @@ pub(in super::super) struct Post {
 }
 
 impl Post {
-    /// A server's words without our password: one that was given it may say it at any time, also in the greeting of
-    /// a later connection.
-    pub(super) fn hush(&self, reply: String) -> String {
-        match &self.sign_in {
-            Some(sign_in) => sign_in.hush(reply),
-            None => reply,
+    /// An outcome without our password: a server that was given it may say it at any time, also in the greeting of a
+    /// later connection. Of such a reply nothing is kept.
+    pub(super) fn hushed(&self, outcome: Outcome) -> Outcome {
+        let said = outcome.diagnostic.to_string();
+        if !self.sign_in.as_ref().is_some_and(|sign_in| sign_in.is_told_in(&said)) {
+            return outcome;
         }
+        let words = "the mail server's words hold our password and are not repeated";
+        Outcome { diagnostic: Diagnostic::own(words, outcome.diagnostic.fault), ..outcome }
     }
 
     /// Checks the options and prepares TLS.
@@ -104,42 +107,37 @@ fn client_config(options: &MailOptions) -> Result<ClientConfig, MailError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) reply: String,
-    throttled: bool,
+/// Why there is no connection: something on the way to it.
+pub(super) fn trouble(what: &str, why: impl std::fmt::Display) -> Outcome {
+    let said = Diagnostic::own(presentable(&format!("{what}: {why}")), Fault::Shop);
+    Outcome::new(End::Deferred, Phase::Connection, said)
 }
 
-impl Trouble {
-    pub(super) fn new(what: &str, why: impl std::fmt::Display) -> Trouble {
-        Trouble { reply: presentable(&format!("{what}: {why}")), throttled: false }
-    }
-
-    pub(super) fn refused(what: &str, reply: &Reply) -> Trouble {
-        Trouble { throttled: reply.is_throttle(), ..Trouble::new(what, reply.shown()) }
-    }
-
-    pub(super) fn into_verdict(self) -> Verdict {
-        Verdict::Deferred { reply: self.reply, throttled: self.throttled, reached: false }
-    }
+/// Why there is no connection: the server does not want one.
+pub(super) fn turned_away(what: &str, reply: &Reply) -> Outcome {
+    let outcome = reply.own_fault(Phase::Connection);
+    Outcome { diagnostic: outcome.diagnostic.within(what), ..outcome }
 }
 
 /// An open connection between two letters.
 pub(super) struct Connection {
     pub(super) wire: Wire,
-    /// Letters that were carried to their verdict.
+    /// Letters that were carried to their outcome.
     pub(super) letters: u32,
+    /// A letter was begun on it.
+    pub(super) used: bool,
     pub(super) pipelining: bool,
     pub(super) utf8: bool,
     pub(super) command_timeout: Duration,
     pub(super) dot_timeout: Duration,
     opened: Instant,
+    /// When the server last showed that it is there.
+    heard: Instant,
 }
 
 impl Connection {
     /// Connects, protects, greets and signs in.
-    pub(super) async fn open(post: &Post) -> Result<Connection, Trouble> {
+    pub(super) async fn open(post: &Post) -> Result<Connection, Outcome> {
         let (stream, name) = dial(post).await?;
         Self::greet(post, Box::new(stream), &name).await
     }
@@ -149,21 +147,20 @@ impl Connection {
         post: &Post,
         stream: Box<dyn Stream>,
         name: &str,
-    ) -> Result<Connection, Trouble> {
+    ) -> Result<Connection, Outcome> {
         let met = Self::meet(post, stream, name).await;
-        met.map_err(|trouble| Trouble { reply: post.hush(trouble.reply), ..trouble })
+        met.map_err(|outcome| post.hushed(outcome))
     }
 
-    async fn meet(post: &Post, stream: Box<dyn Stream>, name: &str) -> Result<Connection, Trouble> {
+    async fn meet(post: &Post, stream: Box<dyn Stream>, name: &str) -> Result<Connection, Outcome> {
         let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
             Safety::Tls => Wire::protected(protect(post, stream).await?),
             Safety::StartTls | Safety::Opportunistic | Safety::Plain => Wire::plain(stream),
         };
-        let greeting =
-            wire.reply(limit).await.map_err(|e| Trouble::new("no greeting from the mail server", e))?;
+        let greeting = wire.reply(limit).await.map_err(|e| trouble("no greeting from the mail server", e))?;
         if greeting.code != 220 {
-            return Err(Trouble::refused("the mail server turned us away", &greeting));
+            return Err(turned_away("the mail server turned us away", &greeting));
         }
         let mut offers = hello(&mut wire, name, limit).await?;
         let upgrade = match post.relay.safety {
@@ -178,14 +175,17 @@ impl Connection {
         if let Some(sign_in) = &post.sign_in {
             sign_in.run(&mut wire, &offers, limit).await?;
         }
+        let now = Instant::now();
         Ok(Connection {
             wire,
             letters: 0,
+            used: false,
             pipelining: offered(&offers, "PIPELINING").is_some(),
             utf8: offered(&offers, "SMTPUTF8").is_some(),
             command_timeout: limit,
             dot_timeout: post.options.dot_timeout,
-            opened: Instant::now(),
+            opened: now,
+            heard: now,
         })
     }
 
@@ -195,10 +195,27 @@ impl Connection {
             || self.opened.elapsed() >= post.options.connection_age
     }
 
-    /// Forgets a refused transaction; `false` when the connection is of no more use.
+    /// Whether it has rested so long that the server may have given it up.
+    pub(super) fn is_rested(&self, post: &Post) -> bool {
+        self.heard.elapsed() > post.options.connection_idle
+    }
+
+    /// Whether a letter may start on it, as far as this side knows without looking.
+    pub(super) fn is_good(&self, post: &Post) -> bool {
+        !self.is_spent(post) && !self.is_rested(post)
+    }
+
+    /// The server has just answered.
+    pub(super) fn answered(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Forgets a refused transaction, or asks whether anybody is there; `false` when the connection is of no more use.
     pub(super) async fn reset(&mut self) -> bool {
         let limit = self.command_timeout.min(Duration::from_secs(10));
-        self.wire.ask("RSET", limit).await.is_ok_and(|reply| reply.is_positive())
+        let good = self.wire.ask("RSET", limit).await.is_ok_and(|reply| reply.is_positive());
+        self.answered();
+        good
     }
 
     /// Says goodbye and waits a moment for the answer.
@@ -211,23 +228,21 @@ impl Connection {
 
 /// Connects to the first address that answers; each gets its share of the time, so that one dead address among
 /// several does not use it up. Also answers the name to greet with.
-async fn dial(post: &Post) -> Result<(TcpStream, String), Trouble> {
+async fn dial(post: &Post) -> Result<(TcpStream, String), Outcome> {
     let limit = post.options.connect_timeout;
     let (host, port) = (post.relay.host.as_str(), post.relay.port);
     let found = timeout(limit, lookup_host((host, port))).await;
-    let found =
-        found.map_err(|_| Trouble::new("the mail server's name was not found", "no answer in time"))?;
-    let addresses: Vec<_> =
-        found.map_err(|e| Trouble::new("the mail server's name was not found", e))?.collect();
+    let found = found.map_err(|_| trouble("the mail server's name was not found", "no answer in time"))?;
+    let addresses: Vec<_> = found.map_err(|e| trouble("the mail server's name was not found", e))?.collect();
     let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-    let mut last = Trouble::new("the mail server's name was not found", "it has no address");
+    let mut last = trouble("the mail server's name was not found", "it has no address");
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
-            Err(_) => last = Trouble::new("the mail server cannot be reached", "no answer in time"),
-            Ok(Err(error)) => last = Trouble::new("the mail server cannot be reached", error),
+            Err(_) => last = trouble("the mail server cannot be reached", "no answer in time"),
+            Ok(Err(error)) => last = trouble("the mail server cannot be reached", error),
             Ok(Ok(stream)) => {
                 let ready = stream.set_nodelay(true).and_then(|()| stream.local_addr());
-                let local = ready.map_err(|e| Trouble::new("the mail server cannot be reached", e))?;
+                let local = ready.map_err(|e| trouble("the mail server cannot be reached", e))?;
                 let name = match (&post.options.hello_name, local.ip()) {
                     (Some(name), _) => name.clone(),
                     (None, std::net::IpAddr::V4(ip)) => format!("[{ip}]"),
@@ -240,34 +255,34 @@ async fn dial(post: &Post) -> Result<(TcpStream, String), Trouble> {
     Err(last)
 }
 
-async fn protect(post: &Post, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, Trouble> {
+async fn protect(post: &Post, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, Outcome> {
     let what = "no protected connection to the mail server";
-    let (config, name) = post.tls.as_ref().ok_or_else(|| Trouble::new(what, "TLS is not set up"))?;
+    let (config, name) = post.tls.as_ref().ok_or_else(|| trouble(what, "TLS is not set up"))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
     match timeout(post.options.connect_timeout, handshake).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(Trouble::new(what, error)),
-        Err(_) => Err(Trouble::new(what, "no answer in time")),
+        Ok(Err(error)) => Err(trouble(what, error)),
+        Err(_) => Err(trouble(what, "no answer in time")),
     }
 }
 
-async fn start_tls(post: &Post, mut wire: Wire, offers: &Reply, limit: Duration) -> Result<Wire, Trouble> {
+async fn start_tls(post: &Post, mut wire: Wire, offers: &Reply, limit: Duration) -> Result<Wire, Outcome> {
     let what = "no protected connection to the mail server";
     if offered(offers, "STARTTLS").is_none() {
-        return Err(Trouble::new(what, "it does not offer STARTTLS, and without it nothing is sent"));
+        return Err(trouble(what, "it does not offer STARTTLS, and without it nothing is sent"));
     }
-    let reply = wire.ask("STARTTLS", limit).await.map_err(|e| Trouble::new(what, e))?;
+    let reply = wire.ask("STARTTLS", limit).await.map_err(|e| trouble(what, e))?;
     if reply.code != 220 {
-        return Err(Trouble::refused(what, &reply));
+        return Err(turned_away(what, &reply));
     }
-    let stream = wire.into_inner().map_err(|e| Trouble::new(what, e))?;
+    let stream = wire.into_inner().map_err(|e| trouble(what, e))?;
     Ok(Wire::protected(protect(post, stream).await?))
 }
 
-async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, Trouble> {
+async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, Outcome> {
     let what = "the mail server does not take our greeting";
-    let reply = wire.ask(&format!("EHLO {name}"), limit).await.map_err(|e| Trouble::new(what, e))?;
-    if reply.is_positive() { Ok(reply) } else { Err(Trouble::refused(what, &reply)) }
+    let reply = wire.ask(&format!("EHLO {name}"), limit).await.map_err(|e| trouble(what, e))?;
+    if reply.is_positive() { Ok(reply) } else { Err(turned_away(what, &reply)) }
 }
 
 /// What the server says about an extension: `Some("")` for a bare keyword, `None` when it is not offered.

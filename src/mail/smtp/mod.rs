@@ -2,24 +2,32 @@
 //!
 //! ```text
 //!   we                              server            loss here means
-//!   ── connect, TLS, EHLO, AUTH ──▶                   Deferred, not reached
-//!   ◀────────────────────────── 250 ┐
-//!   ── MAIL FROM, RCPT TO, DATA ──▶ │ (one write      Deferred; on a kept connection that had
-//!   ◀──────────────── 250 250 354 ──┘  if PIPELINING) gone stale: once more, at once
-//!        gate: is *started* durable?                  Deferred
-//!   ── headers and body ──────────▶ ┐ (one write if   Deferred
-//!   ── . CRLF ────────────────────▶ ┘ TCP takes both) Doubt
-//!   ◀────────────────────────── 250                   Sent
+//!   ── connect, TLS, EHLO, AUTH ──▶                   there is no connection: no letter starts
+//!   ◀────────────────────────── 250
+//!        rested for a second?
+//!   ── RSET ──────────────────────▶                   another connection
+//!   ◀────────────────────────── 250
+//!        ready: a letter may start
+//!   ── MAIL FROM, RCPT TO, DATA ──▶ ┐ (one write      deferred; before the reply to MAIL it was
+//!   ◀──────────────── 250 250 354 ──┘  if PIPELINING) no start at a receiver
+//!        gate: is *started* durable?                  deferred
+//!   ── headers and body ──────────▶ ┐ (one write if   deferred
+//!   ── . CRLF ────────────────────▶ ┘ TCP takes both) unknown
+//!   ◀────────────────────────── 250                   sent
 //!   ── next MAIL FROM, or QUIT ───▶
 //! ```
+//!
+//! [`SmtpCourier::ready`] does what stands above *ready*, [`SmtpCourier::deliver`] what stands below, over that one
+//! connection: what a letter comes to is never the sum of two.
 //!
 //! Why this is our own: lettre writes body and dot in one call and says no more than that it failed, so a caller
 //! cannot know on which side of the dot a connection was lost, and P6 hangs on that. We write them in one call only
 //! over plain TCP, where the system says how many bytes it took. lettre also never pipelines, and its pool speaks
 //! without TCP_NODELAY (44 ms a letter).
 //!
-//! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way it is a
-//! local value, so a future that is dropped, or any return that does not put it back, ends it.
+//! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way, or the
+//! server is asked whether it is there, it is a local value, so a future that is dropped, or any return that does not
+//! put it back, ends it.
 
 mod auth;
 mod body;
@@ -35,11 +43,11 @@ pub(super) use connect::Post;
 pub(super) use wire::Stream;
 
 use self::connect::Connection;
-use self::transaction::{Open, Refusal};
+use self::transaction::Open;
 use super::letter::Packed;
-use super::{Gate, Letter, Verdict};
+use super::{Diagnostic, End, Fault, Gate, Letter, Outcome, Phase};
 
-/// Carries letters over one connection, which it opens when needed and replaces by count and age.
+/// Carries letters over one connection at a time.
 pub(super) struct SmtpCourier {
     post: Arc<Post>,
     kept: Option<Connection>,
@@ -50,25 +58,76 @@ impl SmtpCourier {
         SmtpCourier { post, kept: None }
     }
 
-    pub(super) async fn deliver(&mut self, packed: Packed, gate: Gate) -> Verdict {
-        let verdict = match self.open_for(&packed).await {
+    /// Sees to it that a good connection is kept: the one that is there, or a new one.
+    pub(super) async fn ready(&mut self) -> Result<(), Outcome> {
+        self.kept = self.still_good().await;
+        if self.kept.is_none() {
+            let connection = Connection::open(&self.post).await.inspect_err(|outcome| {
+                let (server, reply) = (self.post.relay(), &outcome.diagnostic);
+                tracing::warn!(mail.server = %server, mail.reply = %reply, "no mail connection");
+            });
+            self.kept = Some(connection?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.kept.as_ref().is_some_and(|connection| connection.is_good(&self.post))
+    }
+
+    /// The kept connection, if another letter may start on it. One that has rested is asked; one that has carried its
+    /// share, or is too old, is told goodbye.
+    async fn still_good(&mut self) -> Option<Connection> {
+        let mut connection = self.kept.take()?;
+        if connection.is_spent(&self.post) {
+            connection.quit().await;
+            return None;
+        }
+        // A server that hung up, or spoke while nobody asked, is not asked again.
+        let quiet = connection.wire.is_quiet().await;
+        (quiet && (!connection.is_rested(&self.post) || connection.reset().await)).then_some(connection)
+    }
+
+    /// Carries a letter over the kept connection, and never over another.
+    pub(super) async fn deliver(&mut self, packed: Packed, gate: Gate) -> Outcome {
+        let outcome = match self.open_for(&packed).await {
             Ok(connection) => self.carry(connection, packed, gate).await,
-            Err(verdict) => verdict,
+            Err(outcome) => outcome,
         };
-        verdict.reworded(|reply| self.post.hush(reply))
+        self.post.hushed(outcome)
+    }
+
+    /// Brings the kept connection to the point where the server waits for the body.
+    async fn open_for(&mut self, packed: &Packed) -> Result<Connection, Outcome> {
+        let Some(mut connection) = self.kept.take() else {
+            return Err(no_connection("there is no connection to the mail server"));
+        };
+        if !connection.wire.is_quiet().await {
+            return Err(no_connection("the mail server has given the connection up"));
+        }
+        match transaction::open(&mut connection, packed).await {
+            Open::Ready => Ok(connection),
+            Open::Refused { outcome, healthy } => {
+                if healthy && connection.reset().await {
+                    self.kept = Some(connection);
+                }
+                Err(outcome)
+            }
+        }
     }
 
     /// Sends a letter over a connection that waits for its body.
-    async fn carry(&mut self, mut connection: Connection, packed: Packed, gate: Gate) -> Verdict {
+    async fn carry(&mut self, mut connection: Connection, packed: Packed, gate: Gate) -> Outcome {
         if !gate.await {
             // After 354 there is no way back but to hang up.
-            return super::mailer::log_lost(true);
+            return super::mailer::log_lost(Phase::Data);
         }
         let message = body::stuffed(packed.message);
-        let (verdict, healthy) = transaction::finish(&mut connection, &message).await;
+        let (outcome, healthy) = transaction::finish(&mut connection, &message).await;
         connection.letters += 1;
+        connection.answered();
         self.kept = healthy.then_some(connection);
-        verdict
+        outcome
     }
 
     pub(super) async fn close(&mut self) {
@@ -76,65 +135,31 @@ impl SmtpCourier {
             connection.quit().await;
         }
     }
+}
 
-    /// Brings a connection to the point where the server waits for the body. A kept connection that turns out to
-    /// be dead before the server has said anything about this letter is replaced once: nothing was lost.
-    async fn open_for(&mut self, packed: &Packed) -> Result<Connection, Verdict> {
-        if let Some(connection) = self.take_kept().await {
-            match self.try_open(connection, packed).await {
-                Ok(connection) => return Ok(connection),
-                Err(Refusal { stale: false, verdict }) => return Err(verdict),
-                Err(_) => tracing::debug!("a kept mail connection had gone stale, connecting again"),
-            }
-        }
-        let connection = Connection::open(&self.post).await.map_err(|trouble| {
-            tracing::warn!(mail.server = %self.post.relay(), mail.reply = %trouble.reply, "no mail connection");
-            trouble.into_verdict()
-        })?;
-        self.try_open(connection, packed).await.map_err(|refusal| refusal.verdict)
-    }
-
-    async fn try_open(&mut self, mut connection: Connection, packed: &Packed) -> Result<Connection, Refusal> {
-        match transaction::open(&mut connection, packed).await {
-            Open::Ready => Ok(connection),
-            Open::Refused { refusal, healthy } => {
-                if healthy && connection.reset().await {
-                    self.kept = Some(connection);
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    async fn take_kept(&mut self) -> Option<Connection> {
-        let mut connection = self.kept.take()?;
-        if connection.is_spent(&self.post) {
-            connection.quit().await;
-            return None;
-        }
-        // A server that hung up, or spoke while nobody asked, is not asked again.
-        connection.wire.is_quiet().await.then_some(connection)
-    }
+/// The outcome of a letter that found no connection.
+fn no_connection(words: &str) -> Outcome {
+    Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own(words, Fault::Shop))
 }
 
 /// Carries letters over a stream that is already there, until the connection is of no more use: what each came to.
-/// A connection that is never ready gives one verdict.
-pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters: &[Letter]) -> Vec<Verdict> {
+/// A connection that is never ready gives one outcome.
+pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters: &[Letter]) -> Vec<Outcome> {
     let mut courier = SmtpCourier::new(Arc::clone(post));
     match Connection::greet(post, stream, "[127.0.0.1]").await {
         Ok(connection) => courier.kept = Some(connection),
-        Err(trouble) => return vec![trouble.into_verdict()],
+        Err(outcome) => return vec![outcome],
     }
-    let mut verdicts = Vec::new();
+    let mut outcomes = Vec::new();
     for packed in letters.iter().filter_map(|letter| letter.pack().ok()) {
-        let Some(connection) = courier.take_kept().await else { break };
-        verdicts.push(match courier.try_open(connection, &packed).await {
-            Ok(connection) => courier.carry(connection, packed, Box::pin(async { true })).await,
-            Err(refusal) => refusal.verdict,
-        });
+        courier.kept = courier.still_good().await;
+        if courier.kept.is_none() {
+            break;
+        }
+        outcomes.push(courier.deliver(packed, Box::pin(async { true })).await);
     }
     courier.close().await;
-    verdicts.into_iter().map(|verdict| verdict.reworded(|reply| post.hush(reply))).collect()
+    outcomes
 }
 
 impl fmt::Debug for SmtpCourier {

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use super::super::Verdict;
 use super::super::redact::{SHOWN_CHARS_MAX, without_addresses};
+use super::super::{Diagnostic, End, Fault, Outcome, Phase};
 
 /// A complete reply.
 pub(super) struct Reply {
@@ -59,17 +59,26 @@ impl Reply {
         presentable(&format!("{} {}", self.code, self.text()))
     }
 
-    /// The verdict for a refusal of this letter.
-    pub(super) fn refusal(&self) -> Verdict {
-        if self.is_permanent() {
-            return Verdict::Failed { reply: self.shown() };
-        }
-        Verdict::Deferred { reply: self.shown(), throttled: self.is_throttle(), reached: true }
+    /// Code, enhanced code and words apart, for the record.
+    pub(super) fn diagnostic(&self) -> Diagnostic {
+        let shown = self.shown();
+        // The code's three digits and a blank stand in front.
+        Diagnostic::of_server(self.code, shown.get(4..).unwrap_or_default())
     }
 
-    /// The verdict for a refusal that is the shop's own fault.
-    pub(super) fn own_fault(&self) -> Verdict {
-        Verdict::Deferred { reply: self.shown(), throttled: self.is_throttle(), reached: false }
+    /// The outcome of a letter that was refused at this step.
+    pub(super) fn refusal(&self, phase: Phase) -> Outcome {
+        let end = if self.is_permanent() { End::Failed } else { self.delay() };
+        Outcome::new(end, phase, self.diagnostic())
+    }
+
+    /// The outcome of a letter that was refused for what the shop is or does: it comes again.
+    pub(super) fn own_fault(&self, phase: Phase) -> Outcome {
+        Outcome::new(self.delay(), phase, self.diagnostic().at(Fault::Shop))
+    }
+
+    fn delay(&self) -> End {
+        if self.is_throttle() { End::Throttled } else { End::Deferred }
     }
 }
 
@@ -115,6 +124,30 @@ mod tests {
             assert_eq!(presentable(given), expected);
         }
         assert_eq!(presentable(&"ä".repeat(2_000)).chars().count(), 512);
+    }
+
+    #[test]
+    fn a_reply_is_recorded_in_its_parts_and_shown_as_a_whole() {
+        let cases = [
+            (
+                550,
+                "5.1.1 <ann@shop.example>: no such user",
+                Some("5.1.1"),
+                "550 5.1.1 <address>: no such user",
+            ),
+            (550, "", None, "550"),
+            (450, "5.1.1 odd", None, "450 5.1.1 odd"),
+            (250, " 2.0.0 ok", Some("2.0.0"), "250  2.0.0 ok"),
+        ];
+        for (code, text, status, shown) in cases {
+            let reply = Reply { code, lines: vec![text.to_owned()] };
+            let said = reply.diagnostic();
+            assert_eq!((said.code, said.to_string().as_str()), (Some(code), shown));
+            assert_eq!(said.status.map(|status| status.to_string()).as_deref(), status);
+            assert_eq!(said.to_string(), reply.shown());
+        }
+        let long = Reply { code: 550, lines: vec!["ä".repeat(2_000)] };
+        assert_eq!(long.diagnostic().to_string().chars().count(), 512);
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! One mail transaction, phase by phase: what each reply, and each silence, means for the letter.
 //!
-//! | phase | 4xx | 5xx | anything else, loss, silence |
-//! |---|---|---|---|
-//! | MAIL FROM | deferred | deferred, *not reached*: our sender | deferred |
-//! | RCPT TO, DATA | deferred | failed | deferred |
-//! | body | deferred | failed | deferred |
-//! | the dot | deferred | failed | **in doubt** |
+//! | phase | 4xx | 5xx | anything else | loss, silence |
+//! |---|---|---|---|---|
+//! | MAIL FROM | deferred | deferred, the shop's fault: our sender | deferred | deferred: no start at a receiver |
+//! | RCPT TO, DATA | deferred | failed | deferred | deferred |
+//! | body | deferred | failed | deferred | deferred |
+//! | the dot | deferred | failed | **unknown** | **unknown** |
+//!
+//! An outcome names the last step that the server answered; before its reply to MAIL that is none. A 4xx that asks for
+//! less is *throttled*. "421 idle too long" as the reply to MAIL on a connection that was used before was said to that
+//! connection, not to the letter.
 //!
 //! With PIPELINING the three commands leave in one write and their replies are read in order; the body is never
 //! part of it. A server that says 354 to a transaction it has refused is hung up on: no empty mail can come of it.
 
-use super::super::Verdict;
 use super::super::letter::Packed;
+use super::super::{Diagnostic, End, Fault, Outcome, Phase};
 use super::body::DOT;
 use super::connect::Connection;
 use super::reply::Reply;
@@ -24,44 +28,23 @@ pub(super) enum Open {
     /// The letter goes no further now.
     Refused {
         /// What that means.
-        refusal: Refusal,
+        outcome: Outcome,
         /// Whether the connection can be used again after RSET.
         healthy: bool,
     },
 }
 
-/// The end of a letter before its body.
-pub(super) struct Refusal {
-    pub(super) verdict: Verdict,
-    /// The connection was dead before the server said a word about this letter.
-    pub(super) stale: bool,
-}
+/// What is said before a body, in this order.
+const STEPS: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Mail,
-    Rcpt,
-    Data,
-}
-
-impl Phase {
-    const ALL: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
-
-    fn accepts(self, reply: &Reply) -> bool {
-        if self == Phase::Data { reply.code == 354 } else { reply.is_positive() }
-    }
+fn accepts(step: Phase, reply: &Reply) -> bool {
+    if step == Phase::Data { reply.code == 354 } else { reply.is_positive() }
 }
 
 /// Names sender and recipient and asks to send.
 pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
     if packed.needs_utf8() && !connection.utf8 {
-        let reply = "the mail server does not take addresses with letters outside ASCII".to_owned();
-        let verdict = if packed.recipient.is_ascii() {
-            Verdict::Deferred { reply, throttled: false, reached: false }
-        } else {
-            Verdict::Failed { reply }
-        };
-        return Open::Refused { refusal: Refusal { verdict, stale: false }, healthy: true };
+        return Open::Refused { outcome: not_in_ascii(packed), healthy: true };
     }
     let utf8 = if packed.needs_utf8() { " SMTPUTF8" } else { "" };
     let lines = [
@@ -70,52 +53,68 @@ pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
         "DATA\r\n".to_owned(),
     ];
     let limit = connection.command_timeout;
+    let before = std::mem::replace(&mut connection.used, true);
+    let mut answered = Phase::Connection;
     if connection.pipelining
         && let Err(error) = connection.wire.send(lines.concat().as_bytes(), limit).await
     {
-        return lost(Phase::Mail, &error);
+        return lost(answered, &error);
     }
-    for (phase, line) in Phase::ALL.into_iter().zip(&lines) {
+    for (step, line) in STEPS.into_iter().zip(&lines) {
         if !connection.pipelining
             && let Err(error) = connection.wire.send(line.as_bytes(), limit).await
         {
-            return lost(phase, &error);
+            return lost(answered, &error);
         }
         let reply = match connection.wire.reply(limit).await {
             Ok(reply) => reply,
-            Err(error) => return lost(phase, &error),
+            Err(error) => return lost(answered, &error),
         };
-        if !phase.accepts(&reply) {
-            return refused(connection, phase, &reply).await;
+        if before && step == Phase::Mail && reply.is_farewell() && !reply.text().starts_with("4.7.") {
+            return ended(&reply);
+        }
+        answered = step;
+        if !accepts(step, &reply) {
+            return refused(connection, step, &reply).await;
         }
     }
     Open::Ready
 }
 
-fn lost(phase: Phase, error: &WireError) -> Open {
-    let answered = phase != Phase::Mail;
-    let stale = !answered && matches!(error, WireError::Closed | WireError::Lost(_));
-    let verdict = Verdict::Deferred {
-        reply: format!("before the letter: {error}"),
-        throttled: false,
-        reached: answered,
+/// The outcome where an address has letters outside ASCII and the server does not take them.
+fn not_in_ascii(packed: &Packed) -> Outcome {
+    let words = "the mail server does not take addresses with letters outside ASCII";
+    let (end, fault) = match packed.recipient.is_ascii() {
+        true => (End::Deferred, Fault::Shop),
+        false => (End::Failed, Fault::Letter),
     };
-    Open::Refused { refusal: Refusal { verdict, stale }, healthy: false }
+    Outcome::new(end, Phase::Connection, Diagnostic::own(words, fault))
 }
 
-async fn refused(connection: &mut Connection, phase: Phase, reply: &Reply) -> Open {
+/// The connection is dead, or speaks something else.
+fn lost(answered: Phase, error: &WireError) -> Open {
+    let fault = if answered == Phase::Connection { Fault::Shop } else { Fault::Letter };
+    let said = Diagnostic::own(format!("before the letter: {error}"), fault);
+    Open::Refused { outcome: Outcome::new(End::Deferred, answered, said), healthy: false }
+}
+
+/// The server had given the connection up before it was asked to take the letter.
+fn ended(reply: &Reply) -> Open {
+    let said = reply.diagnostic().within("the connection had come to its end").at(Fault::Shop);
+    Open::Refused { outcome: Outcome::new(End::Deferred, Phase::Connection, said), healthy: false }
+}
+
+async fn refused(connection: &mut Connection, step: Phase, reply: &Reply) -> Open {
     let sensible = reply.is_temporary() || reply.is_permanent();
-    let verdict = if !sensible {
-        out_of_turn(reply)
-    } else if phase == Phase::Mail && reply.is_permanent() {
-        reply.own_fault()
+    let outcome = if !sensible {
+        out_of_turn(step, reply)
+    } else if step == Phase::Mail && reply.is_permanent() {
+        reply.own_fault(step)
     } else {
-        reply.refusal()
+        reply.refusal(step)
     };
-    // "421 idle too long" waits in a kept connection; "421 4.7.x" is meant for us.
-    let stale = phase == Phase::Mail && reply.is_farewell() && !reply.text().starts_with("4.7.");
-    let healthy = sensible && !reply.is_farewell() && settled(connection, phase).await;
-    Open::Refused { refusal: Refusal { verdict, stale }, healthy }
+    let healthy = sensible && !reply.is_farewell() && settled(connection, step).await;
+    Open::Refused { outcome, healthy }
 }
 
 /// Reads the replies to what was pipelined after a refusal; `false` if the server would now take a body.
@@ -124,7 +123,7 @@ async fn settled(connection: &mut Connection, refused: Phase) -> bool {
         _ if !connection.pipelining => 0,
         Phase::Mail => 2,
         Phase::Rcpt => 1,
-        Phase::Data => 0,
+        _ => 0,
     };
     for _ in 0..left {
         match connection.wire.reply(connection.command_timeout).await {
@@ -135,12 +134,12 @@ async fn settled(connection: &mut Connection, refused: Phase) -> bool {
     true
 }
 
-/// Sends a message that ends in [`DOT`], and reads the one reply that counts. Answers the verdict and whether the
+/// Sends a message that ends in [`DOT`], and reads the one reply that counts. Answers the outcome and whether the
 /// connection can carry another letter.
 ///
 /// Where the system takes all of it at once, it leaves at once. Where it does not, the dot waits until the rest has
 /// left and the server has nothing to say.
-pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Verdict, bool) {
+pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Outcome, bool) {
     let limit = connection.command_timeout;
     let body = message.len().saturating_sub(DOT.len());
     let first = match connection.wire.is_quiet().await {
@@ -161,10 +160,18 @@ pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Verd
         Err(error) => Err(error),
     };
     match reply {
-        Ok(reply) if reply.is_positive() => (Verdict::Sent { reply: reply.shown() }, true),
-        Ok(reply) if reply.is_temporary() || reply.is_permanent() => (reply.refusal(), !reply.is_farewell()),
-        Ok(reply) => (Verdict::Doubt { reply: format!("after the letter: {}", reply.shown()) }, false),
-        Err(error) => (Verdict::Doubt { reply: format!("after the letter: {error}") }, false),
+        Ok(reply) if reply.is_positive() => (Outcome::new(End::Sent, Phase::Dot, reply.diagnostic()), true),
+        Ok(reply) if reply.is_temporary() || reply.is_permanent() => {
+            (reply.refusal(Phase::Dot), !reply.is_farewell())
+        }
+        Ok(reply) => {
+            let said = reply.diagnostic().within("after the letter");
+            (Outcome::new(End::Unknown, Phase::Dot, said), false)
+        }
+        Err(error) => {
+            let said = Diagnostic::own(format!("after the letter: {error}"), Fault::Letter);
+            (Outcome::new(End::Unknown, Phase::Data, said), false)
+        }
     }
 }
 
@@ -176,18 +183,19 @@ async fn send_body(connection: &mut Connection, rest: &[u8]) -> Result<(), Optio
     if connection.wire.is_quiet().await { Ok(()) } else { Err(None) }
 }
 
-/// The verdict for a letter whose end was never sent: the server's last words, if it left any.
-async fn cut_short(connection: &mut Connection, error: Option<WireError>) -> Verdict {
+/// The outcome of a letter whose end was never sent: the server's last words, if it left any.
+async fn cut_short(connection: &mut Connection, error: Option<WireError>) -> Outcome {
     let limit = connection.command_timeout.min(std::time::Duration::from_secs(5));
     let why = match connection.wire.reply(limit).await {
-        Ok(reply) if reply.is_temporary() || reply.is_permanent() => return reply.refusal(),
-        Ok(reply) => return out_of_turn(&reply),
+        Ok(reply) if reply.is_temporary() || reply.is_permanent() => return reply.refusal(Phase::Data),
+        Ok(reply) => return out_of_turn(Phase::Data, &reply),
         Err(read) => error.unwrap_or(read),
     };
-    Verdict::Deferred { reply: format!("within the letter: {why}"), throttled: false, reached: true }
+    let said = Diagnostic::own(format!("within the letter: {why}"), Fault::Letter);
+    Outcome::new(End::Deferred, Phase::Data, said)
 }
 
-fn out_of_turn(reply: &Reply) -> Verdict {
-    let reply = format!("the mail server spoke out of turn: {}", reply.shown());
-    Verdict::Deferred { reply, throttled: false, reached: true }
+fn out_of_turn(step: Phase, reply: &Reply) -> Outcome {
+    let said = reply.diagnostic().within("the mail server spoke out of turn");
+    Outcome::new(End::Deferred, step, said)
 }

@@ -1,26 +1,30 @@
 //! The SMTP reply path: a whole conversation in memory, the script being the server.
 //!
 //! ```text
-//! script   setting and cut u8 | chunk, chunk, …   each chunk is said after the courier's next write; then it hangs up
+//! script   setting, cut and rest u8 | chunk, chunk, …   each chunk is said after the courier's next write; then it hangs up
 //!          a chunk with the high bit set in its length is said together with the next one
+//! rest     whether each letter but the first is preceded by RSET
 //! cut      how much of a write is taken: all; all but a letter's dot; 700 bytes; the dot, but not its line end
 //! ```
 //!
-//! The property is P6: what a verdict says must follow from whether the dot went out and what was said after it.
+//! The property is P6: what an outcome says must follow from whether the dot went out and what was said after it.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use restockd::mail::fuzzing::converse;
-use restockd::mail::{Address, Letter, MailOptions, Verdict};
+use restockd::mail::{Address, End, Fault, Letter, MailOptions, Phase};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::script::Script;
 
 const LETTERS: usize = 3;
+/// Looks that a courier may take between two writes, one to be ready and one before the letter.
+const LOOKS: u8 = 2;
 /// The end of a letter.
 const END: &[u8] = b"\r\n.\r\n";
 
@@ -43,7 +47,8 @@ struct Talk {
     heard: Vec<u8>,
     /// For each final dot: what was said after it.
     dots: Vec<Vec<u8>>,
-    asked_in_vain: bool,
+    /// How often the courier has looked since it wrote, and found nothing.
+    looks: u8,
     cut: Cut,
     /// A dot was taken without its line end.
     half: bool,
@@ -70,9 +75,9 @@ struct Server(Arc<Mutex<Talk>>);
 impl AsyncRead for Server {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut talk = self.0.lock().unwrap();
-        if talk.said.is_empty() && !talk.asked_in_vain {
+        if talk.said.is_empty() && talk.looks < LOOKS {
             // Whoever only looks sees nothing; whoever waits comes again at once.
-            talk.asked_in_vain = true;
+            talk.looks += 1;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -94,7 +99,7 @@ impl AsyncWrite for Server {
             _ => bytes.len(),
         };
         talk.heard.extend(&bytes[..taken]);
-        talk.asked_in_vain = false;
+        talk.looks = 0;
         // From its first byte on the courier may be in doubt.
         let begins = ends && talk.cut == Cut::WithinTheDot;
         if begins || (talk.heard.ends_with(END) && !talk.half) {
@@ -164,28 +169,30 @@ pub fn body(data: &[u8]) {
     }
     let talk = Arc::new(Mutex::new(talk));
     let letters: Vec<Letter> = (0..LETTERS).map(letter).collect();
-    let work = converse(setting, MailOptions::default(), Server(talk.clone()), &letters);
-    let verdicts = RUNTIME.with(|runtime| runtime.block_on(work)).unwrap();
+    let connection_idle = if first & 16 == 0 { Duration::from_secs(3_600) } else { Duration::ZERO };
+    let options = MailOptions { connection_idle, ..MailOptions::default() };
+    let work = converse(setting, options, Server(talk.clone()), &letters);
+    let outcomes = RUNTIME.with(|runtime| runtime.block_on(work)).unwrap();
     let talk = talk.lock().unwrap();
 
-    assert!((0..=LETTERS).contains(&verdicts.len()));
+    assert!((0..=LETTERS).contains(&outcomes.len()));
     if setting.starts_with("smtp:") {
         assert!(talk.dots.is_empty(), "a letter crossed the wire in clear");
         assert!(!talk.heard.windows(4).any(|word| word == b"AUTH"), "a password crossed the wire in clear");
     }
     let mut dots = talk.dots.iter();
-    let mut undecided = verdicts.len();
-    for verdict in &verdicts {
+    let mut undecided = outcomes.len();
+    for outcome in &outcomes {
         undecided -= 1;
-        let (Verdict::Sent { reply }
-        | Verdict::Deferred { reply, .. }
-        | Verdict::Failed { reply }
-        | Verdict::Doubt { reply }) = verdict;
+        let reply = outcome.diagnostic.to_string();
+        let shops = outcome.diagnostic.fault == Fault::Shop;
+        assert!(outcome.phase > Phase::Connection || shops || outcome.end == End::Failed, "{outcome:?}");
+        assert!(!shops || matches!(outcome.end, End::Deferred | End::Throttled), "{outcome:?}");
         assert!(!reply.contains('@') && reply.chars().count() <= 700, "{reply}");
         // A server that was given the password may say it at any time; nobody repeats it.
         assert!(!setting.contains("secret-word") || !reply.contains("secret-word"), "{reply}");
-        match verdict {
-            Verdict::Sent { .. } => {
+        match outcome.end {
+            End::Sent => {
                 let after = dots.next().unwrap_or_else(|| panic!("sent without a dot"));
                 assert!(
                     code(after).is_some_and(|code| (200..300).contains(&code)),
@@ -193,16 +200,16 @@ pub fn body(data: &[u8]) {
                     after.escape_ascii()
                 );
             }
-            Verdict::Doubt { .. } => {
-                let after = dots.next().unwrap_or_else(|| panic!("doubt without a dot"));
+            End::Unknown => {
+                let after = dots.next().unwrap_or_else(|| panic!("unknown without a dot"));
                 let refused = whole_reply(after).is_some_and(|code| (400..600).contains(&code));
                 assert!(!refused, "a plain no left in doubt: {}", after.escape_ascii());
             }
             // Whether these had a dot decides what was said after it.
-            Verdict::Deferred { .. } | Verdict::Failed { .. } => {
-                let sent_later = verdicts[verdicts.len() - undecided..]
+            End::Deferred | End::Throttled | End::Failed => {
+                let sent_later = outcomes[outcomes.len() - undecided..]
                     .iter()
-                    .filter(|verdict| matches!(verdict, Verdict::Sent { .. } | Verdict::Doubt { .. }))
+                    .filter(|outcome| matches!(outcome.end, End::Sent | End::Unknown))
                     .count();
                 if dots.len() > sent_later
                     && let Some(after) = dots.clone().next()
@@ -213,7 +220,7 @@ pub fn body(data: &[u8]) {
             }
         }
     }
-    assert_eq!(dots.len(), 0, "a dot went out and no verdict owns it");
+    assert_eq!(dots.len(), 0, "a dot went out and no outcome owns it");
 }
 
 /// The code of a reply of one line that is whole and well-formed.
@@ -271,7 +278,12 @@ pub fn seeds() -> Vec<Vec<u8>> {
             [greeting(2), say(piped), say("235 welcome"), piped_letter(oks, "250 ok ")].concat(),
         ]
     };
+    let one = [say("250 ok "), say("250 ok "), say("354 go "), say("250 ok ")].concat();
     let beside = vec![
+        // Before each letter but the first it is asked whether anybody is there.
+        [greeting(16), say(plain), one.clone(), say("250 ok "), one.clone(), say("250 ok "), one.clone()]
+            .concat(),
+        [greeting(16), say(plain), one.clone(), say("421 4.4.2 idle"), one].concat(),
         [greeting(0), say(plain), say("421 4.7.0 too many"), say("250 ok ")].concat(),
         [greeting(2), say("250-relay\r\n250 AUTH LOGIN "), say("334 who "), say("334 pass "), say("235 ok ")]
             .concat(),

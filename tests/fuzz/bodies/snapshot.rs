@@ -92,7 +92,7 @@ fn manifest(pages: &Pages, flat: &[u8]) -> Vec<u8> {
         }
     }
     let (sum, digest) = (hex(&sum), hex(&digest.finalize()));
-    let mut text = format!("restockd manifest 1\nengine {}\nbackend flat\n", hex(&ENGINE));
+    let mut text = format!("restockd manifest 2\nengine {}\nbackend flat\n", hex(&ENGINE));
     writeln!(text, "replay_from 1\ndurable 0\nmade_ms 5").unwrap();
     writeln!(text, "pages {} {bytes} {sum} {digest}\ncounts 1\ncount 3 people", pages.len()).unwrap();
     writeln!(text, "files 1\nfile {} {} pages.flat", flat.len(), sha(flat)).unwrap();

@@ -1,7 +1,6 @@
 //! Restocks of a day, handing over, closing.
 
 use super::*;
-use crate::domain::ids::PersonId;
 
 #[test]
 fn a_campaign_counts_everybody_from_the_start() {
@@ -22,9 +21,9 @@ fn a_later_restock_of_the_day_looks_again_at_those_whose_reason_may_have_gone() 
     }
     desk.send(1, 10, START);
     desk.start(1, 11, START);
-    desk.settle(1, 11, Settlement::Failed { reply: "550".into() }, START);
+    desk.settle(1, 11, Settlement::Failed { diagnostic: said("550") }, START);
     desk.start(1, 12, START);
-    desk.settle(1, 12, Settlement::Doubt { reply: String::new() }, START);
+    desk.settle(1, 12, Settlement::Doubt { diagnostic: said("") }, START);
     desk.record(CampaignEvent::Closed { id: CampaignId(1) }, START);
     assert!(desk.restock(&rule(1, 1), 13, 1, START.plus(HOUR)));
     desk.take_up(1, [13]);
@@ -58,8 +57,8 @@ fn a_campaign_opened_again_is_not_done_before_its_list_has_been_asked() {
     // The one who left came back further down: counted before, and to be handed over again.
     assert!(desk.restock(&rule(1, 1), 2, 0, START));
     assert!(!desk.get(1).is_done());
-    desk.get_mut(1).take_up([(PersonId(1), 1), (PersonId(1), 2)], START);
-    desk.get_mut(1).all_invited();
+    desk.take_up_at(1, [(1, 1), (1, 2)]);
+    desk.all_invited(1);
     assert_eq!(desk.state(1, 1), LetterState::Pending);
     assert!(!desk.get(1).is_done());
     desk.send(1, 1, START);
@@ -74,7 +73,7 @@ fn a_campaign_that_comes_back_from_the_disk_asks_its_list_before_it_is_done() {
     assert!(desk.get(1).is_done() && restored(&desk.campaigns).get(CampaignId(1)).unwrap().is_done());
     desk.crash();
     assert!(!desk.get(1).is_done());
-    desk.get_mut(1).all_invited();
+    desk.all_invited(1);
     assert!(desk.get(1).is_done());
     desk.record(CampaignEvent::Closed { id: CampaignId(1) }, START);
     desk.crash();

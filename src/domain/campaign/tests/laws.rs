@@ -84,11 +84,10 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
                     continue;
                 }
                 let to = (*known + n).min(*upto);
-                let people = (*known + 1..=to).map(|n| (PersonId(n), n));
-                desk.get_mut(id).take_up(people, now);
+                desk.take_up(id, *known + 1..=to);
                 *known = to;
                 if to == *upto {
-                    desk.get_mut(id).all_invited();
+                    desk.all_invited(id);
                 }
             }
             Step::Send(second, n, away) => send(&mut desk, &mut seen, number(second), n, away, now)?,
@@ -121,14 +120,13 @@ fn send(
     away: Option<Skip>,
     now: Millis,
 ) -> Result<(), TestCaseError> {
-    let Some(campaign) = desk.campaigns.get_mut(CampaignId(id)).filter(|campaign| campaign.is_sending())
-    else {
+    if !desk.campaigns.get(CampaignId(id)).is_some_and(Campaign::is_sending) {
         return Ok(());
-    };
-    for row in campaign.ledger.take(now, most) {
+    }
+    for person in desk.take(id, now, most) {
+        let (row, _) = desk.get(id).ledger.find(PersonId(person)).unwrap();
         let before = bytes(&desk.campaigns);
         // Two people share each address.
-        let person = desk.get(id).ledger.row(row).unwrap().person.0;
         let next = desk.campaigns.decide_letter(CampaignId(id), row, away, u64::from(person / 2), GUARD, now);
         prop_assert_eq!(before, bytes(&desk.campaigns), "asking changed something");
         match next {
@@ -155,8 +153,8 @@ fn reply(desk: &mut Desk, seen: &mut Seen, id: u128, n: usize, what: u8, now: Mi
             desk.settle(id, person, Settlement::Sent, now);
             seen.sent.insert((id, person));
         }
-        1 => desk.settle(id, person, Settlement::Failed { reply: "550".into() }, now),
-        2 => desk.settle(id, person, Settlement::Doubt { reply: "lost".into() }, now),
+        1 => desk.settle(id, person, Settlement::Failed { diagnostic: said("550") }, now),
+        2 => desk.settle(id, person, Settlement::Doubt { diagnostic: said("lost") }, now),
         _ => desk.defer(id, person, now),
     }
 }
@@ -171,10 +169,9 @@ fn crash(desk: &mut Desk, seen: &mut Seen, now: Millis) -> Result<(), TestCaseEr
     }
     seen.wire.clear();
     for (id, (upto, known)) in &seen.audience {
-        let campaign = desk.get_mut(*id);
-        campaign.take_up((1..=*known).map(|n| (PersonId(n), n)), now);
-        if known == upto && !campaign.status.is_closed() {
-            campaign.all_invited();
+        desk.take_up(*id, 1..=*known);
+        if known == upto {
+            desk.all_invited(*id);
         }
     }
     prop_assert_eq!(&totals, &desk.campaigns.newest().map(Campaign::total).collect::<Vec<_>>());

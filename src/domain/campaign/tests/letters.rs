@@ -5,17 +5,6 @@ use crate::domain::Span;
 use crate::domain::ids::PersonId;
 
 #[test]
-fn letters_are_taken_in_the_order_of_the_line_and_each_once() {
-    let mut desk = Desk::opened(5);
-    assert_eq!(desk.take(1, START, 2), [1, 2]);
-    assert_eq!(desk.take(1, START, 9), [3, 4, 5]);
-    assert!(desk.take(1, START, 9).is_empty() && desk.get(1).ledger.all_taken());
-    let (row, _) = desk.get(1).ledger.find(PersonId(4)).unwrap();
-    desk.get_mut(1).ledger.put_back(row);
-    assert_eq!(desk.take(1, START, 1), [4]);
-}
-
-#[test]
 fn a_letter_that_was_taken_twice_starts_once() {
     let mut desk = Desk::opened(1);
     desk.start(1, 1, START);
@@ -23,7 +12,7 @@ fn a_letter_that_was_taken_twice_starts_once() {
     desk.defer(1, 1, START);
     // It came back meanwhile: its time is the schedule's to say.
     assert!(matches!(desk.letter(1, 1, None, 1, START.plus(1)), NextLetter::Gone));
-    let due = desk.get(1).ledger.next_due().unwrap();
+    let due = desk.next_due(1).unwrap();
     assert_eq!(desk.take(1, due, 1), [1]);
     assert!(matches!(desk.letter(1, 1, None, 1, due), NextLetter::Start(_)));
 }
@@ -37,7 +26,7 @@ fn an_address_is_started_at_most_once_in_a_campaign_but_for_retries_of_its_own_l
     // A letter that was tried elsewhere does not come to a started address either.
     desk.start(1, 2, START);
     desk.defer(1, 2, START);
-    let due = desk.get(1).ledger.next_due().unwrap();
+    let due = desk.next_due(1).unwrap();
     assert!(matches!(second(&desk, due), NextLetter::Skip(_)));
     assert!(matches!(desk.letter(1, 2, None, 2, due), NextLetter::Start(_)));
     desk.crash();
@@ -55,7 +44,7 @@ fn a_deferred_letter_comes_back_by_the_schedule_and_expires_with_its_age() {
         desk.start(1, 1, now);
         tries += 1;
         desk.defer(1, 1, now);
-        let Some(due) = desk.get(1).ledger.next_due() else { break };
+        let Some(due) = desk.next_due(1) else { break };
         assert!(due.since(now) >= 60_000 && due.since(START) <= DAY);
         assert!(desk.take(1, Millis(due.0 - 1), 9).is_empty());
         if tries % 2 == 0 {
@@ -75,13 +64,13 @@ fn given_up(desk: &mut Desk, throttled: bool, mut upheaval: impl FnMut(&mut Desk
         desk.start(1, 1, now);
         if throttled {
             let (id, opens) = (CampaignId(1), now.plus(HOUR));
-            let event = desk.campaigns.decide_throttled(id, PersonId(1), "421".into(), opens, now);
+            let event = desk.campaigns.decide_throttled(id, PersonId(1), said("421"), opens, now);
             desk.record(event, now);
         } else {
             desk.defer(1, 1, now);
         }
         upheaval(desk);
-        let Some(due) = desk.get(1).ledger.next_due() else { break };
+        let Some(due) = desk.next_due(1) else { break };
         assert_eq!(desk.take(1, due, 9), [1]);
         now = due;
     }
@@ -131,8 +120,8 @@ fn a_letter_that_came_to_its_age_while_it_waited_is_not_sent_and_one_never_tried
 fn a_campaign_asked_for_by_hand_keeps_its_own_maximum_age() {
     let mut desk = Desk::new();
     let header = Header { max_age: Some(Span(HOUR)), scheduled: Some(START.plus(DAY)), ..manual(1) };
-    desk.record(header.clone().asked(), START);
-    desk.record(manual(2).asked(), START);
+    desk.record(CampaignEvent::Scheduled(header.clone()), START);
+    desk.record(CampaignEvent::Scheduled(manual(2)), START);
     for campaigns in [desk.replay(), restored(&desk.campaigns), desk.campaigns] {
         let held = campaigns.get(CampaignId(1)).unwrap();
         assert_eq!((&held.header, held.status), (&header, Status::Scheduled));
@@ -155,10 +144,10 @@ fn a_letter_found_started_after_a_restart_is_in_doubt_and_held() {
     assert_eq!((desk.state(1, 1), desk.state(1, 2)), (LetterState::Doubt, LetterState::Sent));
     assert_eq!(desk.get(1).total(), 3);
     let (row, _) = desk.get(1).ledger.find(PersonId(1)).unwrap();
-    assert!(desk.get(1).ledger.reply(row).is_some());
+    assert!(desk.get(1).ledger.diagnostic(row).is_some());
     assert!(desk.verb(1, Verb::ResendDoubt).unwrap());
     desk.start(1, 1, START);
-    desk.settle(1, 1, Settlement::Doubt { reply: String::new() }, START);
+    desk.settle(1, 1, Settlement::Doubt { diagnostic: said("") }, START);
     assert!(desk.verb(1, Verb::DropDoubt).unwrap() && !desk.verb(1, Verb::DropDoubt).unwrap());
     assert_eq!(desk.state(1, 1), LetterState::Dropped);
 }
@@ -193,7 +182,7 @@ fn a_letter_on_the_wire_at_the_cancel_ends_as_the_server_says_and_is_not_tried_a
         (desk.state(1, 1), desk.state(1, 2)),
         (LetterState::Sent, LetterState::Skipped(Skip::Canceled))
     );
-    assert_eq!((desk.get(1).total(), desk.get(1).ledger.next_due()), (3, None));
+    assert_eq!((desk.get(1).total(), desk.next_due(1)), (3, None));
 }
 
 #[test]
@@ -208,7 +197,7 @@ fn a_flap_across_midnight_mails_nobody_twice() {
         assert_eq!(desk.skip(2, person, None, early), Skip::RecentlyNotified, "{person}");
     }
     // It was skipped, so a later restock of the day looks again.
-    desk.settle(1, 2, Settlement::Failed { reply: "550".into() }, START);
+    desk.settle(1, 2, Settlement::Failed { diagnostic: said("550") }, START);
     desk.verb(1, Verb::Cancel).unwrap();
     assert!(desk.restock(&rule(2, 2), 3, 0, early));
     for person in 1..=3 {
@@ -244,7 +233,7 @@ fn a_note_ends_what_has_not_begun_and_leaves_what_has() {
     desk.send(1, 4, START);
     let noted: Vec<bool> = (1..=5).map(|person| desk.note(1, person, Skip::Unsubscribed)).collect();
     assert_eq!(noted, [true, true, false, false, false]);
-    assert_eq!(desk.get(1).ledger.next_due(), None);
+    assert_eq!(desk.next_due(1), None);
     assert!(matches!(desk.letter(1, 1, None, 1, START), NextLetter::Gone));
     assert_eq!(desk.get(1).total(), 4);
 }
@@ -254,8 +243,8 @@ fn who_leaves_while_the_letter_is_on_the_wire_or_failed_or_in_doubt_is_not_maile
     for restart in [false, true] {
         let mut desk = Desk::opened(4);
         (1..=4).for_each(|person| desk.start(1, person, START));
-        desk.settle(1, 2, Settlement::Failed { reply: "550".into() }, START);
-        desk.settle(1, 3, Settlement::Doubt { reply: String::new() }, START);
+        desk.settle(1, 2, Settlement::Failed { diagnostic: said("550") }, START);
+        desk.settle(1, 3, Settlement::Doubt { diagnostic: said("") }, START);
         assert!((1..=3).all(|person| desk.note(1, person, Skip::Left)));
         assert!((1..=3).all(|person| !desk.note(1, person, Skip::Left)));
         if restart {
@@ -274,7 +263,7 @@ fn who_leaves_while_the_letter_is_on_the_wire_or_failed_or_in_doubt_is_not_maile
         assert_eq!((desk.get(1).total(), desk.get(1).ledger.counts().deferred), (4, 1));
         // Who comes back does so by a new place.
         assert!(desk.restock(&rule(1, 1), 5, 0, START));
-        desk.get_mut(1).take_up([(PersonId(2), 5)], START);
+        desk.take_up_at(1, [(2, 5)]);
         assert_eq!(desk.state(1, 2), LetterState::Pending);
     }
 }
@@ -284,7 +273,7 @@ fn who_leaves_and_comes_back_while_the_letter_is_on_the_wire_is_tried_again() {
     let mut desk = Desk::opened(1);
     desk.start(1, 1, START);
     assert!(desk.note(1, 1, Skip::Left));
-    desk.get_mut(1).take_up([(PersonId(1), 2)], START);
+    desk.take_up_at(1, [(1, 2)]);
     desk.defer(1, 1, START);
     assert_eq!(desk.state(1, 1), LetterState::Deferred);
     desk.crash();
@@ -301,7 +290,7 @@ fn a_restart_grants_no_second_burst() {
     desk.start(1, 1, START);
     desk.start(1, 2, START);
     let told = desk.campaigns.check_pace(START);
-    assert!(matches!(told, Gate::At(_)));
+    assert!(matches!(told, Go::At(_)));
     assert_eq!(restored(&desk.campaigns).check_pace(START), told);
     desk.crash();
     assert_eq!(desk.campaigns.check_pace(START), told);

@@ -64,7 +64,7 @@ fn failed_letters_go_again_and_their_campaign_with_them() {
     let mut desk = Desk::opened(2);
     desk.send(1, 1, START);
     desk.start(1, 2, START);
-    desk.settle(1, 2, Settlement::Failed { reply: "550".into() }, START);
+    desk.settle(1, 2, Settlement::Failed { diagnostic: said("550") }, START);
     desk.record(CampaignEvent::Closed { id: CampaignId(1) }, START);
     assert!(desk.verb(1, Verb::RetryFailed).unwrap());
     assert_eq!((desk.get(1).status, desk.get(1).completed), (Status::Sending, None));

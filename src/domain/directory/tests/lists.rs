@@ -86,7 +86,7 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
     desk.ingest(&system, START);
     let keys = |desk: &Desk| -> Vec<u128> {
         let all = desk.directory.open().flat_map(|(_, open)| open.tasks.iter());
-        all.filter_map(|task| if let Task::Restock(fact) = task { Some(fact.key) } else { None }).collect()
+        all.filter_map(|task| if let Task::Restock(fact, _) = task { Some(fact.key) } else { None }).collect()
     };
     assert_eq!(keys(&desk), [1, 2]);
     let keyed = Ingest { key: Some(5), restock: restock(77), ..event(who("", "", ""), &[]) };
@@ -107,7 +107,7 @@ fn what_an_events_restock_says_is_its_lists_to_hear_also_after_a_restart_and_bes
         desk.ingest(&both, START);
         for directory in [&restored(&desk.directory), &desk.replay(), &desk.directory] {
             let (_, open) = directory.open().next().unwrap();
-            assert_eq!(open.tasks.last(), Some(&Task::RestockWith(fact.clone(), Box::new(offer.clone()))));
+            assert_eq!(open.tasks.last(), Some(&Task::Restock(fact.clone(), Some(Box::new(offer.clone())))));
             let proofs = directory.proofs(PersonId(1)).count();
             assert_eq!(proofs, usize::from(evidence.is_some()));
         }

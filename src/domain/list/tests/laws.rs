@@ -17,6 +17,7 @@ enum Step {
     Invite(bool, usize),
     Close(bool),
     Wait(u64),
+    Forget,
 }
 
 /// Any history: few people, so that they meet often.
@@ -29,7 +30,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0u128..40).prop_map(Step::Restock),
         5 => (any::<bool>(), 0usize..4).prop_map(|(late, most)| Step::Invite(late, most)),
         1 => any::<bool>().prop_map(Step::Close),
-        1 => (0u64..3 * DAY).prop_map(Step::Wait),
+        1 => prop_oneof![9 => 0u64..3 * DAY, 1 => 200 * DAY..500 * DAY].prop_map(Step::Wait),
+        1 => Just(Step::Forget),
     ];
     prop::collection::vec(step, 1..220)
 }
@@ -40,6 +42,8 @@ struct Line {
     next: u32,
     waiting: Vec<(u32, u32)>,
     left: BTreeSet<u32>,
+    /// When somebody here or gone last changed.
+    changed: BTreeMap<u32, Millis>,
     signals: BTreeMap<u128, Millis>,
 }
 
@@ -53,7 +57,7 @@ impl Line {
         self.left.remove(&person);
     }
 
-    fn change(&mut self, person: u32, join: bool) {
+    fn change(&mut self, person: u32, join: bool, now: Millis) {
         match (join, self.holds(person)) {
             (true, None) => {
                 self.drop(person);
@@ -64,8 +68,13 @@ impl Line {
                 self.drop(person);
                 self.left.insert(person);
             }
-            _ => {}
+            _ => return,
         }
+        self.changed.insert(person, now);
+    }
+
+    fn forget(&mut self, now: Millis) {
+        self.left.retain(|person| now.since(self.changed[person]) < 400 * DAY);
     }
 
     fn unite(&mut self, from: u32, to: u32) {
@@ -75,6 +84,13 @@ impl Line {
         }
         let no = self.left.contains(&from) || self.left.contains(&to);
         let places = [self.holds(from), self.holds(to)];
+        let changed = match (knows(self, to), places) {
+            (false, _) => self.changed[&from],
+            (true, _) if no => self.changed[&from].max(self.changed[&to]),
+            (true, [one, other]) if one < other => self.changed[&from],
+            _ => self.changed[&to],
+        };
+        self.changed.insert(to, changed);
         self.drop(from);
         self.drop(to);
         match places.into_iter().flatten().min().filter(|_| !no) {
@@ -95,9 +111,13 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
         let today = |late: bool| day as u128 * 2 - u128::from(late) * 2;
         match *step {
             Step::Wait(ms) => now = now.plus(ms),
+            Step::Forget => {
+                desk.ask(&ListCommand::Forget { default_opt_in: false }, now);
+                line.forget(now);
+            }
             Step::Change(person, join, _) => {
                 desk.change(person, join, now);
-                line.change(person, join);
+                line.change(person, join, now);
             }
             Step::Erase(person) => {
                 desk.erase(person);

@@ -161,14 +161,45 @@ fn a_no_to_a_list_that_everybody_is_on_is_kept_and_never_forgotten() {
 }
 
 #[test]
-fn who_left_a_sku_list_is_forgotten_by_the_first_restock_after_400_days() {
+fn who_left_a_list_is_forgotten_after_400_days_but_not_where_a_forgotten_no_would_be_a_yes() {
     let mut desk = Desk::default();
-    desk.join(1);
+    let forget = |default_opt_in| ListCommand::Forget { default_opt_in };
+    [1, 2, 3].into_iter().for_each(|person| desk.join(person));
     desk.leave(1);
-    desk.ask(&restock(1, 1, 1), START.plus(400 * DAY - 1));
-    assert_eq!(desk.list.subscribed(PersonId(1)), Some(false));
-    desk.ask(&restock(2, 2, 2), START.plus(400 * DAY));
-    assert_eq!((desk.list.subscribed(PersonId(1)), desk.list.left()), (None, 0));
+    desk.event += 1;
+    desk.ask(&change(desk.event, 2, false), START.plus(1));
+    let then = START.plus(400 * DAY);
+    assert_eq!(desk.ask(&forget(false), Millis(then.0 - 1)), ListDecision::Nothing);
+    assert_eq!(desk.ask(&forget(true), then), ListDecision::Nothing);
+    assert_eq!(desk.ask(&forget(false), then), ListDecision::New(ListEvent::Forgotten { upto: START }));
+    let known = [1, 2, 3].map(|person| desk.list.subscribed(PersonId(person)));
+    assert_eq!((known, desk.list.left()), ([None, Some(false), Some(true)], 1));
+    assert_eq!(desk.ask(&forget(false), then), ListDecision::Nothing);
+    assert_eq!(desk.replay().pack(), desk.list.pack());
+    // Whoever was forgotten comes back as a stranger, at the end of the line.
+    desk.event += 1;
+    desk.ask(&change(desk.event, 1, true), then);
+    assert_eq!(line(&desk.list), [3, 1]);
+}
+
+#[test]
+fn bytes_tell_when_somebody_is_to_be_forgotten_and_those_that_lie_about_it_are_refused() {
+    let mut desk = Desk::default();
+    let midnight = Millis(START.0.next_multiple_of(DAY));
+    assert!(!desk.list.pack().forgets(midnight.plus(999 * DAY)));
+    desk.join(1);
+    assert!(!desk.list.pack().forgets(midnight.plus(999 * DAY)));
+    desk.leave(1);
+    let packed = desk.list.pack();
+    assert!(!packed.forgets(Millis(midnight.plus(400 * DAY).0 - 1)));
+    assert!(packed.forgets(midnight.plus(400 * DAY)));
+    let asked = desk.list.decide(&ListCommand::Forget { default_opt_in: false }, midnight.plus(400 * DAY));
+    assert!(matches!(asked, ListDecision::New(_)));
+    // The fifth byte says that somebody left, the next three when: the low one comes first.
+    let mut other = packed.as_bytes().to_vec();
+    other[6] += 1;
+    let refused = PackedList::from_bytes(&other).unpack().unwrap_err();
+    assert!(refused.to_string().contains("first leave"), "{refused}");
 }
 
 #[test]
@@ -176,13 +207,14 @@ fn a_list_at_rest_tells_what_it_tells_awake() {
     let mut desk = Desk::default();
     (1..=5).for_each(|person| desk.join(person));
     desk.leave(2);
-    desk.ask(&ListCommand::Name { product: "Chair".into() }, START);
+    let name = ListCommand::Name { event: 0, product: "Chair".into() };
+    desk.ask(&name, START);
     desk.restock(1, 1);
     assert_eq!(desk.list.pack().summary().unwrap(), desk.list.summary());
     assert_eq!(desk.list.image().pack(), desk.list.pack());
     assert_eq!(desk.list.summary().running, [CampaignId(1)]);
     assert_eq!(desk.list.product(), Some("Chair"));
-    assert_eq!(desk.ask(&ListCommand::Name { product: "Chair".into() }, START), ListDecision::Nothing);
+    assert_eq!(desk.ask(&name, START), ListDecision::Nothing);
 }
 
 #[test]

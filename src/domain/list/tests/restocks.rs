@@ -18,14 +18,16 @@ fn a_restock_delivery_counts_once_within_seven_days() {
 fn no_stock_is_noted_on_a_known_list_and_uses_up_no_delivery() {
     let mut desk = Desk::default();
     let none = |quantity| ListCommand::Restock {
+        event: 7,
         key: 9,
         quantity: Some(quantity),
         day: Day(1),
         campaign: Some(CampaignId(1)),
+        offer: Offer::default(),
     };
     assert_eq!(desk.ask(&none(0), START), ListDecision::Nothing);
     desk.join(1);
-    assert_eq!(desk.ask(&none(0), START), ListDecision::New(ListEvent::Stock { quantity: 0 }));
+    assert_eq!(desk.ask(&none(0), START), ListDecision::New(ListEvent::Stock { event: 7, quantity: 0 }));
     assert_eq!(desk.ask(&none(0), START), ListDecision::Nothing);
     assert!(!desk.list.has_signal(9));
     assert!(matches!(desk.restock(9, 1), ListDecision::New(_)));
@@ -102,24 +104,6 @@ fn a_merge_into_an_earlier_place_of_the_audience_is_no_leaving() {
     desk.unite(1, 3);
     let all = desk.invite(1, 9);
     assert_eq!((here(&all), gone(&all)), (vec![3, 2], vec![]));
-}
-
-#[test]
-fn the_campaigns_that_cover_a_place_are_told_of_it_also_when_they_are_done() {
-    let mut desk = Desk::default();
-    desk.join(1);
-    desk.restock(1, 1);
-    desk.join(2);
-    let concerned = |desk: &Desk, p| desk.list.concerned(PersonId(p), false).collect::<Vec<_>>();
-    assert_eq!(concerned(&desk, 1), [CampaignId(1)]);
-    assert_eq!(concerned(&desk, 2), []);
-    desk.invite(1, 9);
-    desk.ask(&ListCommand::Close { campaign: CampaignId(1), upto: 1 }, START);
-    // A restock of the day may open it again, and must not find who has left since.
-    assert_eq!(concerned(&desk, 1), [CampaignId(1)]);
-    assert_eq!(concerned(&desk, 3), []);
-    assert_eq!(desk.list.concerned(PersonId(1), true).count(), 1);
-    assert_eq!(desk.list.concerned(PersonId(2), true).count(), 0);
 }
 
 #[test]
@@ -221,12 +205,11 @@ fn a_campaign_that_is_done_is_let_go_by_a_restock_two_days_later() {
 fn what_a_restock_said_is_kept_until_the_campaign_it_led_to_is_done_and_never_longer_than_the_next_restock() {
     let mut desk = Desk::default();
     let counts = |desk: &mut Desk, key, day, campaign, offer: &Offer| {
-        let ListDecision::New(event) = desk.list.decide(&restock(key, day, campaign), START) else {
-            panic!()
-        };
-        let event = event.saying(offer.clone());
-        desk.list.apply(&event, START);
-        desk.records.push((event, START));
+        let mut command = restock(key, day, campaign);
+        if let ListCommand::Restock { offer: said, .. } = &mut command {
+            *said = offer.clone();
+        }
+        assert!(matches!(desk.ask(&command, START), ListDecision::New(_)));
     };
     let known = |desk: &Desk| {
         let packed = desk.list.pack().unpack().unwrap();

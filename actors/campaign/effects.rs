@@ -1,0 +1,154 @@
+//! What the scheduler asks to be done, done: records to the log, questions to lists and directory, letters to workers.
+
+use super::super::delivery::{CampaignTemplate, Job, Work};
+use super::super::messages::{DirectoryMessage, ListMessage, Page, SupervisorMessage};
+use super::super::receipt::Part;
+use super::super::reply::Reply;
+use super::*;
+use crate::domain::campaign::Header;
+use crate::domain::directory::Ask;
+use crate::domain::scheduler::{News, Start};
+use crate::domain::{ListId, Millis};
+
+impl CampaignState {
+    /// Does one thing; what it answers at once goes back into the scheduler.
+    pub(super) fn carry_out(
+        &mut self,
+        context: &Context,
+        effect: Effect,
+        asker: Option<&Part>,
+        at: Millis,
+    ) -> Option<Input> {
+        match effect {
+            Effect::Record { seq, event, asked, along } => {
+                let record = Self::encode(context, seq, &event, at);
+                self.let_go(context);
+                match asker.filter(|_| asked) {
+                    Some(part) => context.append(record, part.split()),
+                    // Nobody may be told anything of it until the next record is there.
+                    None if along => self.held = Some(record),
+                    None => context.append_quiet(record),
+                }
+            }
+            Effect::Fence => asker.into_iter().for_each(|part| context.barrier(part.split())),
+            Effect::Start { seq, event, letter } => {
+                let record = Self::encode(context, seq, &event, at);
+                self.let_go(context);
+                self.start(context, record, *letter);
+            }
+            Effect::Connect { worker } => self.hand(context, worker, Work::Connect),
+            Effect::TryTemplate { campaign, first } => {
+                let result = self.template(context, campaign)?.try_out(context, campaign, &first);
+                return Some(Input::TemplateTried { campaign, result });
+            }
+            Effect::KeyTaken(header) => return Some(Input::Beside(beside(context, *header))),
+            Effect::Fetch { campaign, list, rows } => {
+                context.mailboxes.directory.send(DirectoryMessage::LookUp(campaign, list, rows));
+            }
+            Effect::Invite { campaign, list, most } => {
+                to_list(context, list, ListMessage::Invite(campaign, most));
+            }
+            Effect::InvitePage { campaign, list, after, upto, most, since } => {
+                let page = Page { campaign, list, after, upto, most, since };
+                context.mailboxes.directory.send(DirectoryMessage::Page(page));
+            }
+            Effect::InviteAgain { campaign, list } => {
+                to_list(context, list, ListMessage::InviteAgain(campaign));
+            }
+            Effect::Begin { campaign, list, everybody: true } => {
+                context.mailboxes.directory.send(DirectoryMessage::BeginEverybody(campaign, list));
+            }
+            Effect::Begin { campaign, list, everybody: false } => {
+                to_list(context, list, ListMessage::Begin { campaign, everybody: None });
+            }
+            Effect::Close { campaign, list, upto } => {
+                self.templates.remove(&campaign);
+                to_list(context, list, ListMessage::Close(campaign, upto));
+            }
+            Effect::Leave { person, list } => {
+                self.let_go(context);
+                context.mailboxes.directory.send(DirectoryMessage::LeaveAfterSend(person, list));
+            }
+            Effect::Bounced { person, address, diagnostic } => {
+                // Nobody waits for it; after a crash the next letter to the address says it again.
+                let ask = Ask::Bounced(person, address, diagnostic);
+                context.mailboxes.directory.send(DirectoryMessage::Ask(vec![ask], Reply::unheard()));
+            }
+            Effect::Alarm(then) => {
+                self.alarm += 1;
+                context.mailboxes.ring_at(then, self.alarm);
+            }
+            Effect::Say(news) => say(&news),
+            Effect::Stopped => {
+                self.let_go(context);
+                // Whoever asked may have gone on without us.
+                self.stopping.take().into_iter().for_each(|reply| _ = reply.send(()));
+            }
+            // Taken out by the step.
+            Effect::Answer(_) => {}
+        }
+        None
+    }
+
+    /// A letter starts: its record first, and the worker with the promise of it.
+    fn start(&mut self, context: &Context, record: (u8, Vec<u8>), letter: Start) {
+        let (durable, gate) = oneshot::channel();
+        context.append(record, Part::new(move |all| _ = durable.send(all)));
+        let Some(template) = self.template(context, letter.campaign) else { return };
+        let Start { campaign, worker, recipient, email, date } = letter;
+        self.hand(context, worker, Work::Deliver(Job { campaign, template, recipient, email, gate, date }));
+    }
+
+    /// Gives a worker something to do; it is free, or the scheduler would not ask.
+    fn hand(&self, context: &Context, worker: usize, work: Work) {
+        let taken = self.workers.get(worker).is_some_and(|to| to.try_send(work).is_ok());
+        if !taken {
+            context.fatal.end("a worker that was free takes nothing");
+        }
+    }
+
+    /// The campaign's part of every letter.
+    fn template(&mut self, context: &Context, id: CampaignId) -> Option<Arc<CampaignTemplate>> {
+        if let Some(known) = self.templates.get(&id) {
+            return Some(Arc::clone(known));
+        }
+        let header = &self.scheduler.campaigns().get(id)?.header;
+        let made = Arc::new(CampaignTemplate::new(context, header));
+        self.templates.insert(id, Arc::clone(&made));
+        Some(made)
+    }
+}
+
+/// The rule's key is held by a campaign of another list: the rule opens its own beside it.
+fn beside(context: &Context, header: Header) -> Header {
+    tracing::warn!(campaign.key = header.key, "the rule's key is taken by another list; it opens its own");
+    let key = format!("{}#{}", header.key.unwrap_or_default(), header.list);
+    Header { id: context.secrets.campaign(&key), key: Some(key), day: None, ..header }
+}
+
+/// A line in the log.
+fn say(news: &News) {
+    match news {
+        News::Slowed { provider, per_minute } => {
+            tracing::warn!(
+                mail.provider = provider,
+                per_minute,
+                "a provider asks for less; its mail is slowed"
+            );
+        }
+        News::Ceiling { provider, ceiling, until } => tracing::warn!(
+            mail.provider = provider,
+            per_day = ceiling,
+            until = %until,
+            "a provider has had its letters of the day; the others to it wait until midnight (UTC)"
+        ),
+        News::Template { campaign, why } => {
+            tracing::error!(campaign.id = %campaign, reason = why, "the campaign's template does not render");
+        }
+    }
+}
+
+/// A message to a list, by way of the supervisor.
+fn to_list(context: &Context, list: ListId, message: ListMessage) {
+    context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, message));
+}

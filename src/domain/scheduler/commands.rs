@@ -1,0 +1,145 @@
+//! What is asked of campaigns from outside: restocks, campaigns by hand, verbs, news of people.
+
+use super::super::campaign::{Campaign, CampaignEvent, Header, Skip, Status, Verb};
+use super::super::ids::{CampaignId, ListId, PersonId};
+use super::Scheduler;
+use super::input::{Answer, Created, Effect, Now};
+use super::run::Run;
+
+impl Scheduler {
+    /// A restock leads to the campaign of its SKU and day.
+    pub(super) fn restocked(&mut self, header: Header, upto: u32, added: u32, at_start: bool, now: Now) {
+        let id = header.id;
+        if self.campaigns.collides(&header) {
+            let (campaign, list, upto) = (id, header.list.clone(), u32::MAX);
+            self.effects.push(Effect::Close { campaign, list, upto });
+            return self.effects.push(Effect::KeyTaken(Box::new(header)));
+        }
+        let list = header.list.clone();
+        let Some(event) = self.campaigns.decide_restock(header, upto, added) else {
+            if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
+                self.effects.push(Effect::Close { campaign: id, list, upto });
+            }
+            return self.effects.push(Effect::Fence);
+        };
+        self.record(event, now, true);
+        if at_start {
+            // The list may have handed over some of them before the restart.
+            return self.ask_again(id, list);
+        }
+        if let Some(run) = self.run_or(id, Run::fresh) {
+            run.all_invited = false;
+        }
+        self.feed(id, now);
+    }
+
+    /// The campaign that the rule opens beside one that has its key.
+    pub(super) fn beside(&mut self, header: Header, now: Now) {
+        let id = header.id;
+        if self.campaigns.get(id).is_some() {
+            return self.effects.push(Effect::Fence);
+        }
+        self.record(CampaignEvent::Scheduled(header), now, true);
+        self.begin(id);
+    }
+
+    /// A campaign made by hand; the same key again answers with the one there is.
+    pub(super) fn create(&mut self, header: Header, now: Now) {
+        let id = header.id;
+        if let Some(held) = self.campaigns.get(id) {
+            let mismatch = mismatch(&held.header, &header);
+            let created = Created { status: held.status, scheduled: held.header.scheduled, mismatch };
+            self.effects.push(Effect::Answer(Answer::Created(created)));
+            return self.effects.push(Effect::Fence);
+        }
+        let scheduled = header.scheduled;
+        let later = scheduled.is_some_and(|time| time > now.at);
+        let status = if later { Status::Scheduled } else { Status::Queued };
+        let created = Created { status, scheduled, mismatch: Vec::new() };
+        self.effects.push(Effect::Answer(Answer::Created(created)));
+        self.record(CampaignEvent::Scheduled(header), now, true);
+        self.run_or(id, Run::fresh);
+        if later {
+            self.feed(id, now);
+        } else {
+            self.begin(id);
+        }
+    }
+
+    /// A verb on a campaign.
+    pub(super) fn verb(&mut self, id: CampaignId, verb: Verb, now: Now) {
+        let event = match self.campaigns.decide_verb(id, verb) {
+            Err(refusal) => return self.effects.push(Effect::Answer(Answer::Verb(Err(refusal)))),
+            Ok(event) => event,
+        };
+        self.effects.push(Effect::Answer(Answer::Verb(Ok(()))));
+        let Some(event) = event else { return self.effects.push(Effect::Fence) };
+        // Nobody new is invited by letters that go again.
+        let again = matches!(verb, Verb::RetryFailed | Verb::ResendDoubt);
+        self.record(event, now, true);
+        if verb == Verb::Cancel {
+            self.end(id);
+        }
+        if again && let Some(run) = self.run_or(id, Run::again) {
+            run.inviting = false;
+        }
+        let queued = self.campaigns.get(id).is_some_and(|campaign| campaign.status == Status::Queued);
+        if verb == Verb::Resume && queued {
+            return self.begin(id);
+        }
+        self.feed(id, now);
+    }
+
+    /// Somebody may no longer be mailed; from here on no letter of theirs starts.
+    pub(super) fn note(&mut self, list: Option<&ListId>, person: PersonId, reason: Skip, now: Now) {
+        let ids = |campaign: &Campaign| campaign.header.id;
+        let campaigns: Vec<CampaignId> = match list {
+            Some(list) => self.campaigns.open_on(list).map(ids).collect(),
+            None => self.campaigns.open().map(ids).collect(),
+        };
+        for id in campaigns {
+            // What was fetched is forgotten with it: it may not serve when the letter opens again.
+            let run = self.runs.get_mut(&id);
+            let forgotten = run.map(|run| run.forget(person)).unwrap_or_default();
+            let numbers = forgotten.into_iter().map(|(_, number)| number);
+            for person in std::iter::once(person).chain(numbers) {
+                if let Some(event) = self.campaigns.decide_note(id, person, reason) {
+                    self.record(event, now, true);
+                }
+            }
+            self.low(id, now);
+        }
+    }
+
+    /// Somebody's address is another one, or they are no more because two people became one: letters at hand of the
+    /// number are fetched again, so that none starts with what was fetched before.
+    pub(super) fn mailbox_changed(&mut self, person: PersonId, now: Now) {
+        let ids: Vec<CampaignId> = self.runs.keys().copied().collect();
+        for id in ids {
+            let Some(run) = self.runs.get_mut(&id) else { continue };
+            let forgotten = run.forget(person);
+            let Some(campaign) = self.campaigns.get(id).filter(|_| !forgotten.is_empty()) else { continue };
+            // Who waits for a provider is fetched again in their turn.
+            for (row, _) in forgotten.iter().filter(|(row, _)| !run.aside.holds(*row)) {
+                run.backlog.put_back(&campaign.ledger, *row);
+            }
+            self.feed(id, now);
+        }
+    }
+}
+
+/// The fields in which a repeated request differs from the campaign it made.
+fn mismatch(held: &Header, asked: &Header) -> Vec<&'static str> {
+    let differs = [
+        (held.name != asked.name, "name"),
+        (held.list != asked.list, "list"),
+        (held.template != asked.template, "template"),
+        (held.props != asked.props, "props"),
+        (held.from != asked.from, "from"),
+        (held.subject != asked.subject, "subject"),
+        (held.scheduled != asked.scheduled, "sendAt"),
+        (held.on_doubt != asked.on_doubt, "onDoubt"),
+        (held.max_age != asked.max_age, "maxAge"),
+    ];
+    differs.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field).collect()
+}

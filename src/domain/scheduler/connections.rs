@@ -1,0 +1,213 @@
+//! The workers and their connections: on which a letter may start, and when the relay is tried again.
+//!
+//! ```text
+//!          Connect                Connected              start
+//!  cold ───────────▶ connecting ───────────▶ connected ─────────▶ in flight ── Delivered ─▶ connected, or cold
+//!   ▲                     │                      │ nothing for a second: it must answer first
+//!   └──── Unconnected ────┘                      └──────▶ stale ── Connect ─▶ connecting
+//! ```
+//!
+//! Why a letter starts only on a connection that is past its greeting: what is started may have left, so a crash puts it
+//! in doubt and whoever leaves meanwhile is mailed. A relay that accepts connections and does not speak starts nothing.
+//!
+//! A relay that turns us away is tried by one worker at a time, at growing intervals; the first letter that it answers
+//! lets the others connect.
+
+use super::super::outcome::{Diagnostic, Outcome};
+use super::super::shaping::{LaneId, OTHERS};
+use super::super::time::Millis;
+
+/// A connection idle for longer than this must answer before a letter starts on it.
+pub(super) const IDLE_MS: u64 = 1000;
+/// The first wait after a connection that came to nothing; it doubles.
+const FIRST_WAIT_MS: u64 = 1000;
+/// The longest.
+const LONGEST_WAIT_MS: u64 = 60_000;
+
+/// What is known of a letter in flight.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    /// Its provider's lane.
+    pub(super) lane: LaneId,
+    /// The address, hashed.
+    pub(super) address: u128,
+    /// The provider that counts it, as its record says.
+    pub(super) provider: Option<String>,
+    /// When it started.
+    pub(super) at: Millis,
+}
+
+impl Default for Flight {
+    fn default() -> Self {
+        Self { lane: OTHERS, address: 0, provider: None, at: Millis(0) }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Worker {
+    /// When its connection last answered; `None` without one.
+    alive: Option<Millis>,
+    /// Letters since it was connected.
+    letters: u32,
+    connecting: bool,
+    flight: Option<Flight>,
+}
+
+/// All workers.
+#[derive(Debug)]
+pub(super) struct Connections {
+    workers: Vec<Worker>,
+    /// Workers that neither connect nor carry a letter; the last one was used last.
+    free: Vec<usize>,
+    connecting: usize,
+    in_flight: usize,
+    /// Connections that came to nothing, one after the other.
+    failures: u32,
+    /// No connection is tried before this.
+    until: Option<Millis>,
+    /// The last one that came to nothing, and when.
+    last: Option<(Millis, Diagnostic)>,
+}
+
+impl Connections {
+    /// Workers without connections.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            workers: vec![Worker::default(); workers],
+            free: (0..workers).rev().collect(),
+            connecting: 0,
+            in_flight: 0,
+            failures: 0,
+            until: None,
+            last: None,
+        }
+    }
+
+    /// Letters in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// True when a worker neither connects nor carries a letter.
+    pub(super) fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// The worker on whose connection a letter may start at `at`.
+    pub(super) fn fresh(&self, at: Millis) -> Option<usize> {
+        let worker = *self.free.last()?;
+        let alive = self.workers.get(worker)?.alive?;
+        (at.since(alive) <= IDLE_MS).then_some(worker)
+    }
+
+    /// When the relay may be tried again, if not now.
+    pub(super) fn shut_until(&self, at: Millis) -> Option<Millis> {
+        self.until.filter(|until| *until > at)
+    }
+
+    /// The last connection that came to nothing, while there was none since.
+    pub(super) fn trouble(&self) -> Option<(Millis, &Diagnostic)> {
+        self.last.as_ref().filter(|_| self.failures > 0).map(|(at, said)| (*at, said))
+    }
+
+    /// A letter starts on a worker's connection.
+    pub(super) fn departs(&mut self, worker: usize, flight: Flight) {
+        if self.free.last() == Some(&worker) {
+            self.free.pop();
+        } else {
+            self.free.retain(|other| *other != worker);
+        }
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.flight = Some(flight);
+            self.in_flight += 1;
+        }
+    }
+
+    /// Workers to be connected now, so that `wanted` letters may start.
+    pub(super) fn take_cold(&mut self, wanted: usize, at: Millis) -> Vec<usize> {
+        let most = if self.failures > 0 { 1 } else { wanted };
+        let mut workers = Vec::new();
+        while self.shut_until(at).is_none()
+            && self.connecting < most
+            && let Some(worker) = self.free.pop()
+        {
+            if let Some(worker) = self.workers.get_mut(worker) {
+                worker.connecting = true;
+            }
+            self.connecting += 1;
+            workers.push(worker);
+        }
+        workers
+    }
+
+    /// A worker has a connection.
+    pub(super) fn connected(&mut self, worker: usize, at: Millis) {
+        if let Some(slot) = self.settled(worker) {
+            (slot.alive, slot.letters) = (Some(at), 0);
+            self.free.push(worker);
+            self.until = None;
+        }
+    }
+
+    /// A worker got none; answers when the next one is tried.
+    pub(super) fn unconnected(
+        &mut self,
+        worker: usize,
+        outcome: &Outcome,
+        base_ms: u64,
+        at: Millis,
+    ) -> Millis {
+        if let Some(slot) = self.settled(worker) {
+            slot.alive = None;
+            // Whoever is connected goes first.
+            self.free.insert(0, worker);
+        }
+        self.fails(&outcome.diagnostic, base_ms, at)
+    }
+
+    /// A letter came back; answers what was known of it, and whether it was the first on its connection.
+    pub(super) fn returns(&mut self, worker: usize, connected: bool, at: Millis) -> Option<(Flight, bool)> {
+        let slot = self.workers.get_mut(worker)?;
+        let flight = slot.flight.take()?;
+        let first = slot.letters == 0;
+        slot.letters = slot.letters.saturating_add(1);
+        slot.alive = connected.then_some(at);
+        self.in_flight -= 1;
+        if connected {
+            self.free.push(worker);
+        } else {
+            // Whoever is connected goes first.
+            self.free.insert(0, worker);
+        }
+        Some((flight, first))
+    }
+
+    /// The relay has answered a letter.
+    pub(super) fn answered(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A connection came to nothing; answers when the next one is tried.
+    pub(super) fn fails(&mut self, said: &Diagnostic, base_ms: u64, at: Millis) -> Millis {
+        self.last = Some((at, said.clone()));
+        // Several that were under way at once came to nothing by one cause.
+        if let Some(until) = self.shut_until(at) {
+            return until;
+        }
+        let first = FIRST_WAIT_MS.min(base_ms.max(1));
+        let longest = LONGEST_WAIT_MS.min(base_ms).max(first);
+        let wait = first.saturating_mul(1 << self.failures.min(16)).min(longest);
+        self.failures = self.failures.saturating_add(1);
+        let next = at.plus(wait);
+        self.until = Some(next);
+        next
+    }
+
+    /// A worker connects no more; `None` if it did not.
+    fn settled(&mut self, worker: usize) -> Option<&mut Worker> {
+        let slot = self.workers.get_mut(worker).filter(|slot| slot.connecting)?;
+        slot.connecting = false;
+        self.connecting -= 1;
+        Some(slot)
+    }
+}

@@ -1,0 +1,290 @@
+//! Starts letters as long as [`may_start`](Scheduler::may_start) lets one go, round-robin over the campaigns, and sees to
+//! what those that may not go wait for: their provider, a connection, a time.
+//!
+//! A letter whose provider is shut is put back to its row number and its campaign joins the provider's queue. When that
+//! opens (its time has come, a letter of it has come back), the campaigns of the queue have their first rows fetched
+//! anew, as many as there is room for. So neither window nor connections are taken by who cannot go.
+
+use std::collections::BTreeSet;
+
+use super::super::campaign::Campaign;
+use super::super::email::Email;
+use super::super::ids::CampaignId;
+use super::super::shaping::{Gate, LaneId, OTHERS, Shaping};
+use super::super::time::Millis;
+use super::connections::Flight;
+use super::input::{Effect, News, Now, Recipient, Start};
+use super::queues::LOOK_MS;
+use super::run::{Run, Template};
+use super::start::{Admission, Reason, Scope};
+use super::{CampaignEvent, Scheduler};
+
+/// One part of the window in so many is kept for letters that were set aside.
+const WINDOW_PARTS: usize = 4;
+
+/// How much of a window the letters may take that were not set aside, when some were.
+pub(super) fn common_part(window: usize) -> usize {
+    (window - window / WINDOW_PARTS).max(1)
+}
+
+impl Scheduler {
+    /// Starts what may start.
+    pub(super) fn pump(&mut self, now: Now) {
+        let mut until: Option<Millis> = None;
+        let mut resting = 0;
+        while resting < self.ready.len() {
+            let Some(id) = self.ready.front().copied() else { break };
+            let Some(lane) = self.lane_of_next(id, now.at) else {
+                // Nothing at hand: it stands in line until it was looked after, so that it does so once.
+                self.ready.pop_front();
+                self.feed(id, now);
+                self.leave_line(id);
+                continue;
+            };
+            let Some(next) = self.runs.get(&id).and_then(Run::front) else { break };
+            match self.may_start(id, next, lane, now) {
+                Admission::Start(event, email, worker) => {
+                    resting = 0;
+                    self.ready.rotate_left(1);
+                    self.start(id, (event, email, worker), lane, now);
+                }
+                Admission::Skip(event) => {
+                    self.drop_next(id, now.at);
+                    self.record(event, now, false);
+                }
+                Admission::Gone => self.drop_next(id, now.at),
+                Admission::Wait { scope: Scope::Provider(gate), reason, .. } => {
+                    self.set_aside(id, lane, gate, reason, now.at);
+                }
+                Admission::Wait { scope: Scope::Campaign, reason, until: then } => {
+                    if reason == Reason::CampaignPace {
+                        until = earliest(until, then);
+                        self.ready.rotate_left(1);
+                        resting += 1;
+                    } else {
+                        // It comes back when it goes on, or when its template was tried.
+                        self.ready.pop_front();
+                        self.leave_line(id);
+                        if reason == Reason::Template {
+                            self.try_template(id);
+                        }
+                    }
+                }
+                Admission::Wait { scope: Scope::All, reason, until: then } => {
+                    until = earliest(until, then);
+                    if reason == Reason::Connection {
+                        self.connect(now.at);
+                    }
+                    break;
+                }
+            }
+        }
+        match self.holds_all(now) {
+            Some((_, then)) => until = earliest(until, then),
+            None if self.connections.has_free() => {
+                self.recall(now);
+                until = earliest(until, self.queues.soonest());
+            }
+            // A letter that comes back has all of it looked at.
+            None => {}
+        }
+        self.queues.alarm = until;
+    }
+
+    /// The lane of a campaign's next letter; `None` where nothing is at hand.
+    fn lane_of_next(&mut self, id: CampaignId, at: Millis) -> Option<LaneId> {
+        let next = self.runs.get(&id)?.front()?;
+        if let Some(provider) = next.provider {
+            return Some(Shaping::named(provider));
+        }
+        let Some(domain) = next.email.as_ref().map(Email::domain) else { return Some(OTHERS) };
+        if let Some(known) = self.queues.find(domain) {
+            return Some(known);
+        }
+        if self.queues.is_tight(at) {
+            let aside: BTreeSet<LaneId> = self.runs.values().flat_map(|run| run.aside.lanes()).collect();
+            self.queues.sweep(&aside, at);
+        }
+        Some(self.queues.open(self.campaigns.shaping(), domain))
+    }
+
+    /// A letter goes onto a worker's connection.
+    fn start(
+        &mut self,
+        id: CampaignId,
+        (event, email, worker): (CampaignEvent, Email, usize),
+        lane: LaneId,
+        now: Now,
+    ) {
+        let Some(recipient) = self.take_next(id, now.at) else { return };
+        let remembers = self.queues.lane(self.campaigns.shaping(), lane).remembers();
+        let counted = remembers.then(|| self.queues.get(lane).name.to_string());
+        let event = event.counted_by(counted.clone());
+        let address = recipient.address;
+        self.queues.departs(lane, now.at);
+        self.connections.departs(worker, Flight { lane, address, provider: counted, at: now.at });
+        self.apply(&event, now);
+        let letter = Box::new(Start { campaign: id, worker, recipient, email, date: now.at });
+        self.effects.push(Effect::Start { seq: self.campaigns.seq(), event, letter });
+        self.low(id, now);
+    }
+
+    /// Takes a campaign's next letter: it waits no more, and the next one of its provider may.
+    fn take_next(&mut self, id: CampaignId, at: Millis) -> Option<Recipient> {
+        let run = self.runs.get_mut(&id)?;
+        let next = run.take_front()?;
+        if let Some(lane) = run.aside.take(next.row) {
+            self.queues.look_at(lane, at);
+        }
+        Some(next)
+    }
+
+    /// A campaign's next letter is found not to go.
+    fn drop_next(&mut self, id: CampaignId, at: Millis) {
+        self.take_next(id, at);
+    }
+
+    /// A campaign stands in line no more.
+    fn leave_line(&mut self, id: CampaignId) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.in_line = false;
+        }
+    }
+
+    /// The campaign's first letter is at hand: its template is tried with it.
+    fn try_template(&mut self, id: CampaignId) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| run.template == Template::Untried) else {
+            return;
+        };
+        let Some(first) = run.front().cloned() else { return };
+        run.template = Template::Asked;
+        self.effects.push(Effect::TryTemplate { campaign: id, first: Box::new(first) });
+    }
+
+    /// Asks for as many connections as there are letters that wait for one.
+    fn connect(&mut self, at: Millis) {
+        let mut wanted = 0;
+        for run in self.ready.iter().filter_map(|id| self.runs.get(id)) {
+            wanted += run.fetched_count();
+            if wanted >= self.setup.connections {
+                break;
+            }
+        }
+        for worker in self.connections.take_cold(wanted, at) {
+            self.effects.push(Effect::Connect { worker });
+        }
+    }
+
+    /// Sets a campaign's next letter aside: its provider is shut, or an earlier letter waits for it.
+    fn set_aside(&mut self, id: CampaignId, lane: LaneId, gate: Gate, reason: Reason, at: Millis) {
+        if let (Reason::Ceiling, Gate::Ceiling(until)) = (reason, gate)
+            && self.queues.tells_ceiling(lane, at)
+        {
+            let ceiling = self.queues.lane(self.campaigns.shaping(), lane).ceiling(at).unwrap_or_default();
+            let provider = shown(&self.queues.get(lane).name);
+            self.effects.push(Effect::Say(News::Ceiling { provider, ceiling, until }));
+        }
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        let Some(next) = run.take_front() else { return };
+        run.aside.put(next.row, lane);
+        self.stand_in_line(id, lane, gate, at);
+    }
+
+    /// The campaign stands in a provider's queue, which is looked at when that may be worth it.
+    pub(super) fn stand_in_line(&mut self, id: CampaignId, lane: LaneId, gate: Gate, at: Millis) {
+        let look = match gate {
+            Gate::Open => at,
+            Gate::At(then) | Gate::Ceiling(then) => then,
+            // A letter that comes back has it looked at earlier.
+            Gate::Full => at.plus(LOOK_MS),
+        };
+        if self.runs.get_mut(&id).is_some_and(|run| run.aside.joins(lane)) {
+            self.queues.join(lane, id, look);
+        }
+        if gate != Gate::Open {
+            self.queues.look_at(lane, look);
+        }
+    }
+
+    /// The campaign stands in the queue of each provider that somebody of it waits for.
+    pub(super) fn line_up_aside(&mut self, id: CampaignId, at: Millis) {
+        let Some(run) = self.runs.get(&id).filter(|run| !run.aside.is_empty()) else { return };
+        let lanes: Vec<LaneId> = run.aside.lanes().collect();
+        for lane in lanes {
+            if self.runs.get_mut(&id).is_some_and(|run| run.aside.joins(lane)) {
+                self.queues.join(lane, id, at);
+                self.queues.look_at(lane, at);
+            }
+        }
+    }
+
+    /// A letter that a throttle, or a dead connection, sent back keeps its place: before all later ones of its provider.
+    pub(super) fn keeps_place(&mut self, id: CampaignId, row: u32, lane: LaneId, at: Millis) {
+        let gate = self.queues.check(self.campaigns.shaping(), lane, at);
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.aside.put(row, lane);
+            self.stand_in_line(id, lane, gate, at);
+        }
+    }
+
+    /// Looks at the queues that are due: those who wait in one that is open are fetched.
+    fn recall(&mut self, now: Now) {
+        let at = now.at;
+        while let Some((lane, waiting)) = self.queues.due(at) {
+            match self.queues.check(self.campaigns.shaping(), lane, at) {
+                Gate::At(then) | Gate::Ceiling(then) => self.queues.look_at(lane, then.max(at.plus(1))),
+                Gate::Full => self.queues.look_at(lane, at.plus(LOOK_MS)),
+                Gate::Open => {
+                    self.queues.look_at(lane, at.plus(LOOK_MS));
+                    let mut room = self.queues.room(self.campaigns.shaping(), lane);
+                    let share = room.div_ceil(waiting.max(1));
+                    for _ in 0..waiting {
+                        if room == 0 {
+                            break;
+                        }
+                        let Some(id) = self.queues.next(lane) else { break };
+                        room -= self.fetch_aside(id, lane, share.min(room)).min(room);
+                        // One that is paused joins again when it goes on.
+                        let goes_on = self.campaigns.get(id).is_some_and(Campaign::is_sending);
+                        let joins = |run: &mut Run| goes_on && run.aside.joins(lane);
+                        if self.runs.get_mut(&id).is_some_and(joins) {
+                            self.queues.join(lane, id, at);
+                        }
+                    }
+                    self.queues.close_empty(lane);
+                }
+            }
+        }
+    }
+
+    /// Asks for the first letters of a campaign that wait for a provider; answers for how many.
+    fn fetch_aside(&mut self, id: CampaignId, lane: LaneId, most: usize) -> usize {
+        let Some(run) = self.runs.get_mut(&id) else { return 0 };
+        run.aside.leaves_line(lane);
+        let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.is_sending()) else {
+            return 0;
+        };
+        let window = self.setup.window.max(WINDOW_PARTS);
+        let most = most.min(window.saturating_sub(run.at_hand()));
+        let rows: Vec<u32> =
+            run.aside.rows(lane).take(window).filter(|row| !run.is_at_hand(*row)).take(most).collect();
+        let people = rows.into_iter().filter_map(|row| Some((row, campaign.ledger.row(row)?.person)));
+        let rows: Vec<_> = people.filter(|(row, _)| run.fetch(*row)).collect();
+        let asked = rows.len();
+        if asked > 0 {
+            let list = campaign.header.list.clone();
+            self.effects.push(Effect::Fetch { campaign: id, list, rows });
+        }
+        asked
+    }
+}
+
+/// The earlier of two times, one of which may be none.
+fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    [one, other].into_iter().flatten().min()
+}
+
+/// A provider's name in a log line: a domain may be one person's.
+pub(super) fn shown(name: &str) -> String {
+    if name.contains('.') { "another".to_owned() } else { name.to_owned() }
+}

@@ -1,0 +1,247 @@
+//! The providers' queues: the campaigns that wait for each, when it is worth another look, and how its letters go.
+//!
+//! What limits a provider by records (rate, ceiling, cut) is its lane in [`Shaping`]; here is only what is of this run.
+//! A queue has the lane's number: relay, others and named providers have fixed ones, a domain that is its own provider
+//! gets one with its first letter.
+//!
+//! Invariants: a number is good as long as letters of it are in flight or set aside; a campaign stands in a queue once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::ids::CampaignId;
+use super::super::shaping::{Flow, Gate, LANES_MAX, Lane, LaneId, Load, OTHERS, RELAY, Shaping};
+use super::super::time::Millis;
+
+/// A queue whose rows were asked for is looked at again after this much, if nothing of it comes earlier.
+pub(super) const LOOK_MS: u64 = 1000;
+/// A full table is searched for queues to forget at most this often.
+const SWEEP_MS: u64 = 1000;
+const DAY_MS: u64 = 86_400_000;
+
+/// The queue of one provider.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// The provider's name, or the domain.
+    pub(super) name: Box<str>,
+    /// Its letters in this run.
+    pub(super) flow: Flow,
+    /// When a letter was last started.
+    pub(super) used: Millis,
+    /// Letters that receivers saw on the day of `used`, in this run.
+    seen: u32,
+    /// The day on which its ceiling was last told.
+    told: Option<u64>,
+    /// Campaigns that wait, in turn, and when it is looked at; `None` while nobody waits.
+    line: Option<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    look: Millis,
+    campaigns: VecDeque<CampaignId>,
+}
+
+impl Queue {
+    fn new(name: &str) -> Self {
+        Self { name: name.into(), flow: Flow::default(), used: Millis(0), seen: 0, told: None, line: None }
+    }
+
+    /// Letters that receivers saw today, in this run.
+    pub(super) fn today(&self, at: Millis) -> u32 {
+        if self.used.0 / DAY_MS == at.0 / DAY_MS { self.seen } else { 0 }
+    }
+}
+
+/// All queues.
+#[derive(Debug)]
+pub(super) struct Queues {
+    queues: Vec<Queue>,
+    /// Domains by name.
+    numbers: BTreeMap<Box<str>, LaneId>,
+    /// Numbers of domains that were forgotten.
+    free: Vec<LaneId>,
+    fixed: usize,
+    looks: BTreeSet<(Millis, LaneId)>,
+    swept: Millis,
+    connections: u32,
+    /// When letters that wait are next worth a look.
+    pub(super) alarm: Option<Millis>,
+}
+
+impl Queues {
+    /// Queues for the lanes with fixed numbers.
+    pub(super) fn new(shaping: &Shaping, connections: usize) -> Self {
+        let queues: Vec<Queue> = shaping.fixed().iter().map(|lane| Queue::new(&lane.name)).collect();
+        Self {
+            fixed: queues.len(),
+            queues,
+            numbers: BTreeMap::new(),
+            free: Vec::new(),
+            looks: BTreeSet::new(),
+            swept: Millis(0),
+            connections: u32::try_from(connections).unwrap_or(u32::MAX),
+            alarm: None,
+        }
+    }
+
+    /// A queue; the shared one for a number that is none.
+    pub(super) fn get(&self, lane: LaneId) -> &Queue {
+        let fallback = usize::from(OTHERS.0);
+        self.queues.get(usize::from(lane.0)).unwrap_or(&self.queues[fallback])
+    }
+
+    fn get_mut(&mut self, lane: LaneId) -> &mut Queue {
+        let at = usize::from(lane.0);
+        let at = if at < self.queues.len() { at } else { usize::from(OTHERS.0) };
+        &mut self.queues[at]
+    }
+
+    /// How many letters are in flight, and how many may be.
+    pub(super) fn load(&self) -> Load {
+        Load { connections: self.connections, in_flight: self.get(RELAY).flow.in_flight() }
+    }
+
+    /// The lane of a queue.
+    pub(super) fn lane<'a>(&self, shaping: &'a Shaping, lane: LaneId) -> &'a Lane {
+        shaping.lane(lane, &self.get(lane).name)
+    }
+
+    /// May a letter of this provider start at `at`?
+    pub(super) fn check(&self, shaping: &Shaping, lane: LaneId, at: Millis) -> Gate {
+        self.lane(shaping, lane).check(&self.get(lane).flow, self.load(), at)
+    }
+
+    /// How many letters of a provider that is open are worth fetching.
+    pub(super) fn room(&self, shaping: &Shaping, lane: LaneId) -> usize {
+        self.lane(shaping, lane).room(&self.get(lane).flow, self.load())
+    }
+
+    /// The queue of a domain, if it has one.
+    pub(super) fn find(&self, domain: &str) -> Option<LaneId> {
+        self.numbers.get(domain).copied()
+    }
+
+    /// True when a new domain finds no number, and it is worth looking for some.
+    pub(super) fn is_tight(&self, at: Millis) -> bool {
+        self.queues.len() >= LANES_MAX && self.free.is_empty() && at.since(self.swept) >= SWEEP_MS
+    }
+
+    /// Forgets the half of the idle domains that was used least recently; none of those that letters are set aside for.
+    pub(super) fn sweep(&mut self, aside: &BTreeSet<LaneId>, at: Millis) {
+        self.swept = at;
+        let idle = self.numbers.values().filter(|lane| {
+            let queue = self.get(**lane);
+            queue.flow.in_flight() == 0 && queue.line.is_none() && !aside.contains(*lane)
+        });
+        let mut going: Vec<(Millis, LaneId)> = idle.map(|lane| (self.get(*lane).used, *lane)).collect();
+        going.sort_unstable();
+        going.truncate(going.len().div_ceil(2));
+        for (_, lane) in going {
+            let name = self.get(lane).name.clone();
+            self.numbers.remove(&name);
+            self.free.push(lane);
+        }
+    }
+
+    /// Gives a domain a queue; without room it is the one that all such domains share.
+    pub(super) fn open(&mut self, shaping: &Shaping, domain: &str) -> LaneId {
+        if !shaping.has_room(domain) {
+            return OTHERS;
+        }
+        let number = match self.free.pop() {
+            Some(number) => {
+                *self.get_mut(number) = Queue::new(domain);
+                number
+            }
+            None if self.queues.len() < LANES_MAX => {
+                self.queues.push(Queue::new(domain));
+                LaneId(u16::try_from(self.queues.len() - 1).unwrap_or(OTHERS.0))
+            }
+            None => return OTHERS,
+        };
+        self.numbers.insert(domain.into(), number);
+        number
+    }
+
+    /// A letter is on the wire.
+    pub(super) fn departs(&mut self, lane: LaneId, at: Millis) {
+        for number in [lane, RELAY] {
+            let queue = self.get_mut(number);
+            queue.flow.departs(at);
+            let today = queue.today(at);
+            (queue.seen, queue.used) = (today.saturating_add(1), at);
+        }
+    }
+
+    /// It came back; one that no receiver saw is no letter of today.
+    pub(super) fn returns(&mut self, lane: LaneId, took_ms: u64, accepted: bool, is_seen: bool) {
+        let connections = self.connections;
+        for number in [lane, RELAY] {
+            let queue = self.get_mut(number);
+            queue.flow.returns(took_ms, accepted, connections);
+            queue.seen = queue.seen.saturating_sub(u32::from(!is_seen));
+        }
+    }
+
+    /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
+    pub(super) fn refuses(&mut self, lane: LaneId) -> bool {
+        self.get_mut(lane).flow.refuses()
+    }
+
+    /// True once a day: its ceiling has not been told yet.
+    pub(super) fn tells_ceiling(&mut self, lane: LaneId, at: Millis) -> bool {
+        let day = at.0 / DAY_MS;
+        self.get_mut(lane).told.replace(day) != Some(day)
+    }
+
+    /// A campaign joins a queue; one in which nobody stood is looked at at `look`.
+    pub(super) fn join(&mut self, lane: LaneId, campaign: CampaignId, look: Millis) {
+        let line = &mut self.get_mut(lane).line;
+        match line {
+            Some(line) => line.campaigns.push_back(campaign),
+            None => {
+                *line = Some(Line { look, campaigns: VecDeque::from([campaign]) });
+                self.looks.insert((look, lane));
+            }
+        }
+    }
+
+    /// The queue, if anybody stands in it, is looked at at `look`.
+    pub(super) fn look_at(&mut self, lane: LaneId, look: Millis) {
+        if let Some(line) = &mut self.get_mut(lane).line {
+            let before = std::mem::replace(&mut line.look, look);
+            self.looks.remove(&(before, lane));
+            self.looks.insert((look, lane));
+        }
+    }
+
+    /// A queue that is to be looked at by now, and how many campaigns stand in it.
+    pub(super) fn due(&self, at: Millis) -> Option<(LaneId, usize)> {
+        let (_, lane) = self.looks.first().filter(|(look, _)| *look <= at)?;
+        Some((*lane, self.get(*lane).line.as_ref().map_or(0, |line| line.campaigns.len())))
+    }
+
+    /// When a queue is next to be looked at.
+    pub(super) fn soonest(&self) -> Option<Millis> {
+        self.looks.first().map(|(look, _)| *look)
+    }
+
+    /// Takes the campaign whose turn it is.
+    pub(super) fn next(&mut self, lane: LaneId) -> Option<CampaignId> {
+        self.get_mut(lane).line.as_mut()?.campaigns.pop_front()
+    }
+
+    /// A queue in which nobody stands is not looked at.
+    pub(super) fn close_empty(&mut self, lane: LaneId) {
+        let queue = self.get_mut(lane);
+        if let Some(line) = queue.line.take_if(|line| line.campaigns.is_empty()) {
+            self.looks.remove(&(line.look, lane));
+        }
+    }
+
+    /// Every queue: those with fixed numbers, and the domains.
+    pub(super) fn all(&self) -> impl Iterator<Item = (LaneId, &Queue)> {
+        let fixed = self.queues.iter().take(self.fixed).zip(0u16..).map(|(queue, at)| (LaneId(at), queue));
+        fixed.chain(self.numbers.values().map(|lane| (*lane, self.get(*lane))))
+    }
+}

@@ -1,0 +1,210 @@
+//! What comes of a letter that left: its record, and what its provider's lane learns from it.
+//!
+//! | outcome | the letter | the lane |
+//! |---|---|---|
+//! | sent | settled | grows back by a step, if it was cut |
+//! | no receiver saw it | it was no start: keeps its place, goes on the next connection | what was counted is given back |
+//! | throttled | keeps its place and waits for the lane | cut; the relay's own lane where the fault is not the letter's |
+//! | deferred | comes back by its own schedule | |
+//! | failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
+//! | failed, policy (5.7.x …) | settled | ten in a row count as a throttle |
+//! | failed, else | settled | |
+//! | unknown | settled as doubt, or sent again | |
+//!
+//! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
+
+use super::super::campaign::{CampaignEvent, LetterState, OnDoubt, Settlement};
+use super::super::ids::{CampaignId, PersonId};
+use super::super::outcome::{Diagnostic, End, Fault, Outcome};
+use super::super::shaping::{Cut, LaneId, RELAY};
+use super::super::status::Class;
+use super::super::time::Millis;
+use super::Scheduler;
+use super::connections::Flight;
+use super::input::{Effect, News, Now};
+use super::pump::shown;
+
+impl Scheduler {
+    /// A worker got no connection: the relay is tried again later, and slowed if it asked for that.
+    pub(super) fn unconnected(&mut self, worker: usize, outcome: Outcome, now: Now) {
+        let base_ms = self.campaigns.retry_base_ms();
+        self.connections.unconnected(worker, &outcome, base_ms, now.at);
+        if outcome.end == End::Throttled {
+            self.cut(RELAY, &outcome.diagnostic, now);
+        }
+    }
+
+    /// A letter came back.
+    pub(super) fn delivered(
+        &mut self,
+        worker: usize,
+        (id, person): (CampaignId, PersonId),
+        outcome: Outcome,
+        connected: bool,
+        now: Now,
+    ) {
+        let at = now.at;
+        let Some((flight, first)) = self.connections.returns(worker, connected, at) else { return };
+        let unseen = !outcome.is_seen() && matches!(outcome.end, End::Deferred | End::Throttled);
+        self.queues.returns(flight.lane, at.since(flight.at), outcome.end == End::Sent, !unseen);
+        self.queues.look_at(flight.lane, at);
+        if outcome.is_seen() {
+            self.connections.answered();
+        } else if unseen && first {
+            // The relay let us in and said nothing to the letter.
+            let base_ms = self.campaigns.retry_base_ms();
+            self.connections.fails(&outcome.diagnostic, base_ms, at);
+        }
+        let held = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let Some((row, ordinal)) = held.map(|(at_row, row)| (at_row, row.ordinal)) else { return };
+        let diagnostic = outcome.diagnostic;
+        let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
+        match outcome.end {
+            End::Sent => return self.sent(id, person, settled(Settlement::Sent), flight.lane, now),
+            End::Failed => {
+                let settlement = Settlement::Failed { diagnostic: diagnostic.clone() };
+                self.record(settled(settlement), now, false);
+                self.refused(person, &flight, diagnostic, now);
+            }
+            End::Unknown if self.resends(id) => {
+                let event = self.campaigns.decide_deferral(id, person, diagnostic, at);
+                self.record(event, now, false);
+            }
+            End::Unknown => self.record(settled(Settlement::Doubt { diagnostic }), now, false),
+            End::Deferred | End::Throttled if unseen => {
+                if outcome.end == End::Throttled {
+                    self.cut(RELAY, &diagnostic, now);
+                }
+                self.unstarted(id, person, row, flight, diagnostic, now);
+            }
+            End::Throttled => self.throttled((id, person, row), flight.lane, diagnostic, now),
+            End::Deferred => {
+                let event = self.campaigns.decide_deferral(id, person, diagnostic, at);
+                self.record(event, now, false);
+            }
+        }
+        self.goes_on(id, now);
+    }
+
+    /// A letter was taken: its lane may grow back by a step, and the next one goes.
+    fn sent(&mut self, id: CampaignId, person: PersonId, event: CampaignEvent, lane: LaneId, now: Now) {
+        let rule = self.campaigns.get(id).filter(|campaign| campaign.header.rule);
+        let leaves =
+            rule.filter(|_| self.setup.leave_after_send).map(|campaign| campaign.header.list.clone());
+        self.record_along(event, now);
+        if let Some(list) = leaves {
+            self.effects.push(Effect::Leave { person, list });
+        }
+        self.grow(lane, now);
+        self.grow(RELAY, now);
+        self.goes_on(id, now);
+    }
+
+    /// A letter came back before any receiver had seen it.
+    fn unstarted(
+        &mut self,
+        id: CampaignId,
+        person: PersonId,
+        row: u32,
+        flight: Flight,
+        diagnostic: Diagnostic,
+        now: Now,
+    ) {
+        let event =
+            self.campaigns.decide_unstarted(id, person, (flight.at, flight.provider), diagnostic, now.at);
+        let at_once = matches!(&event, CampaignEvent::Unstarted { until, .. } if *until <= now.at);
+        self.record(event, now, false);
+        if at_once && self.state(id, row) == Some(LetterState::Deferred) {
+            self.keeps_place(id, row, flight.lane, now.at);
+        }
+    }
+
+    /// A letter was sent back because somebody asks for less: its lane, or the relay's.
+    fn throttled(
+        &mut self,
+        (id, person, row): (CampaignId, PersonId, u32),
+        lane: LaneId,
+        diagnostic: Diagnostic,
+        now: Now,
+    ) {
+        let at = now.at;
+        let asks = if diagnostic.fault == Fault::Letter { lane } else { RELAY };
+        let cut = self.decide_cut(asks, at);
+        let shut = [lane, RELAY].map(|lane| self.queues.lane(self.campaigns.shaping(), lane).shut_until());
+        let opens = shut.into_iter().flatten().chain(cut.map(|cut| cut.until)).max().unwrap_or(at).max(at);
+        let words = diagnostic.to_string();
+        let event = self.campaigns.decide_throttled(id, person, diagnostic, opens, at);
+        let keeps = matches!(&event, CampaignEvent::Deferred { until, .. } if *until == opens);
+        self.record(event, now, false);
+        if let Some(cut) = cut {
+            self.pace(asks, Some(cut), Some(words), now);
+        }
+        if keeps && self.state(id, row) == Some(LetterState::Deferred) {
+            self.keeps_place(id, row, lane, at);
+        }
+    }
+
+    /// A letter was refused for good. Where nobody reads the address it takes no more mail; where the shop's own
+    /// mail is refused the person is not held to it, and many such in a row slow the lane.
+    fn refused(&mut self, person: PersonId, flight: &Flight, diagnostic: Diagnostic, now: Now) {
+        match diagnostic.class() {
+            Some(Class::HardBounce) if flight.address != 0 => {
+                self.effects.push(Effect::Bounced { person, address: flight.address, diagnostic });
+            }
+            Some(Class::Policy) if self.queues.refuses(flight.lane) => {
+                self.cut(flight.lane, &diagnostic, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a throttle now makes of a lane.
+    fn decide_cut(&self, lane: LaneId, at: Millis) -> Option<Cut> {
+        let flow = &self.queues.get(lane).flow;
+        self.queues.lane(self.campaigns.shaping(), lane).decide_cut(flow, at)
+    }
+
+    /// Cuts a lane, unless it is cut already for what was in flight.
+    fn cut(&mut self, lane: LaneId, said: &Diagnostic, now: Now) {
+        if let Some(cut) = self.decide_cut(lane, now.at) {
+            self.pace(lane, Some(cut), Some(said.to_string()), now);
+        }
+    }
+
+    /// Records a change of a lane's cut.
+    fn pace(&mut self, lane: LaneId, cut: Option<Cut>, reply: Option<String>, now: Now) {
+        let provider = self.queues.get(lane).name.to_string();
+        if reply.is_some() {
+            let per_minute = cut.map(|cut| cut.rate);
+            self.effects.push(Effect::Say(News::Slowed { provider: shown(&provider), per_minute }));
+        }
+        self.record(CampaignEvent::Paced { provider, cut, reply }, now, false);
+    }
+
+    /// A letter was accepted: a lane that was cut may grow back by a step.
+    fn grow(&mut self, lane: LaneId, now: Now) {
+        let grown = self.queues.lane(self.campaigns.shaping(), lane).decide_growth(now.at);
+        if let Some(cut) = grown {
+            self.pace(lane, cut, None, now);
+        }
+    }
+
+    /// A campaign that is done, or has letters that fall due, is looked at.
+    fn goes_on(&mut self, id: CampaignId, now: Now) {
+        let done = self.campaigns.get(id).is_some_and(super::super::campaign::Campaign::is_done);
+        let due = || self.runs.get(&id).is_some_and(|run| run.backlog.next_due().is_some());
+        if done || due() {
+            self.feed(id, now);
+        }
+    }
+
+    /// True when the campaign sends letters in doubt again.
+    fn resends(&self, id: CampaignId) -> bool {
+        self.campaigns.get(id).is_some_and(|campaign| campaign.header.on_doubt == OnDoubt::Resend)
+    }
+
+    /// Where a letter is.
+    fn state(&self, id: CampaignId, row: u32) -> Option<LetterState> {
+        self.campaigns.get(id)?.ledger.row(row).map(|row| row.state)
+    }
+}

@@ -1,0 +1,169 @@
+//! May this letter start? The one place where that is answered, each condition with its reason.
+//!
+//! | what must hold | if not |
+//! |---|---|
+//! | the engine does not stop | nobody starts |
+//! | the log has room for the record | nobody starts; looked at again in a second |
+//! | the overall pace lets one more go | nobody starts until then |
+//! | the relay has not asked for less | nobody starts until then |
+//! | the campaign is sending | its letters wait until it goes on |
+//! | the campaign's own pace lets one more go | the campaign waits until then |
+//! | the row is pending, or deferred and due | the letter is let go: it was settled meanwhile |
+//! | nothing is said against the person: left, unsubscribed, suppressed, erased, no address | skipped with that reason |
+//! | a deferred letter is within its campaign's maximum age | skipped as expired |
+//! | neither the address in this campaign nor the person lately was mailed | skipped as recently notified |
+//! | no earlier letter of the campaign waits for the same provider | set aside behind it |
+//! | the provider's lane is open: connections, cut, ceiling, rate | set aside until it opens |
+//! | the campaign's template makes letters | it is tried first |
+//! | a connection is past its greeting and has answered within a second | one is asked for |
+//!
+//! The first condition that does not hold counts. What is added later (stock and turns, holds until a time, an epoch of
+//! leadership) is one more line here.
+
+use super::super::campaign::{CampaignEvent, NextLetter, Skip};
+use super::super::email::Email;
+use super::super::ids::CampaignId;
+use super::super::pace::Go;
+use super::super::shaping::{Gate, LaneId, RELAY};
+use super::super::time::Millis;
+use super::input::{Now, Recipient};
+use super::run::Template;
+use super::{Scheduler, Stopping};
+
+/// Why a letter does not start now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The engine stops.
+    Stopping,
+    /// The disk is full.
+    DiskFull,
+    /// The overall pace.
+    Pace,
+    /// The relay has asked for less.
+    Relay,
+    /// The campaign is paused, or over.
+    NotSending,
+    /// The campaign's own pace.
+    CampaignPace,
+    /// An earlier letter waits for the same provider.
+    Order,
+    /// The provider's connections are taken, or its rate or a cut says later.
+    Provider,
+    /// The provider has had its letters of the day.
+    Ceiling,
+    /// The template was not tried yet.
+    Template,
+    /// No connection is past its greeting.
+    Connection,
+}
+
+impl Reason {
+    /// The wire's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopping => "stopping",
+            Self::DiskFull => "disk_full",
+            Self::Pace => "pace",
+            Self::Relay => "relay",
+            Self::NotSending => "not_sending",
+            Self::CampaignPace => "campaign_pace",
+            Self::Order => "order",
+            Self::Provider => "provider",
+            Self::Ceiling => "daily_ceiling",
+            Self::Template => "template",
+            Self::Connection => "no_connection",
+        }
+    }
+}
+
+/// Whom a condition holds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every letter.
+    All,
+    /// Every letter of the campaign.
+    Campaign,
+    /// Every letter of the campaign to this provider.
+    Provider(Gate),
+}
+
+/// Whether a letter may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It may: with this record, to this address, on this worker's connection.
+    Start(CampaignEvent, Email, usize),
+    /// It is not to be mailed: record this.
+    Skip(CampaignEvent),
+    /// It is no longer at hand for a start: settled or put off meanwhile.
+    Gone,
+    /// Not now.
+    Wait {
+        /// Whom that holds up.
+        scope: Scope,
+        /// Why.
+        reason: Reason,
+        /// Not before this, where a time is known.
+        until: Option<Millis>,
+    },
+}
+
+impl Scheduler {
+    /// May this letter, the campaign's next one, start? Reads only.
+    pub(super) fn may_start(&self, id: CampaignId, next: &Recipient, lane: LaneId, now: Now) -> Admission {
+        let wait = |scope, reason, until| Admission::Wait { scope, reason, until };
+        if let Some((reason, until)) = self.holds_all(now) {
+            return wait(Scope::All, reason, until);
+        }
+        let campaign = self.campaigns.get(id).filter(|campaign| campaign.is_sending());
+        let (Some(campaign), Some(run)) = (campaign, self.runs.get(&id)) else {
+            return wait(Scope::Campaign, Reason::NotSending, None);
+        };
+        if let Go::At(then) = campaign.pace.check(campaign.header.rate, now.at) {
+            return wait(Scope::Campaign, Reason::CampaignPace, Some(then));
+        }
+        let away = next.away.or_else(|| next.email.is_none().then_some(Skip::NoEmail));
+        let (address, renotify) = (next.address as u64, self.setup.renotify_ms);
+        let event = match self.campaigns.decide_letter(id, next.row, away, address, renotify, now.at) {
+            NextLetter::Start(event) => event,
+            NextLetter::Skip(event) => return Admission::Skip(event),
+            NextLetter::Gone => return Admission::Gone,
+        };
+        let gate = self.queues.check(self.campaigns.shaping(), lane, now.at);
+        if run.aside.overtakes(lane, next.row) {
+            return wait(Scope::Provider(gate), Reason::Order, gate.opens());
+        }
+        match gate {
+            Gate::Open => {}
+            Gate::Ceiling(then) => return wait(Scope::Provider(gate), Reason::Ceiling, Some(then)),
+            Gate::At(_) | Gate::Full => return wait(Scope::Provider(gate), Reason::Provider, gate.opens()),
+        }
+        if run.template != Template::Good {
+            return wait(Scope::Campaign, Reason::Template, None);
+        }
+        match (self.connections.fresh(now.at), next.email.clone()) {
+            (Some(worker), Some(email)) => Admission::Start(event, email, worker),
+            _ => wait(Scope::All, Reason::Connection, self.connections.shut_until(now.at)),
+        }
+    }
+
+    /// What holds up every letter, whoever it is to.
+    pub(super) fn holds_all(&self, now: Now) -> Option<(Reason, Option<Millis>)> {
+        if self.stopping != Stopping::No {
+            return Some((Reason::Stopping, None));
+        }
+        if !now.room {
+            return Some((Reason::DiskFull, Some(now.at.plus(ROOM_LOOK_MS))));
+        }
+        if let Go::At(then) = self.campaigns.check_pace(now.at) {
+            return Some((Reason::Pace, Some(then)));
+        }
+        match self.queues.check(self.campaigns.shaping(), RELAY, now.at) {
+            Gate::Open => None,
+            gate => Some((Reason::Relay, gate.opens())),
+        }
+    }
+}
+
+/// A full disk is looked at again after this much.
+const ROOM_LOOK_MS: u64 = 1000;
