@@ -103,21 +103,8 @@ impl CampaignState {
                 self.stopping = Some(reply);
                 Input::Stop
             }
-            CampaignMessage::Begun { campaign, upto, added } => Input::Begun { campaign, upto, added },
-            CampaignMessage::Invited { campaign, people, page, last } => {
-                Input::Invited { campaign, people, page, last }
-            }
-            CampaignMessage::InvitedAgain { campaign, people, last } => {
-                Input::InvitedAgain { campaign, people, last }
-            }
-            CampaignMessage::Fetched(campaign, people) => Input::Fetched { campaign, people },
-            CampaignMessage::Connected(worker) => Input::Connected { worker },
-            CampaignMessage::Unconnected(worker, outcome) => Input::Unconnected { worker, outcome },
-            CampaignMessage::Delivered { worker, campaign, person, outcome, connected } => {
-                Input::Delivered { worker, campaign, person, outcome, connected }
-            }
+            CampaignMessage::Input(input) => input,
             CampaignMessage::Alarm(_) => Input::Tick,
-            CampaignMessage::Resume => Input::Resume,
         };
         self.step(context, input, None);
     }

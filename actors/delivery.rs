@@ -19,7 +19,7 @@ use super::context::Context;
 use super::messages::CampaignMessage;
 use super::words;
 use crate::domain::campaign::Header;
-use crate::domain::scheduler::Recipient;
+use crate::domain::scheduler::{Input, Recipient};
 use crate::domain::{CampaignId, Email, ListId, Millis};
 use crate::mail::{
     Address, Complaints, Courier, Diagnostic, End, Fault, Letter, Outcome, Phase, outcome_without,
@@ -103,10 +103,10 @@ pub async fn worker(
     mut inbox: mpsc::Receiver<Work>,
 ) {
     while let Some(work) = inbox.recv().await {
-        let message = match work {
+        let input = match work {
             Work::Connect => match courier.ready().await {
-                Ok(()) => CampaignMessage::Connected(worker),
-                Err(outcome) => CampaignMessage::Unconnected(worker, outcome),
+                Ok(()) => Input::Connected { worker },
+                Err(outcome) => Input::Unconnected { worker, outcome },
             },
             Work::Deliver(job) => {
                 let (campaign, person) = (job.campaign, job.recipient.person);
@@ -118,10 +118,10 @@ pub async fn worker(
                     Outcome::new(End::Unknown, Phase::Data, said)
                 });
                 let connected = courier.is_ready();
-                CampaignMessage::Delivered { worker, campaign, person, outcome, connected }
+                Input::Delivered { worker, campaign, person, outcome, connected }
             }
         };
-        context.mailboxes.campaign.send(message);
+        context.mailboxes.campaign.send(CampaignMessage::Input(input));
     }
     courier.close().await;
 }

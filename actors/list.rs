@@ -16,7 +16,7 @@ use crate::domain::campaign::Skip;
 use crate::domain::directory::{RestockFact, Task};
 use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
 use crate::domain::record;
-use crate::domain::scheduler::Recipient;
+use crate::domain::scheduler::{Input, Recipient};
 use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// The state of a list that is awake.
@@ -154,7 +154,7 @@ impl ListState {
                 one.away = Some(Skip::Left);
             }
         }
-        context.mailboxes.campaign.send(CampaignMessage::Fetched(campaign, people));
+        context.mailboxes.campaign.send(CampaignMessage::Input(Input::Fetched { campaign, people }));
     }
 
     /// A restock signal: the answer waits for its record and for the campaign it leads to; there is none when it
@@ -222,7 +222,12 @@ impl ListState {
         self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
         let last = invitation.last || invitation.people.is_empty();
         let (people, page) = (invitation.people, None);
-        context.mailboxes.campaign.send(CampaignMessage::Invited { campaign, people, page, last });
+        context.mailboxes.campaign.send(CampaignMessage::Input(Input::Invited {
+            campaign,
+            people,
+            page,
+            last,
+        }));
     }
 
     /// All that a campaign was given, for one that starts again.
@@ -232,7 +237,11 @@ impl ListState {
         let invitation = invitation.unwrap_or_default();
         let last = invitation.last || !known;
         let people = invitation.people;
-        context.mailboxes.campaign.send(CampaignMessage::InvitedAgain { campaign, people, last });
+        context.mailboxes.campaign.send(CampaignMessage::Input(Input::InvitedAgain {
+            campaign,
+            people,
+            last,
+        }));
     }
 
     /// A campaign made by hand claims its audience.
@@ -240,7 +249,7 @@ impl ListState {
         self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
         let (upto, added) = self.list.audience(campaign).unwrap_or_default();
         let added = everybody.map_or(added, |(_, mailable)| mailable.saturating_sub(self.list.left()));
-        context.mailboxes.campaign.send(CampaignMessage::Begun { campaign, upto, added });
+        context.mailboxes.campaign.send(CampaignMessage::Input(Input::Begun { campaign, upto, added }));
     }
 }
 
@@ -275,12 +284,9 @@ impl ListState {
                 let mut people = self.list.unless_left(&people);
                 let late = |person| self.list.row(person).is_some_and(|row| row.changed > since);
                 people.retain(|invitee| invitee.here || late(invitee.person));
-                context.mailboxes.campaign.send(CampaignMessage::Invited {
-                    campaign,
-                    people,
-                    page: Some(to),
-                    last,
-                });
+                let page = Some(to);
+                let invited = Input::Invited { campaign, people, page, last };
+                context.mailboxes.campaign.send(CampaignMessage::Input(invited));
             }
             ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
             ListMessage::Close(campaign, upto) => {

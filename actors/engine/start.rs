@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domain::Catalog;
 use crate::domain::campaign::Campaigns;
+use crate::domain::scheduler::Input;
 use crate::mail::Mailer;
 use crate::render::Templates;
 use crate::store::{Backend, Generations, StoreError};
@@ -267,7 +268,7 @@ impl Engine {
 /// What the restart left open is taken up. The doubt is settled before anything can start a letter, so claims, which
 /// open campaigns, come after it.
 pub fn take_up(context: &Context, claims: Vec<Claim>) {
-    context.mailboxes.campaign.send(CampaignMessage::Resume);
+    context.mailboxes.campaign.send(CampaignMessage::Input(Input::Resume));
     for Claim { list, product, offer, invite, added } in claims {
         let Some(day) = invite.day else {
             let close = ListMessage::Close(invite.campaign, invite.upto);

@@ -7,10 +7,8 @@ use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::ReturnAnswer;
 use crate::domain::campaign::{CampaignRefusal, CampaignsImage, OnDoubt, Skip, Verb};
-use crate::domain::list::Invitee;
-use crate::domain::outcome::Outcome;
 use crate::domain::returns::Report;
-use crate::domain::scheduler::{Created, Recipient, Scheduler};
+use crate::domain::scheduler::{Created, Input, Scheduler};
 use crate::domain::{CampaignId, Day, ListId, Millis, Offer, PersonId, Span};
 
 /// Reads the scheduler and its campaigns without changing them.
@@ -75,43 +73,14 @@ pub enum CreateRefusal {
 
 /// What may be asked of the campaign actor.
 pub enum CampaignMessage {
+    /// What the scheduler asked for and nobody waits for: audiences, recipients, connections, letters that came back.
+    Input(Input),
     /// A restock leads to a rule campaign; the part is done when that is durable, and nobody waits for it at start.
     Restocked(Restocked, Option<Part>),
     /// The part is done when all that was said before is durable.
     Fence(Part),
     /// A campaign made by hand.
     Create(Box<Asked>, Reply<Result<Created, CreateRefusal>>),
-    /// A list was told of a campaign made by hand, and this is its audience.
-    Begun {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The last ordinal.
-        upto: u32,
-        /// How many.
-        added: u32,
-    },
-    /// A stretch of an audience.
-    Invited {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Who, in join order.
-        people: Vec<Invitee>,
-        /// On a list that everybody is on: the last contact number it covers.
-        page: Option<u32>,
-        /// Nobody comes after them.
-        last: bool,
-    },
-    /// All of an audience that was handed over before the restart.
-    InvitedAgain {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Who, in join order.
-        people: Vec<Invitee>,
-        /// Nobody comes after them.
-        last: bool,
-    },
-    /// Recipients of letters, just looked up.
-    Fetched(CampaignId, Vec<Recipient>),
     /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
     Note {
         /// Which; `None` for all.
@@ -130,31 +99,12 @@ pub enum CampaignMessage {
     Returned(Box<Report>, Reply<ReturnAnswer>),
     /// A verb on a campaign.
     Verb(CampaignId, Verb, Reply<Result<(), CampaignRefusal>>),
-    /// A worker has a connection past its greeting.
-    Connected(usize),
-    /// A worker got no connection, and why.
-    Unconnected(usize, Outcome),
-    /// A letter came back.
-    Delivered {
-        /// Which worker is free again.
-        worker: usize,
-        /// The campaign.
-        campaign: CampaignId,
-        /// Whose letter.
-        person: PersonId,
-        /// What came of it.
-        outcome: Outcome,
-        /// The connection can carry another letter.
-        connected: bool,
-    },
     /// The alarm rings; only the newest counts.
     Alarm(u64),
     /// A question.
     Read(ReadScheduler),
     /// The state for a snapshot.
     Image(oneshot::Sender<CampaignsImage>),
-    /// Takes up what the restart left open.
-    Resume,
     /// Starts nothing more; answers when nothing is on the wire.
     Stop(oneshot::Sender<()>),
 }

@@ -116,7 +116,8 @@ impl Manifest {
 
     fn body(&self) -> String {
         let Self { meta, backend, tally, digest, files } = self;
-        let mut text = format!("{TITLE}{VERSION}\nengine {}\nbackend {}\n", hex(&meta.engine), backend.name());
+        let mut text =
+            format!("{TITLE}{VERSION}\nengine {}\nbackend {}\n", hex(&meta.engine), backend.name());
         let _ = writeln!(text, "replay_from {}\ndurable {}", meta.replay_from, meta.durable);
         let _ = writeln!(text, "made_ms {}", meta.made_ms);
         let _ = writeln!(text, "pages {} {} {} {}", tally.pages, tally.bytes, hex(&tally.sum), hex(digest));

@@ -353,6 +353,9 @@ async fn with_nothing_set_a_provider_that_never_answers_holds_nobody_else_up() {
     restocked(&app, "d1", "chair").await;
     let lamp = restocked(&app, "d2", "lamp").await;
     app.campaign_sent(&lamp).await;
+    // Within a quarter of a second it is found to be slow.
+    settle(&app).await;
+    app.advance(250);
     arrived(&app, ".example", 6).await;
     assert_eq!(provider(&app, "slow.example").await["inFlight"], 3, "one of the four is left to the others");
     app.outbox().release();

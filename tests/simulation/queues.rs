@@ -7,6 +7,7 @@ use restockd::actors::mailboxes::{Mailbox, Mailboxes};
 use restockd::actors::messages::{
     CampaignMessage, DirectoryMessage, ListMessage, Restocked, SupervisorMessage,
 };
+use restockd::domain::scheduler::Input;
 use restockd::domain::{ListId, Millis};
 
 use crate::dice::Dice;
@@ -41,13 +42,13 @@ impl Parcel {
                 CampaignMessage::Restocked(Restocked { campaign, upto, added, .. }, _) => {
                     format!("restocked {campaign} up to {upto}, {added} more")
                 }
-                CampaignMessage::Invited { campaign, people, last, .. } => {
+                CampaignMessage::Input(Input::Invited { campaign, people, last, .. }) => {
                     format!("invited {campaign} {people:?} last {last}")
                 }
-                CampaignMessage::InvitedAgain { campaign, people, last } => {
+                CampaignMessage::Input(Input::InvitedAgain { campaign, people, last }) => {
                     format!("invited again {campaign} {people:?} last {last}")
                 }
-                CampaignMessage::Fetched(campaign, people) => {
+                CampaignMessage::Input(Input::Fetched { campaign, people }) => {
                     let rows: Vec<_> = people.iter().map(|one| (one.row, one.person.0, one.away)).collect();
                     format!("fetched {campaign} {rows:?}")
                 }
@@ -56,12 +57,12 @@ impl Parcel {
                 }
                 CampaignMessage::MailboxChanged(person, _) => format!("mailbox changed {}", person.0),
                 CampaignMessage::Verb(campaign, verb, ..) => format!("{verb:?} {campaign}"),
-                CampaignMessage::Delivered { campaign, person, outcome, .. } => {
+                CampaignMessage::Input(Input::Delivered { campaign, person, outcome, .. }) => {
                     format!("delivered {campaign} {} {outcome:?}", person.0)
                 }
-                CampaignMessage::Begun { campaign, .. } => format!("begun {campaign}"),
+                CampaignMessage::Input(Input::Begun { campaign, .. }) => format!("begun {campaign}"),
                 CampaignMessage::Alarm(number) => format!("alarm {number}"),
-                CampaignMessage::Resume => "resume".to_owned(),
+                CampaignMessage::Input(Input::Resume) => "resume".to_owned(),
                 _ => "something".to_owned(),
             },
             Self::Directory(DirectoryMessage::LookUp(campaign, _, rows)) => {

@@ -4,6 +4,7 @@
 
 use restockd::actors::delivery::{Job, Work};
 use restockd::actors::messages::CampaignMessage;
+use restockd::domain::scheduler::Input;
 use restockd::domain::{CampaignId, Millis};
 use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
 use tokio::sync::mpsc;
@@ -67,10 +68,11 @@ impl Relay {
             self.alive[worker] = None;
             let end = if dice.one_in(3) { End::Throttled } else { End::Deferred };
             let said = Diagnostic::own("nobody answers", Fault::Shop);
-            return Some(CampaignMessage::Unconnected(worker, Outcome::new(end, Phase::Connection, said)));
+            let outcome = Outcome::new(end, Phase::Connection, said);
+            return Some(CampaignMessage::Input(Input::Unconnected { worker, outcome }));
         }
         self.alive[worker] = Some(now);
-        Some(CampaignMessage::Connected(worker))
+        Some(CampaignMessage::Input(Input::Connected { worker }))
     }
 
     /// The server answers one letter, if there is one that may have left.
@@ -116,7 +118,7 @@ impl Relay {
         let connected = outcome.end == End::Sent || outcome.diagnostic.code.is_some_and(|code| code != 421);
         self.alive[worker] = connected.then_some(now);
         let (campaign, person) = (job.campaign, job.recipient.person);
-        Some(CampaignMessage::Delivered { worker, campaign, person, outcome, connected })
+        Some(CampaignMessage::Input(Input::Delivered { worker, campaign, person, outcome, connected }))
     }
 
     /// The engine dies: what may have left may have arrived.

@@ -57,7 +57,7 @@ impl Scheduler {
                     self.set_aside(id, lane, gate, reason, now.at);
                 }
                 Admission::Wait { scope: Scope::Campaign, reason, until: then } => {
-                    if reason == Reason::CampaignPace {
+                    if then.is_some() {
                         until = earliest(until, then);
                         self.ready.rotate_left(1);
                         resting += 1;

@@ -111,6 +111,13 @@ impl Queues {
         self.lane(shaping, lane).check(&self.get(lane).flow, self.load(), at)
     }
 
+    /// Until when a provider that has its fair share is not yet known to be slow: its next letter may stay at hand, for a
+    /// quick one is open again at once.
+    pub(super) fn soon(&self, shaping: &Shaping, lane: LaneId, at: Millis) -> Option<Millis> {
+        let adaptive = self.lane(shaping, lane).is_adaptive();
+        self.get(lane).flow.unknown_until(at).filter(|_| adaptive)
+    }
+
     /// How many letters of a provider that is open are worth fetching.
     pub(super) fn room(&self, shaping: &Shaping, lane: LaneId) -> usize {
         self.lane(shaping, lane).room(&self.get(lane).flow, self.load())
@@ -174,11 +181,18 @@ impl Queues {
     }
 
     /// It came back; one that no receiver saw is no letter of today.
-    pub(super) fn returns(&mut self, lane: LaneId, took_ms: u64, accepted: bool, is_seen: bool) {
+    pub(super) fn returns(
+        &mut self,
+        lane: LaneId,
+        started: Millis,
+        accepted: bool,
+        is_seen: bool,
+        at: Millis,
+    ) {
         let connections = self.connections;
         for number in [lane, RELAY] {
             let queue = self.get_mut(number);
-            queue.flow.returns(took_ms, accepted, connections);
+            queue.flow.returns(at.since(started), accepted, connections, at);
             queue.seen = queue.seen.saturating_sub(u32::from(!is_seen));
         }
     }

@@ -46,7 +46,7 @@ impl Scheduler {
         let at = now.at;
         let Some((flight, first)) = self.connections.returns(worker, connected, at) else { return };
         let unseen = !outcome.is_seen() && matches!(outcome.end, End::Deferred | End::Throttled);
-        self.queues.returns(flight.lane, at.since(flight.at), outcome.end == End::Sent, !unseen);
+        self.queues.returns(flight.lane, flight.at, outcome.end == End::Sent, !unseen, at);
         self.queues.look_at(flight.lane, at);
         if outcome.is_seen() {
             self.connections.answered();

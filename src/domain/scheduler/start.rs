@@ -6,6 +6,7 @@
 //! | the log has room for the record | nobody starts; looked at again in a second |
 //! | the overall pace lets one more go | nobody starts until then |
 //! | the relay has not asked for less | nobody starts until then |
+//! | a worker is free | nobody starts until one is |
 //! | the campaign is sending | its letters wait until it goes on |
 //! | the campaign's own pace lets one more go | the campaign waits until then |
 //! | the row is pending, or deferred and due | the letter is let go: it was settled meanwhile |
@@ -13,7 +14,7 @@
 //! | a deferred letter is within its campaign's maximum age | skipped as expired |
 //! | neither the address in this campaign nor the person lately was mailed | skipped as recently notified |
 //! | no earlier letter of the campaign waits for the same provider | set aside behind it |
-//! | the provider's lane is open: connections, cut, ceiling, rate | set aside until it opens |
+//! | the provider's lane is open: connections, cut, ceiling, rate | set aside until it opens; it stays for a moment where the provider is not known to be slow |
 //! | the campaign's template makes letters | it is tried first |
 //! | a connection is past its greeting and has answered within a second | one is asked for |
 //!
@@ -115,6 +116,10 @@ impl Scheduler {
         if let Some((reason, until)) = self.holds_all(now) {
             return wait(Scope::All, reason, until);
         }
+        if !self.connections.has_free() {
+            // Whichever letter comes back first lets the next one go: nobody is set aside for that.
+            return wait(Scope::All, Reason::Connection, None);
+        }
         let campaign = self.campaigns.get(id).filter(|campaign| campaign.is_sending());
         let (Some(campaign), Some(run)) = (campaign, self.runs.get(&id)) else {
             return wait(Scope::Campaign, Reason::NotSending, None);
@@ -129,13 +134,17 @@ impl Scheduler {
             NextLetter::Skip(event) => return Admission::Skip(event),
             NextLetter::Gone => return Admission::Gone,
         };
-        let gate = self.queues.check(self.campaigns.shaping(), lane, now.at);
+        let shaping = self.campaigns.shaping();
+        let gate = self.queues.check(shaping, lane, now.at);
         if run.aside.overtakes(lane, next.row) {
             return wait(Scope::Provider(gate), Reason::Order, gate.opens());
         }
         match gate {
             Gate::Open => {}
             Gate::Ceiling(then) => return wait(Scope::Provider(gate), Reason::Ceiling, Some(then)),
+            Gate::Full if let Some(soon) = self.queues.soon(shaping, lane, now.at) => {
+                return wait(Scope::Campaign, Reason::Provider, Some(soon));
+            }
             Gate::At(_) | Gate::Full => return wait(Scope::Provider(gate), Reason::Provider, gate.opens()),
         }
         if run.template != Template::Good {

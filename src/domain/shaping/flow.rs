@@ -72,6 +72,8 @@ pub struct Flow {
     refused: u32,
     /// Letters in flight that the provider has earned by coming back quickly.
     earned: u32,
+    /// When a letter last came back quickly, or the first of those in flight departed.
+    moved: Millis,
 }
 
 impl Flow {
@@ -89,6 +91,13 @@ impl Flow {
         self.earned.max(fair).min(load.connections)
     }
 
+    /// Until when it is not yet known to be slow: something came back, or began, just now.
+    #[must_use]
+    pub fn unknown_until(&self, at: Millis) -> Option<Millis> {
+        let until = self.moved.plus(QUICK_MS);
+        (until > at).then_some(until)
+    }
+
     /// Letters started in a minute at the pace of the last seconds; 0 when nothing is known.
     #[must_use]
     pub fn per_minute(&self, at: Millis) -> u32 {
@@ -97,13 +106,19 @@ impl Flow {
 
     /// A letter is on the wire.
     pub fn departs(&mut self, at: Millis) {
+        if self.in_flight == 0 {
+            self.moved = at;
+        }
         self.in_flight += 1;
         self.meter.count(at);
     }
 
-    /// It came back after `took_ms`, accepted or not.
-    pub fn returns(&mut self, took_ms: u64, accepted: bool, connections: u32) {
+    /// It came back after `took_ms` at `at`, accepted or not.
+    pub fn returns(&mut self, took_ms: u64, accepted: bool, connections: u32, at: Millis) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if took_ms <= QUICK_MS {
+            self.moved = at;
+        }
         if accepted {
             self.refused = 0;
         }

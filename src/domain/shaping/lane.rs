@@ -135,6 +135,12 @@ impl Lane {
         if self.cut.is_some() { set.min((load.connections / 4).max(1)) } else { set }
     }
 
+    /// True where letters in flight are bounded by a fair share alone.
+    #[must_use]
+    pub fn is_adaptive(&self) -> bool {
+        self.limits.connections.is_none() && self.cut.is_none()
+    }
+
     /// Until when a throttle has shut it.
     #[must_use]
     pub fn shut_until(&self) -> Option<Millis> {

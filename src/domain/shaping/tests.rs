@@ -37,7 +37,7 @@ impl Provider {
 
     /// One letter is back.
     fn returns(&mut self) {
-        self.flow.returns(1, false, 8);
+        self.flow.returns(1, false, 8, START);
     }
 
     /// All letters are back.
@@ -260,7 +260,7 @@ fn policy_refusals_count_only_in_a_row() {
     let mut flow = Flow::default();
     let row = POLICY_ROW as usize;
     assert!((1..row).all(|_| !flow.refuses()));
-    flow.returns(1, true, 8);
+    flow.returns(1, true, 8, START);
     let told: Vec<bool> = (0..row).map(|_| flow.refuses()).collect();
     assert_eq!((told.iter().filter(|many| **many).count(), told.last()), (1, Some(&true)));
 }
@@ -283,16 +283,16 @@ fn who_is_slow_leaves_a_connection_to_whoever_comes_and_who_is_quick_may_have_al
     let mut flow = Flow::default();
     for (took_ms, expected) in [(SLOW_MS + 1, 1), (QUICK_MS + 1, 1)] {
         flow.departs(START);
-        flow.returns(took_ms, true, ten);
+        flow.returns(took_ms, true, ten, START);
         assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), expected);
     }
     for _ in 0..20 {
         flow.departs(START);
-        flow.returns(QUICK_MS, true, ten);
+        flow.returns(QUICK_MS, true, ten, START);
     }
     assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), ten);
     flow.departs(START);
-    flow.returns(SLOW_MS + 1, true, ten);
+    flow.returns(SLOW_MS + 1, true, ten, START);
     assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), 1);
 }
 
@@ -387,13 +387,13 @@ proptest! {
                     prop_assert!(flow.in_flight() <= 4);
                 }
                 Step::Accepted if flow.in_flight() > 0 => {
-                    flow.returns(1, true, 8);
+                    flow.returns(1, true, 8, START);
                     if let Some(cut) = lane.decide_growth(at) {
                         shaping.paced("google", cut, None, at);
                     }
                 }
                 Step::Throttled if flow.in_flight() > 0 => {
-                    flow.returns(1, false, 8);
+                    flow.returns(1, false, 8, START);
                     let held = lane.rate().map_or(u32::MAX, Rate::per_minute);
                     if let Some(cut) = lane.decide_cut(&flow, at) {
                         prop_assert!(cut.rate >= 1 && cut.rate <= (held / 2).max(1), "{:?} after {}", cut, held);
