@@ -13,7 +13,7 @@
 //! providers' queues, the connections, the alarms. Whoever drives it carries inputs in and effects out, in their order, and
 //! decides nothing; so the same machine runs in the engine, under laws, and on a clock of one's own.
 //!
-//! All conditions of a start stand in [`start`], each with its reason; `pump` asks them for one letter after the other,
+//! All conditions of a start stand in `start.rs`, each with its reason; `pump` asks them for one letter after the other,
 //! round-robin over the campaigns that have letters at hand.
 //!
 //! Invariants: a row is at hand (being fetched, or fetched) at most once; no letter starts without a connection that is
