@@ -108,9 +108,11 @@ impl Scheduler {
             held.push(Held { provider, reason, until: gate.opens(), count: run.aside.count(lane) as u64 });
         }
         let at_hand = run.fetched_count() as u64;
-        let shut = || Some((Reason::Connection, Some(self.connections.shut_until(now.at)?)));
+        // Without a time one is being made.
+        let none = self.connections.fresh(now.at).is_none() && self.connections.in_flight() == 0;
+        let none = none.then(|| (Reason::Connection, self.connections.shut_until(now.at)));
         if at_hand > 0
-            && let Some((reason, until)) = self.holds_all(now).or_else(shut)
+            && let Some((reason, until)) = self.holds_all(now).or(none)
         {
             held.push(Held { provider: None, reason, until, count: at_hand });
         }
