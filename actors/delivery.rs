@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
-//! notice. The worker ends when the campaign actor is gone, and its channel with it.
+//! notice. A worker answers whatever it was asked, also by a panic. The worker ends when the campaign actor is gone, and its channel with it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -104,10 +104,18 @@ pub async fn worker(
 ) {
     while let Some(work) = inbox.recv().await {
         let input = match work {
-            Work::Connect => match courier.ready().await {
-                Ok(()) => Input::Connected { worker },
-                Err(outcome) => Input::Unconnected { worker, outcome },
-            },
+            Work::Connect => {
+                let ready = AssertUnwindSafe(courier.ready()).catch_unwind().await;
+                let ready = ready.unwrap_or_else(|_| {
+                    tracing::error!("connecting to the mail server panicked; it is tried again");
+                    let said = Diagnostic::own("the connection could not be made", Fault::Shop);
+                    Err(Outcome::new(End::Deferred, Phase::Connection, said))
+                });
+                match ready {
+                    Ok(()) => Input::Connected { worker },
+                    Err(outcome) => Input::Unconnected { worker, outcome },
+                }
+            }
             Work::Deliver(job) => {
                 let (campaign, person) = (job.campaign, job.recipient.person);
                 let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
