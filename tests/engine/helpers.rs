@@ -58,7 +58,18 @@ pub async fn press_all(app: &App, names: &[&str], sku: &str) {
 
 /// The newest campaign's id.
 pub async fn newest(app: &App) -> String {
-    app.campaigns().await[0]["id"].as_str().unwrap().to_owned()
+    // A start takes up what was open behind the answer that it is ready.
+    let found = async {
+        loop {
+            if let Some(campaign) = app.campaigns().await.first() {
+                return campaign["id"].as_str().unwrap().to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), found)
+        .await
+        .expect("no campaign within a minute")
 }
 
 /// The id of the campaign of a list.
