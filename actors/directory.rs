@@ -65,7 +65,7 @@ impl DirectoryState {
         let moved = self.directory.moves(event);
         self.directory.apply(event, at);
         let seq = self.directory.seq();
-        if let Some(person) = moved {
+        for person in moved {
             context.mailboxes.campaign.send(CampaignMessage::MailboxChanged(person, part.split()));
         }
         context.append(record::of_directory(context.stamp(seq, at), event), part.split());

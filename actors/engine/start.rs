@@ -204,13 +204,16 @@ impl Engine {
             }
         });
         let clock = context.clock.clone();
+        let sleeper: Mutex<Option<tokio::task::JoinHandle<()>>> = Mutex::new(None);
         boxes.alarms.open_with(move |(then, number)| {
             let (clock, campaign) = (clock.clone(), campaign.clone());
-            tokio::spawn(async move {
+            // Only the newest alarm counts: the one before it need not ring.
+            let next = tokio::spawn(async move {
                 clock.sleep_until(then).await;
                 // Gone only when the engine is.
                 let _ = campaign.cast(CampaignMessage::Alarm(number));
             });
+            sleeper.lock().replace(next).into_iter().for_each(|before| before.abort());
         });
         for (name, ended) in
             [("supervisor", one), ("directory", two), ("campaign actor", three), ("snapshotter", four)]

@@ -296,6 +296,10 @@ impl Campaign {
 
     /// Letters become pending again, and the campaign with them (a paused one stays paused).
     fn reopen(&mut self, again: Again, at_s: u32) {
+        // An old ledger has let go of its index; letters are looked up by it again.
+        if self.ledger.places.is_none() {
+            self.ledger.index();
+        }
         match again {
             Again::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);

@@ -212,17 +212,20 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Whose letters at hand are out of date once this is applied: somebody whose address becomes another one, or who is
-    /// no more because two people become one.
+    /// Whose letters at hand are out of date once this is applied: somebody whose address becomes another one, and both of
+    /// two people who become one (the one who remains may get the other's address).
     #[must_use]
-    pub fn moves(&self, event: &DirectoryEvent) -> Option<PersonId> {
-        if let DirectoryEvent::Merged { from, .. } = event {
-            return Some(*from);
+    pub fn moves(&self, event: &DirectoryEvent) -> Vec<PersonId> {
+        if let DirectoryEvent::Merged { from, to, .. } = event {
+            return vec![*from, *to];
         }
-        let fact = event.fact()?;
-        let email = fact.email.as_ref()?;
-        let (id, held) = self.person(fact.id)?;
-        held.email.as_ref().filter(|held| *held != email).map(|_| id)
+        let moved = || {
+            let fact = event.fact()?;
+            let email = fact.email.as_ref()?;
+            let (id, held) = self.person(fact.id)?;
+            held.email.as_ref().filter(|held| *held != email).map(|_| id)
+        };
+        moved().into_iter().collect()
     }
 
     /// An empty directory; `seed` keys its indexes, `keys_max` bounds its key window.

@@ -17,7 +17,7 @@ use super::input::{Effect, News, Now, Recipient, Start};
 use super::queues::LOOK_MS;
 use super::run::{Run, Template};
 use super::start::{Admission, Reason, Scope};
-use super::{CampaignEvent, Scheduler};
+use super::{CampaignEvent, Scheduler, Stopping};
 
 /// One part of the window in so many is kept for letters that were set aside.
 const WINDOW_PARTS: usize = 4;
@@ -30,6 +30,10 @@ pub(super) fn common_part(window: usize) -> usize {
 impl Scheduler {
     /// Starts what may start.
     pub(super) fn pump(&mut self, now: Now) {
+        if self.stopping == Stopping::No && now.room {
+            // First, so that those who waited are not passed by whoever is at hand.
+            self.recall(now);
+        }
         let mut until: Option<Millis> = None;
         let mut resting = 0;
         while resting < self.ready.len() {
@@ -79,14 +83,14 @@ impl Scheduler {
                 }
             }
         }
-        match self.holds_all(now) {
-            Some((_, then)) => until = earliest(until, then),
-            None if self.connections.has_free() => {
-                self.recall(now);
-                until = earliest(until, self.queues.soonest());
-            }
-            // A letter that comes back has all of it looked at.
-            None => {}
+        let all = self.holds_all(now);
+        until = earliest(until, all.and_then(|(_, then)| then));
+        if all.is_none() && self.connections.has_free() {
+            // Whoever was found not to go has let the next one of their provider have a turn.
+            self.recall(now);
+        }
+        if self.stopping == Stopping::No && now.room {
+            until = earliest(until, self.queues.soonest());
         }
         self.queues.alarm = until;
     }

@@ -45,7 +45,9 @@ impl Scheduler {
     ) {
         let at = now.at;
         let Some((flight, first)) = self.connections.returns(worker, connected, at) else { return };
-        let unseen = !outcome.is_seen() && matches!(outcome.end, End::Deferred | End::Throttled);
+        // On a connection that is still good the fault is elsewhere: the letter comes back by its schedule.
+        let deferred = matches!(outcome.end, End::Deferred | End::Throttled);
+        let unseen = deferred && !connected && !outcome.is_seen();
         self.queues.returns(flight.lane, flight.at, outcome.end == End::Sent, !unseen, at);
         self.queues.look_at(flight.lane, at);
         if outcome.is_seen() {
