@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::super::campaign::Campaign;
 use super::super::ids::CampaignId;
-use super::super::outcome::Diagnostic;
 use super::super::pace::Rate;
 use super::super::shaping::{Gate, Lane, LaneId, RELAY};
 use super::super::time::Millis;
@@ -117,12 +116,6 @@ impl Scheduler {
             held.push(Held { provider: None, reason, until, count: at_hand });
         }
         held
-    }
-
-    /// The last connection that came to nothing, while there was none since.
-    #[must_use]
-    pub fn trouble(&self) -> Option<(Millis, &Diagnostic)> {
-        self.connections.trouble()
     }
 }
 
