@@ -22,10 +22,10 @@ use super::context::Context;
 use super::delivery::{CampaignTemplate, Work};
 use super::messages::CampaignMessage;
 use super::receipt::Part;
-use crate::domain::CampaignId;
-use crate::domain::campaign::{CampaignEvent, Campaigns};
-use crate::domain::record;
-use crate::domain::scheduler::{Answer, Effect, Input, Now, Scheduler, Setup};
+use restockd_core::CampaignId;
+use restockd_core::campaign::{CampaignEvent, Campaigns};
+use restockd_core::record;
+use restockd_core::scheduler::{Answer, Effect, Input, Now, Scheduler, Setup};
 
 mod effects;
 pub mod header;
@@ -141,7 +141,7 @@ impl CampaignState {
         context: &Context,
         seq: u64,
         event: &CampaignEvent,
-        at: crate::domain::Millis,
+        at: restockd_core::Millis,
     ) -> (u8, Vec<u8>) {
         if let CampaignEvent::Scheduled(header) | CampaignEvent::Opened { header: Some(header), .. } = event {
             context.recent.add(header.id);

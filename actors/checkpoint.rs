@@ -9,11 +9,11 @@
 //! `n` is a big-endian counter, so that keys come back in order. A list too long for one page
 //! goes on in the next ones, `last` being 0 until its end.
 
-use crate::codec;
-use crate::domain::ListId;
-use crate::domain::campaign::{CampaignPage, Campaigns, CampaignsImage};
-use crate::domain::directory::{Directory, DirectoryImage, DirectoryPage};
-use crate::domain::list::{List, PackedList};
+use restockd_core::ListId;
+use restockd_core::campaign::{CampaignPage, Campaigns, CampaignsImage};
+use restockd_core::codec;
+use restockd_core::directory::{Directory, DirectoryImage, DirectoryPage};
+use restockd_core::list::{List, PackedList};
 
 /// A page of lists is written once it is this long.
 const PAGE_BYTES: usize = 60 * 1024;

@@ -19,9 +19,9 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::context::Context;
 use super::messages::{Confirmation, DirectoryMessage};
-use crate::mail::{Courier, Diagnostic, End, Fault, Letter, Outcome, Phase};
-use crate::render::Own;
 use crate::token::Confirming;
+use restockd_mail::{Courier, Diagnostic, End, Fault, Letter, Outcome, Phase};
+use restockd_render::Own;
 
 /// Mails under way at once.
 pub const UNDER_WAY_MAX: usize = 256;

@@ -13,13 +13,13 @@ use super::mailboxes::Mailboxes;
 use super::receipt::Part;
 use super::recent::Recent;
 use crate::clock::Clock;
-use crate::domain::record::{self, Stamp};
-use crate::domain::shaping::Plan;
-use crate::domain::{Catalog, Millis, Rate, Retry, Span, UrlPattern};
-use crate::mail::Address;
-use crate::render::Templates;
 use crate::token::Secrets;
-use crate::wal::{Log, Record};
+use restockd_core::record::{self, Stamp};
+use restockd_core::shaping::Plan;
+use restockd_core::{Catalog, Millis, Rate, Retry, Span, UrlPattern};
+use restockd_journal::wal::{Log, Record};
+use restockd_mail::Address;
+use restockd_render::Templates;
 
 /// The built-in rule: an accepted restock opens the campaign of its SKU and day.
 #[derive(Debug, Clone)]

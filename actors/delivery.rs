@@ -18,21 +18,21 @@ use tokio::sync::{mpsc, oneshot};
 use super::context::Context;
 use super::messages::CampaignMessage;
 use super::words;
-use crate::domain::campaign::Header;
-use crate::domain::scheduler::{Input, Recipient};
-use crate::domain::{CampaignId, Email, ListId, Millis};
-use crate::mail::{
+use crate::token::Purpose;
+use restockd_core::campaign::Header;
+use restockd_core::scheduler::{Input, Recipient};
+use restockd_core::{CampaignId, Email, ListId, Millis};
+use restockd_mail::{
     Address, Complaints, Courier, Diagnostic, End, Fault, Letter, Outcome, Phase, outcome_without,
 };
-use crate::render::{self, Own};
-use crate::token::Purpose;
+use restockd_render::{self, Own};
 
 /// The campaign's part of every letter.
 #[derive(Debug)]
 pub struct CampaignTemplate {
     list: ListId,
     /// What the template makes of it, or why there is no such template.
-    prepared: Result<render::Prepared, String>,
+    prepared: Result<restockd_render::Prepared, String>,
     from: Option<Address>,
     /// `Feedback-ID` without the campaign in front.
     feedback: Option<String>,

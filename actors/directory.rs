@@ -22,14 +22,14 @@ use super::messages::{CampaignMessage, DirectoryMessage, Ingested, ListMessage, 
 use super::receipt::Part;
 use super::reply::Reply;
 use super::verbs::EventAnswer;
-use crate::domain::campaign::Skip;
-use crate::domain::directory::{
+use restockd_core::campaign::Skip;
+use restockd_core::directory::{
     Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, WhoHashed,
 };
-use crate::domain::list::How;
-use crate::domain::record;
-use crate::domain::scheduler::Recipient;
-use crate::domain::{ListId, Millis, PersonId};
+use restockd_core::list::How;
+use restockd_core::record;
+use restockd_core::scheduler::Recipient;
+use restockd_core::{ListId, Millis, PersonId};
 
 pub use confirm::pending;
 use words::skip_of;

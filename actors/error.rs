@@ -3,7 +3,7 @@
 //! Two families: the engine cannot now (`Busy`, `DiskFull`, `Stopping`, `Lost`, `Timeout`: the
 //! request may be sent again with the same key), and the request cannot ever (`Refusal`).
 
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// What a request cannot have, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,12 +12,12 @@ use super::context::Context;
 use super::messages::{CampaignMessage, ListMessage, Restocked, SupervisorMessage};
 use super::receipt::Part;
 use super::verbs::RestockAnswer;
-use crate::domain::campaign::Skip;
-use crate::domain::directory::{RestockFact, Task};
-use crate::domain::list::{How, List, ListCommand, ListDecision, ListEvent};
-use crate::domain::record;
-use crate::domain::scheduler::{Input, Recipient};
-use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
+use restockd_core::campaign::Skip;
+use restockd_core::directory::{RestockFact, Task};
+use restockd_core::list::{How, List, ListCommand, ListDecision, ListEvent};
+use restockd_core::record;
+use restockd_core::scheduler::{Input, Recipient};
+use restockd_core::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// The state of a list that is awake.
 pub struct ListState {
@@ -42,7 +42,7 @@ impl ListState {
         self.tickets.fetch_add(1, Ordering::AcqRel);
         let tickets = Arc::clone(&self.tickets);
         let (kind, bytes) = record::of_list(context.stamp(self.list.seq(), at), &self.id, event);
-        let record = crate::wal::Record { kind, version: record::VERSION, bytes };
+        let record = restockd_journal::wal::Record { kind, version: record::VERSION, bytes };
         let ticket = part.ticket();
         context.log.append(
             record,

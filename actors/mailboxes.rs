@@ -16,7 +16,7 @@ use ractor::ActorRef;
 use super::messages::{
     CampaignMessage, Confirmation, DirectoryMessage, SnapshotterMessage, SupervisorMessage,
 };
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// The way to one actor; a clone is the same way.
 pub struct Mailbox<M>(Arc<OnceLock<Way<M>>>);

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::wal;
+use restockd_journal::wal;
 
 /// What is called when the last part is gone: true when all were done.
 type Then = Box<dyn FnOnce(bool) + Send>;

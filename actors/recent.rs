@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::CampaignId;
+use restockd_core::CampaignId;
 
 /// Campaigns among which a letter is looked for.
 const MOST: usize = 10_000;

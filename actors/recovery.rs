@@ -22,13 +22,13 @@ mod work;
 
 use std::sync::Arc;
 
-use crate::disk::Disk;
-use crate::domain::campaign::Campaigns;
-use crate::domain::directory::{Directory, Open, Task};
-use crate::domain::list::{Invite, PackedList};
-use crate::domain::{ListId, Millis, Offer};
-use crate::store::{Generations, Outcome, StoreError};
-use crate::wal::{self, Options, WalError};
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::{Directory, Open, Task};
+use restockd_core::list::{Invite, PackedList};
+use restockd_core::{ListId, Millis, Offer};
+use restockd_journal::disk::Disk;
+use restockd_journal::store::{Generations, Outcome, StoreError};
+use restockd_journal::wal::{self, Options, WalError};
 
 use super::checkpoint::PageReader;
 use crew::Replayed;

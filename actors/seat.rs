@@ -14,8 +14,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use super::context::Context;
 use super::list::ListState;
 use super::messages::ListMessage;
-use crate::domain::ListId;
-use crate::domain::list::{List, PackedList};
+use restockd_core::ListId;
+use restockd_core::list::{List, PackedList};
 
 /// The actor of a list.
 pub struct ListActor(pub Arc<Context>);

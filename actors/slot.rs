@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ractor::ActorRef;
 
 use super::messages::ListMessage;
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// A list that is awake, or on its way to rest.
 pub enum Slot {

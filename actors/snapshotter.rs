@@ -22,9 +22,9 @@ use super::messages::{
 };
 use super::receipt::Part;
 use super::verbs::SnapshotAnswer;
-use crate::domain::Millis;
-use crate::store::{Building, Generations, Meta, StoreError};
-use crate::wal::Log;
+use restockd_core::Millis;
+use restockd_journal::store::{Building, Generations, Meta, StoreError};
+use restockd_journal::wal::Log;
 
 /// Lists in one slice of the walk.
 const SLICE: usize = 512;

@@ -29,8 +29,8 @@ use super::context::Context;
 use super::messages::{ListMessage, Slice, SummaryOrRead, SupervisorMessage};
 use super::seat::{ListActor, Seat};
 use super::slot::Slot;
-use crate::domain::list::{List, PackedList};
-use crate::domain::{ListId, Millis};
+use restockd_core::list::{List, PackedList};
+use restockd_core::{ListId, Millis};
 
 /// Awake lists looked at to find one that rests for another.
 const CROWD_LOOKS: usize = 16;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::recovery::Recovered;
-use crate::domain::PersonId;
-use crate::domain::campaign::{Campaign, LetterState, Skip};
-use crate::domain::directory::{Block, Fate};
+use restockd_core::PersonId;
+use restockd_core::campaign::{Campaign, LetterState, Skip};
+use restockd_core::directory::{Block, Fate};
 
 /// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

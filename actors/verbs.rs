@@ -16,10 +16,10 @@ pub use recipients::*;
 pub use returns::*;
 pub use suppressions::*;
 
-pub use crate::domain::Offer;
+pub use restockd_core::Offer;
 
-use crate::domain::directory::{Evidence, Trouble};
-use crate::domain::{CampaignId, Email, ListId, Millis, PersonId, Sku};
+use restockd_core::directory::{Evidence, Trouble};
+use restockd_core::{CampaignId, Email, ListId, Millis, PersonId, Sku};
 
 /// Who an event, a membership or a contact is about; all three may be absent (a system event).
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ pub struct EventInput {
     pub who: Who,
     /// The product it is about, if it names one.
     pub sku: Option<Sku>,
-    /// That product's name (checked by [`crate::domain::text::name_fits`]).
+    /// That product's name (checked by [`restockd_core::text::name_fits`]).
     pub product: Option<String>,
     /// The event says that the product is back; nothing follows without a sku.
     pub restock: Option<EventRestock>,
@@ -116,7 +116,7 @@ pub struct RestockInput {
     pub delivery: String,
     /// What came back.
     pub sku: Sku,
-    /// Its name, if the payload had one (checked by [`crate::domain::text::name_fits`]).
+    /// Its name, if the payload had one (checked by [`restockd_core::text::name_fits`]).
     pub product: Option<String>,
     /// Units on hand, if the payload said so; 0 and below is recorded as stock and skipped.
     pub quantity: Option<i64>,

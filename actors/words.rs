@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::context::Settings;
-use crate::domain::{Catalog, ListId, UrlPattern};
+use restockd_core::{Catalog, ListId, UrlPattern};
 
 /// The values of one campaign.
 #[must_use]

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use restockd::boot::boot;
-use restockd::clock::Clock;
 use restockd::config::{Config, Flags};
+use restockd_engine::clock::Clock;
 
 #[path = "../tests/support/process.rs"]
 mod process;

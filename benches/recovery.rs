@@ -20,14 +20,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use restockd::actors::recovery;
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::Retry;
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::Directory;
-use restockd::domain::record::{self, Entry};
-use restockd::store::{Backend, Generations};
-use restockd::wal;
+use restockd_core::Retry;
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::record::{self, Entry};
+use restockd_engine::recovery;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, Generations};
+use restockd_journal::wal;
 
 #[path = "../tests/support/process.rs"]
 mod process;
@@ -137,7 +137,7 @@ fn measure(part: &str, data: &Path) {
         }
         // The log read and verified; then decoded too; then also applied by one author, in order.
         "read" | "decode" | "directory" | "lists" => {
-            let mut lists = std::collections::HashMap::<_, restockd::domain::list::List>::new();
+            let mut lists = std::collections::HashMap::<_, restockd_core::list::List>::new();
             let take = &mut |_, it: &wal::RecordRef<'_>| {
                 if part == "read" {
                     return Ok(());

@@ -19,7 +19,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use restockd::store::Backend;
+use restockd_journal::store::Backend;
 use serde_json::json;
 
 #[path = "../tests/support/process.rs"]

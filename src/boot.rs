@@ -18,18 +18,18 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::actors::engine::Report;
-use crate::actors::verbs::Scope;
-use crate::actors::{self, Engine, EngineError, MailRules, StartError, Started};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::disk::RealDisk;
-use crate::domain::Catalog;
 use crate::http::{HttpSettings, Server};
-use crate::mail::{MailError, Mailer, Outbox};
 use crate::overrides::{self, OverridesError};
-use crate::render::{RenderError, Templates};
-use crate::token::Secrets;
+use restockd_core::Catalog;
+use restockd_engine::clock::Clock;
+use restockd_engine::engine::Report;
+use restockd_engine::token::Secrets;
+use restockd_engine::verbs::Scope;
+use restockd_engine::{Engine, EngineError, MailRules, StartError, Started};
+use restockd_journal::disk::RealDisk;
+use restockd_mail::{MailError, Mailer, Outbox};
+use restockd_render::{RenderError, Templates};
 
 /// Why the engine is not up; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +134,7 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
     check_template_names(&config.engine.rule.template, &config.catalog, &templates)?;
     let mailer = Mailer::from_url(&config.mail.0, config.mail_options)?;
     let (mail, outbox) = (mailer.describe(), mailer.outbox());
-    let (engine, report) = actors::start(Started {
+    let (engine, report) = restockd_engine::start(Started {
         disk: Arc::new(RealDisk),
         segment_bytes: config.segment_bytes,
         backend: config.backend,

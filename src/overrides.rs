@@ -3,7 +3,7 @@
 //! Only what can be a template is opened: pictures, notes and hidden files may lie beside them. Everything is bounded, and
 //! a bound that is met is an error: a file passed over in silence is a mail that looks other than its author believes.
 //!
-//! [`Templates::with_overrides`]: crate::render::Templates::with_overrides
+//! [`Templates::with_overrides`]: restockd_render::Templates::with_overrides
 
 use std::path::{Path, PathBuf};
 

@@ -16,8 +16,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::disk::{Disk, DiskFile, Fault, Op, SimDisk, Stat};
-use restockd::wal::{Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, recover};
+use restockd_journal::disk::{Disk, DiskFile, Fault, Op, SimDisk, Stat};
+use restockd_journal::wal::{Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, recover};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
@@ -169,7 +169,7 @@ impl Bench {
     }
 
     /// The ticket of what carries this byte: once it hears `Ok`, the power may go.
-    fn ticket(&self, byte: u8) -> restockd::wal::Ticket {
+    fn ticket(&self, byte: u8) -> restockd_journal::wal::Ticket {
         let (sim, heard) = (self.sim.clone(), Arc::clone(&self.heard));
         Box::new(move |outcome| {
             if outcome.is_ok() {

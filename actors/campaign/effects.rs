@@ -5,10 +5,10 @@ use super::super::messages::{DirectoryMessage, ListMessage, Page, SupervisorMess
 use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::*;
-use crate::domain::campaign::Header;
-use crate::domain::directory::Ask;
-use crate::domain::scheduler::{News, Start};
-use crate::domain::{ListId, Millis};
+use restockd_core::campaign::Header;
+use restockd_core::directory::Ask;
+use restockd_core::scheduler::{News, Start};
+use restockd_core::{ListId, Millis};
 
 impl CampaignState {
     /// Does one thing; what it answers at once goes back into the scheduler.

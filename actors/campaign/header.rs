@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::context::{Context, Settings};
 use super::super::messages::{Asked, Restocked};
-use crate::domain::campaign::{Header, OnDoubt};
-use crate::domain::{Catalog, ListId, Offer};
+use restockd_core::campaign::{Header, OnDoubt};
+use restockd_core::{Catalog, ListId, Offer};
 
 /// Template and subject of the rule's mail about a list; without a subject the template's own stands.
 #[must_use]

@@ -5,10 +5,10 @@ use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::ReturnAnswer;
 use super::*;
-use crate::domain::Email;
-use crate::domain::campaign::{CampaignRefusal, Verb};
-use crate::domain::returns::{Proof, Report};
-use crate::domain::scheduler::Created;
+use restockd_core::Email;
+use restockd_core::campaign::{CampaignRefusal, Verb};
+use restockd_core::returns::{Proof, Report};
+use restockd_core::scheduler::Created;
 
 /// How far in the past `sendAt` may lie.
 const SEND_AT_PAST_MS: u64 = 60_000;

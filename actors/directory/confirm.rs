@@ -6,8 +6,8 @@
 use super::super::confirmation::UNDER_WAY_MAX;
 use super::super::messages::{Click, Confirmation};
 use super::*;
-use crate::domain::directory::Wait;
-use crate::domain::outcome::{End, Outcome};
+use restockd_core::directory::Wait;
+use restockd_core::outcome::{End, Outcome};
 
 /// People whose mail was put off by their server; while there are as many, no new mail is begun.
 const PUT_OFF_MAX: usize = 1024;

@@ -5,11 +5,11 @@ use super::super::messages::CampaignMessage;
 use super::super::reply::Reply;
 use super::super::verbs::ReturnAnswer;
 use super::DirectoryState;
-use crate::domain::campaign::Skip;
-use crate::domain::directory::{DirectoryEvent, ReturnDecision, Returned};
-use crate::domain::returns::{Keeper, Report};
-use crate::domain::{CampaignId, Email};
-use crate::mail::without_address;
+use restockd_core::campaign::Skip;
+use restockd_core::directory::{DirectoryEvent, ReturnDecision, Returned};
+use restockd_core::returns::{Keeper, Report};
+use restockd_core::{CampaignId, Email};
+use restockd_mail::without_address;
 
 impl DirectoryState {
     /// Takes a report in. From the answer on nothing goes to an address that it blocked.

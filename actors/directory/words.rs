@@ -1,7 +1,7 @@
 //! The directory's word for others: why somebody is away.
 
-use crate::domain::campaign::Skip;
-use crate::domain::directory::Away;
+use restockd_core::campaign::Skip;
+use restockd_core::directory::Away;
 
 /// The campaign's word for why somebody is away.
 pub(super) fn skip_of(away: Away) -> Skip {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::messages::{Asked, CreateRefusal};
 use super::*;
-use crate::domain::CampaignId;
-use crate::domain::campaign::{Campaign, CampaignRefusal, Campaigns, Skip};
-use crate::domain::scheduler::{Created, Now, ProviderReport, Scheduler};
+use restockd_core::CampaignId;
+use restockd_core::campaign::{Campaign, CampaignRefusal, Campaigns, Skip};
+use restockd_core::scheduler::{Created, Now, ProviderReport, Scheduler};
 
 impl Engine {
     /// Makes a campaign; the same key again answers with the one there is.

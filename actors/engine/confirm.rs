@@ -3,7 +3,7 @@
 use super::super::directory::pending;
 use super::super::messages::Click;
 use super::*;
-use crate::domain::directory::Evidence;
+use restockd_core::directory::Evidence;
 
 impl Engine {
     /// What a link that confirms would join; changes nothing. Empty when that is done already.

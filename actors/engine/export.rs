@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::people::contact_view;
 use super::suppressions::suppression_view;
 use super::*;
-use crate::domain::directory::{Evidence, Fate, ProofView, Wait};
-use crate::domain::list::Standing;
+use restockd_core::directory::{Evidence, Fate, ProofView, Wait};
+use restockd_core::list::Standing;
 
 /// Contact numbers looked at in one turn of the directory.
 const LOOKS: u32 = 1 << 16;

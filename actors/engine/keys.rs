@@ -1,8 +1,8 @@
 //! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
 
 use super::*;
-use crate::domain::directory::{ApiKey, PublicKey};
 use crate::token;
+use restockd_core::directory::{ApiKey, PublicKey};
 
 impl Engine {
     /// What a bearer key may do; compared in constant time.

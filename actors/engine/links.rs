@@ -2,8 +2,8 @@
 
 use super::people::refusal;
 use super::*;
-use crate::domain::directory::{Ask, Away};
 use crate::token::Purpose;
+use restockd_core::directory::{Ask, Away};
 
 /// Rows a preference page shows at most.
 const ROWS_MAX: usize = 1000;

@@ -3,7 +3,7 @@
 use super::super::messages::SummaryOrRead;
 use super::people::contact_view;
 use super::*;
-use crate::domain::list::Summary;
+use restockd_core::list::Summary;
 
 /// A cursor names the part that its last row stood in, and that row's id.
 const OWN: &str = "own:";
@@ -102,7 +102,7 @@ impl Engine {
         let members = self
             .ask_directory(move |directory| {
                 let rows = (1u64..).zip(rows.into_iter().take(limit));
-                let view = |(n, row): (u64, crate::domain::list::Row)| {
+                let view = |(n, row): (u64, restockd_core::list::Row)| {
                     let (id, person) = directory.person(row.person)?;
                     let contact = contact_view(id, person);
                     Some(MemberView {

@@ -36,9 +36,9 @@ use super::messages::{
 };
 use super::reply::{Permit, Reply};
 use super::verbs::*;
-use crate::domain::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
-use crate::domain::list::{How, List};
-use crate::domain::{ListId, Millis, PersonId};
+use restockd_core::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
+use restockd_core::list::{How, List};
+use restockd_core::{ListId, Millis, PersonId};
 
 pub use start::{Report, StartError, Started, start, take_up};
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::domain::directory::{Ask, Evidence, Outcome, Person, Trouble};
+use restockd_core::directory::{Ask, Evidence, Outcome, Person, Trouble};
 
 impl Engine {
     /// Joins or leaves one list.

@@ -5,9 +5,9 @@
 
 use super::keys::{new_text, public_key_view};
 use super::*;
-use crate::domain::Email;
-use crate::domain::directory::{Evidence, PublicKey};
 use crate::token;
+use restockd_core::Email;
+use restockd_core::directory::{Evidence, PublicKey};
 
 /// What publishable keys begin with.
 const PREFIX: &str = "rk_pub_";

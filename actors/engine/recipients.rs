@@ -3,11 +3,11 @@
 //! The class of a reply follows from the codes that were kept, never from words.
 
 use super::*;
-use crate::domain::campaign::{Campaign, LetterRow, LetterState};
-use crate::domain::outcome::Diagnostic;
-use crate::domain::status::Class;
-use crate::domain::{CampaignId, Email};
-use crate::mail::Address;
+use restockd_core::campaign::{Campaign, LetterRow, LetterState};
+use restockd_core::outcome::Diagnostic;
+use restockd_core::status::Class;
+use restockd_core::{CampaignId, Email};
+use restockd_mail::Address;
 
 /// Rows looked at for one page at most.
 const LOOKS: usize = 50_000;

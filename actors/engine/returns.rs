@@ -16,10 +16,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::returns::{Evidence, Proof, Report};
-use crate::mail::without_address;
-use crate::returns::Claim;
 use crate::token::Purpose;
+use restockd_core::returns::{Evidence, Proof, Report};
+use restockd_feedback::Claim;
+use restockd_mail::without_address;
 
 /// Addresses of a report with which a letter is looked for by its Message-ID.
 const ADDRESSES_MAX: usize = 2;

@@ -18,15 +18,15 @@ use super::super::snapshotter::Snapshotter;
 use super::super::supervisor::Supervisor;
 use super::*;
 use crate::clock::Clock;
-use crate::disk::Disk;
-use crate::domain::Catalog;
-use crate::domain::campaign::Campaigns;
-use crate::domain::scheduler::Input;
-use crate::mail::Mailer;
-use crate::render::Templates;
-use crate::store::{Backend, Generations, StoreError};
 use crate::token::Secrets;
-use crate::wal::{self, Log, WalError};
+use restockd_core::Catalog;
+use restockd_core::campaign::Campaigns;
+use restockd_core::scheduler::Input;
+use restockd_journal::disk::Disk;
+use restockd_journal::store::{Backend, Generations, StoreError};
+use restockd_journal::wal::{self, Log, WalError};
+use restockd_mail::Mailer;
+use restockd_render::Templates;
 
 /// What an engine is started with.
 pub struct Started {

@@ -9,8 +9,8 @@
 //! ```
 
 use super::*;
-use crate::domain::Email;
-use crate::domain::directory::{Ask, Block, EVIDENCE_BYTES_MAX, Suppression};
+use restockd_core::Email;
+use restockd_core::directory::{Ask, Block, EVIDENCE_BYTES_MAX, Suppression};
 
 /// Contact numbers looked at for one page.
 const LOOKS: u32 = 1 << 16;

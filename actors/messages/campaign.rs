@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::ReturnAnswer;
-use crate::domain::campaign::{CampaignRefusal, CampaignsImage, OnDoubt, Skip, Verb};
-use crate::domain::returns::Report;
-use crate::domain::scheduler::{Created, Input, Scheduler};
-use crate::domain::{CampaignId, Day, ListId, Millis, Offer, PersonId, Span};
+use restockd_core::campaign::{CampaignRefusal, CampaignsImage, OnDoubt, Skip, Verb};
+use restockd_core::returns::Report;
+use restockd_core::scheduler::{Created, Input, Scheduler};
+use restockd_core::{CampaignId, Day, ListId, Millis, Offer, PersonId, Span};
 
 /// Reads the scheduler and its campaigns without changing them.
 pub type ReadScheduler = Box<dyn FnOnce(&Scheduler) + Send>;

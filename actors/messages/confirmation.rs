@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::domain::{Email, Millis, PersonId};
+use restockd_core::{Email, Millis, PersonId};
 
 /// One mail that asks for a confirmation.
 pub struct Confirmation {

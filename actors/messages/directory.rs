@@ -4,13 +4,12 @@ use tokio::sync::oneshot;
 
 use super::super::reply::Reply;
 use super::super::verbs::{EventAnswer, ReturnAnswer};
-use crate::domain::directory::{
+use restockd_core::directory::{
     ApiKey, Ask, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
 };
-use crate::domain::list::How;
-use crate::domain::returns::Report;
-use crate::domain::{CampaignId, ListId, Millis, PersonId};
-use crate::mail;
+use restockd_core::list::How;
+use restockd_core::returns::Report;
+use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
@@ -47,7 +46,7 @@ pub enum DirectoryMessage {
     /// A click on a link that confirms; the answer says what became of each list.
     Click(Click, Reply<Vec<Ingested>>),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
-    Asked(PersonId, u64, mail::Outcome),
+    Asked(PersonId, u64, restockd_mail::Outcome),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.

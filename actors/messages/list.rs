@@ -5,10 +5,10 @@ use tokio::sync::oneshot;
 use super::super::receipt::Part;
 use super::super::reply::Reply;
 use super::super::verbs::RestockAnswer;
-use crate::domain::directory::{RestockFact, Task};
-use crate::domain::list::{How, List};
-use crate::domain::scheduler::Recipient;
-use crate::domain::{CampaignId, ListId, Millis, Offer, PersonId};
+use restockd_core::directory::{RestockFact, Task};
+use restockd_core::list::{How, List};
+use restockd_core::scheduler::Recipient;
+use restockd_core::{CampaignId, ListId, Millis, Offer, PersonId};
 
 /// Reads a list without changing it.
 pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;

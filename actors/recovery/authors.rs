@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 use std::sync::mpsc::SyncSender;
 
-use crate::domain::campaign::Campaigns;
-use crate::domain::directory::{Directory, Task};
-use crate::domain::record::{self, Entry};
-use crate::domain::{ListId, Millis};
-use crate::wal::RecordRef;
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::{Directory, Task};
+use restockd_core::record::{self, Entry};
+use restockd_core::{ListId, Millis};
+use restockd_journal::wal::RecordRef;
 
 use super::lists::Lists;
 use super::work::{Replay, Work};

@@ -5,7 +5,7 @@
 //! ends     [ lsn, kind, version, end ]…        one for each
 //! ```
 
-use crate::wal::{Lsn, RecordRef};
+use restockd_journal::wal::{Lsn, RecordRef};
 
 /// A batch is sent once it holds this much.
 const BATCH_BYTES: usize = 128 * 1024;

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
-use crate::disk::Disk;
-use crate::domain::Millis;
-use crate::domain::campaign::Campaigns;
-use crate::domain::directory::Directory;
-use crate::domain::record::{self, Author};
-use crate::wal::{self, Lsn, Options, RecordRef};
+use restockd_core::Millis;
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::record::{self, Author};
+use restockd_journal::disk::Disk;
+use restockd_journal::wal::{self, Lsn, Options, RecordRef};
 
 use super::RecoveryError;
 use super::authors::{CampaignsReplay, DirectoryReplay, ListsReplay};

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::domain::ListId;
-use crate::domain::campaign::Campaigns;
-use crate::domain::list::{List, PackedList};
+use restockd_core::ListId;
+use restockd_core::campaign::Campaigns;
+use restockd_core::list::{List, PackedList};
 
 use super::Claim;
 

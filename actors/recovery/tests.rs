@@ -6,14 +6,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec;
-use crate::disk::SimDisk;
-use crate::domain::campaign::{Header, OnDoubt};
-use crate::domain::directory::{Ask, Ingest, Task, WhoHashed};
-use crate::domain::list::{How, List, ListCommand, ListDecision};
-use crate::domain::record::{self, Entry, Stamp};
-use crate::domain::{CampaignId, Catalog, Day, Email, PersonId, Retry};
-use crate::wal::{Log, Record};
+use restockd_core::campaign::{Header, OnDoubt};
+use restockd_core::codec;
+use restockd_core::directory::{Ask, Ingest, Task, WhoHashed};
+use restockd_core::list::{How, List, ListCommand, ListDecision};
+use restockd_core::record::{self, Entry, Stamp};
+use restockd_core::{CampaignId, Catalog, Day, Email, PersonId, Retry};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::wal::{Log, Record};
 
 const LISTS: usize = 5;
 const NOON: Millis = Millis(1_700_000_000_000);

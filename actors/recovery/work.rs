@@ -1,8 +1,8 @@
 //! What a worker of the replay is sent, and what it does with it.
 
 use super::batch::Batch;
-use crate::domain::ListId;
-use crate::wal::RecordRef;
+use restockd_core::ListId;
+use restockd_journal::wal::RecordRef;
 
 /// What is sent to a worker.
 pub(super) enum Work {

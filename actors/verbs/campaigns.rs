@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-pub use crate::domain::campaign::{OnDoubt, Verb as CampaignVerb};
-pub use crate::domain::scheduler::{Held, ProviderReport};
-use crate::domain::{CampaignId, ListId, Millis, Span};
+pub use restockd_core::campaign::{OnDoubt, Verb as CampaignVerb};
+pub use restockd_core::scheduler::{Held, ProviderReport};
+use restockd_core::{CampaignId, ListId, Millis, Span};
 
 /// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
 #[derive(Debug, Clone, Default)]

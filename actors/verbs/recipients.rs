@@ -1,6 +1,6 @@
 //! What may be asked of a campaign's ledger, and what is answered.
 
-use crate::domain::{Email, Millis, PersonId};
+use restockd_core::{Email, Millis, PersonId};
 
 /// `GET /v1/campaigns/{id}/recipients`.
 #[derive(Debug, Clone, Default)]

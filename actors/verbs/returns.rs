@@ -1,9 +1,9 @@
 //! Words about what comes back.
 
-use crate::domain::PersonId;
-use crate::domain::directory::Block;
-use crate::domain::returns::Kind;
-use crate::returns::Claim;
+use restockd_core::PersonId;
+use restockd_core::directory::Block;
+use restockd_core::returns::Kind;
+use restockd_feedback::Claim;
 
 /// One report that came back about a letter.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Words about the suppression list.
 
-use crate::domain::directory::Block;
-use crate::domain::{Email, Millis};
+use restockd_core::directory::Block;
+use restockd_core::{Email, Millis};
 
 /// One address that takes no mail.
 #[derive(Debug, Clone)]

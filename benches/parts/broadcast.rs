@@ -5,9 +5,9 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use restockd::actors::verbs::RestockInput;
-use restockd::clock::Clock;
-use restockd::domain::Sku;
+use restockd_core::Sku;
+use restockd_engine::clock::Clock;
+use restockd_engine::verbs::RestockInput;
 
 use crate::house::House;
 use crate::size;

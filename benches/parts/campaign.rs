@@ -1,9 +1,9 @@
 //! The machine of campaigns: opened by a restock, and a letter from its start to its end.
 
 use divan::Bencher;
-use restockd::domain::campaign::{CampaignEvent, Campaigns, Header, NextLetter, OnDoubt, Settlement};
-use restockd::domain::list::Invitee;
-use restockd::domain::{CampaignId, ListId, Millis, PersonId, Retry};
+use restockd_core::campaign::{CampaignEvent, Campaigns, Header, NextLetter, OnDoubt, Settlement};
+use restockd_core::list::Invitee;
+use restockd_core::{CampaignId, ListId, Millis, PersonId, Retry};
 
 use crate::NOON;
 

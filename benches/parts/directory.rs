@@ -4,9 +4,9 @@
 //! if its lists had answered.
 
 use divan::{Bencher, black_box};
-use restockd::domain::directory::{Directory, Ingest, WhoHashed};
-use restockd::domain::list::How;
-use restockd::domain::{Catalog, Email};
+use restockd_core::directory::{Directory, Ingest, WhoHashed};
+use restockd_core::list::How;
+use restockd_core::{Catalog, Email};
 
 use crate::{NOON, size};
 

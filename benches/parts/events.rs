@@ -4,8 +4,8 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use restockd::actors::verbs::EventInput;
-use restockd::clock::Clock;
+use restockd_engine::clock::Clock;
+use restockd_engine::verbs::EventInput;
 
 use crate::house::{House, press};
 use crate::size;

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use restockd::actors::Engine;
-use restockd::actors::verbs::{EventInput, Who};
 use restockd::boot::{Running, boot};
-use restockd::clock::Clock;
 use restockd::config::{Config, Flags};
-use restockd::domain::Email;
-use restockd::mail::Outbox;
+use restockd_core::Email;
+use restockd_engine::Engine;
+use restockd_engine::clock::Clock;
+use restockd_engine::verbs::{EventInput, Who};
+use restockd_mail::Outbox;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

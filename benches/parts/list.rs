@@ -3,8 +3,8 @@
 //! Each change is made to a list that has just woken, so none is measured twice on the same rows.
 
 use divan::{Bencher, black_box};
-use restockd::domain::list::{How, List, ListCommand, ListDecision};
-use restockd::domain::{CampaignId, Offer, PersonId};
+use restockd_core::list::{How, List, ListCommand, ListDecision};
+use restockd_core::{CampaignId, Offer, PersonId};
 
 use crate::NOON;
 

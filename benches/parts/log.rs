@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use restockd::codec;
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::directory::{Directory, DirectoryEvent};
-use restockd::domain::list::{How, ListEvent};
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Catalog, ListId, PersonId};
-use restockd::wal::{self, Log, Options, Record};
+use restockd_core::codec;
+use restockd_core::directory::{Directory, DirectoryEvent};
+use restockd_core::list::{How, ListEvent};
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Catalog, ListId, PersonId};
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::wal::{self, Log, Options, Record};
 use tempfile::TempDir;
 
 use crate::directory::{key, press};

@@ -2,13 +2,13 @@
 
 use divan::{Bencher, black_box};
 use futures_util::FutureExt;
-use restockd::actors::delivery::CampaignTemplate;
-use restockd::domain::PersonId;
-use restockd::domain::scheduler::Recipient;
-use restockd::mail::{
+use restockd_core::PersonId;
+use restockd_core::scheduler::Recipient;
+use restockd_engine::delivery::CampaignTemplate;
+use restockd_mail::{
     Answer, Courier, Diagnostic, Dkim, DkimKey, End, Gate, Letter, MailOptions, Mailer, Outcome, Phase,
 };
-use restockd::render::{Own, Prepared, Rendered, Templates};
+use restockd_render::{Own, Prepared, Rendered, Templates};
 use serde_json::{Value, json};
 
 use crate::{NOON, campaign, still};

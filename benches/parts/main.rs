@@ -38,7 +38,7 @@ mod shop;
 mod snapshots;
 mod still;
 
-use restockd::domain::Millis;
+use restockd_core::Millis;
 
 /// When everything happens: 2026-03-02T12:00:00Z.
 const NOON: Millis = Millis(1_772_452_800_000);

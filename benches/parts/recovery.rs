@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use restockd::actors::recovery::recover;
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::Retry;
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::Directory;
-use restockd::domain::record;
-use restockd::store::{Backend, Generations};
-use restockd::token::Secrets;
-use restockd::wal::{self, RecordRef};
+use restockd_core::Retry;
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::record;
+use restockd_engine::recovery::recover;
+use restockd_engine::token::Secrets;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, Generations};
+use restockd_journal::wal::{self, RecordRef};
 use tempfile::TempDir;
 
 use crate::shop::{Pen, Shop, Size, options, secrets, snapshots};

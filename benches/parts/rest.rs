@@ -6,7 +6,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use futures_util::future::join_all;
-use restockd::clock::Clock;
+use restockd_engine::clock::Clock;
 
 use crate::house::House;
 use crate::list::{MEMBERS, of};

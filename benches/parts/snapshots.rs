@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use restockd::actors::checkpoint::{PageWriter, Portion};
-use restockd::actors::recovery::{Recovered, recover};
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::Retry;
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::Directory;
-use restockd::store::{Backend, Generations, Meta, Outcome};
-use restockd::token::Secrets;
+use restockd_core::Retry;
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_engine::checkpoint::{PageWriter, Portion};
+use restockd_engine::recovery::{Recovered, recover};
+use restockd_engine::token::Secrets;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, Generations, Meta, Outcome};
 use tempfile::TempDir;
 
 use crate::shop::{Shop, Size, options, secrets, snapshots};

@@ -6,19 +6,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use restockd::actors::context::{Context, Fatal};
-use restockd::actors::mailboxes::Mailboxes;
-use restockd::actors::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
-use restockd::actors::recent::Recent;
-use restockd::actors::verbs::{EventAnswer, RestockAnswer};
-use restockd::actors::{Engine, MailRules};
-use restockd::clock::Clock;
 use restockd::config::{Config, Flags};
-use restockd::disk::{Disk, SimDisk};
-use restockd::domain::directory::{Directory, Outcome};
-use restockd::render::Templates;
-use restockd::token::Secrets;
-use restockd::wal::{self, Log, Options};
+use restockd_core::directory::{Directory, Outcome};
+use restockd_engine::clock::Clock;
+use restockd_engine::context::{Context, Fatal};
+use restockd_engine::mailboxes::Mailboxes;
+use restockd_engine::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
+use restockd_engine::recent::Recent;
+use restockd_engine::token::Secrets;
+use restockd_engine::verbs::{EventAnswer, RestockAnswer};
+use restockd_engine::{Engine, MailRules};
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::wal::{self, Log, Options};
+use restockd_render::Templates;
 
 use crate::NOON;
 

@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use restockd::actors::checkpoint::{PageWriter, Portion};
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
-use restockd::domain::list::{How, List, ListCommand, ListDecision};
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Catalog, Email, ListId, Millis, PersonId, Retry};
-use restockd::store::{Backend, Generations, Meta};
-use restockd::token::Secrets;
-use restockd::wal::{self, Log, Options, Record};
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
+use restockd_core::list::{How, List, ListCommand, ListDecision};
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Catalog, Email, ListId, Millis, PersonId, Retry};
+use restockd_engine::checkpoint::{PageWriter, Portion};
+use restockd_engine::token::Secrets;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, Generations, Meta};
+use restockd_journal::wal::{self, Log, Options, Record};
 
 /// Records on their way to the log before it is waited for.
 const AHEAD: usize = 100_000;

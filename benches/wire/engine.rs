@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use restockd::render::{Own, Templates};
+use restockd_render::{Own, Templates};
 
 use crate::Stretch;
 use crate::process::{Place, until};

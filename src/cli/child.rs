@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::http;
-use crate::token;
+use restockd_engine::token;
 
 /// The settings that a new engine is always given.
 const KEY: &str = "RESTOCKD_API_KEY";

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::returns::MESSAGE_BYTES_MAX;
+use restockd_feedback::MESSAGE_BYTES_MAX;
 
 /// Try again later (EX_TEMPFAIL).
 const TEMPFAIL: u8 = 75;

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 use super::ServeArgs;
 use crate::boot::{self, FirstKey, Running};
-use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::telemetry;
+use restockd_engine::clock::Clock;
 
 /// The engine ended by itself: recovery is the restart.
 const CANNOT_GO_ON: u8 = 70;

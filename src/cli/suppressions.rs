@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::domain::text::unix_lines;
+use restockd_core::text::unix_lines;
 
 /// Lines sent at once; the engine takes ten thousand and 8 MiB.
 const LINES_AT_ONCE: usize = 5000;

@@ -1,8 +1,8 @@
 //! `[consent]`: what is kept as evidence, and how long a link that confirms works.
 
 use super::{ConfigError, duration, millis, wrong};
-use crate::domain::DoubleOptIn;
 use crate::http::KeepAddress;
+use restockd_core::DoubleOptIn;
 
 /// The shortest life of a link that confirms: mail takes its time.
 const CONFIRM_WITHIN_MS_MIN: u64 = 600_000;

@@ -9,9 +9,9 @@ use super::list::{ListFile, address};
 use super::provider::ProviderFile;
 use super::returns::ReturnsFile;
 use super::{ConfigError, wrong};
-use crate::actors::RuleSettings;
-use crate::domain::{Rate, Span};
 use crate::http::{Scheme, Secret, Source};
+use restockd_core::{Rate, Span};
+use restockd_engine::RuleSettings;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::{DkimFile, MailFile};
 use super::{ConfigError, wrong};
-use crate::actors::Envelope;
-use crate::mail::{Address, Dkim, DkimKey, OauthToken};
+use restockd_engine::Envelope;
+use restockd_mail::{Address, Dkim, DkimKey, OauthToken};
 
 /// Bytes of a key file at most: RSA of 4,096 bits takes 3,300.
 const KEY_BYTES_MAX: u64 = 64 << 10;

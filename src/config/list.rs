@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{ConfigError, consent, wrong};
-use crate::domain::ids::SKU_LIST_PREFIX;
-use crate::domain::{Catalog, Declared, ListId, Look, Looks, UrlPattern, text};
+use restockd_core::ids::SKU_LIST_PREFIX;
+use restockd_core::{Catalog, Declared, ListId, Look, Looks, UrlPattern, text};
 
 /// One table.
 #[derive(Debug, Default, Deserialize)]

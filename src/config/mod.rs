@@ -15,11 +15,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::actors::Settings;
-use crate::domain::{Catalog, Millis, Rate, Retry, Span};
 use crate::http::{HttpSettings, Source};
-use crate::mail::{Address, MailOptions};
-use crate::store::Backend;
+use restockd_core::{Catalog, Millis, Rate, Retry, Span};
+use restockd_engine::Settings;
+use restockd_journal::store::Backend;
+use restockd_mail::{Address, MailOptions};
 
 use file::File;
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{ConfigError, wrong};
-use crate::domain::shaping::{Limits, Plan};
-use crate::domain::{Email, Rate};
+use restockd_core::shaping::{Limits, Plan};
+use restockd_core::{Email, Rate};
 
 /// Provider tables at most.
 const PROVIDERS_MAX: usize = 1000;

@@ -7,8 +7,8 @@
 use serde::Deserialize;
 
 use super::{ConfigError, duration, millis, wrong};
-use crate::domain::directory::EVIDENCE_MAX;
 use crate::http::{ReturnsSettings, Secret};
+use restockd_core::directory::EVIDENCE_MAX;
 
 /// `[returns]`.
 #[derive(Debug, Default, Deserialize)]

@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::actors::verbs::{EventAnswer, EventInput};
+use restockd_engine::verbs::{EventAnswer, EventInput};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX};

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 
-use crate::actors::verbs::Who;
+use restockd_engine::verbs::Who;
 
 use super::error::ApiError;
 use super::validate::{Issue, Issues};

@@ -10,8 +10,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, Held, OnDoubt};
-use crate::domain::{Email, Millis, Span};
+use restockd_core::{Email, Millis, Span};
+use restockd_engine::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, Held, OnDoubt};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, Query, Segment, header_key};

@@ -14,8 +14,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
-use crate::domain::directory::{Evidence, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
-use crate::domain::text;
+use restockd_core::directory::{Evidence, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
+use restockd_core::text;
 
 use super::error::ApiError;
 use super::settings::KeepAddress;

@@ -8,9 +8,9 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::actors::Refusal;
-use crate::actors::verbs::{ContactInput, ContactView, Who};
-use crate::domain::Email;
+use restockd_core::Email;
+use restockd_engine::Refusal;
+use restockd_engine::verbs::{ContactInput, ContactView, Who};
 
 use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query};

@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::actors::{EngineError, Refusal};
+use restockd_engine::{EngineError, Refusal};
 
 use super::answer;
 use super::validate::{Issue, Issues};

@@ -14,7 +14,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::actors::verbs::{EventAnswer, EventInput, Who};
+use restockd_engine::verbs::{EventAnswer, EventInput, Who};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, header_key};

@@ -6,7 +6,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 
-use crate::actors::verbs::{EventInput, RestockInput};
+use restockd_engine::verbs::{EventInput, RestockInput};
 
 use super::error::ApiError;
 use super::settings::Source;

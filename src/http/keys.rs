@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::actors::verbs::{KeyView, Scope};
+use restockd_engine::verbs::{KeyView, Scope};
 
 use super::auth::Admin;
 use super::body::{self, BODY_BYTES_MAX, Segment};

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 
 use parking_lot::Mutex;
 
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// Slots of one limiter: 512 KiB.
 const SLOTS: usize = 1 << 16;

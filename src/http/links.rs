@@ -10,8 +10,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::actors::Refusal;
-use crate::actors::verbs::{LinkView, PreferencesInput, PreferencesView};
+use restockd_engine::Refusal;
+use restockd_engine::verbs::{LinkView, PreferencesInput, PreferencesView};
 
 use super::body::{self, Query};
 use super::error::ApiError;

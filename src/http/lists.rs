@@ -9,10 +9,10 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::{ListView, ListsQuery, Who};
-use crate::actors::{EngineError, Refusal};
-use crate::domain::text::key_fits;
-use crate::domain::{Email, ListId};
+use restockd_core::text::key_fits;
+use restockd_core::{Email, ListId};
+use restockd_engine::verbs::{ListView, ListsQuery, Who};
+use restockd_engine::{EngineError, Refusal};
 
 use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query, Segment};

@@ -21,8 +21,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-use crate::actors::Engine;
-use crate::render::Templates;
+use restockd_engine::Engine;
+use restockd_render::Templates;
 
 mod answer;
 mod auth;

@@ -8,8 +8,8 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::actors::{EngineError, Refusal};
-use crate::render::Templates;
+use restockd_engine::{EngineError, Refusal};
+use restockd_render::Templates;
 
 use super::error::ApiError;
 

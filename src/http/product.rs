@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::actors::verbs::EventRestock;
-use crate::domain::{Offer, Sku, text};
+use restockd_core::{Offer, Sku, text};
+use restockd_engine::verbs::EventRestock;
 
 use super::validate::{Issue, Issues, kind};
 

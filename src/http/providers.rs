@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::ProviderReport;
-use crate::domain::Millis;
+use restockd_core::Millis;
+use restockd_engine::verbs::ProviderReport;
 
 use super::auth::Admin;
 use super::error::ApiError;

@@ -19,9 +19,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::actors::Refusal;
-use crate::domain::directory::Evidence;
-use crate::domain::{Email, ListId};
+use restockd_core::directory::Evidence;
+use restockd_core::{Email, ListId};
+use restockd_engine::Refusal;
 
 use super::body::{self, BODY_BYTES_MAX};
 use super::consent::{self, Client, kept};

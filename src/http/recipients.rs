@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::actors::verbs::{RecipientView, RecipientsQuery};
-use crate::domain::Email;
+use restockd_core::Email;
+use restockd_engine::verbs::{RecipientView, RecipientsQuery};
 
 use super::auth::Admin;
 use super::body::{Query, Segment};

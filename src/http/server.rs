@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::actors::Engine;
-use crate::render::Templates;
+use restockd_engine::Engine;
+use restockd_render::Templates;
 
 use super::connection::{self, Phase, Times};
 use super::gate::{Place, Places, Room};

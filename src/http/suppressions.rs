@@ -15,10 +15,10 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::actors::verbs::SuppressionView;
-use crate::actors::{EngineError, Refusal};
-use crate::domain::Email;
-use crate::domain::directory::Block;
+use restockd_core::Email;
+use restockd_core::directory::Block;
+use restockd_engine::verbs::SuppressionView;
+use restockd_engine::{EngineError, Refusal};
 
 use super::auth::Admin;
 use super::body::{self, BODY_BYTES_MAX, Query};

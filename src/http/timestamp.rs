@@ -7,7 +7,7 @@
 //! A date without a time, a time without an offset, the 30th of February and anything before
 //! 1970 are refused: guessing a sender's time zone would move people in line.
 
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// Reads an instant; `None` when it is none.
 pub(super) fn parse(text: &str) -> Option<Millis> {

@@ -11,9 +11,9 @@ use std::io;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::email::EMAIL_BYTES_MAX;
-use crate::domain::text::{self, KEY_BYTES_MAX, NAME_CHARS_MAX};
-use crate::domain::{Email, Millis};
+use restockd_core::email::EMAIL_BYTES_MAX;
+use restockd_core::text::{self, KEY_BYTES_MAX, NAME_CHARS_MAX};
+use restockd_core::{Email, Millis};
 
 use super::error::ApiError;
 use super::timestamp;

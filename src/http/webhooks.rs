@@ -17,9 +17,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use crate::actors::verbs::{RestockAnswer, RestockInput};
-use crate::domain::Sku;
-use crate::domain::text::{key_fits, name_fits};
+use restockd_core::Sku;
+use restockd_core::text::{key_fits, name_fits};
+use restockd_engine::verbs::{RestockAnswer, RestockInput};
 
 use super::body::{self, BODY_BYTES_MAX, Segment};
 use super::error::ApiError;

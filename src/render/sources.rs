@@ -4,7 +4,7 @@ use super::RenderError;
 
 macro_rules! built_in {
     ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/", $path)))),*]
+        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/", $path)))),*]
     };
 }
 

@@ -122,7 +122,7 @@ fn spoil(case: &Case, at: usize) {
 }
 
 fn other_secrets(case: &Case) {
-    let text = restockd::token::Secrets::new(&[7; 80]).text().to_owned();
+    let text = restockd_engine::token::Secrets::new(&[7; 80]).text().to_owned();
     fs::write(case.data().join("secrets"), text).unwrap();
 }
 

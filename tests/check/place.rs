@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use restockd::boot::{BootError, boot};
-use restockd::clock::Clock;
+use restockd_engine::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{App, Plan};

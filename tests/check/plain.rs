@@ -55,7 +55,7 @@ async fn copies_are_listed_with_their_age() {
     let case = Case::of(&young().await);
     let wal = case.data().join("wal");
     let day = 24 * 3_600_000;
-    let now = restockd::clock::Clock::real().now().0;
+    let now = restockd_engine::clock::Clock::real().now().0;
     std::fs::write(wal.join("00000000000000000001.wal.broken-1"), b"x").unwrap();
     std::fs::write(wal.join(format!("00000000000000000001.wal.broken-2.seen-{}", now - 3 * day)), b"x")
         .unwrap();
@@ -67,9 +67,9 @@ async fn copies_are_listed_with_their_age() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_from_the_future_refuses_unless_it_is_accepted() {
-    let now = restockd::clock::Clock::real().now();
+    let now = restockd_engine::clock::Clock::real().now();
     let mut plan = Plan::new();
-    plan.clock = restockd::clock::Clock::by_hand(now.plus(24 * 3_600_000));
+    plan.clock = restockd_engine::clock::Clock::by_hand(now.plus(24 * 3_600_000));
     let app = plan.start().await;
     app.press("ann@shop.example", "chair").await;
     let case = Case::of(&app.crash().await);

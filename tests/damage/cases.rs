@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
-use restockd::disk::SimDisk;
-use restockd::wal::{Lsn, WalError};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::wal::{Lsn, WalError};
 
 use super::sample::{Sample, read};
 

@@ -10,12 +10,12 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use restockd::actors::checkpoint::{PageWriter, Portion};
-use restockd::disk::RealDisk;
-use restockd::domain::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
-use restockd::domain::list::{How, List, ListEvent};
-use restockd::domain::{Email, ListId, Millis, PersonId};
-use restockd::store::{Backend, Generations, Meta, Outcome};
+use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
+use restockd_core::list::{How, List, ListEvent};
+use restockd_core::{Email, ListId, Millis, PersonId};
+use restockd_engine::checkpoint::{PageWriter, Portion};
+use restockd_journal::disk::RealDisk;
+use restockd_journal::store::{Backend, Generations, Meta, Outcome};
 use tempfile::TempDir;
 
 use super::cases::{Dice, Table, complete, seed};

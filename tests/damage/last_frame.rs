@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd::disk::{Disk, SimDisk};
-use restockd::wal::Log;
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::wal::Log;
 
 use super::cases::{Dice, Table, complete, seed};
 use super::sample::{Frame, HEADER, Sample, options, read};
@@ -57,16 +57,16 @@ fn starts(
 /// The started log takes a record, and the next start finds it behind the others.
 fn goes_on(disk: &SimDisk, seen: usize, what: &str) {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let recovered = restockd::wal::recover(&shared, &options(), 1, 0, &mut |_, _| Ok(())).unwrap();
+    let recovered = restockd_journal::wal::recover(&shared, &options(), 1, 0, &mut |_, _| Ok(())).unwrap();
     assert_eq!((recovered.next, recovered.torn.as_ref()), (seen as u64 + 1, None), "{what}: started twice");
     let log = Log::start(shared.clone(), options(), &recovered, Box::new(|error| panic!("{error}"))).unwrap();
     let (told, hear) = channel();
-    let record = restockd::wal::Record { kind: 1, version: 1, bytes: b"next".to_vec() };
+    let record = restockd_journal::wal::Record { kind: 1, version: 1, bytes: b"next".to_vec() };
     log.append(record, Box::new(move |outcome| told.send(outcome).unwrap()));
     assert_eq!(hear.recv().unwrap(), Ok(seen as u64 + 1), "{what}");
     log.close();
     let mut last = Vec::new();
-    let read = restockd::wal::recover(&shared, &options(), 1, 0, &mut |_, record| {
+    let read = restockd_journal::wal::recover(&shared, &options(), 1, 0, &mut |_, record| {
         last = record.bytes.to_vec();
         Ok(())
     });
@@ -166,7 +166,7 @@ fn a_segment_that_was_just_taken_into_use_may_be_torn_anywhere() {
     // The last file has a header and no frame: nobody was promised anything in it.
     let sample = Sample::closed();
     let shared: Arc<dyn Disk> = Arc::new(sample.disk.fork(1));
-    let recovered = restockd::wal::recover(&shared, &options(), 1, 0, &mut |_, _| Ok(())).unwrap();
+    let recovered = restockd_journal::wal::recover(&shared, &options(), 1, 0, &mut |_, _| Ok(())).unwrap();
     let log = Log::start(shared.clone(), options(), &recovered, Box::new(|error| panic!("{error}"))).unwrap();
     let (told, hear) = channel();
     log.seal(Box::new(move |outcome| told.send(outcome).unwrap()));

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd::disk::{Disk, SimDisk};
-use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact};
-use restockd::domain::list::How;
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Email, Millis, PersonId};
-use restockd::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
+use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact};
+use restockd_core::list::How;
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Email, Millis, PersonId};
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
 
 use super::lived;
 

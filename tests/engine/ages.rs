@@ -1,6 +1,6 @@
 //! How old letters become in campaigns that say it themselves: by hand, by the rule, over restarts.
 
-use restockd::mail::Answer as Reply;
+use restockd_mail::Answer as Reply;
 use serde_json::{Value, json};
 
 use crate::helpers::*;

@@ -69,12 +69,12 @@ async fn unknown_lists_templates_and_past_times_are_refused() {
         assert_eq!((status, answer["error"].as_str()), (wanted, Some(text)));
     }
     let now = app.engine().now();
-    let past = restockd::domain::Millis(now.0 - 61_000).to_string();
+    let past = restockd_core::Millis(now.0 - 61_000).to_string();
     let late = json!({ "list": "restock-chair", "template": "announcement", "sendAt": past });
     let (status, answer) = app.ask("POST", "/v1/campaigns", Some(late)).await;
     assert_eq!(status, 400);
     assert!(answer["error"].as_str().unwrap().starts_with("sendAt is in the past: "), "{answer}");
-    let just = restockd::domain::Millis(now.0 - 59_000).to_string();
+    let just = restockd_core::Millis(now.0 - 59_000).to_string();
     press_all(&app, &["ann"], "chair").await;
     let made =
         by_hand(&app, json!({ "list": "restock-chair", "template": "announcement", "sendAt": just })).await;

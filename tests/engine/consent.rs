@@ -1,7 +1,7 @@
 //! P4: who leaves, stops or is erased gets no letter that begins after the answer, whatever state
 //! the letter is in; who may not be mailed never is.
 
-use restockd::mail::Answer as Reply;
+use restockd_mail::Answer as Reply;
 use serde_json::json;
 
 use crate::helpers::*;

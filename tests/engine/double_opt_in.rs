@@ -1,7 +1,7 @@
 //! Double opt-in: nobody is mailed about a list before they confirmed, and one link does one thing once.
 
-use restockd::mail::Answer as Reply;
-use restockd::token::{Confirming, Purpose};
+use restockd_engine::token::{Confirming, Purpose};
+use restockd_mail::Answer as Reply;
 use serde_json::{Value, json};
 
 use crate::helpers::*;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use parking_lot::{Condvar, Mutex};
-use restockd::disk::{Disk, DiskFile, RealDisk, Stat};
+use restockd_journal::disk::{Disk, DiskFile, RealDisk, Stat};
 use tokio::sync::Notify;
 
 use crate::helpers::engine_on;

@@ -1,7 +1,7 @@
 //! How what comes of a letter finds its way back, and the settings that sign and turn letters.
 
 use restockd::config::{Config, Flags};
-use restockd::domain::CampaignId;
+use restockd_core::CampaignId;
 
 use crate::helpers::{newest, person, press_all, restocked, secrets};
 use crate::support::Plan;

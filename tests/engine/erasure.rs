@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use restockd::mail::{Answer as Reply, End};
+use restockd_mail::{Answer as Reply, End};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -71,12 +71,12 @@ async fn live(app: &App) {
         json!({ "name": "seen", "userId": "user-of-ann", "email": "old.private@erased.example" }),
     )
     .await;
-    let dee = restockd::actors::verbs::Who {
-        email: restockd::domain::Email::parse("dee.private@erased.example"),
+    let dee = restockd_engine::verbs::Who {
+        email: restockd_core::Email::parse("dee.private@erased.example"),
         ..Default::default()
     };
     let dee = app.engine().find_contacts(dee).await.unwrap()[0].id;
-    let token = secrets(app).sign(restockd::token::Purpose::Unsubscribe, dee, None);
+    let token = secrets(app).sign(restockd_engine::token::Purpose::Unsubscribe, dee, None);
     let (status, _) = app.send("POST", &format!("/v1/email/unsubscribe?token={token}"), &[], b"").await;
     assert_eq!(status, 200);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use restockd::mail::Answer;
+use restockd_mail::Answer;
 use serde_json::json;
 
 use crate::helpers::*;

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use restockd::actors::verbs::Who;
-use restockd::actors::{Engine, MailRules, Started};
-use restockd::disk::Disk;
-use restockd::domain::{Email, ListId, PersonId};
-use restockd::mail::Answer as Reply;
-use restockd::mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
-use restockd::token::{Purpose, Secrets};
-use restockd::wal::{self, Log, Options, Record};
+use restockd_core::{Email, ListId, PersonId};
+use restockd_engine::token::{Purpose, Secrets};
+use restockd_engine::verbs::Who;
+use restockd_engine::{Engine, MailRules, Started};
+use restockd_journal::disk::Disk;
+use restockd_journal::wal::{self, Log, Options, Record};
+use restockd_mail::Answer as Reply;
+use restockd_mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::support::{App, KEY, Plan};
@@ -35,13 +35,13 @@ pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engi
         accept_clock: false,
         secrets: restockd::boot::secrets(&plan.data()).unwrap(),
         catalog: config.catalog,
-        templates: Arc::new(restockd::render::Templates::built_in()),
+        templates: Arc::new(restockd_render::Templates::built_in()),
         mailer,
         settings: config.engine,
         rules: MailRules::default(),
         environment_key: None,
     };
-    (restockd::actors::start(started).await.unwrap().0, outbox)
+    (restockd_engine::start(started).await.unwrap().0, outbox)
 }
 
 /// The address of a name.
@@ -255,11 +255,11 @@ pub fn write_log(plan: &Plan, records: impl IntoIterator<Item = (u8, Vec<u8>)>) 
     std::fs::create_dir_all(plan.data()).unwrap();
     let secrets = restockd::boot::secrets(&plan.data()).unwrap();
     let options = Options { segment_bytes: 1 << 20, ..Options::new(plan.data().join("wal"), secrets.engine) };
-    let disk: Arc<dyn restockd::disk::Disk> = Arc::new(restockd::disk::RealDisk);
+    let disk: Arc<dyn restockd_journal::disk::Disk> = Arc::new(restockd_journal::disk::RealDisk);
     let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
     let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
     for (kind, bytes) in records {
-        log.append_quiet(Record { kind, version: restockd::domain::record::VERSION, bytes });
+        log.append_quiet(Record { kind, version: restockd_core::record::VERSION, bytes });
     }
     log.close();
 }

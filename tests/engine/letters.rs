@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use restockd::mail::Answer as Reply;
+use restockd_mail::Answer as Reply;
 use serde_json::json;
 
 use crate::helpers::*;

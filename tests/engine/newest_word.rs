@@ -1,9 +1,9 @@
 //! The stock and the name of a product are those that were told last, by whichever way, also after a crash.
 
-use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd::domain::list::{How, ListEvent};
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Email, ListId, PersonId};
+use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
+use restockd_core::list::{How, ListEvent};
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Email, ListId, PersonId};
 use serde_json::{Value, json};
 
 use crate::helpers::*;

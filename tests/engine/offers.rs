@@ -1,9 +1,9 @@
 //! Link, picture and price that a restock brings: in the mail, over a crash, and when they are nonsense.
 
-use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd::domain::list::{How, ListEvent};
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Day, Email, ListId, Offer, PersonId};
+use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
+use restockd_core::list::{How, ListEvent};
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Day, Email, ListId, Offer, PersonId};
 use serde_json::{Value, json};
 
 use crate::helpers::*;

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use restockd::actors::Engine;
-use restockd::actors::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
-use restockd::disk::SimDisk;
-use restockd::domain::{Email, Offer, Sku};
-use restockd::mail::Outbox;
+use restockd_core::{Email, Offer, Sku};
+use restockd_engine::Engine;
+use restockd_engine::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
+use restockd_journal::disk::SimDisk;
+use restockd_mail::Outbox;
 
 use crate::helpers::engine_on;
 use crate::support::Plan;
@@ -67,7 +67,7 @@ async fn members(engine: &Engine) -> [u64; 3] {
 }
 
 /// Waits until no campaign has letters left to begin.
-async fn done(engine: &Engine) -> Vec<restockd::actors::verbs::CampaignView> {
+async fn done(engine: &Engine) -> Vec<restockd_engine::verbs::CampaignView> {
     loop {
         let query = CampaignsQuery { limit: 200, ..CampaignsQuery::default() };
         let (campaigns, _) = engine.campaigns(query).await.unwrap();

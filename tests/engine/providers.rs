@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use restockd::mail::Answer as Reply;
-use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
+use restockd_mail::Answer as Reply;
+use restockd_mail::{Diagnostic, End, Fault, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::helpers::*;

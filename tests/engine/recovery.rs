@@ -1,11 +1,11 @@
 //! Starting again: events sent again from a log cut short, clocks, damaged snapshots, the lock.
 
 use restockd::boot::boot;
-use restockd::clock::Clock;
-use restockd::domain::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd::domain::list::How;
-use restockd::domain::record::{self, Stamp};
-use restockd::domain::{Email, ListId, Millis, PersonId};
+use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
+use restockd_core::list::How;
+use restockd_core::record::{self, Stamp};
+use restockd_core::{Email, ListId, Millis, PersonId};
+use restockd_engine::clock::Clock;
 use serde_json::json;
 
 use crate::helpers::*;

@@ -1,7 +1,7 @@
 //! What a mail server's reply does to the person, the letter and the provider: hard bounces, soft ones, policy.
 
-use restockd::mail::Answer as Reply;
-use restockd::mail::End;
+use restockd_mail::Answer as Reply;
+use restockd_mail::End;
 use serde_json::{Value, json};
 
 use crate::helpers::*;

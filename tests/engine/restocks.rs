@@ -317,7 +317,7 @@ async fn the_rule_switched_off_counts_and_opens_nothing_and_pointed_elsewhere_us
 async fn with_after_send_leave_who_was_mailed_leaves_and_nobody_else() {
     let app = Plan::new().toml("[rule]\nafter_send = \"leave\"\n").start().await;
     press_all(&app, &["ann", "bad"], "chair").await;
-    answer_for(&app, "bad", restockd::mail::Answer::Give(never()));
+    answer_for(&app, "bad", restockd_mail::Answer::Give(never()));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_sent(&id).await;
     settle(&app).await;

@@ -1,7 +1,7 @@
 //! What comes back: a bounce or a complaint is believed where it is proved, holds from its answer on, and outlives
 //! restart and erasure.
 
-use restockd::domain::{CampaignId, PersonId};
+use restockd_core::{CampaignId, PersonId};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -268,7 +268,7 @@ async fn the_message_id_says_which_address_a_letter_went_to_when_its_ledger_is_g
     let (campaign, number) = (CampaignId(9), person(&app, "old").await);
     app.ask("PUT", "/v1/contacts", Some(contact(at("new")))).await;
     let secrets = secrets(&app);
-    let old = secrets.address(&restockd::domain::Email::parse(&at("old")).unwrap());
+    let old = secrets.address(&restockd_core::Email::parse(&at("old")).unwrap());
     let letter = format!(
         "Message-ID: <{}@shop.example>\r\nCFBL-Feedback-ID: {}",
         secrets.message(campaign, old as u64),

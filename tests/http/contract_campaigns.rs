@@ -1,7 +1,7 @@
 //! The contract of campaigns: made, read, paged, steered; and what a delivery leads to.
 
 use restockd::http::sign;
-use restockd::mail::{Answer, Diagnostic, End, Fault, Outcome, Phase};
+use restockd_mail::{Answer, Diagnostic, End, Fault, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::harness::{NOON_TEXT, RESTOCK_TEMPLATE, SECRET, TEMPLATE, TestServer, request, start};

@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use restockd::actors::Engine;
-use restockd::actors::verbs::Scope;
 use restockd::boot::{Running, boot};
-use restockd::clock::Clock;
 use restockd::config::{Config, Flags};
-use restockd::domain::Millis;
 use restockd::http::HttpSettings;
-use restockd::mail::Outbox;
+use restockd_core::Millis;
+use restockd_engine::Engine;
+use restockd_engine::clock::Clock;
+use restockd_engine::verbs::Scope;
+use restockd_mail::Outbox;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -129,7 +129,7 @@ impl TestServer {
     }
 
     /// Mails everybody on a list; gives back the letter to this person.
-    pub async fn mail_to(&self, email: &str, list: &str) -> restockd::mail::Mail {
+    pub async fn mail_to(&self, email: &str, list: &str) -> restockd_mail::Mail {
         let body = json!({"list": list, "template": TEMPLATE, "subject": "A word"}).to_string();
         let made = self.ask("POST", "/v1/campaigns", &self.ingest, body.as_bytes()).await;
         assert_eq!(made.status, 202, "{}", made.text());

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use restockd::boot;
-use restockd::disk::{Disk, RealDisk};
-use restockd::domain::directory::DirectoryEvent;
-use restockd::domain::list::ListEvent;
-use restockd::domain::record::{self, Entry, Stamp};
-use restockd::domain::{CampaignId, Day};
-use restockd::wal::{self, Log, Options, Record};
+use restockd_core::directory::DirectoryEvent;
+use restockd_core::list::ListEvent;
+use restockd_core::record::{self, Entry, Stamp};
+use restockd_core::{CampaignId, Day};
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::wal::{self, Log, Options, Record};
 use serde_json::json;
 
 use crate::process::{Client, Place, count, press, until};

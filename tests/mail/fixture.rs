@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use restockd::mail::{Courier, End, Fault, Gate, Letter, MailOptions, Mailer, Outcome, Phase};
+use restockd_mail::{Courier, End, Fault, Gate, Letter, MailOptions, Mailer, Outcome, Phase};
 
 use crate::server::Server;
 

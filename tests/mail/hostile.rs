@@ -1,6 +1,6 @@
 //! Product data that somebody hostile has typed: built-in mails keep their markup, their lines and their size.
 
-use restockd::render::Templates;
+use restockd_render::Templates;
 use serde_json::{Value, json};
 
 use crate::templates::mail;

@@ -1,6 +1,6 @@
 //! What a letter looks like on the wire: headers, encoding, and that no part of it can end or forge a mail.
 
-use restockd::mail::Letter;
+use restockd_mail::Letter;
 
 use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
 use crate::server::{Plan, Server};

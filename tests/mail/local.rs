@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use restockd::mail::{Answer, Diagnostic, End, Fault, MailOptions, Mailer, Outcome, Phase};
+use restockd_mail::{Answer, Diagnostic, End, Fault, MailOptions, Mailer, Outcome, Phase};
 
 use crate::fixture::{course, letter, name, open, send, send_by, shut};
 

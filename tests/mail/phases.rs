@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use restockd::domain::status::Enhanced;
-use restockd::mail::Outcome;
+use restockd_core::status::Enhanced;
+use restockd_mail::Outcome;
 
 use crate::fixture::{course, impatient, letter, mailer, name, open, options, send, send_by, shut};
 use crate::server::{Act, Phase, Plan, Server};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use restockd::mail::{MailOptions, Mailer};
+use restockd_mail::{MailOptions, Mailer};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use restockd::mail::{MailOptions, Mailer};
+use restockd_mail::{MailOptions, Mailer};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
@@ -154,7 +154,7 @@ async fn a_server_that_repeats_the_password_does_not_get_it_into_an_outcome() {
         let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
         let letters = [letter(1)];
         let outcomes =
-            restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters).await;
+            restockd_mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters).await;
         let outcome = outcomes.unwrap().remove(0);
         assert_eq!(course(&outcome), "deferred at connection, the shop's");
         let reply = outcome.diagnostic.to_string();
@@ -170,7 +170,7 @@ async fn a_server_that_knows_the_password_from_before_does_not_get_it_into_an_ou
         tokio::io::AsyncWriteExt::write_all(&mut theirs, words.as_bytes()).await.unwrap();
         let setting = "smtp+insecure://user:secret-word@127.0.0.1:2525";
         let letters = [letter(1)];
-        let talk = restockd::mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters);
+        let talk = restockd_mail::fuzzing::converse(setting, MailOptions::default(), ours, &letters);
         let outcome = talk.await.unwrap().remove(0);
         let shown = format!("{outcome:?}");
         assert!(!shown.contains("secret-word") && shown.contains("not repeated"), "{words:?}: {shown}");

@@ -1,6 +1,6 @@
 //! The mail setting: what is understood, what is refused, and that a password is never repeated.
 
-use restockd::mail::{Address, MailOptions, Mailer};
+use restockd_mail::{Address, MailOptions, Mailer};
 
 use crate::fixture::letter;
 

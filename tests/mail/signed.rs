@@ -1,6 +1,6 @@
 //! What the desk does to every letter: signatures, the test inbox; and the headers by which receivers answer.
 
-use restockd::mail::{Complaints, Dkim, DkimKey, Letter, MailOptions, Mailer};
+use restockd_mail::{Complaints, Dkim, DkimKey, Letter, MailOptions, Mailer};
 
 use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
 use crate::server::{Act, Phase, Plan, Server};

@@ -1,6 +1,6 @@
 //! Letters made from a stencil are the letters that rendering whole makes, whatever the templates do.
 
-use restockd::render::{Own, RenderError, Rendered, Templates};
+use restockd_render::{Own, RenderError, Rendered, Templates};
 use serde_json::json;
 
 use super::templates::with;
@@ -8,7 +8,7 @@ use super::templates::with;
 /// A recipient: properties, and two links that differ from everybody's.
 fn one(
     templates: &Templates,
-    prepared: &restockd::render::Prepared,
+    prepared: &restockd_render::Prepared,
     n: usize,
     contact: &[(String, String)],
 ) -> Result<Rendered, RenderError> {

@@ -1,6 +1,6 @@
 //! The templates: whole mails from little data, hostile data, and a shop's own files.
 
-use restockd::render::{Own, RenderError, Rendered, Templates};
+use restockd_render::{Own, RenderError, Rendered, Templates};
 use serde_json::{Value, json};
 
 /// A mail, of one context: contact and links are the recipient's own, all else is common.

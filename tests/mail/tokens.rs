@@ -1,7 +1,7 @@
 //! Signing in with a bearer token, and TLS only where it is offered.
 
-use restockd::mail::fuzzing::converse;
-use restockd::mail::{MailOptions, Mailer, OauthToken};
+use restockd_mail::fuzzing::converse;
+use restockd_mail::{MailOptions, Mailer, OauthToken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{course, letter, name, open, options, send_by};

@@ -5,8 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use restockd::mail::MailOptions;
-use restockd::mail::fuzzing::converse;
+use restockd_mail::MailOptions;
+use restockd_mail::fuzzing::converse;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::fixture::{course, letter};

@@ -14,13 +14,13 @@ cp -r "$root"/{Cargo.toml,Cargo.lock,.clippy.toml,src,actors,templates,tests,ben
 export CARGO_TARGET_DIR=${PLANTED_TARGET_DIR:-$root/target/planted} CARGO_INCREMENTAL=1 RUST_BACKTRACE=0 RESTOCKD_SEEDS=${RESTOCKD_SEEDS:-60}
 cd "$work" || exit 1
 
-# What is planted, and which test must fail by it.
+# What is planted, and which test must fail by it: package, target, filter.
 rung() {
   case "$1" in
-    04*|05*|06*) echo "--test damage" ;;
-    09*) echo "--test engine a_restock_whose_list" ;;
-    13*|14*|15*|16*) echo "--lib scheduler" ;;
-    *) echo "--test simulation whatever" ;;
+    04*|05*|06*) echo "restockd --test=damage" ;;
+    09*) echo "restockd --test=engine a_restock_whose_list" ;;
+    13*|14*|15*|16*) echo "restockd-core --lib scheduler" ;;
+    *) echo "restockd --test=simulation whatever" ;;
   esac
 }
 
@@ -30,8 +30,8 @@ for patch in "$root"/tests/planted/*.patch; do
   if [ $# -gt 0 ] && [[ ! " $* " == *" ${name%%-*} "* ]]; then continue; fi
   patch -p1 --quiet <"$patch" || { echo "$name does not apply any more"; exit 1; }
   read -ra tests <<<"$(rung "$name")"
-  cargo test --quiet --no-run "${tests[@]:0:2}" >build.log 2>&1 || { tail -n 30 build.log; echo "$name does not build"; exit 1; }
-  if cargo test "${tests[@]}" >rung.log 2>&1; then
+  cargo test --quiet --no-run -p "${tests[@]:0:2}" >build.log 2>&1 || { tail -n 30 build.log; echo "$name does not build"; exit 1; }
+  if cargo test -p "${tests[@]}" >rung.log 2>&1; then
     missed+=("$name")
     echo "MISSED  $name by ${tests[*]}"
   else

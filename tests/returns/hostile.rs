@@ -1,8 +1,8 @@
 //! What is made to break a reader: deep, wide, long, cut off, binary, empty. All of it ends, quickly, as nothing or as
 //! what it says.
 
-use restockd::domain::returns::Kind;
-use restockd::returns::{MESSAGE_BYTES_MAX, Reading, read};
+use restockd_core::returns::Kind;
+use restockd_feedback::{MESSAGE_BYTES_MAX, Reading, read};
 
 use super::sample;
 

@@ -10,8 +10,8 @@ mod relays;
 
 use std::path::PathBuf;
 
-use restockd::domain::returns::Kind;
-use restockd::returns::{Claim, Reading, read};
+use restockd_core::returns::Kind;
+use restockd_feedback::{Claim, Reading, read};
 
 /// The token in the samples' envelopes: of the right form, and nobody's.
 const TOKEN: &str = "aebagbafaydqqcikbmga2dqpcaireeyuculbogazdinryhi6d4qcc";

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use restockd::domain::{CampaignId, PersonId};
+use restockd_core::{CampaignId, PersonId};
 use serde_json::json;
 
 use super::process::{KEY, Place};

@@ -1,8 +1,8 @@
 //! Events as relays send them, written for these tests after their documentation, with what each must be read as.
 
-use restockd::domain::returns::Kind;
-use restockd::returns::Reading;
-use restockd::returns::relay::Relay;
+use restockd_core::returns::Kind;
+use restockd_feedback::Reading;
+use restockd_feedback::relay::Relay;
 use serde_json::{Value, json};
 
 /// What an event says: kinds in order, none for an event without a consequence.

@@ -7,13 +7,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use restockd::actors::verbs::{
+use restockd_core::{CampaignId, Offer, PersonId, Sku};
+use restockd_engine::token::Purpose;
+use restockd_engine::verbs::{
     CampaignCreated, CampaignInput, CampaignVerb, ContactInput, EventAnswer, EventInput, EventRestock,
     OnDoubt, PreferencesInput, PreferencesView, RestockAnswer, RestockInput, Who,
 };
-use restockd::actors::{Engine, EngineError};
-use restockd::domain::{CampaignId, Offer, PersonId, Sku};
-use restockd::token::Purpose;
+use restockd_engine::{Engine, EngineError};
 
 use crate::model::{Known, Model};
 use crate::queues::Node;

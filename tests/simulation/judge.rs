@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use restockd::domain::PersonId;
-use restockd::domain::campaign::{LetterState, Skip, Status};
+use restockd_core::PersonId;
+use restockd_core::campaign::{LetterState, Skip, Status};
 
 use crate::model::Known;
 use crate::running::Running;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use restockd::actors::mailboxes::{Mailbox, Mailboxes};
-use restockd::actors::messages::{
+use restockd_core::scheduler::Input;
+use restockd_core::{ListId, Millis};
+use restockd_engine::mailboxes::{Mailbox, Mailboxes};
+use restockd_engine::messages::{
     CampaignMessage, DirectoryMessage, ListMessage, Restocked, SupervisorMessage,
 };
-use restockd::domain::scheduler::Input;
-use restockd::domain::{ListId, Millis};
 
 use crate::dice::Dice;
 

@@ -2,11 +2,11 @@
 //! or goes away before or after the final dot. A letter may leave only once the record of its start is durable, and may
 //! start only on a connection that has answered within a second.
 
-use restockd::actors::delivery::{Job, Work};
-use restockd::actors::messages::CampaignMessage;
-use restockd::domain::scheduler::Input;
-use restockd::domain::{CampaignId, Millis};
-use restockd::mail::{Diagnostic, End, Fault, Outcome, Phase};
+use restockd_core::scheduler::Input;
+use restockd_core::{CampaignId, Millis};
+use restockd_engine::delivery::{Job, Work};
+use restockd_engine::messages::CampaignMessage;
+use restockd_mail::{Diagnostic, End, Fault, Outcome, Phase};
 use tokio::sync::mpsc;
 
 use crate::dice::Dice;

@@ -1,14 +1,14 @@
 //! The course of a checkpoint round, step by step: the same requests in the same order as the snapshotter's, with
 //! anything the dice choose between them.
 
-use restockd::actors::checkpoint::Portion;
-use restockd::actors::messages::{CampaignMessage, DirectoryMessage, Slice, SupervisorMessage};
-use restockd::actors::receipt::Part;
-use restockd::actors::snapshotter::{meta, publish, write};
-use restockd::domain::ListId;
-use restockd::domain::campaign::CampaignsImage;
-use restockd::domain::directory::DirectoryImage;
-use restockd::domain::list::List;
+use restockd_core::ListId;
+use restockd_core::campaign::CampaignsImage;
+use restockd_core::directory::DirectoryImage;
+use restockd_core::list::List;
+use restockd_engine::checkpoint::Portion;
+use restockd_engine::messages::{CampaignMessage, DirectoryMessage, Slice, SupervisorMessage};
+use restockd_engine::receipt::Part;
+use restockd_engine::snapshotter::{meta, publish, write};
 use tokio::sync::oneshot::{self, Receiver};
 
 use crate::queues::Node;

@@ -10,26 +10,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use restockd::actors::campaign::{CampaignArgs, CampaignState};
-use restockd::actors::context::{Context, Fatal};
-use restockd::actors::directory::DirectoryState;
-use restockd::actors::engine::take_up;
-use restockd::actors::list::ListState;
-use restockd::actors::mailboxes::Mailboxes;
-use restockd::actors::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
-use restockd::actors::recent::Recent;
-use restockd::actors::recovery::{self, Recovered, RecoveryError};
-use restockd::actors::supervisor::Heard;
-use restockd::actors::{Engine, MailRules, StartError};
-use restockd::clock::Clock;
-use restockd::disk::SimDisk;
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::Directory;
-use restockd::domain::list::{List, PackedList};
-use restockd::domain::scheduler::Scheduler;
-use restockd::domain::{ListId, Millis};
-use restockd::store::{Backend, Generations};
-use restockd::wal::{Log, Options, Stepper};
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::list::{List, PackedList};
+use restockd_core::scheduler::Scheduler;
+use restockd_core::{ListId, Millis};
+use restockd_engine::campaign::{CampaignArgs, CampaignState};
+use restockd_engine::clock::Clock;
+use restockd_engine::context::{Context, Fatal};
+use restockd_engine::directory::DirectoryState;
+use restockd_engine::engine::take_up;
+use restockd_engine::list::ListState;
+use restockd_engine::mailboxes::Mailboxes;
+use restockd_engine::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
+use restockd_engine::recent::Recent;
+use restockd_engine::recovery::{self, Recovered, RecoveryError};
+use restockd_engine::supervisor::Heard;
+use restockd_engine::{Engine, MailRules, StartError};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::store::{Backend, Generations};
+use restockd_journal::wal::{Log, Options, Stepper};
 use tokio::sync::oneshot;
 
 use crate::dice::Dice;
@@ -68,7 +68,7 @@ impl Running {
     /// Recovers and starts; what was open is on its way to be taken up.
     pub fn start(scene: &Scene, disk: &SimDisk, clock: &Clock) -> Result<Self, StartError> {
         let options = options(scene);
-        let disk: Arc<dyn restockd::disk::Disk> = Arc::new(disk.clone());
+        let disk: Arc<dyn restockd_journal::disk::Disk> = Arc::new(disk.clone());
         let snapshots = PathBuf::from("/data/snapshots");
         let engine = scene.secrets.engine;
         let generations = Generations::open(Arc::clone(&disk), snapshots, engine, Backend::Flat)?;
@@ -308,7 +308,7 @@ pub fn options(scene: &Scene) -> Options {
 /// Everything from the disk.
 pub fn recover(
     scene: &Scene,
-    disk: &Arc<dyn restockd::disk::Disk>,
+    disk: &Arc<dyn restockd_journal::disk::Disk>,
     options: &Options,
     generations: &Generations,
     now: Option<Millis>,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use restockd::actors::Settings;
 use restockd::config::{Config, Flags};
-use restockd::domain::Catalog;
-use restockd::render::Templates;
-use restockd::token::Secrets;
+use restockd_core::Catalog;
+use restockd_engine::Settings;
+use restockd_engine::token::Secrets;
+use restockd_render::Templates;
 
 /// Made once.
 pub struct Scene {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::clock::Clock;
-use restockd::disk::{Disk, SimDisk};
-use restockd::domain::{CampaignId, Email, ListId, Millis};
+use restockd_core::{CampaignId, Email, ListId, Millis};
+use restockd_engine::clock::Clock;
+use restockd_journal::disk::{Disk, SimDisk};
 
 mod fate;
 
@@ -255,7 +255,7 @@ impl World {
             self.look();
             let Some(running) = &mut self.running else { continue };
             let open = running.campaigns(|all| {
-                let told = |c: &restockd::domain::campaign::Campaign| {
+                let told = |c: &restockd_core::campaign::Campaign| {
                     format!(
                         "{} {:?} rule {} up to {} uninvited {} unreached {} handed over {} {:?}",
                         c.header.id,
@@ -290,8 +290,8 @@ impl World {
 
     /// Paused campaigns go on.
     fn resume_all(&mut self) {
-        use restockd::actors::verbs::CampaignVerb;
-        use restockd::domain::campaign::Status;
+        use restockd_core::campaign::Status;
+        use restockd_engine::verbs::CampaignVerb;
         let Some(running) = &mut self.running else { return };
         let paused = running.campaigns(|all| {
             all.open().filter(|c| c.status == Status::Paused).map(|c| c.header.id).collect::<Vec<_>>()

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use restockd::store::{Outcome, Role};
+use restockd_journal::store::{Outcome, Role};
 
 use super::{BOTH, Place, copy_tree, load, loads, pages, round};
 
@@ -31,8 +31,12 @@ fn a_generation_renamed_but_not_named_is_ignored_and_cleaned() {
         // as it was between the two renames
         fs::write(place.path("CURRENT"), current).unwrap();
         fs::rename(place.path("aside"), place.path("gen-1")).unwrap();
-        let look =
-            restockd::store::Generations::look(super::real(), place.dir.clone(), super::ENGINE, backend);
+        let look = restockd_journal::store::Generations::look(
+            super::real(),
+            place.dir.clone(),
+            super::ENGINE,
+            backend,
+        );
         assert_eq!(look.list()[0].role, Role::Unnamed);
         assert_eq!(look.replay_floor(), Some(10));
         loads(&look, 2, &pages(2));

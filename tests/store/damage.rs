@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use restockd::store::{Backend, Outcome};
+use restockd_journal::store::{Backend, Outcome};
 
 use super::{BOTH, Place, load, pages, round, tree};
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use restockd::store::{Backend, Outcome};
+use restockd_journal::store::{Backend, Outcome};
 use sha2::{Digest, Sha256};
 
 use super::{BOTH, Dice, Place, load, pages};

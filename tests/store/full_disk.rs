@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use restockd::store::{Backend, Generations, Outcome, StoreError};
+use restockd_journal::store::{Backend, Generations, Outcome, StoreError};
 
 use super::{BOTH, ENGINE, load, loads, meta, pages, real, round};
 

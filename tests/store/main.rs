@@ -17,8 +17,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use restockd::disk::{Disk, RealDisk};
-use restockd::store::{Backend, Generations, Meta, Outcome, StoreError};
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, Generations, Meta, Outcome, StoreError};
 use tempfile::TempDir;
 
 /// Pages by key.

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::disk::{Disk, Fault, Op, SimDisk};
-use restockd::store::{Backend, Generations, Outcome, StoreError};
+use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::store::{Backend, Generations, Outcome, StoreError};
 
 use super::{ENGINE, Pages, load, loads, meta};
 

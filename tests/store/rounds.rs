@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use restockd::store::{
+use restockd_journal::store::{
     Backend, Generations, KEY_BYTES_MAX, Meta, Outcome, Role, StoreError, VALUE_BYTES_MAX,
 };
 

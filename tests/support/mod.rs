@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use restockd::actors::Engine;
 use restockd::boot::{Running, boot};
-use restockd::clock::Clock;
 use restockd::config::{Config, Flags};
-use restockd::domain::Millis;
-use restockd::mail::Outbox;
+use restockd_core::Millis;
+use restockd_engine::Engine;
+use restockd_engine::clock::Clock;
+use restockd_mail::Outbox;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd::disk::SimDisk;
-use restockd::wal::{Lost, WalError, recover};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::wal::{Lost, WalError, recover};
 
 use crate::support::{Run, arc, hold, names, options, read, read_from, record, segment_path, ticket};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use restockd::disk::SimDisk;
-use restockd::wal::{Harm, TailState, WalError, inspect};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::wal::{Harm, TailState, WalError, inspect};
 
 use crate::support::{
     Run, arc, closed_log, forget_mark, frame_starts, names, options, read, read_from, segment_path,
@@ -23,7 +23,7 @@ fn two_segments() -> SimDisk {
     sim
 }
 
-fn damage(sim: &SimDisk) -> restockd::wal::Damage {
+fn damage(sim: &SimDisk) -> restockd_journal::wal::Damage {
     match read(sim) {
         Err(WalError::Damaged(damage)) => damage,
         Err(other) => panic!("{other}"),
@@ -77,13 +77,13 @@ fn a_missing_segment_is_refused_wherever_it_was() {
     run.log.close();
     for (first, expected) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
         let twin = sim.fork(1);
-        restockd::disk::Disk::remove(&twin, &segment_path(first)).unwrap();
+        restockd_journal::disk::Disk::remove(&twin, &segment_path(first)).unwrap();
         let found = damage(&twin);
         assert_eq!(found.expected, expected, "{found}");
         assert!(found.at_risk >= 1, "{found}");
     }
     for name in names(&sim, ".wal") {
-        restockd::disk::Disk::remove(&sim, &Path::new("/data/wal").join(name)).unwrap();
+        restockd_journal::disk::Disk::remove(&sim, &Path::new("/data/wal").join(name)).unwrap();
     }
     let found = damage(&sim);
     assert_eq!((found.harm, found.expected, found.at_risk), (Harm::Missing, 1, 4), "never start empty");
@@ -122,7 +122,7 @@ fn a_log_that_starts_too_late_or_ends_too_early_for_the_caller_is_refused() {
     assert!(matches!(read_from(&sim, 6, 5), Ok((_, seen)) if seen.is_empty()));
     assert!(matches!(read_from(&sim, 7, 5), Err(WalError::Damaged(found)) if found.harm == Harm::Missing));
     assert!(matches!(read_from(&sim, 1, 6), Err(WalError::Damaged(found)) if found.at_risk == 1));
-    restockd::disk::Disk::remove(&sim, &segment_path(1)).unwrap();
+    restockd_journal::disk::Disk::remove(&sim, &segment_path(1)).unwrap();
     assert!(matches!(read_from(&sim, 2, 5), Err(WalError::Damaged(found)) if found.harm == Harm::Uncovered));
     assert!(matches!(read_from(&sim, 3, 5), Ok((_, seen)) if seen.len() == 3));
 }

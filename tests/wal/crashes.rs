@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::Receiver;
 
-use restockd::disk::SimDisk;
-use restockd::wal::{Lost, Lsn};
+use restockd_journal::disk::SimDisk;
+use restockd_journal::wal::{Lost, Lsn};
 
 use crate::support::{Run, read, read_from};
 
@@ -84,7 +84,7 @@ fn a_power_cut_inside_recovery_itself_is_survived() {
 
 #[test]
 fn a_simulated_crash_is_the_same_for_the_same_seed_and_differs_for_others() {
-    use restockd::disk::Disk;
+    use restockd_journal::disk::Disk;
     let after = |seed: u64| {
         let sim = SimDisk::new(seed);
         sim.create_dir("/d".as_ref()).unwrap();

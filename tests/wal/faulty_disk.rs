@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::channel;
 
-use restockd::disk::{Disk, Fault, Op, SimDisk};
-use restockd::wal::{Lost, WalError, recover};
+use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::wal::{Lost, WalError, recover};
 
 use crate::support::{
     Run, arc, eventually, hold, names, options, read, read_from, record, segment_path, ticket,

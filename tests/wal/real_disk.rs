@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use restockd::disk::{Disk, RealDisk};
-use restockd::wal::{MIN_SEGMENT_BYTES, Options, recover};
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::wal::{MIN_SEGMENT_BYTES, Options, recover};
 
 use crate::support::{ENGINE, Run};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use restockd::disk::{Disk, Fault, Op, SimDisk};
-use restockd::wal::{Harm, WalError, repair};
+use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::wal::{Harm, WalError, repair};
 
 use crate::support::{Run, arc, closed_log, frame_starts, names, options, read, read_from, segment_path};
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use restockd::disk::{Disk, SimDisk};
-use restockd::wal::{
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::wal::{
     Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, Ticket, WalError, recover,
 };
 

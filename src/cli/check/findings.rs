@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::actors::survey::Survey;
+use restockd_engine::survey::Survey;
 
 /// All of it.
 #[derive(Debug, Serialize)]

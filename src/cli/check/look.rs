@@ -16,17 +16,17 @@ use indicatif::ProgressBar;
 use super::findings::{
     CopyFinding, DamageFinding, Findings, GenerationFinding, LogFindings, SnapshotFindings, StartFindings,
 };
-use crate::actors::StartError;
-use crate::actors::recovery::{self, RecoveryError};
-use crate::actors::survey::Survey;
 use crate::boot::BootError;
-use crate::disk::{Disk, RealDisk};
-use crate::domain::campaign::Campaigns;
-use crate::domain::directory::Directory;
-use crate::domain::{Millis, Retry};
-use crate::store::{Backend, GenerationInfo, Generations, Role};
-use crate::token::Secrets;
-use crate::wal::{self, LookDisk, TailState};
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::{Millis, Retry};
+use restockd_engine::StartError;
+use restockd_engine::recovery::{self, RecoveryError};
+use restockd_engine::survey::Survey;
+use restockd_engine::token::Secrets;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
+use restockd_journal::wal::{self, LookDisk, TailState};
 
 /// Looks beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;

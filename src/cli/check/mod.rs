@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 
-use crate::clock::Clock;
+use restockd_engine::clock::Clock;
 
 /// What `check` takes.
 #[derive(Debug, Args)]

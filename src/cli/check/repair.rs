@@ -26,13 +26,13 @@ use anyhow::bail;
 
 use super::look::{Held, Looker, Scratch, kind, known, sentence};
 use super::show;
-use crate::actors::recovery::RecoveryError;
 use crate::boot::{self, BootError};
-use crate::disk::{Disk, RealDisk};
-use crate::domain::record::{self, Entry};
-use crate::store::{GenerationInfo, Generations, Meta, Role};
-use crate::token::Secrets;
-use crate::wal::{self, Damage, Harm, LookDisk, WalError};
+use restockd_core::record::{self, Entry};
+use restockd_engine::recovery::RecoveryError;
+use restockd_engine::token::Secrets;
+use restockd_journal::disk::{Disk, RealDisk};
+use restockd_journal::store::{GenerationInfo, Generations, Meta, Role};
+use restockd_journal::wal::{self, Damage, Harm, LookDisk, WalError};
 
 /// Each step removes one damage for good; a directory with more is beyond this tool.
 const STEPS_MAX: u32 = 16;

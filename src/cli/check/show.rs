@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::findings::{Findings, GenerationFinding, LogFindings};
-use crate::actors::survey::Survey;
+use restockd_engine::survey::Survey;
 
 /// Copies of cut tails stay this long.
 const COPY_DAYS: u64 = 7;

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, anyhow, bail};
 
-use crate::mail::{Dkim, DkimKey};
+use restockd_mail::{Dkim, DkimKey};
 
 const RSA_BITS: &str = "2048";
 

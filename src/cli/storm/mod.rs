@@ -83,8 +83,14 @@ pub(super) fn storm(args: &StormArgs) -> anyhow::Result<ExitCode> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let report =
         Report { scenario: format!("{:?}", args.scenario).to_lowercase(), cores, ..Report::default() };
-    let mut storm =
-        Storm { args, tag: format!("s{}", crate::token::hex(&random)), runtime, stage, sink, report };
+    let mut storm = Storm {
+        args,
+        tag: format!("s{}", restockd_engine::token::hex(&random)),
+        runtime,
+        stage,
+        sink,
+        report,
+    };
     storm.blow()?;
     print!("{}", storm.report.table());
     if let Some(file) = &args.json {

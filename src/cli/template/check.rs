@@ -10,8 +10,8 @@ use serde_json::Map;
 use super::{Sources, sample};
 use crate::boot;
 use crate::config::Config;
-use crate::domain::ListId;
-use crate::render::{Kind, Origin, Templates};
+use restockd_core::ListId;
+use restockd_render::{Kind, Origin, Templates};
 
 /// Gmail cuts a mail near 102 kB, with the links at its end.
 const HTML_BYTES: usize = 100_000;

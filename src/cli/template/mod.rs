@@ -22,7 +22,7 @@ use clap::{Args, Subcommand};
 
 use crate::config::{Config, Flags};
 use crate::overrides;
-use crate::render::{Kind, Origin, RenderError, Templates};
+use restockd_render::{Kind, Origin, RenderError, Templates};
 
 pub use render::Part;
 

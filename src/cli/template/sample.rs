@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 use super::{Shown, object};
-use crate::actors::campaign::header;
-use crate::actors::words;
 use crate::config::Config;
-use crate::domain::ListId;
-use crate::render::{Own, Rendered, Templates};
+use restockd_core::ListId;
+use restockd_engine::campaign::header;
+use restockd_engine::words;
+use restockd_render::{Own, Rendered, Templates};
 
 /// A shop that has not said its name.
 pub(super) const SHOP: &str = "The Chair Shop";
@@ -33,8 +33,8 @@ impl Shown {
         }
         let props = self.props.as_deref().map(object).transpose()?;
         let name = self.key.strip_prefix("pages/").unwrap_or(&self.key);
-        let is_page = |entry: &crate::render::Entry| {
-            matches!(entry.kind, crate::render::Kind::Page) && entry.key == name
+        let is_page = |entry: &restockd_render::Entry| {
+            matches!(entry.kind, restockd_render::Kind::Page) && entry.key == name
         };
         if !templates.entries().iter().any(is_page) {
             bail!("there is no mail or page {:?}; `restockd template list` shows all", self.key);

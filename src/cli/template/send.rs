@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::SendArgs;
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::Email;
-use crate::mail::{End, Letter, Mailer, outcome_without};
-use crate::render::Rendered;
+use restockd_core::Email;
+use restockd_engine::clock::Clock;
+use restockd_mail::{End, Letter, Mailer, outcome_without};
+use restockd_render::Rendered;
 
 /// A test is for a few.
 const RECIPIENTS_MAX: usize = 10;

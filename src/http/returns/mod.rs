@@ -29,10 +29,10 @@ use super::body::{self, Query, Segment};
 use super::error::ApiError;
 use super::gate::Room;
 use super::{App, answer};
-use crate::actors::verbs::{ReturnAnswer, ReturnInput};
-use crate::domain::directory::Block;
-use crate::returns::relay::Relay;
-use crate::returns::{self, Claim, MESSAGE_BYTES_MAX, Reading};
+use restockd_core::directory::Block;
+use restockd_engine::verbs::{ReturnAnswer, ReturnInput};
+use restockd_feedback::relay::Relay;
+use restockd_feedback::{Claim, MESSAGE_BYTES_MAX, Reading};
 
 pub use fetch::{Fetch, Fetching};
 pub use settings::ReturnsSettings;
@@ -89,7 +89,7 @@ pub(super) async fn message(
     let recipient = query.get("recipient").filter(|recipient| recipient.len() <= RECIPIENT_BYTES_MAX);
     let _room = app.returns.room.take(announced(&body)).await?;
     let body = body::read(body, MESSAGE_BYTES_MAX, app.body_timeout).await?;
-    take(&app, "message", returns::read(&body, recipient.as_deref()), false).await
+    take(&app, "message", restockd_feedback::read(&body, recipient.as_deref()), false).await
 }
 
 /// `POST /v1/returns/{relay}`.

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::super::settings::Secret;
-use crate::domain::Millis;
+use restockd_core::Millis;
 
 /// What stands before the point of a P-256 key in its DER form.
 const P256: [u8; 26] = [

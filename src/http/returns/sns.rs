@@ -25,8 +25,8 @@ use tokio_rustls::rustls::pki_types::{
 use super::super::error::ApiError;
 use super::super::timestamp;
 use super::fetch::Fetch;
-use crate::domain::Millis;
-use crate::domain::keys::KEEP_MS;
+use restockd_core::Millis;
+use restockd_core::keys::KEEP_MS;
 
 /// How long a certificate is kept.
 const CERTIFICATE_MS: u64 = 86_400_000;

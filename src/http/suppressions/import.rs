@@ -17,8 +17,8 @@ use axum::response::Response;
 use csv::{ReaderBuilder, StringRecord};
 use serde::Serialize;
 
-use crate::domain::directory::Block;
-use crate::domain::{Email, text};
+use restockd_core::directory::Block;
+use restockd_core::{Email, text};
 
 use super::super::auth::Admin;
 use super::super::batch::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, announced, is_lines};

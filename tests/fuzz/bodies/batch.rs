@@ -1,8 +1,8 @@
 //! A batch of events, as JSON and as lines: the reader must agree with a plain JSON parser about what is there, and
 //! what it lets in must keep to the limits.
 
-use restockd::domain::text::key_fits;
 use restockd::http::fuzzing::batch;
+use restockd_core::text::key_fits;
 use serde_json::Value;
 
 const STATUSES: [u16; 3] = [400, 413, 422];

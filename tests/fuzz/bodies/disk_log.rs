@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use restockd::disk::{Disk, SimDisk};
-use restockd::wal::{Harm, MIN_SEGMENT_BYTES, Options, TailState, WalError, inspect, recover, repair};
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::wal::{
+    Harm, MIN_SEGMENT_BYTES, Options, TailState, WalError, inspect, recover, repair,
+};
 
 use super::script::Script;
 
@@ -280,7 +282,7 @@ fn hold_back(files: &mut Files) {
     for file in files.values_mut().filter(|file| file.len() >= HEADER) {
         let capacity = u64::from_le_bytes(file[64..72].try_into().unwrap());
         let verifies = file[HEADER - 4..HEADER] == crc32fast::hash(&file[..HEADER - 4]).to_le_bytes();
-        if verifies && (1 << 18..=restockd::wal::MAX_SEGMENT_BYTES).contains(&capacity) {
+        if verifies && (1 << 18..=restockd_journal::wal::MAX_SEGMENT_BYTES).contains(&capacity) {
             file[64..72].copy_from_slice(&(1_u64 << 14).to_le_bytes());
             let crc = crc32fast::hash(&file[..HEADER - 4]);
             file[HEADER - 4..HEADER].copy_from_slice(&crc.to_le_bytes());
@@ -288,7 +290,7 @@ fn hold_back(files: &mut Files) {
     }
 }
 
-fn read(disk: &Arc<dyn Disk>) -> (Result<restockd::wal::Recovered, WalError>, Records) {
+fn read(disk: &Arc<dyn Disk>) -> (Result<restockd_journal::wal::Recovered, WalError>, Records) {
     let mut seen = Records::new();
     let read = recover(disk, &options(), 1, 0, &mut |lsn, record| {
         seen.push((lsn, (record.kind, record.version, record.bytes.to_vec())));

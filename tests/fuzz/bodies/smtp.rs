@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use restockd::mail::fuzzing::converse;
-use restockd::mail::{Address, End, Fault, Letter, MailOptions, Phase};
+use restockd_mail::fuzzing::converse;
+use restockd_mail::{Address, End, Fault, Letter, MailOptions, Phase};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::script::Script;

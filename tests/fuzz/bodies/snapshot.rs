@@ -13,15 +13,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd::actors::checkpoint::{PageReader, PageWriter, Portion};
-use restockd::actors::recovery;
-use restockd::disk::{Disk, SimDisk};
-use restockd::domain::campaign::Campaigns;
-use restockd::domain::directory::Directory;
-use restockd::domain::list::PackedList;
-use restockd::domain::{ListId, Retry};
-use restockd::store::{Backend, Generations, Outcome};
-use restockd::wal::{MIN_SEGMENT_BYTES, Options};
+use restockd_core::campaign::Campaigns;
+use restockd_core::directory::Directory;
+use restockd_core::list::PackedList;
+use restockd_core::{ListId, Retry};
+use restockd_engine::checkpoint::{PageReader, PageWriter, Portion};
+use restockd_engine::recovery;
+use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::store::{Backend, Generations, Outcome};
+use restockd_journal::wal::{MIN_SEGMENT_BYTES, Options};
 use sha2::{Digest, Sha256};
 
 use super::script::Script;

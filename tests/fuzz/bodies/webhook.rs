@@ -4,9 +4,9 @@
 //! script   how the header is made u8 | the source's spelling u8 | the body
 //! ```
 
-use restockd::domain::text::{key_fits, name_fits};
 use restockd::http::fuzzing::webhook;
 use restockd::http::{Scheme, Secret, Source, sign};
+use restockd_core::text::{key_fits, name_fits};
 
 use super::script::Script;
 

@@ -1,9 +1,9 @@
 //! What befalls a world: disks that fill and fail, power that goes, processes that end and start again.
 
-use restockd::actors::StartError;
-use restockd::clock::Clock;
-use restockd::disk::{Fault, Op};
-use restockd::domain::Millis;
+use restockd_core::Millis;
+use restockd_engine::StartError;
+use restockd_engine::clock::Clock;
+use restockd_journal::disk::{Fault, Op};
 
 use super::World;
 use crate::running::Running;

@@ -1,0 +1,84 @@
+//! The one place where time is read.
+//!
+//! Wall time is anchored at start and carried on by the monotonic clock: a step of the system's
+//! clock is not followed until the next start (it is logged once a minute by whoever asks
+//! [`Clock::drift_ms`]). Tests hold the clock by hand; waiting on it wakes when it is moved.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use restockd_core::Millis;
+
+/// A source of time, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clock(Inner);
+
+/// Real or by hand.
+#[derive(Debug, Clone)]
+enum Inner {
+    Real { anchor: Instant, wall: Millis },
+    Hand(Arc<watch::Sender<Millis>>),
+}
+
+impl Clock {
+    /// The real clock, anchored now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the monotonic clock")]
+    pub fn real() -> Self {
+        Self(Inner::Real { anchor: Instant::now(), wall: wall() })
+    }
+
+    /// A clock that stands still until it is moved.
+    #[must_use]
+    pub fn by_hand(start: Millis) -> Self {
+        Self(Inner::Hand(Arc::new(watch::Sender::new(start))))
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        match &self.0 {
+            Inner::Real { anchor, wall } => {
+                wall.plus(u64::try_from(anchor.elapsed().as_millis()).unwrap_or(u64::MAX))
+            }
+            Inner::Hand(now) => *now.borrow(),
+        }
+    }
+
+    /// Moves a clock held by hand forward; the real one goes by itself.
+    pub fn advance(&self, ms: u64) {
+        if let Inner::Hand(now) = &self.0 {
+            now.send_modify(|now| *now = now.plus(ms));
+        }
+    }
+
+    /// Waits until `then`.
+    pub async fn sleep_until(&self, then: Millis) {
+        match &self.0 {
+            #[expect(clippy::disallowed_methods, reason = "the one place that waits for time to pass")]
+            Inner::Real { .. } => tokio::time::sleep(Duration::from_millis(then.since(self.now()))).await,
+            Inner::Hand(now) => {
+                // The sender lives in `self`, so the wait ends only when the time has come.
+                let _ = now.subscribe().wait_for(|now| *now >= then).await;
+            }
+        }
+    }
+
+    /// How far the system's clock has stepped away from ours, in milliseconds.
+    #[must_use]
+    pub fn drift_ms(&self) -> i64 {
+        match &self.0 {
+            Inner::Real { .. } => wall().0 as i64 - self.now().0 as i64,
+            Inner::Hand(_) => 0,
+        }
+    }
+}
+
+/// The system's wall clock.
+#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
+fn wall() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

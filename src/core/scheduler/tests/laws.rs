@@ -1,0 +1,160 @@
+//! Laws of the scheduler under any history. Each start is held against the world's own knowledge (`world.rs`): order
+//! within a provider, a row at hand once, no start against any condition, conservation; and what is left to itself
+//! comes to its end by its alarms alone.
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::world::{WORKERS, World, id};
+use crate::PersonId;
+use crate::campaign::{Skip, Verb};
+use crate::outcome::{End, Phase};
+use crate::pace::Rate;
+
+/// One thing that happens; to one of three lists.
+#[derive(Debug, Clone)]
+enum Step {
+    Restock(u32, u32),
+    Leave(u32, u32),
+    Note(u32),
+    Moved(u32),
+    Arrive(u32),
+    Answer,
+    Connect(bool),
+    Deliver(usize, u8),
+    Verb(u32, Verb),
+    Wait(u64),
+    Ring,
+    Room(bool),
+    Crash,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let verbs =
+        vec![Verb::Pause, Verb::Resume, Verb::Resume, Verb::RetryFailed, Verb::ResendDoubt, Verb::Cancel];
+    let n = || 0u32..3;
+    let step = prop_oneof![
+        4 => (n(), 0u32..30).prop_map(|(n, more)| Step::Restock(n, more)),
+        2 => (n(), 1u32..40).prop_map(|(n, person)| Step::Leave(n, person)),
+        1 => (1u32..40).prop_map(Step::Note),
+        2 => (1u32..40).prop_map(Step::Moved),
+        24 => n().prop_map(Step::Arrive),
+        24 => Just(Step::Answer),
+        16 => prop::bool::weighted(0.9).prop_map(Step::Connect),
+        40 => (0..WORKERS, 0u8..30).prop_map(|(nth, what)| Step::Deliver(nth, what)),
+        2 => (n(), prop::sample::select(verbs)).prop_map(|(n, verb)| Step::Verb(n, verb)),
+        6 => (0u64..300).prop_map(Step::Wait),
+        3 => (0u64..90_000).prop_map(Step::Wait),
+        1 => (0u64..30).prop_map(|hours| Step::Wait(hours * 3_600_000)),
+        6 => Just(Step::Ring),
+        1 => any::<bool>().prop_map(Step::Room),
+        1 => Just(Step::Crash),
+    ];
+    prop::collection::vec(step, 1..400)
+}
+
+fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
+    let mut world = World::new(rate);
+    for step in steps {
+        match step {
+            Step::Restock(n, more) => world.restock(n, more),
+            Step::Leave(n, person) => world.leave(n, person),
+            Step::Note(person) => {
+                let (list, person, reason) = (None, PersonId(person), Skip::Suppressed);
+                world.input(Input::Noted { list, person, reason });
+            }
+            Step::Moved(person) => _ = world.input(Input::MailboxChanged(PersonId(person))),
+            Step::Arrive(n) => while world.arrive(n) {},
+            Step::Answer => while world.answer() {},
+            Step::Connect(good) => while world.connect(good) {},
+            Step::Deliver(nth, what) => {
+                let (end, phase) = match what {
+                    0 => (End::Failed, Phase::Rcpt),
+                    1 => (End::Unknown, Phase::Data),
+                    2 | 3 => (End::Deferred, Phase::Rcpt),
+                    4 => (End::Throttled, Phase::Rcpt),
+                    5 | 6 => (End::Deferred, Phase::Connection),
+                    _ => (End::Sent, Phase::Dot),
+                };
+                world.deliver(nth, end, phase);
+            }
+            Step::Verb(n, verb) if world.status(n).is_some() => world.verb(n, verb),
+            Step::Verb(..) => {}
+            Step::Wait(ms) => world.at = world.at.plus(ms),
+            Step::Ring => _ = world.ring(),
+            Step::Room(room) => world.room = room,
+            Step::Crash => world.crash(),
+        }
+    }
+    world
+}
+
+fn rates() -> impl Strategy<Value = Option<Rate>> {
+    prop::option::of((1u32..50, 1u32..4).prop_map(|(letters, burst)| Rate {
+        letters,
+        period_ms: 1000,
+        burst,
+    }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_letter_starts_against_any_condition_and_all_come_to_their_end(rate in rates(), steps in steps()) {
+        let mut world = play(rate, steps);
+        world.settle();
+        for n in 0..3 {
+            let mut sent = world.sent(n);
+            let count = sent.len();
+            sent.sort_unstable();
+            sent.dedup();
+            prop_assert_eq!(sent.len(), count, "somebody was sent two letters of one campaign");
+            let Some(campaign) = world.scheduler.campaigns().get(id(n)) else { continue };
+            prop_assert!(campaign.status.is_closed());
+            let counts = campaign.ledger.counts();
+            prop_assert_eq!((campaign.pending(), counts.started, counts.deferred), (0, 0, 0), "somebody is left");
+        }
+    }
+
+    #[test]
+    fn replay_equals_what_was_live(rate in rates(), steps in steps()) {
+        let mut world = play(rate, steps);
+        let before: Vec<_> = world.scheduler.campaigns().newest().map(|c| (c.header.id, c.total(), c.status)).collect();
+        let flying = world.flying.len() as u64;
+        let doubt = |world: &World| world.scheduler.campaigns().newest().map(|c| c.ledger.counts().doubt).sum::<u64>();
+        let doubts = doubt(&world);
+        world.crash();
+        let after: Vec<_> = world.scheduler.campaigns().newest().map(|c| (c.header.id, c.total(), c.status)).collect();
+        prop_assert_eq!(before, after);
+        prop_assert_eq!(doubt(&world), doubts + flying, "what was in flight is in doubt, and nothing else");
+    }
+
+    #[test]
+    fn a_stop_starts_nothing_and_is_done_when_the_last_letter_is_back(rate in rates(), steps in steps()) {
+        let mut world = play(rate, steps);
+        world.input(Input::Stop);
+        while world.deliver(0, End::Sent, Phase::Dot) || world.answer() || world.connect(true) {}
+        prop_assert!(world.stopped);
+    }
+}
+
+#[test]
+fn histories_have_been_somewhere() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let (mut starts, mut kept, mut ceilings) = (0, 0, 0);
+    for _ in 0..64 {
+        let steps = steps().new_tree(&mut runner).map(|tree| tree.current()).unwrap_or_default();
+        let mut world = play(None, steps);
+        starts += world.starts.len();
+        kept += world.kept_max;
+        world.settle();
+        ceilings += world.news.iter().filter(|news| matches!(news, News::Ceiling { .. })).count();
+    }
+    assert!(
+        starts > 64 * 8 && kept >= 8 && ceilings > 16,
+        "{starts} starts, {kept} kept, {ceilings} ceilings"
+    );
+}

@@ -1,0 +1,81 @@
+//! Delivery status notifications (RFC 3464, RFC 6533).
+//!
+//! ```text
+//! Reporting-MTA: dns; mx.example             about the message
+//!
+//! Final-Recipient: rfc822; ann@shop.example  about one recipient, again for each
+//! Action: failed
+//! Status: 5.1.1
+//! Diagnostic-Code: smtp; 550 5.1.1 no such user
+//! ```
+//!
+//! A letter of ours has one recipient. Where a report has several, the letter was passed on to
+//! them (an alias, a group): the mildest word counts, for somebody has read it.
+
+use super::Claim;
+use super::fields::{Fields, groups};
+use super::message::Shared;
+use restockd_core::returns::Kind;
+use restockd_core::status::Enhanced;
+
+/// The claim of a status part; none where no recipient is named.
+pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<Claim> {
+    let groups = groups(status);
+    let recipients = groups.iter().filter_map(|group| recipient(shared, group));
+    let mildest = recipients.min_by_key(|claim| severity(claim.kind));
+    mildest.into_iter().collect()
+}
+
+/// One recipient's group.
+fn recipient(shared: &Shared, group: &Fields) -> Option<Claim> {
+    let action = group.get("action")?.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    let diagnostic = group.get("diagnostic-code");
+    let status = refined(group.get("status").and_then(Enhanced::parse), diagnostic);
+    let kind = match action.as_str() {
+        "failed" => Kind::of_failed(status),
+        "delayed" => Kind::Delayed,
+        "delivered" | "relayed" | "expanded" => Kind::Delivered,
+        _ => return None,
+    };
+    let mut claim = shared.claim(kind, shared.name.clone());
+    claim.status = status;
+    if let Some(words) = diagnostic {
+        claim.words(words.split_once(';').map_or(words, |(_, words)| words));
+    }
+    let named = ["original-recipient", "final-recipient"].iter().filter_map(|name| group.get(name));
+    named.for_each(|address| claim.address(address));
+    shared.letter.all("to").for_each(|address| claim.address(address));
+    Some(claim)
+}
+
+/// Some systems write `5.0.0` whatever happened: then the server's own words say more, where they
+/// agree as far as the status goes.
+fn refined(status: Option<Enhanced>, diagnostic: Option<&str>) -> Option<Enhanced> {
+    let said = diagnostic.and_then(|text| {
+        let (kind, words) = text.split_once(';')?;
+        kind.trim().eq_ignore_ascii_case("smtp").then(|| Enhanced::of_reply(words.trim()))?
+    });
+    match (status, said) {
+        (None, said) => said,
+        (Some(status), Some(said))
+            if status.detail == 0
+                && status.class == said.class
+                && [0, said.subject].contains(&status.subject) =>
+        {
+            Some(said)
+        }
+        (status, _) => status,
+    }
+}
+
+/// How much follows from a kind.
+fn severity(kind: Kind) -> u8 {
+    match kind {
+        Kind::Delivered | Kind::AutoReply | Kind::NotSpam => 0,
+        Kind::Delayed => 1,
+        Kind::Policy => 2,
+        Kind::SoftBounce => 3,
+        Kind::HardBounce => 4,
+        Kind::Complaint => 5,
+    }
+}

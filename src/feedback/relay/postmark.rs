@@ -1,0 +1,50 @@
+//! Postmark: one event a delivery, told apart by `RecordType` and, for bounces, `Type`.
+
+use serde_json::Value;
+
+use super::super::Claim;
+use super::{claim, text};
+use restockd_core::returns::Kind;
+use restockd_core::status::Enhanced;
+
+/// The claim of one event.
+pub(super) fn read(event: &Value) -> Option<Claim> {
+    let kind = match (text(event, &["RecordType"])?, text(event, &["Type"])) {
+        ("SpamComplaint", _) | ("Bounce", Some("SpamComplaint")) => Kind::Complaint,
+        ("Bounce", Some(of_type)) => bounce(event, of_type)?,
+        _ => return None,
+    };
+    let id = event.get("ID")?.as_u64()?.to_string();
+    let mut claim = claim(kind, &id, text(event, &["Email"])?, text(event, &["MessageID"]))?;
+    if kind != Kind::Complaint {
+        claim.status = status(event);
+        if let Some(words) = text(event, &["Details"]).or_else(|| text(event, &["Description"])) {
+            claim.words(words.strip_prefix("smtp;").unwrap_or(words));
+        }
+    }
+    Some(claim)
+}
+
+/// What Postmark's types of bounces are here.
+fn bounce(event: &Value, of_type: &str) -> Option<Kind> {
+    Some(match of_type {
+        "HardBounce" | "BadEmailAddress" => super::by_status(status(event), Kind::HardBounce),
+        "SoftBounce" | "DnsError" | "Unknown" | "ChallengeVerification" => {
+            super::by_status(status(event), Kind::SoftBounce)
+        }
+        "SpamNotification" | "Blocked" | "DMARCPolicy" | "VirusNotification" | "OpenRelayTest" => {
+            Kind::Policy
+        }
+        // asked for no more, by answering the letter
+        "Unsubscribe" => Kind::Complaint,
+        "AutoResponder" | "AddressChange" => Kind::AutoReply,
+        "Transient" => Kind::Delayed,
+        _ => return None,
+    })
+}
+
+/// The status in the server's words.
+fn status(event: &Value) -> Option<Enhanced> {
+    let words = text(event, &["Details"])?;
+    Enhanced::of_reply(words.strip_prefix("smtp;").unwrap_or(words).trim())
+}

@@ -1,0 +1,42 @@
+//! Resend: one event a delivery, named by the `svix-id` header.
+
+use serde_json::Value;
+
+use super::super::Claim;
+use super::{by_status, claim, text};
+use restockd_core::returns::Kind;
+use restockd_core::status::Enhanced;
+
+/// The claim of one event.
+pub(super) fn read(body: &Value, name: &str) -> Option<Claim> {
+    let data = body.get("data")?;
+    let words = text(data, &["bounce", "message"]);
+    let status = words.and_then(|words| Enhanced::of_reply(words.trim_start_matches("smtp;").trim()));
+    let kind = match text(body, &["type"])? {
+        "email.complained" => Kind::Complaint,
+        "email.bounced" => by_status(status, bounce(data)),
+        "email.delivery_delayed" => Kind::Delayed,
+        _ => return None,
+    };
+    // A letter of ours has one recipient; an event about several does not say which.
+    let to = match data.get("to")? {
+        Value::Array(to) if to.len() == 1 => to.first()?.as_str()?,
+        Value::String(to) => to,
+        _ => return None,
+    };
+    let mut claim = claim(kind, name, to, text(data, &["email_id"]))?;
+    if kind == Kind::HardBounce || kind == Kind::SoftBounce || kind == Kind::Policy {
+        claim.status = status;
+        words.into_iter().for_each(|words| claim.words(words));
+    }
+    Some(claim)
+}
+
+/// What Resend's types of bounces are here.
+fn bounce(data: &Value) -> Kind {
+    match (text(data, &["bounce", "type"]), text(data, &["bounce", "subType"])) {
+        (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => Kind::Policy,
+        (Some("Permanent"), _) => Kind::HardBounce,
+        _ => Kind::SoftBounce,
+    }
+}

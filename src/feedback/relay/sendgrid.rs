@@ -1,0 +1,62 @@
+//! SendGrid: a list of events a delivery, each with its own name.
+
+use serde_json::Value;
+
+use super::super::Claim;
+use super::{REPORTS_MAX, by_status, claim, text};
+use restockd_core::returns::Kind;
+use restockd_core::status::Enhanced;
+
+/// The claims of one delivery.
+pub(super) fn read(body: &Value) -> Vec<Claim> {
+    let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
+    events.iter().take(REPORTS_MAX).filter_map(one).collect()
+}
+
+/// The claim of one event.
+fn one(event: &Value) -> Option<Claim> {
+    let status = status(event);
+    let kind = match text(event, &["event"])? {
+        "spamreport" => Kind::Complaint,
+        "bounce" => by_status(status, by_word(event)),
+        "dropped" => dropped(text(event, &["reason"]).unwrap_or_default())?,
+        "deferred" => Kind::Delayed,
+        _ => return None,
+    };
+    let id = text(event, &["sg_event_id"])?;
+    let letter = text(event, &["smtp-id"]).or_else(|| text(event, &["sg_message_id"]));
+    let mut claim = claim(kind, id, text(event, &["email"])?, letter)?;
+    if kind != Kind::Complaint {
+        claim.status = status;
+        text(event, &["reason"]).into_iter().for_each(|words| claim.words(words));
+    }
+    Some(claim)
+}
+
+/// The status: its own field where it says anything, else the server's words.
+fn status(event: &Value) -> Option<Enhanced> {
+    let own = text(event, &["status"]).and_then(Enhanced::parse);
+    let said = text(event, &["reason"]).and_then(Enhanced::of_reply);
+    own.filter(|status| (status.subject, status.detail) != (0, 0)).or(said).or(own)
+}
+
+/// What SendGrid calls a bounce that has no status of its own.
+fn by_word(event: &Value) -> Kind {
+    match (text(event, &["bounce_classification"]), text(event, &["type"])) {
+        (Some("Invalid Address"), _) => Kind::HardBounce,
+        (Some("Reputation" | "Content" | "Frequency/Volume" | "Frequency or Volume Too High"), _) => {
+            Kind::Policy
+        }
+        _ => Kind::SoftBounce,
+    }
+}
+
+/// A letter that was not even tried, because of what came back before.
+fn dropped(reason: &str) -> Option<Kind> {
+    match reason {
+        "Bounced Address" | "Invalid" => Some(Kind::HardBounce),
+        "Spam Reporting Address" => Some(Kind::Complaint),
+        "Spam Content (if spam checker app enabled)" | "Spam Content" => Some(Kind::Policy),
+        _ => None,
+    }
+}

@@ -1,0 +1,13 @@
+//! What outlives the process: the file system behind a trait, the write-ahead log and the snapshots.
+//!
+//! ```text
+//! wal    the log: every record, in order, durable before its answer
+//! store  the snapshots: whole generations of all state, written once
+//! disk   the file system under both, real and simulated
+//! ```
+//!
+//! Bytes in, bytes out: what stands in a record or a page is the business of the layers above.
+
+pub mod disk;
+pub mod store;
+pub mod wal;
