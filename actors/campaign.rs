@@ -24,8 +24,8 @@ use super::messages::CampaignMessage;
 use super::receipt::Part;
 use restockd_core::CampaignId;
 use restockd_core::campaign::{CampaignEvent, Campaigns};
-use restockd_core::record;
 use restockd_core::scheduler::{Answer, Effect, Input, Now, Scheduler, Setup};
+use restockd_records::Encoded;
 
 mod effects;
 pub mod header;
@@ -52,7 +52,7 @@ pub struct CampaignState {
     alarm: u64,
     stopping: Option<oneshot::Sender<()>>,
     /// A record that is appended with the next one, and before the next message is heard at the latest.
-    held: Option<(u8, Vec<u8>)>,
+    held: Option<Encoded>,
     /// Room for effects, used again with each message.
     effects: Vec<Effect>,
 }
@@ -136,17 +136,12 @@ impl CampaignState {
         }
     }
 
-    /// A record's kind and bytes.
-    fn encode(
-        context: &Context,
-        seq: u64,
-        event: &CampaignEvent,
-        at: restockd_core::Millis,
-    ) -> (u8, Vec<u8>) {
+    /// A record as the log takes it.
+    fn encode(context: &Context, seq: u64, event: &CampaignEvent, at: restockd_core::Millis) -> Encoded {
         if let CampaignEvent::Scheduled(header) | CampaignEvent::Opened { header: Some(header), .. } = event {
             context.recent.add(header.id);
         }
-        record::of_campaign(context.stamp(seq, at), event)
+        restockd_records::of_campaign(context.stamp(seq, at), event)
     }
 }
 

@@ -14,11 +14,11 @@ use super::receipt::Part;
 use super::recent::Recent;
 use crate::clock::Clock;
 use crate::token::Secrets;
-use restockd_core::record::{self, Stamp};
 use restockd_core::shaping::Plan;
 use restockd_core::{Catalog, Millis, Rate, Retry, Span, UrlPattern};
 use restockd_journal::wal::{Log, Record};
 use restockd_mail::Address;
+use restockd_records::{Encoded, Stamp};
 use restockd_render::Templates;
 
 /// The built-in rule: an accepted restock opens the campaign of its SKU and day.
@@ -193,6 +193,11 @@ pub struct Context {
     pub mailboxes: Mailboxes,
 }
 
+/// A record as the log takes it.
+pub fn logged(Encoded { kind, version, bytes }: Encoded) -> Record {
+    Record { kind, version, bytes }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Context")
@@ -201,13 +206,13 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     /// Appends a record; the part is done when it is durable.
-    pub fn append(&self, (kind, bytes): (u8, Vec<u8>), part: Part) {
-        self.log.append(Record { kind, version: record::VERSION, bytes }, part.ticket());
+    pub fn append(&self, record: Encoded, part: Part) {
+        self.log.append(logged(record), part.ticket());
     }
 
     /// Appends a record that nobody waits for.
-    pub fn append_quiet(&self, (kind, bytes): (u8, Vec<u8>)) {
-        self.log.append_quiet(Record { kind, version: record::VERSION, bytes });
+    pub fn append_quiet(&self, record: Encoded) {
+        self.log.append_quiet(logged(record));
     }
 
     /// The part is done when all that was appended before is durable.

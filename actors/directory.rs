@@ -27,7 +27,6 @@ use restockd_core::directory::{
     Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, WhoHashed,
 };
 use restockd_core::list::How;
-use restockd_core::record;
 use restockd_core::scheduler::Recipient;
 use restockd_core::{ListId, Millis, PersonId};
 
@@ -68,7 +67,7 @@ impl DirectoryState {
         for person in moved {
             context.mailboxes.campaign.send(CampaignMessage::MailboxChanged(person, part.split()));
         }
-        context.append(record::of_directory(context.stamp(seq, at), event), part.split());
+        context.append(restockd_records::of_directory(context.stamp(seq, at), event), part.split());
         if self.directory.open_event(seq).is_some() {
             self.opened.push(seq);
         }

@@ -21,7 +21,6 @@
 
 mod background;
 pub mod campaign;
-pub mod checkpoint;
 pub mod clock;
 pub mod confirmation;
 pub mod context;

@@ -8,16 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::context::Context;
+use super::context::{Context, logged};
 use super::messages::{CampaignMessage, ListMessage, Restocked, SupervisorMessage};
 use super::receipt::Part;
 use super::verbs::RestockAnswer;
 use restockd_core::campaign::Skip;
 use restockd_core::directory::{RestockFact, Task};
 use restockd_core::list::{How, List, ListCommand, ListDecision, ListEvent};
-use restockd_core::record;
 use restockd_core::scheduler::{Input, Recipient};
-use restockd_core::{CampaignId, ListId, Millis, Offer, PersonId};
+use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
 /// The state of a list that is awake.
 pub struct ListState {
@@ -41,11 +40,10 @@ impl ListState {
         self.list.apply(event, at);
         self.tickets.fetch_add(1, Ordering::AcqRel);
         let tickets = Arc::clone(&self.tickets);
-        let (kind, bytes) = record::of_list(context.stamp(self.list.seq(), at), &self.id, event);
-        let record = restockd_journal::wal::Record { kind, version: record::VERSION, bytes };
+        let record = restockd_records::of_list(context.stamp(self.list.seq(), at), &self.id, event);
         let ticket = part.ticket();
         context.log.append(
-            record,
+            logged(record),
             Box::new(move |result| {
                 tickets.fetch_sub(1, Ordering::AcqRel);
                 ticket(result);
@@ -109,9 +107,8 @@ impl ListState {
                 }
                 self.carry(context, &ListCommand::Move { event, from, to }, part);
             }
-            Task::Restock(fact, offer) => {
-                let offer = offer.map(|offer| *offer).unwrap_or_default();
-                self.restock(context, event, fact, offer, accepted, part);
+            Task::Restock(fact) => {
+                self.restock(context, event, *fact, accepted, part);
             }
         }
     }
@@ -164,7 +161,6 @@ impl ListState {
         context: &Context,
         event: u64,
         fact: RestockFact,
-        offer: Offer,
         accepted: Millis,
         part: Part,
     ) -> Option<RestockAnswer> {
@@ -172,7 +168,7 @@ impl ListState {
         let settings = &context.settings;
         let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&self.id.campaign_key(day)));
-        let RestockFact { key, quantity, product, .. } = fact;
+        let RestockFact { key, quantity, product, offer, .. } = fact;
         let command = ListCommand::Restock { event, key, quantity, day, campaign, offer };
         let decided = self.decide(&command, at);
         // Nothing in stock makes no list where there was none.
@@ -270,8 +266,8 @@ impl ListState {
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.hear(context, message);
             }),
-            ListMessage::Restock { event, fact, offer, reply } => {
-                let answer = self.restock(context, event, fact, offer, context.clock.now(), reply.part());
+            ListMessage::Restock { event, fact, reply } => {
+                let answer = self.restock(context, event, fact, context.clock.now(), reply.part());
                 if let Some(answer) = answer {
                     reply.when_durable(answer);
                 }

@@ -24,15 +24,16 @@ use std::sync::Arc;
 
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Directory, Open, Task};
-use restockd_core::list::{Invite, PackedList};
+use restockd_core::list::Invite;
 use restockd_core::{ListId, Millis, Offer};
 use restockd_journal::disk::Disk;
 use restockd_journal::store::{Generations, Outcome, StoreError};
 use restockd_journal::wal::{self, Options, WalError};
+use restockd_records::PackedList;
 
-use super::checkpoint::PageReader;
 use crew::Replayed;
 use lists::Lists;
+use restockd_records::page::PageReader;
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
@@ -108,8 +109,9 @@ pub fn recover(
     let mut packed = Vec::new();
     let outcome = {
         let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut packed);
-        let outcome = generations.load(&mut |key, value| reader.read(key, value))?;
-        reader.finish().map_err(RecoveryError::Misfit)?;
+        let outcome =
+            generations.load(&mut |key, value| reader.read(key, value).map_err(|error| error.to_string()))?;
+        reader.finish().map_err(|error| RecoveryError::Misfit(error.to_string()))?;
         outcome
     };
     let (from, durable, newest, problems) = match outcome {
@@ -185,7 +187,7 @@ fn is_done(event: u64, open: &Open, task: &Task, lists: &mut [Lists]) -> Result<
     let Some(list) = lists::find(lists, task.list())? else { return Ok(false) };
     Ok(match task {
         Task::Change { .. } | Task::Move { .. } => list.passed(event),
-        Task::Restock(fact, _) => {
+        Task::Restock(fact) => {
             // A list that the event also put somebody on may have said no more than that.
             let more = open.tasks.iter().filter(|other| other.list() == task.list()).count() > 1;
             let counts = fact.quantity.is_none_or(|quantity| quantity > 0);

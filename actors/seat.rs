@@ -15,7 +15,8 @@ use super::context::Context;
 use super::list::ListState;
 use super::messages::ListMessage;
 use restockd_core::ListId;
-use restockd_core::list::{List, PackedList};
+use restockd_core::list::List;
+use restockd_records::PackedList;
 
 /// The actor of a list.
 pub struct ListActor(pub Arc<Context>);
@@ -51,7 +52,7 @@ impl Seat {
     /// The list goes to rest; one that nobody ever spoke of leaves nothing.
     fn rest(&mut self) {
         let awake = self.awake.take().filter(|awake| awake.list.seq() > 0);
-        self.packed = awake.map(|awake| awake.list.pack());
+        self.packed = awake.map(|awake| PackedList::of(&awake.list));
     }
 }
 

@@ -15,7 +15,6 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
 use super::background::{Background, UnderWay};
-use super::checkpoint::{PageWriter, Portion, Written};
 use super::context::Context;
 use super::messages::{
     CampaignMessage, DirectoryMessage, RoundFailure, RoundReply, SnapshotterMessage, SupervisorMessage,
@@ -25,6 +24,7 @@ use super::verbs::SnapshotAnswer;
 use restockd_core::Millis;
 use restockd_journal::store::{Building, Generations, Meta, StoreError};
 use restockd_journal::wal::Log;
+use restockd_records::page::{PageWriter, Portion, Written};
 
 /// Lists in one slice of the walk.
 const SLICE: usize = 512;

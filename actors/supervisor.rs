@@ -29,8 +29,9 @@ use super::context::Context;
 use super::messages::{ListMessage, Slice, SummaryOrRead, SupervisorMessage};
 use super::seat::{ListActor, Seat};
 use super::slot::Slot;
-use restockd_core::list::{List, PackedList};
+use restockd_core::list::List;
 use restockd_core::{ListId, Millis};
+use restockd_records::PackedList;
 
 /// Awake lists looked at to find one that rests for another.
 const CROWD_LOOKS: usize = 16;

@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 use restockd_core::Retry;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_core::record::{self, Entry};
 use restockd_engine::recovery;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal;
+use restockd_records::Entry;
 
 #[path = "../tests/support/process.rs"]
 mod process;
@@ -142,7 +142,9 @@ fn measure(part: &str, data: &Path) {
                 if part == "read" {
                     return Ok(());
                 }
-                match record::read(it.kind, it.version, it.bytes).map_err(|error| error.to_string())? {
+                match restockd_records::read(it.kind, it.version, it.bytes)
+                    .map_err(|error| error.to_string())?
+                {
                     Entry::Directory(stamp, event) if part == "directory" => {
                         directory.apply(&event, stamp.at);
                         directory.close(stamp.seq);

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 400;
 const LIVES_IN: [(&str, &[&str]); 13] = [
     ("ractor::", &["actors/"]),
     ("sled::", &["src/journal/store/"]),
-    ("bincode::", &["src/core/codec.rs"]),
+    ("bincode::", &["src/records/codec.rs"]),
     ("lettre::", &["src/mail/"]),
     ("minijinja::", &["src/render/"]),
     ("axum::", &["src/http/", "src/cli/storm/ceiling.rs"]),

@@ -91,7 +91,7 @@ impl CampaignState {
     }
 
     /// A letter starts: its record first, and the worker with the promise of it.
-    fn start(&mut self, context: &Context, record: (u8, Vec<u8>), letter: Start) {
+    fn start(&mut self, context: &Context, record: Encoded, letter: Start) {
         let (durable, gate) = oneshot::channel();
         context.append(record, Part::new(move |all| _ = durable.send(all)));
         let Some(template) = self.template(context, letter.campaign) else { return };

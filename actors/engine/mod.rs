@@ -122,11 +122,16 @@ impl Engine {
         let permit = self.admit().await?;
         let key =
             self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
-        let fact =
-            RestockFact { list: input.sku.list(), key, product: input.product, quantity: input.quantity };
+        let list = input.sku.list();
+        let fact = RestockFact {
+            list: list.clone(),
+            key,
+            product: input.product,
+            quantity: input.quantity,
+            offer: input.offer,
+        };
         let (reply, answer) = Reply::new(permit);
-        let (list, offer) = (input.sku.list(), input.offer);
-        let restock = ListMessage::Restock { event: 0, fact, offer, reply };
+        let restock = ListMessage::Restock { event: 0, fact, reply };
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, restock));
         self.answered(answer).await
     }
@@ -298,14 +303,14 @@ impl Engine {
         let secrets = &self.0.context.secrets;
         let restock = event.restock.zip(sku.as_ref()).map(|(said, sku)| {
             let key = event.key.as_deref();
-            let fact = RestockFact {
+            RestockFact {
                 list: sku.list(),
                 // Without a key of its own the directory's counter makes it unique.
                 key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
                 product: product.clone(),
                 quantity: said.quantity,
-            };
-            (fact, said.offer)
+                offer: said.offer,
+            }
         });
         Ingest {
             name: event.name,

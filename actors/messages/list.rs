@@ -8,7 +8,7 @@ use super::super::verbs::RestockAnswer;
 use restockd_core::directory::{RestockFact, Task};
 use restockd_core::list::{How, List};
 use restockd_core::scheduler::Recipient;
-use restockd_core::{CampaignId, ListId, Millis, Offer, PersonId};
+use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
 /// Reads a list without changing it.
 pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
@@ -40,8 +40,6 @@ pub enum ListMessage {
         event: u64,
         /// The signal.
         fact: RestockFact,
-        /// What it says of the product beyond its name.
-        offer: Offer,
         /// What became of it.
         reply: Reply<RestockAnswer>,
     },

@@ -4,7 +4,8 @@ use tokio::sync::oneshot;
 
 use super::list::ListMessage;
 use restockd_core::ListId;
-use restockd_core::list::{List, PackedList, Summary};
+use restockd_core::list::{List, Summary};
+use restockd_records::PackedList;
 
 /// A slice of the table, for a snapshot: states at rest, and answers to come from those awake.
 pub struct Slice {

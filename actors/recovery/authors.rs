@@ -10,9 +10,9 @@ use std::sync::mpsc::SyncSender;
 
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Directory, Task};
-use restockd_core::record::{self, Entry};
 use restockd_core::{ListId, Millis};
 use restockd_journal::wal::RecordRef;
+use restockd_records::Entry;
 
 use super::lists::Lists;
 use super::work::{Replay, Work};
@@ -44,7 +44,9 @@ impl DirectoryReplay {
 
 impl Replay for DirectoryReplay {
     fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String> {
-        match record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())? {
+        match restockd_records::read(record.kind, record.version, record.bytes)
+            .map_err(|error| error.to_string())?
+        {
             Entry::Directory(stamp, event) => {
                 self.newest = self.newest.max(stamp.at);
                 if newer("the directory", self.directory.seq(), stamp.seq)? {
@@ -91,7 +93,9 @@ impl CampaignsReplay {
 
 impl Replay for CampaignsReplay {
     fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String> {
-        match record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())? {
+        match restockd_records::read(record.kind, record.version, record.bytes)
+            .map_err(|error| error.to_string())?
+        {
             Entry::Campaign(stamp, event) => {
                 self.newest = self.newest.max(stamp.at);
                 if newer("the campaigns", self.campaigns.seq(), stamp.seq)? {
@@ -125,15 +129,10 @@ impl ListsReplay {
 
 impl Replay for ListsReplay {
     fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String> {
-        let (stamp, id, event) =
-            record::read_list(record.version, record.bytes).map_err(|error| error.to_string())?;
+        let (stamp, id, event) = restockd_records::read_list(record.kind, record.version, record.bytes)
+            .map_err(|error| error.to_string())?;
         self.newest = self.newest.max(stamp.at);
-        let (id, list) =
-            self.lists.wake(id, || match record::read(record.kind, record.version, record.bytes) {
-                Ok(Entry::List(_, id, _)) => Ok(id),
-                Ok(_) => Err(ASTRAY.to_owned()),
-                Err(error) => Err(error.to_string()),
-            })?;
+        let (id, list) = self.lists.wake(id)?;
         if newer("a list", list.seq(), stamp.seq)? {
             list.apply(&event, stamp.at);
         }

@@ -23,9 +23,9 @@ use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 use restockd_core::Millis;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_core::record::{self, Author};
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Lsn, Options, RecordRef};
+use restockd_records::Author;
 
 use super::RecoveryError;
 use super::authors::{CampaignsReplay, DirectoryReplay, ListsReplay};
@@ -207,11 +207,12 @@ struct Reader {
 
 impl Reader {
     fn pass_on(&mut self, lsn: Lsn, record: &RecordRef<'_>) -> Result<(), String> {
-        let author = record::author(record.kind, record.version, record.bytes).map_err(|error| {
-            let reason = error.to_string();
-            self.failure = Some(Failure { lsn, reason: reason.clone() });
-            reason
-        })?;
+        let author =
+            restockd_records::author(record.kind, record.version, record.bytes).map_err(|error| {
+                let reason = error.to_string();
+                self.failure = Some(Failure { lsn, reason: reason.clone() });
+                reason
+            })?;
         match author {
             Author::Directory => {
                 if self.directory.batch.push(lsn, record) {

@@ -7,7 +7,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use restockd_core::ListId;
 use restockd_core::campaign::Campaigns;
-use restockd_core::list::{List, PackedList};
+use restockd_core::list::List;
+use restockd_records::PackedList;
 
 use super::Claim;
 
@@ -65,16 +66,12 @@ pub(super) fn find<'a>(all: &'a mut [Lists], id: &ListId) -> Result<Option<&'a L
 }
 
 impl Lists {
-    /// A list, unpacked for good while the replay lasts; made under the id that `name` gives where there is none.
-    pub(super) fn wake(
-        &mut self,
-        id: &str,
-        name: impl FnOnce() -> Result<ListId, String>,
-    ) -> Result<(&ListId, &mut List), String> {
+    /// A list, unpacked for good while the replay lasts; a new one where there is none of that id.
+    pub(super) fn wake(&mut self, id: &str) -> Result<(&ListId, &mut List), String> {
         if !self.awake.contains_key(id) {
             let awake = match self.rouse(id)? {
                 Some(awake) => awake,
-                None => Awake { id: name()?, list: List::default() },
+                None => Awake { id: ListId::stored(id), list: List::default() },
             };
             self.awake.insert(awake.id.clone(), awake);
         }
@@ -104,7 +101,7 @@ impl Lists {
         }
         for Awake { id, list } in self.awake.into_values() {
             claims_of(&id, &list, campaigns, &mut claims);
-            rested.push((id, list.pack()));
+            rested.push((id, PackedList::of(&list)));
         }
         rested.sort_by(|one, other| one.0.cmp(&other.0));
         Ok((rested, claims))

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use restockd_core::campaign::{Header, OnDoubt};
-use restockd_core::codec;
-use restockd_core::directory::{Ask, Ingest, Task, WhoHashed};
+use crate::context::logged;
+use restockd_core::campaign::{CampaignPage, Header, OnDoubt};
+use restockd_core::directory::{Ask, DirectoryPage, Ingest, Task, WhoHashed};
 use restockd_core::list::{How, List, ListCommand, ListDecision};
-use restockd_core::record::{self, Entry, Stamp};
 use restockd_core::{CampaignId, Catalog, Day, Email, PersonId, Retry};
 use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Log, Record};
+use restockd_records::{Entry, Stamp};
 
 const LISTS: usize = 5;
 const NOON: Millis = Millis(1_700_000_000_000);
@@ -64,7 +64,7 @@ impl Plain {
     fn replay(records: &[Record]) -> Self {
         let mut plain = Self::new();
         for record in records {
-            match record::read(record.kind, record.version, &record.bytes).unwrap() {
+            match restockd_records::read(record.kind, record.version, &record.bytes).unwrap() {
                 Entry::Directory(stamp, event) => plain.directory.apply(&event, stamp.at),
                 Entry::Campaign(stamp, event) => plain.campaigns.apply(&event, stamp.at),
                 Entry::List(stamp, id, event) => plain.lists.entry(id).or_default().apply(&event, stamp.at),
@@ -94,8 +94,7 @@ impl Plain {
 fn written(ops: &[Op]) -> Vec<Record> {
     let (mut plain, mut records, catalog) = (Plain::new(), Vec::new(), Catalog::default());
     let mut shares: BTreeMap<ListId, VecDeque<(u64, Open, Task)>> = BTreeMap::new();
-    let mut push =
-        |(kind, bytes): (u8, Vec<u8>)| records.push(Record { kind, version: record::VERSION, bytes });
+    let mut push = |record| records.push(logged(record));
     for (step, op) in (0..).zip(ops) {
         let at = NOON.plus(step * 1000);
         let events = match op {
@@ -134,7 +133,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                     let list = plain.lists.entry(id(*n)).or_default();
                     if let ListDecision::New(event) = list.decide(&command, at) {
                         list.apply(&event, at);
-                        push(record::of_list(Stamp { seq: list.seq(), at }, &id(*n), &event));
+                        push(restockd_records::of_list(Stamp { seq: list.seq(), at }, &id(*n), &event));
                     }
                 }
                 continue;
@@ -147,14 +146,14 @@ fn written(ops: &[Op]) -> Vec<Record> {
                 let list = plain.lists.entry(id(*n)).or_default();
                 if let ListDecision::New(event) = list.decide(&command, at) {
                     list.apply(&event, at);
-                    push(record::of_list(Stamp { seq: list.seq(), at }, &id(*n), &event));
+                    push(restockd_records::of_list(Stamp { seq: list.seq(), at }, &id(*n), &event));
                 }
                 let told = list.claims(|_| 0).into_iter().find(|(invite, _)| invite.campaign == campaign);
                 let Some((invite, added)) = told.filter(|_| *heard) else { continue };
                 let opened = plain.campaigns.decide_restock(header(*n, campaign), invite.upto, added);
                 if let Some(event) = opened {
                     plain.campaigns.apply(&event, at);
-                    push(record::of_campaign(Stamp { seq: plain.campaigns.seq(), at }, &event));
+                    push(restockd_records::of_campaign(Stamp { seq: plain.campaigns.seq(), at }, &event));
                 }
                 continue;
             }
@@ -162,7 +161,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
         for event in events {
             plain.directory.apply(&event, at);
             let seq = plain.directory.seq();
-            push(record::of_directory(Stamp { seq, at }, &event));
+            push(restockd_records::of_directory(Stamp { seq, at }, &event));
             let Some(open) = plain.directory.open_event(seq).map(|(_, open)| open.clone()) else { continue };
             for task in open.tasks.clone() {
                 let (Task::Change { list, .. } | Task::Move { list, .. }) = &task else { continue };
@@ -223,16 +222,16 @@ fn parallel(
     workers: usize,
 ) -> Result<Recovered, RecoveryError> {
     // Not in the order of ids: in a snapshot, lists that were awake come behind their neighbours.
-    let packed: Vec<_> = base.lists.iter().rev().map(|(id, list)| (id.clone(), list.pack())).collect();
+    let packed: Vec<_> =
+        base.lists.iter().rev().map(|(id, list)| (id.clone(), PackedList::of(list))).collect();
     let lists = lists::deal(packed, workers).unwrap();
     finish(crew::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
 }
 
-type Bytes = Vec<Vec<u8>>;
+type Pages = (Vec<DirectoryPage>, Vec<CampaignPage>);
 
-fn states(directory: &Directory, campaigns: &Campaigns) -> (Bytes, Bytes) {
-    let people = directory.image().pages().map(|page| codec::encode(&page)).collect();
-    (people, campaigns.image().pages().map(|page| codec::encode(&page)).collect())
+fn states(directory: &Directory, campaigns: &Campaigns) -> Pages {
+    (directory.image().pages().collect(), campaigns.image().pages().collect())
 }
 
 proptest! {
@@ -258,7 +257,7 @@ proptest! {
             let expected: Vec<_> = plain.lists.iter().filter(|(_, list)| list.seq() > 0).collect();
             prop_assert_eq!(lists.len(), expected.len());
             for ((id, list), (expected_id, expected)) in lists.iter().zip(expected) {
-                prop_assert_eq!((id, list), (expected_id, &expected.pack()));
+                prop_assert_eq!((id, list), (expected_id, &PackedList::of(expected)));
             }
             let known = |id| plain.campaigns.get(id).map_or(0, |campaign| campaign.upto);
             let claimed = plain.lists.iter().flat_map(|(id, list)| {
@@ -287,7 +286,7 @@ proptest! {
         // The plainest way to see a gap: each author's counter, in the order of the log.
         let mut held: BTreeMap<String, u64> = BTreeMap::new();
         let gap = (1..).zip(&records).find(|(_, record)| {
-            let (author, stamp) = match record::read(record.kind, record.version, &record.bytes).unwrap() {
+            let (author, stamp) = match restockd_records::read(record.kind, record.version, &record.bytes).unwrap() {
                 Entry::Directory(stamp, _) => ("directory".to_owned(), stamp),
                 Entry::Campaign(stamp, _) => ("campaigns".to_owned(), stamp),
                 Entry::List(stamp, id, _) => (id.as_str().to_owned(), stamp),
@@ -314,10 +313,10 @@ fn an_event_stays_open_until_each_of_its_lists_has_spoken_of_it_and_no_longer() 
     let (mut directory, mut open) = (authors::DirectoryReplay::new(Directory::new(7, 1000)), Vec::new());
     for record in &records {
         use work::Replay;
-        match record::read(record.kind, record.version, &record.bytes).unwrap() {
+        match restockd_records::read(record.kind, record.version, &record.bytes).unwrap() {
             Entry::List(_, id, event) => directory.answered(event.answers().unwrap(), &id),
             _ => directory
-                .take(&wal::RecordRef { kind: 2, version: record::VERSION, bytes: &record.bytes })
+                .take(&wal::RecordRef { kind: record.kind, version: record.version, bytes: &record.bytes })
                 .unwrap(),
         }
         open.push(directory.directory.open().map(|(event, _)| event).collect::<Vec<_>>());
@@ -351,7 +350,7 @@ fn a_record_that_a_merge_left_behind_is_not_taken_for_an_answer() {
 
 #[test]
 fn a_snapshot_that_holds_a_list_twice_is_refused_by_name() {
-    let list = |id: &str| (ListId::parse(id).unwrap(), List::default().pack());
+    let list = |id: &str| (ListId::parse(id).unwrap(), PackedList::of(&List::default()));
     for workers in 1..4 {
         let twice = vec![list("a"), list("restock-x"), list("b"), list("restock-x")];
         let refused = lists::deal(twice, workers).err().unwrap();

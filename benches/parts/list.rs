@@ -5,6 +5,7 @@
 use divan::{Bencher, black_box};
 use restockd_core::list::{How, List, ListCommand, ListDecision};
 use restockd_core::{CampaignId, Offer, PersonId};
+use restockd_records::PackedList;
 
 use crate::NOON;
 
@@ -36,7 +37,7 @@ fn write(list: &mut List, command: &ListCommand) {
 
 /// Measures a command that changes the list.
 fn changes(bencher: Bencher<'_, '_>, members: u32, command: &ListCommand) {
-    let packed = of(members).pack();
+    let packed = PackedList::of(&of(members));
     bencher.with_inputs(|| packed.unpack().unwrap()).bench_values(|mut list| {
         write(&mut list, black_box(command));
         list
@@ -75,7 +76,7 @@ fn restock(bencher: Bencher<'_, '_>, members: u32) {
 fn invite(bencher: Bencher<'_, '_>, members: u32) {
     let mut list = of(members);
     write(&mut list, &signal());
-    let packed = list.pack();
+    let packed = PackedList::of(&list);
     let command = ListCommand::Invite { campaign: CampaignId(1), most: 64 };
     bencher.with_inputs(|| packed.unpack().unwrap()).bench_values(|mut list| {
         let people = list.invitation(CampaignId(1), 64);

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use restockd_core::codec;
 use restockd_core::directory::{Directory, DirectoryEvent};
 use restockd_core::list::{How, ListEvent};
-use restockd_core::record::{self, Stamp};
 use restockd_core::{Catalog, ListId, PersonId};
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::wal::{self, Log, Options, Record};
+use restockd_records::{Encoded, Stamp};
 use tempfile::TempDir;
 
 use crate::directory::{key, press};
@@ -44,33 +43,21 @@ fn joined() -> (ListId, ListEvent) {
 #[divan::bench(max_time = 0.5)]
 fn encode_press(bencher: Bencher<'_, '_>) {
     let event = pressed();
-    bencher.bench(|| record::of_directory(black_box(STAMP), black_box(&event)));
+    bencher.bench(|| restockd_records::of_directory(black_box(STAMP), black_box(&event)));
 }
 
 /// A join as a list records it.
 #[divan::bench(max_time = 0.5)]
 fn encode_join(bencher: Bencher<'_, '_>) {
     let (id, event) = joined();
-    bencher.bench(|| record::of_list(black_box(STAMP), black_box(&id), black_box(&event)));
-}
-
-/// The same join into a buffer that has been used before: what the encoding costs without its memory.
-#[divan::bench(max_time = 0.5)]
-fn encode_join_in_place(bencher: Bencher<'_, '_>) {
-    let (id, event) = joined();
-    let mut buffer = Vec::with_capacity(256);
-    bencher.bench_local(|| {
-        buffer.clear();
-        codec::encode_into(black_box(&(STAMP, &id, &event)), &mut buffer);
-        black_box(buffer.len())
-    });
+    bencher.bench(|| restockd_records::of_list(black_box(STAMP), black_box(&id), black_box(&event)));
 }
 
 /// The press read back.
 #[divan::bench(max_time = 0.5)]
 fn decode_press(bencher: Bencher<'_, '_>) {
-    let (kind, bytes) = record::of_directory(STAMP, &pressed());
-    bencher.bench(|| record::read(kind, record::VERSION, black_box(&bytes)).unwrap());
+    let Encoded { kind, version, bytes } = restockd_records::of_directory(STAMP, &pressed());
+    bencher.bench(|| restockd_records::read(kind, version, black_box(&bytes)).unwrap());
 }
 
 fn disk() -> (TempDir, Arc<dyn Disk>, Options, wal::Recovered) {
@@ -83,8 +70,8 @@ fn disk() -> (TempDir, Arc<dyn Disk>, Options, wal::Recovered) {
 }
 
 fn batch(records: usize) -> Vec<Record> {
-    let (kind, bytes) = record::of_directory(STAMP, &pressed());
-    vec![Record { kind, version: record::VERSION, bytes }; records]
+    let Encoded { kind, version, bytes } = restockd_records::of_directory(STAMP, &pressed());
+    vec![Record { kind, version, bytes }; records]
 }
 
 /// One frame written and synced on this thread.

@@ -10,7 +10,6 @@ use divan::counter::ItemsCount;
 use restockd_core::Retry;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_core::record;
 use restockd_engine::recovery::recover;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
@@ -74,7 +73,8 @@ fn read(bencher: Bencher<'_, '_>, records: usize) {
 fn decode(bencher: Bencher<'_, '_>, records: usize) {
     let place = Place::new(records);
     bencher.counter(place.items()).bench_local(|| {
-        place.read(|it| drop(divan::black_box(record::read(it.kind, it.version, it.bytes).unwrap())))
+        place
+            .read(|it| drop(divan::black_box(restockd_records::read(it.kind, it.version, it.bytes).unwrap())))
     });
 }
 

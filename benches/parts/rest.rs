@@ -7,6 +7,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use futures_util::future::join_all;
 use restockd_engine::clock::Clock;
+use restockd_records::PackedList;
 
 use crate::house::House;
 use crate::list::{MEMBERS, of};
@@ -19,20 +20,20 @@ const IDLE_MS: u64 = 31_000;
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn pack(bencher: Bencher<'_, '_>, members: u32) {
     let list = of(members);
-    bencher.counter(ItemsCount::new(members)).bench(|| black_box(&list).pack());
+    bencher.counter(ItemsCount::new(members)).bench(|| PackedList::of(black_box(&list)));
 }
 
 /// A list made from its resting form.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn unpack(bencher: Bencher<'_, '_>, members: u32) {
-    let packed = of(members).pack();
+    let packed = PackedList::of(&of(members));
     bencher.counter(ItemsCount::new(members)).bench(|| black_box(&packed).unpack().unwrap());
 }
 
 /// What the door asks of a list at rest.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn summary(bencher: Bencher<'_, '_>, members: u32) {
-    let packed = of(members).pack();
+    let packed = PackedList::of(&of(members));
     bencher.bench(|| black_box(&packed).summary().unwrap());
 }
 

@@ -10,11 +10,11 @@ use divan::counter::ItemsCount;
 use restockd_core::Retry;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_engine::checkpoint::{PageWriter, Portion};
 use restockd_engine::recovery::{Recovered, recover};
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations, Meta, Outcome};
+use restockd_records::page::{PageWriter, Portion};
 use tempfile::TempDir;
 
 use crate::shop::{Shop, Size, options, secrets, snapshots};

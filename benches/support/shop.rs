@@ -13,13 +13,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
 use restockd_core::list::{How, List, ListCommand, ListDecision};
-use restockd_core::record::{self, Stamp};
 use restockd_core::{Catalog, Email, ListId, Millis, PersonId, Retry};
-use restockd_engine::checkpoint::{PageWriter, Portion};
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations, Meta};
 use restockd_journal::wal::{self, Log, Options, Record};
+use restockd_records::page::{PageWriter, Portion};
+use restockd_records::{Encoded, PackedList, Stamp};
 
 /// Records on their way to the log before it is waited for.
 const AHEAD: usize = 100_000;
@@ -64,7 +64,7 @@ impl Shop {
     }
 
     /// Shopper `p` presses: one record of the directory, one of each list.
-    pub fn press(&mut self, p: usize, write: &mut impl FnMut((u8, Vec<u8>))) {
+    pub fn press(&mut self, p: usize, write: &mut impl FnMut(Encoded)) {
         let mut bag: Vec<usize> = (0..self.size.bag).map(|n| (p * 31 + n * 7919) % self.size.lists).collect();
         if self.size.one_in > 0 && p.is_multiple_of(self.size.one_in) {
             bag.push(self.size.lists);
@@ -78,12 +78,12 @@ impl Shop {
                 ListCommand::Change { event: seq, person, join: true, timestamp, how, default_opt_in };
             let ListDecision::New(event) = list.decide(&change, self.now) else { panic!("{p} was there") };
             list.apply(&event, self.now);
-            write(record::of_list(Stamp { seq: list.seq(), at: self.now }, id, &event));
+            write(restockd_records::of_list(Stamp { seq: list.seq(), at: self.now }, id, &event));
         }
     }
 
     /// Shopper `p` looks at something: an event without a list.
-    pub fn look(&mut self, p: usize, write: &mut impl FnMut((u8, Vec<u8>))) {
+    pub fn look(&mut self, p: usize, write: &mut impl FnMut(Encoded)) {
         let props = vec![("last_seen_sku".to_owned(), format!("\"sku-{:06}\"", p % self.size.lists))];
         self.event(p, "product.viewed", Vec::new(), props, write);
     }
@@ -94,7 +94,7 @@ impl Shop {
         name: &str,
         bag: Vec<(String, bool)>,
         props: Vec<(String, String)>,
-        write: &mut impl FnMut((u8, Vec<u8>)),
+        write: &mut impl FnMut(Encoded),
     ) -> (u64, PersonId) {
         self.now = self.now.plus(u64::from(p.is_multiple_of(50)));
         let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
@@ -110,7 +110,7 @@ impl Shop {
         let seq = self.directory.seq();
         // The lists answer at once.
         self.directory.close(seq);
-        write(record::of_directory(Stamp { seq, at: self.now }, event));
+        write(restockd_records::of_directory(Stamp { seq, at: self.now }, event));
         (seq, decision.outcome.person.unwrap())
     }
 
@@ -125,7 +125,7 @@ impl Shop {
         let mut lists = self.lists;
         lists.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (id, list) in lists {
-            pages.write(Portion::Resting(vec![(id, list.pack())])).unwrap();
+            pages.write(Portion::Resting(vec![(id, PackedList::of(&list))])).unwrap();
         }
         let written = pages.finish().unwrap();
         let counts = vec![("lists".to_owned(), written.lists), ("people".to_owned(), written.people)];
@@ -153,8 +153,8 @@ impl Pen {
         Self { log: Log::start(disk, options, &read, Box::new(|_| ())).unwrap(), ahead: 0 }
     }
 
-    pub fn write(&mut self, (kind, bytes): (u8, Vec<u8>)) {
-        self.log.append_quiet(Record { kind, version: record::VERSION, bytes });
+    pub fn write(&mut self, Encoded { kind, version, bytes }: Encoded) {
+        self.log.append_quiet(Record { kind, version, bytes });
         self.ahead += 1;
         if self.ahead == AHEAD {
             let (done, durable) = mpsc::channel();

@@ -7,13 +7,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// The longest address, in bytes.
 pub const EMAIL_BYTES_MAX: usize = 254;
 
 /// A lower-cased, trimmed, checked mail address.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(Box<str>);
 
 impl Email {
@@ -28,6 +26,12 @@ impl Email {
         let (local, domain) = text.rsplit_once('@')?;
         let fits = text.len() <= EMAIL_BYTES_MAX && local_fits(local) && domain_fits(domain);
         fits.then(|| Self(text.into_boxed_str()))
+    }
+
+    /// Takes back what [`Email::parse`] made, as a record holds it: nothing is checked again.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// The address in the clear, for the envelope and for indexes only.

@@ -8,8 +8,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::text;
 use super::time::Day;
 
@@ -44,7 +42,7 @@ impl Sku {
 }
 
 /// The id of a list: `restock-<sku>` or a declared name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListId(Arc<str>);
 
 impl ListId {
@@ -53,6 +51,12 @@ impl ListId {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = !text.trim().is_empty() && text.len() <= LIST_ID_BYTES_MAX && text::plain(text);
         fits.then(|| Self(text.into()))
+    }
+
+    /// Takes back what [`ListId::parse`] made, as a record holds it: nothing is checked again.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// The text as it came.
@@ -89,7 +93,7 @@ impl fmt::Display for ListId {
 }
 
 /// A person's number in the directory, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub u32);
 
 /// `ct_<hex>`, the contact id on the wire.
@@ -100,7 +104,7 @@ impl fmt::Display for PersonId {
 }
 
 /// A campaign's id: a keyed hash of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CampaignId(pub u128);
 
 impl CampaignId {

@@ -14,8 +14,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::time::Millis;
 
 /// How long a key is remembered: 7 days.
@@ -28,10 +26,12 @@ const SHARDS: usize = 4096;
 const MINUTE_MS: u64 = 60_000;
 
 /// A key and when it was accepted, without padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    key: [u32; 4],
-    minutes: u32,
+    /// The key in words, most significant first.
+    pub key: [u32; 4],
+    /// When it was accepted, in whole minutes since the epoch.
+    pub minutes: u32,
 }
 
 impl Seen {

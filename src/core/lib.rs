@@ -14,11 +14,8 @@
 
 pub mod campaign;
 pub mod catalog;
-pub mod codec;
 pub mod directory;
 pub mod email;
-#[cfg(test)]
-mod golden;
 pub mod ids;
 pub mod index;
 pub mod keys;
@@ -29,7 +26,6 @@ pub mod outcome;
 pub mod pace;
 pub mod pages;
 pub mod provider;
-pub mod record;
 pub mod retry;
 pub mod returns;
 pub mod scheduler;

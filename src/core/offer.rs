@@ -3,8 +3,6 @@
 //! Invariant: an address here is one that a mail links to, a price is one short line. What is neither is dropped at the
 //! door; it is never a reason to refuse a restock.
 
-use serde::{Deserialize, Serialize};
-
 use super::look::UrlPattern;
 use super::text;
 
@@ -12,7 +10,7 @@ use super::text;
 const PRICE_CHARS_MAX: usize = 40;
 
 /// What is known of a product beyond its name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offer {
     /// Where it is.
     pub product_url: Option<String>,

@@ -11,8 +11,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::status::{Class, Enhanced, class_of, class_of_code};
 
 /// How a try ended.
@@ -46,7 +44,7 @@ pub enum Phase {
 }
 
 /// At whose door a refusal lies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fault {
     /// The letter's or its recipient's: its code says which.
     #[default]
@@ -58,7 +56,7 @@ pub enum Fault {
 }
 
 /// What a server, or the engine itself, said of a letter.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The engine's own words in front, if it has any: what it was doing, or whose reply this is.
     pub context: Option<String>,

@@ -5,12 +5,10 @@
 //! are let through. A restart rebuilds it from the records of started letters, so it grants no
 //! second burst.
 
-use serde::{Deserialize, Serialize};
-
 use super::time::Millis;
 
 /// A pace: so many letters in so many milliseconds, with so many at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Letters per period, at least 1.
     pub letters: u32,
@@ -82,10 +80,10 @@ pub enum Go {
 }
 
 /// The pace's memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
     /// When the next letter would arrive at an even pace, in nanoseconds since the epoch.
-    next_ns: u64,
+    pub next_ns: u64,
 }
 
 impl Pace {

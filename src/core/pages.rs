@@ -26,6 +26,14 @@ impl<T> Default for Pages<T> {
     }
 }
 
+impl<T: Clone + PartialEq> PartialEq for Pages<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Clone + Eq> Eq for Pages<T> {}
+
 impl<T: Clone> Pages<T> {
     /// How many rows there are.
     #[must_use]

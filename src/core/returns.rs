@@ -7,15 +7,13 @@
 //!                 └─▶ suppressed   hard bounce, complaint: at once
 //! ```
 
-use serde::{Deserialize, Serialize};
-
 use super::email::Email;
 use super::ids::{CampaignId, PersonId};
 use super::status::{Class, Enhanced, class_of_failed};
 use super::time::Millis;
 
 /// What a report says about one letter to one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nobody reads mail at this address.
     HardBounce,
@@ -77,7 +75,7 @@ impl Kind {
 }
 
 /// How one report is remembered; holds no address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// What it said.
     pub kind: Kind,

@@ -12,10 +12,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// An enhanced status code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Enhanced {
     /// 2, 4 or 5.
     pub class: u8,
@@ -81,7 +79,7 @@ impl fmt::Display for Enhanced {
 /// # Examples
 ///
 /// ```
-/// use restockd::domain::status::{Class, Enhanced, class_of};
+/// use restockd_core::status::{Class, Enhanced, class_of};
 /// assert_eq!(Enhanced::parse("5.1.1").map(class_of), Some(Class::HardBounce));
 /// ```
 #[must_use]

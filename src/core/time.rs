@@ -10,13 +10,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// Milliseconds in a day.
 const DAY_MS: u64 = 86_400_000;
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
 impl Millis {
@@ -51,7 +49,7 @@ impl fmt::Display for Millis {
 }
 
 /// A calendar day, counted from 1970-01-01.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i32);
 
 impl Day {

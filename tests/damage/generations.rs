@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex};
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
 use restockd_core::list::{How, List, ListEvent};
 use restockd_core::{Email, ListId, Millis, PersonId};
-use restockd_engine::checkpoint::{PageWriter, Portion};
 use restockd_journal::disk::RealDisk;
 use restockd_journal::store::{Backend, Generations, Meta, Outcome};
+use restockd_records::PackedList;
+use restockd_records::page::{PageWriter, Portion};
 use tempfile::TempDir;
 
 use super::cases::{Dice, Table, complete, seed};
@@ -60,6 +61,7 @@ fn shop() -> Pages {
             timestamp: None,
             product: None,
             restock: None,
+            attested: None,
         };
         directory.apply(&DirectoryEvent::Event(accepted), NOON);
         directory.close(u64::from(number));
@@ -75,7 +77,9 @@ fn shop() -> Pages {
         Ok::<(), ()>(())
     });
     writer.write(Portion::Directory(directory.image())).unwrap();
-    writer.write(Portion::Resting(lists.into_iter().map(|(id, list)| (id, list.pack())).collect())).unwrap();
+    writer
+        .write(Portion::Resting(lists.into_iter().map(|(id, list)| (id, PackedList::of(&list))).collect()))
+        .unwrap();
     writer.finish().unwrap();
     // One page as long as the store takes well: sled lays such a one beside its log.
     pages.insert(

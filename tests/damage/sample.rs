@@ -10,12 +10,10 @@ use std::sync::mpsc::channel;
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact};
 use restockd_core::list::How;
-use restockd_core::record::{self, Stamp};
 use restockd_core::{Email, Millis, PersonId};
 use restockd_journal::disk::{Disk, SimDisk};
 use restockd_journal::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
-
-use super::lived;
+use restockd_records::{Encoded, Stamp, sample};
 
 pub const ENGINE: [u8; 16] = *b"engine-of-damage";
 pub const HEADER: usize = 4096;
@@ -67,9 +65,7 @@ pub struct Sample {
 
 /// Every golden record, with an event of a few KiB after each tenth: fewer records to read in each case.
 fn supply() -> impl Iterator<Item = Record> {
-    let golden = lived::golden().into_iter();
-    let golden: Vec<Record> =
-        golden.map(|(kind, bytes)| Record { kind, version: record::VERSION, bytes }).collect();
+    let golden: Vec<Record> = sample::entries().iter().map(|entry| logged(sample::encoded(entry))).collect();
     let long = long_event();
     (0..).flat_map(move |at: usize| {
         let record = golden[at % golden.len()].clone();
@@ -95,9 +91,13 @@ fn long_event() -> Record {
         timestamp: None,
         product: None,
         restock: None,
+        attested: None,
     });
-    let (kind, bytes) = record::of_directory(Stamp { seq: 1, at: Millis(5) }, &event);
-    Record { kind, version: record::VERSION, bytes }
+    logged(restockd_records::of_directory(Stamp { seq: 1, at: Millis(5) }, &event))
+}
+
+fn logged(Encoded { kind, version, bytes }: Encoded) -> Record {
+    Record { kind, version, bytes }
 }
 
 fn start(disk: &Arc<dyn Disk>) -> Log {
@@ -233,7 +233,8 @@ pub fn read(sim: &SimDisk, records: &[Record], decode: bool) -> (Result<Recovere
             return Err(format!("record {lsn} is not what was put"));
         }
         if decode {
-            record::read(record.kind, record.version, record.bytes).map_err(|error| error.to_string())?;
+            restockd_records::read(record.kind, record.version, record.bytes)
+                .map_err(|error| error.to_string())?;
         }
         Ok(())
     });
@@ -244,7 +245,7 @@ pub fn read(sim: &SimDisk, records: &[Record], decode: bool) -> (Result<Recovere
 fn the_sample_is_as_large_and_as_varied_as_it_says() {
     let sample = Sample::closed();
     assert!(sample.segments.len() >= SEGMENTS && sample.frame_bytes() >= 64 * 1024);
-    let variants = lived::golden().len();
+    let variants = sample::entries().len();
     assert!(sample.records.len() > 2 * variants, "every variant is in it more than once");
     let (outcome, seen) = read(&sample.disk, &sample.records, true);
     assert_eq!((seen, outcome.unwrap().torn), (sample.records.len(), None));

@@ -11,6 +11,7 @@ use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_mail::Answer as Reply;
 use restockd_mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
+use restockd_records::Encoded;
 use serde_json::{Value, json};
 
 use crate::support::{App, KEY, Plan};
@@ -250,16 +251,16 @@ pub fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 
-/// Writes records, by kind and bytes, into a log that has none yet.
-pub fn write_log(plan: &Plan, records: impl IntoIterator<Item = (u8, Vec<u8>)>) {
+/// Writes records into a log that has none yet.
+pub fn write_log(plan: &Plan, records: impl IntoIterator<Item = Encoded>) {
     std::fs::create_dir_all(plan.data()).unwrap();
     let secrets = restockd::boot::secrets(&plan.data()).unwrap();
     let options = Options { segment_bytes: 1 << 20, ..Options::new(plan.data().join("wal"), secrets.engine) };
     let disk: Arc<dyn restockd_journal::disk::Disk> = Arc::new(restockd_journal::disk::RealDisk);
     let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
     let log = Log::start(disk, options, &read, Box::new(|_| ())).unwrap();
-    for (kind, bytes) in records {
-        log.append_quiet(Record { kind, version: restockd_core::record::VERSION, bytes });
+    for Encoded { kind, version, bytes } in records {
+        log.append_quiet(Record { kind, version, bytes });
     }
     log.close();
 }

@@ -2,8 +2,8 @@
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
 use restockd_core::list::{How, ListEvent};
-use restockd_core::record::{self, Stamp};
-use restockd_core::{Email, ListId, PersonId};
+use restockd_core::{Email, ListId, Offer, PersonId};
+use restockd_records::{Encoded, Stamp};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -93,7 +93,7 @@ async fn an_order_for_a_product_that_nobody_waits_for_makes_no_list_and_names_no
 }
 
 /// The first event: ann joins these lists, and what it says of a product.
-fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) -> (u8, Vec<u8>) {
+fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) -> Encoded {
     let email = Email::parse(&at("ann"));
     let person = PersonFact { id: PersonId(1), email, user_id: None, anonymous_id: None, props: Vec::new() };
     let event = Accepted {
@@ -104,9 +104,10 @@ fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) ->
         bag: lists.iter().map(|list| ((*list).clone(), true)).collect(),
         timestamp: None,
         product: name.map(|name| (lists[0].clone(), name.to_owned())),
-        restock,
+        restock: restock.map(Box::new),
+        attested: None,
     };
-    record::of_directory(Stamp { seq: 1, at: NOON }, &DirectoryEvent::Event(event))
+    restockd_records::of_directory(Stamp { seq: 1, at: NOON }, &DirectoryEvent::Event(event))
 }
 
 /// Ann's place, first on a list, as the first event gave it.
@@ -115,8 +116,8 @@ fn joined() -> ListEvent {
 }
 
 /// Records of a list, from its first.
-fn said(list: &ListId, events: Vec<ListEvent>) -> impl Iterator<Item = (u8, Vec<u8>)> {
-    (1..).zip(events).map(|(seq, event)| record::of_list(Stamp { seq, at: NOON }, list, &event))
+fn said(list: &ListId, events: Vec<ListEvent>) -> impl Iterator<Item = Encoded> {
+    (1..).zip(events).map(|(seq, event)| restockd_records::of_list(Stamp { seq, at: NOON }, list, &event))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +136,8 @@ async fn what_one_list_of_a_bag_has_not_heard_is_not_sent_again_to_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restock_that_also_put_somebody_on_its_list_is_counted_after_a_crash_between_the_two() {
     let (plan, lamp) = (Plan::new(), ListId::parse("restock-lamp").unwrap());
-    let restock = RestockFact { list: lamp.clone(), key: 7, product: None, quantity: Some(5) };
+    let restock =
+        RestockFact { list: lamp.clone(), key: 7, product: None, quantity: Some(5), offer: Offer::default() };
     write_log(
         &plan,
         std::iter::once(first(&[&lamp], None, Some(restock))).chain(said(&lamp, vec![joined()])),

@@ -2,8 +2,8 @@
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
 use restockd_core::list::{How, ListEvent};
-use restockd_core::record::{self, Stamp};
 use restockd_core::{Day, Email, ListId, Offer, PersonId};
+use restockd_records::{Encoded, Stamp};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -125,20 +125,23 @@ async fn what_a_mail_cannot_show_is_dropped_and_the_restock_counts_all_the_same(
 }
 
 /// Somebody who waits for the chair, as the directory and the list have it.
-fn waiting(list: &ListId) -> [(u8, Vec<u8>); 2] {
+fn waiting(list: &ListId) -> [Encoded; 2] {
     let (person, email) = (PersonId(1), Email::parse(&at("ann")));
     let fact = PersonFact { id: person, email, user_id: None, anonymous_id: None, props: Vec::new() };
     let accepted = Accepted { person: Some(fact), bag: vec![(list.clone(), true)], ..nobodys() };
     let stamp = Stamp { seq: 1, at: NOON };
     let joined = ListEvent::Joined { event: 1, person, ordinal: 1, changed: NOON, how: How::Event };
-    [record::of_directory(stamp, &DirectoryEvent::Event(accepted)), record::of_list(stamp, list, &joined)]
+    [
+        restockd_records::of_directory(stamp, &DirectoryEvent::Event(accepted)),
+        restockd_records::of_list(stamp, list, &joined),
+    ]
 }
 
 /// An event of nobody.
 fn nobodys() -> Accepted {
     let (key, timestamp, product, restock, person) = (None, None, None, None, None);
     let (name, how, bag) = ("w".to_owned(), How::Event, Vec::new());
-    Accepted { name, key, how, person, bag, timestamp, product, restock }
+    Accepted { name, key, how, person, bag, timestamp, product, restock, attested: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,16 +154,21 @@ async fn a_crash_before_the_campaign_is_recorded_leaves_the_mail_as_the_restock_
         let campaign = restockd::boot::secrets(&plan.data()).unwrap().campaign("restock-chair-2026-03-02");
         let stamp = Stamp { seq: 2, at: NOON };
         let last = if by_event {
-            let restock = Some(RestockFact { list: list.clone(), key: 7, product: None, quantity: None });
+            let restock = Some(Box::new(RestockFact {
+                list: list.clone(),
+                key: 7,
+                product: None,
+                quantity: None,
+                offer,
+            }));
             let event = Accepted { restock, ..nobodys() };
-            let offer = Box::new(offer);
-            record::of_directory(stamp, &DirectoryEvent::Offered { event, offer, attested: None })
+            restockd_records::of_directory(stamp, &DirectoryEvent::Event(event))
         } else {
             let day = Day((NOON.0 / 86_400_000) as i32);
             let (stock, campaign) = (Some(5), Some(campaign));
             let (event, key, offer) = (1, 7, Some(offer));
             let said = ListEvent::Restocked { event, key, stock, day, campaign, upto: 1, added: 1, offer };
-            record::of_list(stamp, &list, &said)
+            restockd_records::of_list(stamp, &list, &said)
         };
         write_log(&plan, waiting(&list).into_iter().chain([last]));
         let app = plan.start().await;

@@ -3,9 +3,9 @@
 use restockd::boot::boot;
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
 use restockd_core::list::How;
-use restockd_core::record::{self, Stamp};
-use restockd_core::{Email, ListId, Millis, PersonId};
+use restockd_core::{Email, ListId, Millis, Offer, PersonId};
 use restockd_engine::clock::Clock;
+use restockd_records::Stamp;
 use serde_json::json;
 
 use crate::helpers::*;
@@ -15,7 +15,7 @@ use crate::support::{App, NOON, Plan};
 /// had written its own.
 fn forge(plan: &Plan, events: &[DirectoryEvent]) {
     let stamps = (1..).map(|seq| Stamp { seq, at: NOON });
-    write_log(plan, stamps.zip(events).map(|(stamp, event)| record::of_directory(stamp, event)));
+    write_log(plan, stamps.zip(events).map(|(stamp, event)| restockd_records::of_directory(stamp, event)));
 }
 
 /// An accepted event of the person with this number.
@@ -30,7 +30,17 @@ fn event(number: u32, email: Option<&str>, bag: &[(&str, bool)]) -> DirectoryEve
     };
     let (key, timestamp, product, restock) = (None, None, None, None);
     let (name, how, person) = ("w".to_owned(), How::Event, Some(person));
-    DirectoryEvent::Event(Accepted { name, key, how, person, bag, timestamp, product, restock })
+    DirectoryEvent::Event(Accepted {
+        name,
+        key,
+        how,
+        person,
+        bag,
+        timestamp,
+        product,
+        restock,
+        attested: None,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,12 +61,12 @@ async fn a_bag_that_no_list_had_taken_up_is_sent_again_whole() {
 async fn a_restock_whose_list_hears_of_it_after_midnight_counts_for_the_day_it_was_accepted() {
     let plan = Plan::new();
     let list = ListId::parse("restock-a").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None };
+    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer: Offer::default() };
     let DirectoryEvent::Event(plain) = event(1, None, &[]) else { panic!("an event is one") };
     let restock = DirectoryEvent::Event(Accepted {
         name: "product.restocked".to_owned(),
         person: None,
-        restock: Some(fact),
+        restock: Some(Box::new(fact)),
         ..plain
     });
     forge(&plan, &[event(1, Some("ann"), &[("restock-a", true)]), restock]);

@@ -9,16 +9,16 @@ use std::sync::mpsc::channel;
 use restockd::boot;
 use restockd_core::directory::DirectoryEvent;
 use restockd_core::list::ListEvent;
-use restockd_core::record::{self, Entry, Stamp};
 use restockd_core::{CampaignId, Day};
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::wal::{self, Log, Options, Record};
+use restockd_records::{Encoded, Entry, Stamp};
 use serde_json::json;
 
 use crate::process::{Client, Place, count, press, until};
 
-/// Appends records to a log at rest: kind and bytes, made of all that it holds.
-fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<(u8, Vec<u8>)>) {
+/// Appends records to a log at rest, made of all that it holds.
+fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<Encoded>) {
     let data = place.data();
     let _lock = boot::lock(data).unwrap();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -28,13 +28,13 @@ fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<(u8, Vec<u8>)>) {
     };
     let mut entries = Vec::new();
     let recovered = wal::recover(&disk, &options, 1, 0, &mut |_, record| {
-        entries.extend(record::read(record.kind, record.version, record.bytes));
+        entries.extend(restockd_records::read(record.kind, record.version, record.bytes));
         Ok(())
     })
     .unwrap();
     let log = Log::start(disk, options, &recovered, Box::new(|why| panic!("{why}"))).unwrap();
-    for (kind, bytes) in make(entries) {
-        log.append_quiet(Record { kind, version: record::VERSION, bytes });
+    for Encoded { kind, version, bytes } in make(entries) {
+        log.append_quiet(Record { kind, version, bytes });
     }
     let (durable, heard) = channel();
     log.barrier(Box::new(move |result| durable.send(result.is_ok()).unwrap()));
@@ -43,7 +43,7 @@ fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<(u8, Vec<u8>)>) {
 }
 
 /// Copies of the directory's last event, with nothing but the choices changed.
-fn choose(entries: Vec<Entry>, choices: &[bool]) -> Vec<(u8, Vec<u8>)> {
+fn choose(entries: Vec<Entry>, choices: &[bool]) -> Vec<Encoded> {
     let event = entries.into_iter().filter_map(|entry| match entry {
         Entry::Directory(stamp, DirectoryEvent::Event(event)) => Some((stamp, event)),
         _ => None,
@@ -53,13 +53,13 @@ fn choose(entries: Vec<Entry>, choices: &[bool]) -> Vec<(u8, Vec<u8>)> {
         stamp = Stamp { seq: stamp.seq + 1, at: stamp.at };
         event.key = None;
         event.bag.iter_mut().for_each(|(_, join)| *join = *choice);
-        record::of_directory(stamp, &DirectoryEvent::Event(event.clone()))
+        restockd_records::of_directory(stamp, &DirectoryEvent::Event(event.clone()))
     });
     copies.collect()
 }
 
 /// A restock of every list on which somebody waits.
-fn restock_all(entries: Vec<Entry>) -> Vec<(u8, Vec<u8>)> {
+fn restock_all(entries: Vec<Entry>) -> Vec<Encoded> {
     let restocks = entries.into_iter().zip(1..).filter_map(|(entry, key)| match entry {
         Entry::List(stamp, list, ListEvent::Joined { ordinal, .. }) => {
             let day = Day((stamp.at.0 / 86_400_000) as i32);
@@ -67,7 +67,7 @@ fn restock_all(entries: Vec<Entry>) -> Vec<(u8, Vec<u8>)> {
             let (event, stock, upto) = (0, Some(5), ordinal);
             let event =
                 ListEvent::Restocked { event, key, stock, day, campaign, upto, added: 1, offer: None };
-            Some(record::of_list(Stamp { seq: stamp.seq + 1, at: stamp.at }, &list, &event))
+            Some(restockd_records::of_list(Stamp { seq: stamp.seq + 1, at: stamp.at }, &list, &event))
         }
         _ => None,
     });

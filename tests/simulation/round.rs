@@ -5,10 +5,10 @@ use restockd_core::ListId;
 use restockd_core::campaign::CampaignsImage;
 use restockd_core::directory::DirectoryImage;
 use restockd_core::list::List;
-use restockd_engine::checkpoint::Portion;
 use restockd_engine::messages::{CampaignMessage, DirectoryMessage, Slice, SupervisorMessage};
 use restockd_engine::receipt::Part;
 use restockd_engine::snapshotter::{meta, publish, write};
+use restockd_records::page::Portion;
 use tokio::sync::oneshot::{self, Receiver};
 
 use crate::queues::Node;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_core::list::{List, PackedList};
+use restockd_core::list::List;
 use restockd_core::scheduler::Scheduler;
 use restockd_core::{ListId, Millis};
 use restockd_engine::campaign::{CampaignArgs, CampaignState};
@@ -30,6 +30,7 @@ use restockd_engine::{Engine, MailRules, StartError};
 use restockd_journal::disk::SimDisk;
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal::{Log, Options, Stepper};
+use restockd_records::PackedList;
 use tokio::sync::oneshot;
 
 use crate::dice::Dice;
@@ -249,7 +250,7 @@ impl Running {
             && state.is_quiet()
         {
             // One that has written nothing is one that nobody ever spoke of; what is on its way makes it again.
-            let packed = state.list.pack();
+            let packed = PackedList::of(&state.list);
             self.lists.insert(id.clone(), Slot::Resting(packed));
         }
     }
@@ -293,7 +294,7 @@ impl Running {
     pub fn lists(&self) -> BTreeMap<ListId, PackedList> {
         let packed = |slot: &Slot| match slot {
             Slot::Resting(packed) => packed.clone(),
-            Slot::Awake(state) => state.list.pack(),
+            Slot::Awake(state) => PackedList::of(&state.list),
         };
         let all = self.lists.iter().map(|(id, slot)| (id.clone(), packed(slot)));
         all.filter(|(_, packed)| packed.unpack().is_ok_and(|list| list.seq() > 0)).collect()

@@ -17,6 +17,8 @@ pub(super) struct Findings {
     pub(super) secrets: &'static str,
     pub(super) log: Option<LogFindings>,
     pub(super) snapshots: Option<SnapshotFindings>,
+    /// What a newer restockd wrote, and which versions are at odds: nothing is damaged then.
+    pub(super) newer: Option<String>,
     /// Copies of what was cut or set aside.
     pub(super) copies: Vec<CopyFinding>,
     pub(super) start: StartFindings,
@@ -73,6 +75,8 @@ pub(super) struct GenerationFinding {
     pub(super) replay_from: u64,
     pub(super) durable: u64,
     pub(super) damage: Option<String>,
+    /// That a newer restockd wrote it: nothing is damaged then.
+    pub(super) newer: Option<String>,
 }
 
 /// A copy of something that was cut.

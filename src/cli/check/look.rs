@@ -27,6 +27,7 @@ use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
 use restockd_journal::wal::{self, LookDisk, TailState};
+use restockd_records::{Kind, KindOwner, RecordError};
 
 /// Looks beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;
@@ -71,6 +72,7 @@ impl Looker {
             secrets: "whole",
             log: None,
             snapshots: None,
+            newer: None,
             copies: self.copies(),
             start: StartFindings::default(),
         };
@@ -121,6 +123,7 @@ impl Looker {
             current_problem: generations.current_problem(),
             generations: listed.iter().map(generation).collect(),
         });
+        found.newer = self.newer(secrets, &generations, &listed)?;
         bar.set_message("replaying the log");
         let verdict = self.verdict(secrets, &generations);
         let loaded = generations.loaded();
@@ -171,6 +174,32 @@ impl Looker {
         Ok((Survey::of(&found), found.problems))
     }
 
+    /// The first thing that a newer restockd wrote, wherever it lies.
+    pub(super) fn newer(
+        &self,
+        secrets: &Secrets,
+        generations: &Generations,
+        listed: &[GenerationInfo],
+    ) -> anyhow::Result<Option<String>> {
+        if let Some(newer) = generations.newer().or_else(|| listed.iter().find_map(|one| one.newer.clone())) {
+            return Ok(Some(newer));
+        }
+        let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
+        let options = self.options(secrets);
+        let damage = wal::inspect(&disk, &options, 1, 0)?.damage;
+        if let Some(damage) = damage.filter(|damage| damage.newer().is_some()) {
+            return Ok(Some(WalError::of(damage).to_string()));
+        }
+        let mut newer = None;
+        wal::salvage(&*disk, &options, &mut |lsn, record| {
+            let known = Kind::known(record.kind, record.version);
+            if let Some(error) = known.err().filter(RecordError::is_newer) {
+                newer.get_or_insert(format!("record {lsn}, {error}"));
+            }
+        })?;
+        Ok(newer)
+    }
+
     fn log(&self, secrets: &Secrets, from: u64, durable: u64) -> anyhow::Result<LogFindings> {
         let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
         let options = self.options(secrets);
@@ -190,7 +219,8 @@ impl Looker {
             TailState::Torn { file, offset, bytes } => ("torn", Some((file, offset, bytes))),
             TailState::Unknown => ("unknown", None),
         };
-        log.damage = report.damage.map(|damage| DamageFinding {
+        let damaged = report.damage.filter(|damage| damage.newer().is_none());
+        log.damage = damaged.map(|damage| DamageFinding {
             what: damage.harm.to_string(),
             file: damage.file,
             offset: damage.offset,
@@ -221,13 +251,13 @@ pub(super) fn known(listed: &[GenerationInfo]) -> u64 {
     listed.iter().filter_map(|one| one.meta.as_ref()).map(|meta| meta.durable).max().unwrap_or(0)
 }
 
-/// The name of a record's kind.
-pub(super) fn kind(kind: u8) -> &'static str {
-    match kind {
-        1 => "of lists",
-        2 => "of the directory",
-        3 => "of campaigns",
-        _ => "of unknown kind",
+/// Whose records a kind is of, for a person.
+pub(super) fn kind(number: u8) -> &'static str {
+    match Kind::of(number).map(Kind::owner) {
+        Some(KindOwner::List) => "of lists",
+        Some(KindOwner::Directory) => "of the directory",
+        Some(KindOwner::Campaigns) => "of campaigns",
+        Some(KindOwner::Page) | None => "of unknown kind",
     }
 }
 
@@ -261,6 +291,7 @@ fn generation(info: &GenerationInfo) -> GenerationFinding {
         replay_from: meta.replay_from,
         durable: meta.durable,
         damage: info.damage.clone(),
+        newer: info.newer.clone(),
     }
 }
 

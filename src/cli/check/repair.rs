@@ -27,12 +27,12 @@ use anyhow::bail;
 use super::look::{Held, Looker, Scratch, kind, known, sentence};
 use super::show;
 use crate::boot::{self, BootError};
-use restockd_core::record::{self, Entry};
 use restockd_engine::recovery::RecoveryError;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{GenerationInfo, Generations, Meta, Role};
 use restockd_journal::wal::{self, Damage, Harm, LookDisk, WalError};
+use restockd_records::Entry;
 
 /// Each step removes one damage for good; a directory with more is beyond this tool.
 const STEPS_MAX: u32 = 16;
@@ -67,6 +67,9 @@ pub(super) fn repair(looker: &Looker) -> anyhow::Result<ExitCode> {
     let mut lock = None;
     for step in 0..STEPS_MAX {
         let generations = looker.generations(&secrets, &scratch);
+        if let Some(newer) = looker.newer(&secrets, &generations, &generations.list())? {
+            bail!("nothing is damaged, and nothing was changed: {newer}");
+        }
         let error = match looker.verdict(&secrets, &generations) {
             Ok((survey, _)) if step == 0 => {
                 println!("repair      nothing to repair: a start would succeed");
@@ -207,7 +210,7 @@ impl Work<'_> {
         let disk = RealDisk;
         wal::salvage(&disk, &self.looker.options(self.secrets), &mut |lsn, record| {
             if lsn >= self.damage.expected {
-                let list = match record::read(record.kind, record.version, record.bytes) {
+                let list = match restockd_records::read(record.kind, record.version, record.bytes) {
                     Ok(Entry::List(_, list, _)) => Some(list.as_str().to_owned()),
                     _ => None,
                 };

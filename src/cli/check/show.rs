@@ -35,6 +35,11 @@ pub(super) fn text(found: &Findings) -> String {
         lines.put("copy", &format!("{} ({when}; it may hold addresses)", copy.path.display()));
     }
     match &found.start.refused {
+        Some(why) if found.newer.is_some() => {
+            lines.put("NEWER", found.newer.as_deref().unwrap_or_default());
+            lines.put("", "nothing is damaged, and --repair would change nothing");
+            lines.put("REFUSED", &format!("a start would not succeed: {why}"));
+        }
         Some(why) => {
             lines.put("REFUSED", &format!("a start would not succeed: {why}"));
             lines.put("", "put the data back from a backup, or see what --repair can do");
@@ -64,7 +69,7 @@ impl Lines {
 
 fn generation(lines: &mut Lines, one: &GenerationFinding) {
     let GenerationFinding { number, role, made, bytes, replay_from, durable, .. } = one;
-    let state = one.damage.as_deref().unwrap_or("sound");
+    let state = one.damage.as_deref().or(one.newer.as_deref()).unwrap_or("sound");
     lines.put("snapshot", &format!("{number} ({role}, made {made}, {bytes} bytes): {state}"));
     if !one.counts.is_empty() {
         let counts: Vec<String> = one.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();

@@ -1,7 +1,5 @@
 //! The words of campaigns: statuses, reasons, and all that can have happened to them.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::outcome::Diagnostic;
 use super::super::pace::Rate;
@@ -10,7 +8,7 @@ use super::super::span::Span;
 use super::super::time::{Day, Millis};
 
 /// Where a campaign is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Waits for its time.
     Scheduled,
@@ -54,7 +52,7 @@ impl Status {
 }
 
 /// Why somebody was not mailed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skip {
     /// Left the list.
     Left,
@@ -115,7 +113,7 @@ impl Skip {
 }
 
 /// What becomes of letters in doubt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnDoubt {
     /// Hold and report.
     #[default]
@@ -125,7 +123,7 @@ pub enum OnDoubt {
 }
 
 /// What a campaign is, fixed when it is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Its id.
     pub id: CampaignId,
@@ -158,7 +156,7 @@ pub struct Header {
 }
 
 /// What a letter came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// Accepted by a mail server.
     Sent,
@@ -177,7 +175,7 @@ pub enum Settlement {
 }
 
 /// Why closed letters become pending again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// A later restock of the day: `added` more people, and those skipped who may be eligible.
     Restock {
@@ -193,7 +191,7 @@ pub enum Again {
 }
 
 /// All that can have happened to campaigns: their records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CampaignEvent {
     /// A campaign was asked for: scheduled, or queued for its list.
     Scheduled(Header),

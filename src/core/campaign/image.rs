@@ -1,7 +1,5 @@
 //! The campaigns as a snapshot takes them: ledgers share their pages, nothing is copied.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::shaping::LaneImage;
@@ -30,30 +28,46 @@ pub struct CampaignImage {
 }
 
 /// A campaign without its rows.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CampaignHead {
-    header: Header,
-    status: Status,
-    upto: u32,
-    uninvited: u32,
-    unreached: u32,
-    handed_over: bool,
-    pace: Pace,
-    created: Millis,
-    started: Option<Millis>,
-    completed: Option<Millis>,
-    canceled: Option<Millis>,
-    why: Option<String>,
-    deferrals: Vec<(u32, Deferral)>,
-    addresses: Vec<(u64, u32)>,
-    diagnostics: Vec<(u32, Diagnostic)>,
-    gone: Vec<(u32, Skip)>,
+    /// What it is.
+    pub header: Header,
+    /// Where it is.
+    pub status: Status,
+    /// The last ordinal of its audience.
+    pub upto: u32,
+    /// People of the audience whom the list has not handed over yet.
+    pub uninvited: u32,
+    /// People of the audience whom the list never handed over because the campaign ended first.
+    pub unreached: u32,
+    /// The list has said that nobody of the audience is left to hand over.
+    pub handed_over: bool,
+    /// Its own pace.
+    pub pace: Pace,
+    /// When it was made.
+    pub created: Millis,
+    /// When it first had an audience.
+    pub started: Option<Millis>,
+    /// When it was done.
+    pub completed: Option<Millis>,
+    /// When it was canceled.
+    pub canceled: Option<Millis>,
+    /// Why it cannot run.
+    pub why: Option<String>,
+    /// First attempts and next times of deferred letters, by row.
+    pub deferrals: Vec<(u32, Deferral)>,
+    /// Addresses started, hashed, and by which row.
+    pub addresses: Vec<(u64, u32)>,
+    /// What was last said of letters that were not accepted, by row.
+    pub diagnostics: Vec<(u32, Diagnostic)>,
+    /// Letters that must not be tried again, by row, and why.
+    pub gone: Vec<(u32, Skip)>,
     /// Counters of a ledger whose rows are gone, by state.
-    counts: Option<Vec<(LetterState, u64)>>,
+    pub counts: Option<Vec<(LetterState, u64)>>,
 }
 
 /// One page of a snapshot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CampaignPage {
     /// Counter, pace and housekeeping.
     Desk {

@@ -9,8 +9,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::ids::PersonId;
 use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
@@ -18,7 +16,7 @@ use super::super::time::Millis;
 use super::Skip;
 
 /// Where a letter is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterState {
     /// Not begun.
     Pending,
@@ -39,7 +37,7 @@ pub enum LetterState {
 }
 
 /// A row of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetterRow {
     /// Whose letter.
     pub person: PersonId,
@@ -122,7 +120,7 @@ impl Counts {
 }
 
 /// When a deferred letter was first tried and may be tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deferral {
     /// The first attempt.
     pub first: Millis,

@@ -26,12 +26,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 pub use decide::{CampaignRefusal, KEEPS_PLACE, NextLetter, Verb};
 pub use event::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip, Status};
-pub use image::{CampaignImage, CampaignPage, CampaignsImage};
-pub use ledger::{Counts, Ledger, LetterRow, LetterState};
+pub use image::{CampaignHead, CampaignPage, CampaignsImage};
+pub use ledger::{Counts, Deferral, Ledger, LetterRow, LetterState};
 
 use super::ids::{CampaignId, ListId};
 use super::pace::{Go, Pace, Rate};
@@ -117,12 +115,12 @@ impl Campaign {
 
 /// How far housekeeping has come: of the campaigns made up to here, those that were closed when
 /// it came by have let go.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Of their ledger's index.
-    folded: Option<(Millis, CampaignId)>,
+    pub folded: Option<(Millis, CampaignId)>,
     /// Of their ledger's rows.
-    emptied: Option<(Millis, CampaignId)>,
+    pub emptied: Option<(Millis, CampaignId)>,
 }
 
 /// The state of all campaigns.

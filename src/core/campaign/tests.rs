@@ -6,7 +6,6 @@ mod letters;
 mod verbs;
 
 use super::*;
-use crate::codec;
 use crate::ids::PersonId;
 use crate::list::Invitee;
 use crate::outcome::{Diagnostic, Fault};
@@ -58,16 +57,16 @@ fn said(words: &str) -> Diagnostic {
     Diagnostic::own(words, Fault::Letter)
 }
 
-/// All pages as bytes.
-fn bytes(campaigns: &Campaigns) -> Vec<Vec<u8>> {
-    campaigns.image().pages().map(|page| codec::encode(&page)).collect()
+/// All pages of a snapshot.
+fn pages(campaigns: &Campaigns) -> Vec<CampaignPage> {
+    campaigns.image().pages().collect()
 }
 
-/// Campaigns from others' pages, by way of bytes.
+/// Campaigns from others' pages.
 fn restored(campaigns: &Campaigns) -> Campaigns {
     let mut again = Campaigns::new(campaigns.rate, campaigns.retry);
-    for page in bytes(campaigns) {
-        again.restore(codec::decode(&page).unwrap()).unwrap();
+    for page in pages(campaigns) {
+        again.restore(page).unwrap();
     }
     again.restored();
     again

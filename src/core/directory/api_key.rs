@@ -3,13 +3,11 @@
 //! Publishable keys stand in a table of their own, so that none can ever be taken for a key that
 //! may more: they join lists, from the origins named, and only with a confirmation.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::time::Millis;
 use super::Directory;
 
 /// An API key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Its public id.
     pub id: String,
@@ -26,7 +24,7 @@ pub struct ApiKey {
 }
 
 /// A publishable key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// Its public id.
     pub id: String,

@@ -1,17 +1,21 @@
 //! What the directory's records do to it: total, and the same function live and at replay.
 
 use super::super::ids::{ListId, PersonId};
-use super::super::offer::Offer;
 use super::super::time::Millis;
 use super::person::{Fate, Person};
-use super::{Accepted, Directory, DirectoryEvent, Evidence, How, Open, PersonFact, Suppression, Task, Wait};
+use super::{Accepted, Attested, Directory, DirectoryEvent, How, Open, PersonFact, Suppression, Task, Wait};
 
 impl Directory {
     /// Applies a record made at `at`.
     pub fn apply(&mut self, event: &DirectoryEvent, at: Millis) {
         self.seq += 1;
         match event {
-            DirectoryEvent::Event(accepted) => self.accept(accepted, None, at),
+            DirectoryEvent::Event(accepted) => {
+                self.accept(accepted, at);
+                if let Some(attested) = accepted.attested.as_deref() {
+                    self.attest(accepted, attested, at);
+                }
+            }
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, block)) = keep {
@@ -35,10 +39,7 @@ impl Directory {
                     self.blocks.remove(address);
                 }
             }
-            DirectoryEvent::Suppression { address, block: Some(block) } => {
-                self.blocks.insert(*address, Suppression::plain(*block, Some(at)));
-            }
-            DirectoryEvent::Suppression { address, block: None } => {
+            DirectoryEvent::Released { address } => {
                 self.blocks.remove(address);
                 self.forgive(*address);
             }
@@ -55,16 +56,6 @@ impl Directory {
             DirectoryEvent::PublicKeyMinted(key) => {
                 self.public_keys.insert(key.id.clone(), key.clone());
             }
-            DirectoryEvent::Attested { event, evidence, asked, within_ms } => {
-                self.accept(event, None, at);
-                self.attest(event, evidence, asked, *within_ms, at);
-            }
-            DirectoryEvent::Offered { event, offer, attested } => {
-                self.accept(event, Some(offer), at);
-                if let Some((evidence, asked, within_ms)) = attested.as_deref() {
-                    self.attest(event, evidence, asked, *within_ms, at);
-                }
-            }
             DirectoryEvent::Mailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
                 self.waits.mailed(live, *round, at);
@@ -73,7 +64,7 @@ impl Directory {
     }
 
     /// An accepted event: the person, the key, the open bag.
-    fn accept(&mut self, accepted: &Accepted, offer: Option<&Offer>, at: Millis) {
+    fn accept(&mut self, accepted: &Accepted, at: Millis) {
         if let Some(key) = accepted.key {
             self.keys.insert(key, at);
         }
@@ -95,19 +86,13 @@ impl Directory {
             let product = named.map(|(_, name)| name.clone());
             tasks.push(Task::Change { list: list.clone(), join: *join, product });
         }
-        tasks.extend(accepted.restock.clone().map(|fact| Task::Restock(fact, offer.cloned().map(Box::new))));
+        tasks.extend(accepted.restock.clone().map(Task::Restock));
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
     }
 
     /// How an event was asked for, and what of it waits for a confirmation.
-    fn attest(
-        &mut self,
-        event: &Accepted,
-        evidence: &Evidence,
-        asked: &[ListId],
-        within_ms: u64,
-        at: Millis,
-    ) {
+    fn attest(&mut self, event: &Accepted, attested: &Attested, at: Millis) {
+        let Attested { evidence, asked, within_ms } = attested;
         let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
         for (list, _) in event.bag.iter().filter(|(_, join)| *join) {
             let number = self.number(list);
@@ -118,7 +103,7 @@ impl Directory {
             self.proofs.note(person, number, event.how, at, evidence);
             let named = event.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.as_str().into());
-            self.waits.ask(person, Wait { list: number, since: self.seq, at, product }, within_ms);
+            self.waits.ask(person, Wait { list: number, since: self.seq, at, product }, *within_ms);
         }
     }
 

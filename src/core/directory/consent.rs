@@ -12,8 +12,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::ids::PersonId;
 use super::super::index::Index;
 use super::super::list::How;
@@ -26,7 +24,7 @@ pub const WORDING_CHARS_MAX: usize = 100;
 pub const WORDING_URL_BYTES_MAX: usize = 500;
 
 /// What is known of how somebody asked; an empty text is not given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The public id of the API key it came by.
     pub key: String,
@@ -39,19 +37,22 @@ pub struct Evidence {
 }
 
 /// One row of evidence, as held and as snapshots have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     /// Whose; 0 for a row that was emptied.
-    person: u32,
+    pub person: u32,
     /// The list's number.
-    list: u32,
+    pub list: u32,
     /// The person's row before this one, plus one.
-    before: u32,
-    how: How,
-    at: Millis,
-    source: Box<str>,
+    pub before: u32,
+    /// The way in.
+    pub how: How,
+    /// When.
+    pub at: Millis,
+    /// The client's address, as much of it as is kept.
+    pub source: Box<str>,
     /// Key, wording and url by the number of their words.
-    words: [u32; 3],
+    pub words: [u32; 3],
 }
 
 /// A row with its words.

@@ -8,10 +8,9 @@ use super::super::catalog::Catalog;
 use super::super::email::Email;
 use super::super::ids::{ListId, PersonId};
 use super::super::list::How;
-use super::super::offer::Offer;
 use super::super::time::Millis;
 use super::person::{Away, Person, Props};
-use super::{Accepted, Block, Directory, DirectoryEvent, Evidence, PersonFact, RestockFact};
+use super::{Accepted, Attested, Block, Directory, DirectoryEvent, Evidence, PersonFact, RestockFact};
 
 /// The names a request gives, with the address hashed under the engine's key.
 #[derive(Debug, Clone, Default)]
@@ -43,9 +42,8 @@ pub struct Ingest {
     pub timestamp: Option<Millis>,
     /// The product's name for a SKU list.
     pub product: Option<(ListId, String)>,
-    /// The restock it carries, and what that says of the product beyond its name; for one without a key of its own, the
-    /// key is made at deciding.
-    pub restock: Option<(RestockFact, Offer)>,
+    /// The restock it carries; for one without a key of its own, the key is made at deciding.
+    pub restock: Option<RestockFact>,
     /// What is known of how it was asked for.
     pub evidence: Option<Box<Evidence>>,
     /// From somebody whom nobody vouches for: every join asks for a confirmation, and nothing else
@@ -132,17 +130,20 @@ impl Directory {
         {
             events.push(DirectoryEvent::Merged { from, to: found.id });
         }
-        let (restock, offer) = ingest.restock.clone().filter(|_| !repeat).unzip();
-        let restock = restock.map(|mut fact: RestockFact| {
+        let restock = ingest.restock.clone().filter(|_| !repeat).map(|mut fact| {
             if fact.key == 0 {
                 // No key was given: the event's own counter makes it unique.
                 fact.key = u128::from(self.seq + events.len() as u64 + 1);
             }
-            fact
+            Box::new(fact)
         });
         // Nothing is kept of a stranger who asks for nothing that can be given.
         let found = found.filter(|_| !ingest.public || !asked.is_empty());
-        let event = Accepted {
+        let attested = (ingest.evidence.is_some() || !asked.is_empty()).then(|| {
+            let evidence = ingest.evidence.as_deref().cloned().unwrap_or_default();
+            Box::new(Attested { evidence, asked, within_ms: catalog.confirm_within_ms() })
+        });
+        events.push(DirectoryEvent::Event(Accepted {
             name: ingest.name.clone(),
             key: ingest.key.filter(|_| !repeat),
             how: ingest.how,
@@ -151,28 +152,15 @@ impl Directory {
             timestamp: ingest.timestamp,
             product: ingest.product.clone(),
             restock,
-        };
-        let attested = (ingest.evidence.is_some() || !asked.is_empty()).then(|| {
-            let evidence = ingest.evidence.as_deref().cloned().unwrap_or_default();
-            (evidence, asked, catalog.confirm_within_ms())
-        });
-        events.push(match (offer.filter(|offer| !offer.is_empty()), attested) {
-            (Some(offer), attested) => {
-                let (offer, attested) = (Box::new(offer), attested.map(Box::new));
-                DirectoryEvent::Offered { event, offer, attested }
-            }
-            (None, Some((evidence, asked, within_ms))) => {
-                DirectoryEvent::Attested { event, evidence, asked, within_ms }
-            }
-            (None, None) => DirectoryEvent::Event(event),
-        });
+            attested,
+        }));
         // A new word of somebody who was erased: their address is their own again.
         if let Some((_, address)) = &ingest.who.email
             && self.erased(*address).is_some()
             && outcome.person.is_some()
             && !ingest.public
         {
-            events.push(DirectoryEvent::Suppression { address: *address, block: None });
+            events.push(DirectoryEvent::Released { address: *address });
         }
         Some(DirectoryDecision { events, outcome })
     }

@@ -10,14 +10,12 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
 use super::super::returns::Evidence;
 use super::person::{Fate, Person};
-use super::{ApiKey, Block, Directory, Open, Proof, PublicKey, Suppression, Waiting};
+use super::{ApiKey, Directory, Open, Proof, PublicKey, Suppression, Waiting};
 use crate::ids::{ListId, PersonId};
 
 /// Rows in a page of a snapshot.
@@ -41,7 +39,7 @@ pub struct DirectoryImage {
 }
 
 /// One page of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryPage {
     /// The counter.
     Head {
@@ -54,8 +52,6 @@ pub enum DirectoryPage {
     People(u32, Vec<Person>),
     /// Keys seen.
     Keys(Vec<Seen>),
-    /// Addresses that take no mail, as older versions wrote them.
-    Blocks(Vec<(u128, Block)>),
     /// API keys.
     ApiKeys(Vec<ApiKey>),
     /// Open events.
@@ -161,10 +157,6 @@ impl Directory {
                 });
             }
             DirectoryPage::Keys(seen) => self.keys.restore(seen),
-            DirectoryPage::Blocks(blocks) => {
-                let held = |(address, why)| (address, Suppression::plain(why, None));
-                self.blocks.extend(blocks.into_iter().map(held));
-            }
             DirectoryPage::Suppressed(blocks) => self.blocks.extend(blocks),
             DirectoryPage::ApiKeys(keys) => {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));

@@ -29,14 +29,12 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 pub use api_key::{ApiKey, PublicKey};
 pub use ask::Ask;
 pub use consent::{Evidence, Proof, ProofView, Proofs, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
 pub use decide::{DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
 pub use image::{DirectoryImage, DirectoryPage};
-pub use person::{Away, Fate, Link, Person, Props};
+pub use person::{Away, Extras, Fate, Link, Person, Props};
 pub use returned::{EVIDENCE_MAX, ReturnDecision, Returned};
 pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
 pub use task::{Open, RestockFact, Task};
@@ -47,13 +45,12 @@ use super::ids::{ListId, PersonId};
 use super::index::Index;
 use super::keys::KeyWindow;
 use super::list::How;
-use super::offer::Offer;
 use super::pages::Pages;
 use super::time::Millis;
 use returned::Returns;
 
 /// What an event does to a person's record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFact {
     /// Who; a new number creates the person.
     pub id: PersonId,
@@ -68,7 +65,7 @@ pub struct PersonFact {
 }
 
 /// One accepted event (or a call that changes a person and lists in the same way).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// The event's name; empty for calls that are not events.
     pub name: String,
@@ -85,11 +82,24 @@ pub struct Accepted {
     /// The product's name for a SKU list of the bag.
     pub product: Option<(ListId, String)>,
     /// The restock it carries.
-    pub restock: Option<RestockFact>,
+    pub restock: Option<Box<RestockFact>>,
+    /// How it was asked for, and what waits for a confirmation.
+    pub attested: Option<Box<Attested>>,
+}
+
+/// How somebody asked for lists, and which of these wait for a confirmation: they are not in the event's bag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// What is known of it.
+    pub evidence: Evidence,
+    /// The lists that wait.
+    pub asked: Vec<ListId>,
+    /// How long the links that confirm them work, in milliseconds.
+    pub within_ms: u64,
 }
 
 /// All that can have happened to the directory: its records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryEvent {
     /// An event with its whole bag.
     Event(Accepted),
@@ -116,12 +126,10 @@ pub enum DirectoryEvent {
         /// True for no mail at all.
         on: bool,
     },
-    /// An address takes no mail, or does again.
-    Suppression {
+    /// An address may be mailed again.
+    Released {
         /// The address, hashed.
         address: u128,
-        /// Why; `None` lifts it.
-        block: Option<Block>,
     },
     /// An API key was made.
     KeyMinted(ApiKey),
@@ -141,17 +149,6 @@ pub enum DirectoryEvent {
         /// How it is known, in words without an address.
         evidence: String,
     },
-    /// An event with what is known of how it was asked for, and lists that wait for a confirmation.
-    Attested {
-        /// The event; what waits is not in its bag.
-        event: Accepted,
-        /// What is known.
-        evidence: Evidence,
-        /// The lists that wait.
-        asked: Vec<ListId>,
-        /// How long their links work.
-        within_ms: u64,
-    },
     /// A mail that asks for a confirmation went out, or was given up.
     Mailed {
         /// To whom.
@@ -163,24 +160,13 @@ pub enum DirectoryEvent {
     PublicKeyMinted(PublicKey),
     /// A report about an address came back.
     Returned(Returned),
-    /// An event with a restock that says more of the product than its name.
-    Offered {
-        /// The event.
-        event: Accepted,
-        /// What it says.
-        offer: Box<Offer>,
-        /// As in [`DirectoryEvent::Attested`], where that is known: evidence, lists that wait, how long.
-        attested: Option<Box<(Evidence, Vec<ListId>, u64)>>,
-    },
 }
 
 impl DirectoryEvent {
     /// What it says of a person, if it does.
     fn fact(&self) -> Option<&PersonFact> {
         match self {
-            Self::Event(event) | Self::Attested { event, .. } | Self::Offered { event, .. } => {
-                event.person.as_ref()
-            }
+            Self::Event(event) => event.person.as_ref(),
             _ => None,
         }
     }

@@ -1,6 +1,5 @@
 //! One person's record, kept small: there may be ten million.
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::super::email::Email;
@@ -11,7 +10,7 @@ use super::super::time::Millis;
 pub type Props = Vec<(String, String)>;
 
 /// What became of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// A person.
     Live,
@@ -35,7 +34,7 @@ pub enum Away {
 }
 
 /// A list the person is or was on, and what the directory last told it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link(u32);
 
 impl Link {
@@ -49,6 +48,18 @@ impl Link {
             None => 2,
         };
         Self(list << 2 | told)
+    }
+
+    /// As one number: the list's number, shifted by two bits, and what it was told.
+    #[must_use]
+    pub fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// A link from its number.
+    #[must_use]
+    pub fn of_raw(raw: u32) -> Self {
+        Self(raw)
     }
 
     /// The list's number.
@@ -69,7 +80,7 @@ impl Link {
 }
 
 /// Rarely present parts of a record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extras {
     /// A browser's id.
     pub anonymous_id: Option<Box<str>>,
@@ -78,7 +89,7 @@ pub struct Extras {
 }
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// Whether the number still stands for somebody.
     pub fate: Fate,

@@ -16,8 +16,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::email::Email;
 use super::super::ids::{CampaignId, PersonId};
 use super::super::returns::{Evidence, Keeper, Kind, Proof, Report};
@@ -31,7 +29,7 @@ pub const EVIDENCE_MAX: usize = 16;
 pub(super) type Returns = BTreeMap<u128, Arc<Vec<Evidence>>>;
 
 /// A report that was taken in, with what follows from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Returned {
     /// The report's own name, hashed; `None` when the window of keys had no room for it.
     pub key: Option<u128>,

@@ -10,8 +10,6 @@
 //! takes them off. *Erased* is the weakest: it holds back imports and old events, and a new word
 //! of the person's own lifts it.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::email::Email;
 use super::super::ids::PersonId;
 use super::super::time::Millis;
@@ -21,7 +19,7 @@ use super::{Directory, DirectoryEvent};
 pub const EVIDENCE_BYTES_MAX: usize = 200;
 
 /// Why an address takes no mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Block {
     /// The person wants no mail at all.
     Unsubscribed,
@@ -65,7 +63,7 @@ impl Block {
 }
 
 /// An address on the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
     /// Why.
     pub why: Block,
@@ -139,7 +137,7 @@ impl Directory {
     pub(super) fn decide_release(&self, email: &Email, address: u128) -> Vec<DirectoryEvent> {
         let mut events = Vec::new();
         if self.blocks.contains_key(&address) {
-            events.push(DirectoryEvent::Suppression { address, block: None });
+            events.push(DirectoryEvent::Released { address });
         }
         if let Some((person, _)) =
             self.by_email(email).and_then(|id| self.person(id)).filter(|(_, held)| held.unsubscribed)

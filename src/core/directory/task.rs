@@ -1,14 +1,12 @@
 //! What lists have to do for an accepted event, and the events that are open until they have.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::ids::{ListId, PersonId};
 use super::super::list::How;
 use super::super::offer::Offer;
 use super::super::time::Millis;
 
 /// A restock that came as an event: part of the event's open bag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestockFact {
     /// The SKU list.
     pub list: ListId,
@@ -18,10 +16,12 @@ pub struct RestockFact {
     pub product: Option<String>,
     /// Units, if given.
     pub quantity: Option<i64>,
+    /// What it says of the product beyond its name; empty where it says nothing.
+    pub offer: Offer,
 }
 
 /// What one list has to do for an open event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// Join or leave.
     Change {
@@ -39,12 +39,12 @@ pub enum Task {
         /// Who is no more.
         from: PersonId,
     },
-    /// Count a restock; with what it says of the product beyond its name, if anything.
-    Restock(RestockFact, Option<Box<Offer>>),
+    /// Count a restock.
+    Restock(Box<RestockFact>),
 }
 
 /// An event whose lists have not all answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
     /// Whom it is about.
     pub person: Option<PersonId>,
@@ -64,7 +64,7 @@ impl Task {
     pub fn list(&self) -> &ListId {
         match self {
             Self::Change { list, .. } | Self::Move { list, .. } => list,
-            Self::Restock(fact, _) => &fact.list,
+            Self::Restock(fact) => &fact.list,
         }
     }
 }

@@ -6,8 +6,8 @@ mod people;
 mod returned;
 
 use super::*;
+use crate::Offer;
 use crate::catalog::{Catalog, Declared};
-use crate::codec;
 
 /// The start of time in these tests.
 const START: Millis = Millis(1_700_000_000_000);
@@ -29,6 +29,11 @@ fn catalog() -> Catalog {
 /// A hash of an address, good enough for tests.
 fn hash(email: &str) -> u128 {
     email.bytes().fold(7, |hash: u128, byte| hash.wrapping_mul(131) ^ u128::from(byte))
+}
+
+/// An address that takes no mail, as a record says it.
+fn blocked(address: u128, why: Block) -> DirectoryEvent {
+    DirectoryEvent::Suppressed { address, why, person: None, evidence: String::new() }
 }
 
 /// Names as a request gives them; an empty one is not given.
@@ -58,16 +63,16 @@ fn event(who: WhoHashed, bag: &[(&str, bool)]) -> Ingest {
     }
 }
 
-/// All pages as bytes.
-fn bytes(directory: &Directory) -> Vec<Vec<u8>> {
-    directory.image().pages().map(|page| codec::encode(&page)).collect()
+/// All pages of a snapshot.
+fn pages(directory: &Directory) -> Vec<DirectoryPage> {
+    directory.image().pages().collect()
 }
 
-/// A directory from another's pages, by way of bytes.
+/// A directory from another's pages.
 fn restored(directory: &Directory) -> Directory {
     let mut again = Directory::new(99, 1000);
-    for page in bytes(directory) {
-        again.restore(codec::decode(&page).unwrap()).unwrap();
+    for page in pages(directory) {
+        again.restore(page).unwrap();
     }
     again.restored();
     again
@@ -86,9 +91,9 @@ impl Desk {
 
     /// Decides (which reads only), records, applies.
     fn ingest(&mut self, ingest: &Ingest, at: Millis) -> Option<Outcome> {
-        let before = bytes(&self.directory);
+        let before = pages(&self.directory);
         let decision = self.directory.decide(ingest, &catalog(), at);
-        assert_eq!(before, bytes(&self.directory), "asking changed the directory");
+        assert_eq!(before, pages(&self.directory), "asking changed the directory");
         let DirectoryDecision { events, outcome } = decision?;
         events.into_iter().for_each(|event| self.record(event, at));
         Some(outcome)
@@ -137,6 +142,6 @@ fn short(task: &Task) -> String {
     match task {
         Task::Change { list, join, .. } => format!("{}{list}", if *join { '+' } else { '-' }),
         Task::Move { list, from } => format!("{list}<{}", from.0),
-        Task::Restock(fact, _) => format!("!{}", fact.list),
+        Task::Restock(fact) => format!("!{}", fact.list),
     }
 }

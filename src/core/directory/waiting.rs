@@ -11,8 +11,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::super::ids::PersonId;
 use super::super::time::Millis;
 
@@ -26,7 +24,7 @@ const A_DAY: usize = 5;
 const LISTS_MAX: usize = 50;
 
 /// One list that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     /// The list's number.
     pub list: u32,
@@ -39,7 +37,7 @@ pub struct Wait {
 }
 
 /// What one person has pending.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// The lists, in the order asked.
     pub lists: Vec<Wait>,

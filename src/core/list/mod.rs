@@ -15,17 +15,15 @@
 mod apply;
 mod audience;
 mod decide;
-mod packed;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 pub use audience::{Invitation, Invitee};
 pub use decide::{ListCommand, ListDecision};
-pub use packed::{PackedList, Summary};
+pub use state::{ListState, Summary, forgets};
 
 use super::ids::{CampaignId, PersonId};
 use super::offer::Offer;
@@ -33,7 +31,7 @@ use super::pages::Pages;
 use super::time::{Day, Millis};
 
 /// How a membership changed: the evidence of consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// The bag of an event.
     Event,
@@ -52,7 +50,7 @@ pub enum How {
 }
 
 /// Whether a row's person is on the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// On it.
     Joined,
@@ -63,7 +61,7 @@ pub enum Standing {
 }
 
 /// One place in line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Whose place it is.
     pub person: PersonId,
@@ -94,7 +92,7 @@ impl Row {
 }
 
 /// A campaign's claim on this list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
     /// The campaign.
     pub campaign: CampaignId,
@@ -111,7 +109,7 @@ pub struct Invite {
 }
 
 /// A restock signal that was counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
     /// When.
     pub at: Millis,
@@ -120,7 +118,7 @@ pub struct Signal {
 }
 
 /// All that can have happened to a list: its records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListEvent {
     /// Somebody took the next place.
     Joined {

@@ -6,7 +6,6 @@ mod restocks;
 
 use super::*;
 use crate::Offer;
-use crate::ids::ListId;
 
 /// The start of time in these tests, far from zero.
 const START: Millis = Millis(1_700_000_000_000);
@@ -25,9 +24,9 @@ struct Desk {
 impl Desk {
     /// Asks, records and applies; asking alone changes nothing.
     fn ask(&mut self, command: &ListCommand, at: Millis) -> ListDecision {
-        let before = self.list.pack();
+        let before = state(&self.list);
         let decision = self.list.decide(command, at);
-        assert_eq!(before, self.list.pack(), "asking changed the list");
+        assert_eq!(before, state(&self.list), "asking changed the list");
         if let ListDecision::New(event) = &decision {
             self.list.apply(event, at);
             self.records.push((event.clone(), at));
@@ -122,7 +121,24 @@ fn line(list: &List) -> Vec<u32> {
     list.members(0).map(|row| row.person.0).collect()
 }
 
-/// A list's id, for records.
-fn id() -> ListId {
-    ListId::parse("restock-x").unwrap()
+/// A list in its parts.
+fn state(list: &List) -> ListState {
+    ListState {
+        seq: list.seq,
+        event: list.event,
+        product: list.product.clone(),
+        offer: list.offer.clone(),
+        stock: list.stock,
+        last_ordinal: list.last_ordinal,
+        joined: list.joined,
+        left: list.left,
+        invites: list.invites.clone(),
+        signals: list.signals.clone(),
+        rows: list.kept().cloned().collect(),
+    }
+}
+
+/// A list that slept: made again from its parts.
+fn slept(list: &List) -> List {
+    List::from_state(state(list)).unwrap()
 }

@@ -1,22 +1,28 @@
 //! The lanes as a snapshot takes them: what must not be granted twice, and the last words of a throttle.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::pace::Pace;
 use super::super::time::Millis;
 use super::{Cut, Lane, Shaping};
 
 /// One lane in a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneImage {
-    name: String,
-    pace: Pace,
-    day: u32,
-    today: u32,
-    first_day: Option<u32>,
-    cut: Option<Cut>,
-    last: Option<(Millis, String)>,
-    used: Millis,
+    /// The provider's name, or the domain.
+    pub name: String,
+    /// The memory of its rate.
+    pub pace: Pace,
+    /// The day that `today` counts, in days since 1970 (UTC).
+    pub day: u32,
+    /// Letters started on that day.
+    pub today: u32,
+    /// The day on which its warm-up began.
+    pub first_day: Option<u32>,
+    /// The rate that a throttle has left it.
+    pub cut: Option<Cut>,
+    /// The last words of a throttle, and when.
+    pub last: Option<(Millis, String)>,
+    /// When it was last used.
+    pub used: Millis,
 }
 
 impl Shaping {

@@ -12,8 +12,6 @@
 //! Invariants: a cut is never below one letter a minute and never above the setting; within the pause after a cut
 //! there is no second one, however many letters were in flight; a day's count never goes over its ceiling.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::pace::{Go, Pace, Rate};
 use super::super::time::Millis;
 use super::flow::{Flow, Load, METER_MS};
@@ -31,7 +29,7 @@ const STEPS: u32 = 40;
 const DAY_MS: u64 = 86_400_000;
 
 /// A rate that a provider's throttle has lowered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
     /// Letters a minute, at least 1.
     pub rate: u32,

@@ -27,7 +27,8 @@ pub(super) const FILE: &str = "CURRENT";
 /// The name it is written under.
 pub(super) const TMP: &str = "CURRENT.tmp";
 
-const TITLE: &str = "restockd current 1";
+const TITLE: &str = "restockd current ";
+const VERSION: u32 = 1;
 const BYTES_MAX: u64 = 4_096;
 
 /// A generation as `CURRENT` names it.
@@ -54,6 +55,7 @@ impl Current {
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
+        text::check_version(&path, &text, TITLE, VERSION)?;
         let current = Self::parse(&text).filter(|current| current.body() == text);
         current
             .map(Some)
@@ -80,7 +82,7 @@ impl Current {
     }
 
     fn body(&self) -> String {
-        let mut text = format!("{TITLE}\nengine {}\n", hex(&self.engine));
+        let mut text = format!("{TITLE}{VERSION}\nengine {}\n", hex(&self.engine));
         for (name, named) in ["newest", "previous"].into_iter().zip(self.named()) {
             let _ = writeln!(text, "{name} {} {}", named.number, hex(&named.manifest));
         }
@@ -89,7 +91,7 @@ impl Current {
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        if lines.next()? != TITLE {
+        if lines.next()?.strip_prefix(TITLE)?.parse() != Ok(VERSION) {
             return None;
         }
         let engine = unhex(field(lines.next(), "engine")?)?;

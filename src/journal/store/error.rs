@@ -41,10 +41,10 @@ pub enum StoreError {
         /// This engine, in hex.
         expected: String,
     },
-    /// Another version of restockd wrote it.
+    /// A newer restockd wrote it, or one from before the first release; nothing is damaged.
     #[error(
-        "{} is of version {found}, this restockd reads version {read}: start the version that wrote it, or give this \
-         one a data directory of its own", path.display()
+        "{} is of version {found} and was written by {} restockd; this one reads version {read}: start the version that \
+         wrote it, or give this one a data directory of its own", path.display(), age(*.found, *.read)
     )]
     Version {
         /// The file that says so.
@@ -138,6 +138,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// True when a newer restockd wrote what was read: nothing is damaged then.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Version { found, read, .. } if found > read)
+    }
+
     /// Wraps an error of the operating system; a full disk keeps its own name.
     pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         if no_space(&source) {
@@ -161,6 +167,11 @@ impl StoreError {
     pub(super) fn refused(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Refused { what, reason: reason.into() }
     }
+}
+
+/// Which restockd wrote a file.
+fn age(found: u32, read: u32) -> &'static str {
+    if found > read { "a newer" } else { "an unreleased" }
 }
 
 const NO_SPACE_WORDS: [&str; 4] = ["StorageFull", "os error 28", "No space left", "QuotaExceeded"];

@@ -146,6 +146,13 @@ impl Generations {
         *self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// That a newer restockd wrote `CURRENT`, and which versions are at odds.
+    #[must_use]
+    pub fn newer(&self) -> Option<String> {
+        let view = View::read(&*self.inner.disk, &self.inner.dir).ok()?;
+        view.refuse_newer().err().map(|error| error.to_string())
+    }
+
     /// What is wrong with `CURRENT`, if anything: damaged, or absent though there are generations.
     #[must_use]
     pub fn current_problem(&self) -> Option<String> {

@@ -47,6 +47,8 @@ pub struct GenerationInfo {
     pub bytes: u64,
     /// What is wrong with it, naming the file; `None` when every file is as it was written.
     pub damage: Option<String>,
+    /// That a newer restockd wrote it, and which versions are at odds; then nothing is damaged.
+    pub newer: Option<String>,
 }
 
 /// The names in the directory.
@@ -78,6 +80,16 @@ impl View {
             highest = current.named().fold(highest, |highest, named| highest.max(named.number));
         }
         Ok(Self { current, numbers, debris, highest })
+    }
+
+    /// Refuses a `CURRENT` of a newer restockd: which generations count is not known then.
+    pub(super) fn refuse_newer(&self) -> Result<(), StoreError> {
+        match &self.current {
+            Err(StoreError::Version { path, found, read }) if found > read => {
+                Err(StoreError::Version { path: path.clone(), found: *found, read: *read })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A number above every one in use.
@@ -165,7 +177,15 @@ pub(super) fn list(inner: &Inner) -> Vec<GenerationInfo> {
         Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             let (role, damage) = (Role::Unnamed, Some(error.to_string()));
-            return vec![GenerationInfo { number: 0, role, meta: None, pages: 0, bytes: 0, damage }];
+            return vec![GenerationInfo {
+                number: 0,
+                role,
+                meta: None,
+                pages: 0,
+                bytes: 0,
+                damage,
+                newer: None,
+            }];
         }
     };
     let current = view.current.as_ref().ok().and_then(Option::as_ref);
@@ -188,8 +208,12 @@ fn info(inner: &Inner, number: u64, place: Option<usize>, named: &[Named]) -> Ge
     let expected = place.and_then(|place| named.get(place)).map(|named| named.manifest);
     let checked = glance(inner, number, expected)
         .and_then(|manifest| digest_files(&*inner.disk, &dir, &manifest, None));
-    let damage = checked.err().map(|error| error.to_string());
+    let (newer, damage) = match checked {
+        Ok(()) => (None, None),
+        Err(error) if error.is_newer() => (Some(error.to_string()), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
     let manifest = Manifest::read(&*inner.disk, &dir).ok().map(|(manifest, _)| manifest);
     let (pages, bytes) = manifest.as_ref().map_or((0, 0), |it| (it.tally.pages, it.bytes()));
-    GenerationInfo { number, role, meta: manifest.map(|it| it.meta), pages, bytes, damage }
+    GenerationInfo { number, role, meta: manifest.map(|it| it.meta), pages, bytes, damage, newer }
 }

@@ -75,6 +75,7 @@ impl Generations {
             return Ok(Outcome::None); // a start makes it
         }
         let view = View::read(&*inner.disk, &inner.dir)?;
+        view.refuse_newer()?;
         let candidates = view.candidates();
         let mut problems: Vec<String> = view.current_problem(&inner.dir).into_iter().collect();
         if candidates.is_empty() && problems.is_empty() {

@@ -93,10 +93,7 @@ impl Manifest {
         let bytes = text::read_bounded(disk, &path, BYTES_MAX)?;
         let digest = digest(&bytes);
         let text = text::open(bytes).map_err(|what| StoreError::damaged(&path, what))?;
-        let version = text.lines().next().and_then(|title| title.strip_prefix(TITLE)?.parse().ok());
-        if let Some(found) = version.filter(|version| *version != VERSION) {
-            return Err(StoreError::Version { path, found, read: VERSION });
-        }
+        text::check_version(&path, &text, TITLE, VERSION)?;
         let manifest = Self::parse(&text).filter(|manifest| manifest.body() == text);
         let manifest = manifest.ok_or_else(|| StoreError::damaged(&path, "it is not a manifest"))?;
         Ok((manifest, digest))

@@ -40,6 +40,15 @@ pub(super) fn read_bounded(disk: &dyn Disk, path: &Path, limit: u64) -> Result<V
     Ok(bytes)
 }
 
+/// Refuses a text of another version, whatever else stands in it.
+pub(super) fn check_version(path: &Path, text: &str, title: &str, read: u32) -> Result<(), StoreError> {
+    let version = text.lines().next().and_then(|line| line.strip_prefix(title)?.parse().ok());
+    match version.filter(|version| *version != read) {
+        Some(found) => Err(StoreError::Version { path: path.to_path_buf(), found, read }),
+        None => Ok(()),
+    }
+}
+
 /// Checks the checksum line of a text and takes it off.
 pub(super) fn open(bytes: Vec<u8>) -> Result<String, String> {
     let mut text = String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Lsn;
+use super::segment::FORMAT_VERSION;
 
 /// Why a ticket failed. The record is not promised: it may or may not be found at the next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +82,17 @@ pub struct Damage {
     pub harm: Harm,
 }
 
+impl Damage {
+    /// The format of a segment that a newer restockd wrote.
+    #[must_use]
+    pub fn newer(&self) -> Option<u32> {
+        match self.harm {
+            Harm::UnknownFormat(version) if version > FORMAT_VERSION => Some(version),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -127,6 +139,19 @@ pub enum WalError {
     /// The log is damaged, and only a human may decide to lose records.
     #[error("the log is damaged: {0}; restore the file from a copy, or run the repair and accept the loss")]
     Damaged(Damage),
+    /// A newer restockd wrote a segment: nothing is damaged.
+    #[error(
+        "{} is a log segment of format {found} and was written by a newer restockd; this one reads format {reads}: start \
+         the version that wrote it", file.display()
+    )]
+    Newer {
+        /// The segment.
+        file: PathBuf,
+        /// The format that it names.
+        found: u32,
+        /// The format that is read.
+        reads: u32,
+    },
     /// The reader of the records did not accept one.
     #[error(
         "record {lsn} in {} at offset {offset} was refused: {reason}; use the program version that wrote it",
@@ -158,6 +183,15 @@ pub enum WalError {
 }
 
 impl WalError {
+    /// What a damage ends: a segment of a newer format is no damage.
+    #[must_use]
+    pub fn of(damage: Damage) -> Self {
+        match damage.newer() {
+            Some(found) => Self::Newer { file: damage.file, found, reads: FORMAT_VERSION },
+            None => Self::Damaged(damage),
+        }
+    }
+
     /// Wraps an error of the file system; a full disk gets its own sentence.
     pub(super) fn io(doing: &'static str, file: &Path, source: io::Error) -> Self {
         let file = file.to_path_buf();

@@ -92,7 +92,7 @@ pub fn recover(
     let from = from.max(1);
     let mut found = scan::scan(disk, options, Some(from), known_durable)?;
     if let Some(damage) = found.damage {
-        return Err(WalError::Damaged(damage));
+        return Err(WalError::of(damage));
     }
     let torn = cut_tail(disk, options, &mut found)?;
     settle_end(disk, &found)?;

@@ -81,7 +81,7 @@ pub fn repair_from(
             damage.at_risk = found.known.saturating_add(1).saturating_sub(damage.expected);
         }
         if matches!(damage.harm, Harm::ForeignEngine | Harm::UnknownFormat(_)) {
-            return Err(WalError::Damaged(damage));
+            return Err(WalError::of(damage));
         }
         if damage.harm == Harm::Stray {
             clear_last(disk, options, &found, &mut done)?;

@@ -25,7 +25,8 @@ use crate::disk::{Disk, DiskFile, narrow, wide};
 pub(super) const HEADER_BYTES: usize = 4096;
 /// No number that is written reaches this, so adding to one that was read cannot pass the end of numbers.
 pub(super) const LSN_END: Lsn = Lsn::MAX / 2;
-const FORMAT_VERSION: u32 = 1;
+/// The format of the header and of the frames behind it.
+pub(super) const FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"RSTKDWAL";
 const CRC_AT: usize = HEADER_BYTES - 4;
 const FILL_STEP_BYTES: usize = 256 * 1024;

@@ -5,24 +5,11 @@ use std::collections::BTreeMap;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
 use restockd_core::list::{How, List, ListEvent};
-use restockd_core::record::{self, Entry};
 use restockd_core::{Email, ListId, Millis, PersonId, Retry};
-use restockd_engine::checkpoint::{PageWriter, Portion};
+use restockd_records::page::{PageWriter, Portion};
+use restockd_records::{Entry, PackedList, sample};
 
 const NOON: Millis = Millis(1_772_452_800_000);
-
-/// One record of every variant, `kind hex` a line.
-const GOLDEN: &str = include_str!("../../../src/core/golden.txt");
-
-/// Every variant of every record, with its kind and bytes.
-pub fn golden() -> Vec<(u8, Vec<u8>)> {
-    let line = |line: &str| {
-        let (kind, hex) = line.split_once(' ').unwrap();
-        let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
-        (kind.parse().unwrap(), bytes.collect())
-    };
-    GOLDEN.lines().map(line).collect()
-}
 
 fn press(number: u32, list: &ListId) -> DirectoryEvent {
     let person = PersonFact {
@@ -41,6 +28,7 @@ fn press(number: u32, list: &ListId) -> DirectoryEvent {
         timestamp: None,
         product: Some((list.clone(), "Chair".into())),
         restock: None,
+        attested: None,
     })
 }
 
@@ -55,8 +43,8 @@ pub fn pages() -> BTreeMap<Vec<u8>, Vec<u8>> {
         let joined = ListEvent::Joined { event, person, ordinal: number, changed: NOON, how: How::Event };
         lists.get_mut(&chair).unwrap().apply(&joined, NOON);
     }
-    for (kind, bytes) in golden() {
-        match record::read(kind, record::VERSION, &bytes).unwrap() {
+    for entry in sample::entries() {
+        match entry {
             Entry::List(stamp, id, event) => lists.entry(id).or_default().apply(&event, stamp.at),
             Entry::Directory(stamp, event) => directory.apply(&event, stamp.at),
             Entry::Campaign(stamp, event) => campaigns.apply(&event, stamp.at),
@@ -70,7 +58,7 @@ pub fn pages() -> BTreeMap<Vec<u8>, Vec<u8>> {
     writer.write(Portion::Directory(directory.image())).unwrap();
     writer.write(Portion::Campaigns(campaigns.image())).unwrap();
     for (id, list) in lists {
-        writer.write(Portion::Resting(vec![(id, list.pack())])).unwrap();
+        writer.write(Portion::Resting(vec![(id, PackedList::of(&list))])).unwrap();
     }
     writer.finish().unwrap();
     pages

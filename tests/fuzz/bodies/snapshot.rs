@@ -15,13 +15,13 @@ use std::sync::Arc;
 
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_core::list::PackedList;
 use restockd_core::{ListId, Retry};
-use restockd_engine::checkpoint::{PageReader, PageWriter, Portion};
 use restockd_engine::recovery;
 use restockd_journal::disk::{Disk, SimDisk};
 use restockd_journal::store::{Backend, Generations, Outcome};
 use restockd_journal::wal::{MIN_SEGMENT_BYTES, Options};
+use restockd_records::PackedList;
+use restockd_records::page::{PageReader, PageWriter, Portion};
 use sha2::{Digest, Sha256};
 
 use super::script::Script;
@@ -313,7 +313,7 @@ fn pages_only(script: &mut Script<'_>) {
         if let Ok(list) = packed.unpack() {
             let summary = summary.unwrap();
             assert_eq!(list.summary(), summary);
-            assert_eq!(list.pack().unpack().unwrap().summary(), summary);
+            assert_eq!(PackedList::of(&list).unpack().unwrap().summary(), summary);
         }
     }
     let first = write(&machines);

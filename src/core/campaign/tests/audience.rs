@@ -185,7 +185,7 @@ fn old_ledgers_are_let_go_after_30_days_and_old_campaigns_after_400() {
             restarts = restored(&restarts);
         }
     }
-    assert_eq!(bytes(&restarts), bytes(&desk.replay()));
+    assert_eq!(pages(&restarts), pages(&desk.replay()));
     for n in 0..30u32 {
         desk.restock(&rule(2000 + u128::from(n), 99), 1, 1, START.plus(401 * DAY + u64::from(n)));
     }

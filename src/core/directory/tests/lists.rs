@@ -24,8 +24,7 @@ fn a_bag_is_carried_out_by_the_lists_that_there_are() {
 fn who_takes_no_mail_can_leave_and_not_join() {
     let mut desk = Desk::new();
     desk.press(who(A, "", ""), &[]);
-    let blocked = DirectoryEvent::Suppression { address: hash(A), block: Some(Block::Complained) };
-    desk.record(blocked, START);
+    desk.record(blocked(hash(A), Block::Complained), START);
     let outcome = desk.press(who(A, "", ""), &[("restock-x", true), ("news", false)]);
     assert_eq!((outcome.stored, outcome.trouble), (true, Some(Trouble::Suppressed)));
     assert_eq!(tasks(&desk.directory), ["-news"]);
@@ -79,14 +78,20 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
     let mut desk = Desk::new();
     let list = ListId::parse("restock-x").unwrap();
     let restock = |key| {
-        Some((RestockFact { list: list.clone(), key, product: None, quantity: Some(1) }, Offer::default()))
+        Some(RestockFact {
+            list: list.clone(),
+            key,
+            product: None,
+            quantity: Some(1),
+            offer: Offer::default(),
+        })
     };
     let system = Ingest { restock: restock(0), ..event(who("", "", ""), &[]) };
     desk.ingest(&system, START);
     desk.ingest(&system, START);
     let keys = |desk: &Desk| -> Vec<u128> {
         let all = desk.directory.open().flat_map(|(_, open)| open.tasks.iter());
-        all.filter_map(|task| if let Task::Restock(fact, _) = task { Some(fact.key) } else { None }).collect()
+        all.filter_map(|task| if let Task::Restock(fact) = task { Some(fact.key) } else { None }).collect()
     };
     assert_eq!(keys(&desk), [1, 2]);
     let keyed = Ingest { key: Some(5), restock: restock(77), ..event(who("", "", ""), &[]) };
@@ -99,15 +104,15 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
 fn what_an_events_restock_says_is_its_lists_to_hear_also_after_a_restart_and_beside_a_consent() {
     let offer = Offer::of(Some("https://shop.example/1"), None, Some("5 €"));
     let list = ListId::parse("restock-x").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None };
+    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer };
     for evidence in [None, Some(Box::new(Evidence::default()))] {
         let mut desk = Desk::new();
-        let restock = Some((fact.clone(), offer.clone()));
+        let restock = Some(fact.clone());
         let both = Ingest { restock, evidence: evidence.clone(), ..event(who(A, "", ""), &[("news", true)]) };
         desk.ingest(&both, START);
         for directory in [&restored(&desk.directory), &desk.replay(), &desk.directory] {
             let (_, open) = directory.open().next().unwrap();
-            assert_eq!(open.tasks.last(), Some(&Task::Restock(fact.clone(), Some(Box::new(offer.clone())))));
+            assert_eq!(open.tasks.last(), Some(&Task::Restock(Box::new(fact.clone()))));
             let proofs = directory.proofs(PersonId(1)).count();
             assert_eq!(proofs, usize::from(evidence.is_some()));
         }
@@ -146,8 +151,8 @@ fn erasure_leaves_every_list_and_lets_open_changes_go() {
 fn erasure_keeps_the_restock_of_an_open_event() {
     let mut desk = Desk::new();
     let list = ListId::parse("restock-x").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None };
-    let both = Ingest { restock: Some((fact, Offer::default())), ..event(who(A, "", ""), &[("news", true)]) };
+    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer: Offer::default() };
+    let both = Ingest { restock: Some(fact), ..event(who(A, "", ""), &[("news", true)]) };
     desk.ingest(&both, START);
     desk.ask(&Ask::Erase(PersonId(1), None));
     let open: Vec<Vec<String>> =

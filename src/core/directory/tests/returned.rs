@@ -126,7 +126,7 @@ fn a_full_window_of_keys_loses_no_complaint() {
 fn a_complaint_outweighs_and_a_bounce_replaces_nothing() {
     for held in [Block::Unsubscribed, Block::Manual, Block::Bounced, Block::Complained] {
         let mut directory = Directory::new(1, 1000);
-        let event = DirectoryEvent::Suppression { address: hash(ANN), block: Some(held) };
+        let event = blocked(hash(ANN), held);
         directory.apply(&event, START);
         assert_eq!(take(&mut directory, &report(Kind::HardBounce, 1)).unwrap().block, None);
         assert_eq!(block(&directory), Some(held));
@@ -142,7 +142,7 @@ fn what_blocked_an_address_is_remembered_longest_and_a_lifted_block_counts_afres
     (1..100).for_each(|n| drop(take(&mut directory, &report(Kind::SoftBounce, n))));
     let held = directory.evidence(hash(ANN));
     assert_eq!((held.len(), held[0].kind), (EVIDENCE_MAX, Kind::HardBounce));
-    directory.apply(&DirectoryEvent::Suppression { address: hash(ANN), block: None }, START);
+    directory.apply(&DirectoryEvent::Released { address: hash(ANN) }, START);
     assert_eq!(directory.evidence(hash(ANN)).len(), 1);
     take(&mut directory, &report(Kind::SoftBounce, 100)).unwrap();
     assert_eq!(block(&directory), None);

@@ -63,7 +63,7 @@ fn what_a_merge_or_an_erasure_swallowed_is_still_known_to_have_passed() {
     desk.erase(3);
     assert!((1..=5).all(|event| desk.list.passed(event)));
     assert!(!desk.list.passed(6));
-    let slept = desk.list.pack().unpack().unwrap();
+    let slept = slept(&desk.list);
     assert!(slept.passed(5) && !slept.passed(6));
 }
 
@@ -175,7 +175,7 @@ fn who_left_a_list_is_forgotten_after_400_days_but_not_where_a_forgotten_no_woul
     let known = [1, 2, 3].map(|person| desk.list.subscribed(PersonId(person)));
     assert_eq!((known, desk.list.left()), ([None, Some(false), Some(true)], 1));
     assert_eq!(desk.ask(&forget(false), then), ListDecision::Nothing);
-    assert_eq!(desk.replay().pack(), desk.list.pack());
+    assert_eq!(state(&desk.replay()), state(&desk.list));
     // Whoever was forgotten comes back as a stranger, at the end of the line.
     desk.event += 1;
     desk.ask(&change(desk.event, 1, true), then);
@@ -183,55 +183,49 @@ fn who_left_a_list_is_forgotten_after_400_days_but_not_where_a_forgotten_no_woul
 }
 
 #[test]
-fn bytes_tell_when_somebody_is_to_be_forgotten_and_those_that_lie_about_it_are_refused() {
+fn a_list_tells_when_somebody_is_to_be_forgotten() {
     let mut desk = Desk::default();
     let midnight = Millis(START.0.next_multiple_of(DAY));
-    assert!(!desk.list.pack().forgets(midnight.plus(999 * DAY)));
+    assert!(!forgets(desk.list.left_since(), midnight.plus(999 * DAY)));
     desk.join(1);
-    assert!(!desk.list.pack().forgets(midnight.plus(999 * DAY)));
+    assert!(!forgets(desk.list.left_since(), midnight.plus(999 * DAY)));
     desk.leave(1);
-    let packed = desk.list.pack();
-    assert!(!packed.forgets(Millis(midnight.plus(400 * DAY).0 - 1)));
-    assert!(packed.forgets(midnight.plus(400 * DAY)));
+    let since = desk.list.left_since();
+    assert!(!forgets(since, Millis(midnight.plus(400 * DAY).0 - 1)));
+    assert!(forgets(since, midnight.plus(400 * DAY)));
     let asked = desk.list.decide(&ListCommand::Forget { default_opt_in: false }, midnight.plus(400 * DAY));
     assert!(matches!(asked, ListDecision::New(_)));
-    // The fifth byte says that somebody left, the next three when: the low one comes first.
-    let mut other = packed.as_bytes().to_vec();
-    other[6] += 1;
-    let refused = PackedList::from_bytes(&other).unpack().unwrap_err();
-    assert!(refused.to_string().contains("first leave"), "{refused}");
 }
 
 #[test]
-fn a_list_at_rest_tells_what_it_tells_awake() {
+fn an_image_tells_what_the_list_tells() {
     let mut desk = Desk::default();
     (1..=5).for_each(|person| desk.join(person));
     desk.leave(2);
     let name = ListCommand::Name { event: 0, product: "Chair".into() };
     desk.ask(&name, START);
     desk.restock(1, 1);
-    assert_eq!(desk.list.pack().summary().unwrap(), desk.list.summary());
-    assert_eq!(desk.list.image().pack(), desk.list.pack());
+    assert_eq!(desk.list.image().summary(), desk.list.summary());
+    assert_eq!(state(&desk.list.image()), state(&desk.list));
     assert_eq!(desk.list.summary().running, [CampaignId(1)]);
     assert_eq!(desk.list.product(), Some("Chair"));
     assert_eq!(desk.ask(&name, START), ListDecision::Nothing);
 }
 
 #[test]
-fn bytes_that_are_no_packed_list_are_refused() {
+fn parts_that_no_list_can_be_in_are_refused() {
     let mut desk = Desk::default();
     desk.join(1);
-    let bytes = desk.list.pack().as_bytes().to_vec();
-    let with_more = [bytes.as_slice(), &[0]].concat();
-    assert!(PackedList::from_bytes(&with_more).unpack().is_err());
-    for cut in 0..bytes.len() {
-        assert!(PackedList::from_bytes(&bytes[..cut]).unpack().is_err(), "{cut}");
+    let whole = state(&desk.list);
+    let hole: Pages<Row> =
+        whole.rows.iter().map(|row| Row { standing: Standing::Gone, ..row.clone() }).collect();
+    for (odd, why) in [
+        (ListState { joined: 2, ..whole.clone() }, "counts"),
+        (ListState { left: 1, ..whole.clone() }, "counts"),
+        (ListState { rows: hole, ..whole.clone() }, "hole"),
+        (ListState { offer: Some(Box::default()), ..whole.clone() }, "offer"),
+    ] {
+        assert!(List::from_state(odd).is_err_and(|said| said.contains(why)), "{why}");
     }
-    // The third and fourth byte count who is on it and who left: one row must not pass for two.
-    for count in [2, 3] {
-        let mut other = bytes.clone();
-        other[count] += 1;
-        let refused = PackedList::from_bytes(&other).unpack().unwrap_err();
-        assert!(refused.to_string().contains("counts are not those of its rows"), "{refused}");
-    }
+    assert!(List::from_state(whole).is_ok());
 }

@@ -6,8 +6,9 @@
 //! vouched for, never from a socket; every decode says how much it used, and what is left over is
 //! an error.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::kind::Kind;
 
 /// The most a single decode may claim, in bytes.
 const LIMIT: usize = 64 << 20;
@@ -33,34 +34,27 @@ fn config() -> impl bincode::config::Config {
 /// # Panics
 /// Never for our own types: they hold nothing that bincode cannot write (no maps of unknown
 /// length, no untagged enums), and the sink is memory.
-pub fn encode_into<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
+pub(crate) fn encode_into<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
     bincode::serde::encode_into_std_write(value, bytes, config())
         .expect("a record type holds only what bincode can write, and memory takes every byte");
 }
 
-/// The encoding of `value`.
-#[must_use]
-pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // A record is about a hundred bytes; growing there from nothing took longer than the encoding.
-    let mut bytes = Vec::with_capacity(128);
-    encode_into(value, &mut bytes);
-    bytes
+/// Appends the body of a record or page, and says its kind again.
+pub(crate) fn body<T: Serialize>(kind: Kind, body: &T, bytes: &mut Vec<u8>) -> Kind {
+    encode_into(body, bytes);
+    kind
 }
 
-/// Decodes a value that fills `bytes` exactly.
-///
-/// # Errors
-/// When the bytes are something else, or too many.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let (value, rest) = decode_prefix(bytes)?;
-    if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
+/// A kind and version that the table of kinds lets through and nothing reads: a bug of this build.
+pub(crate) fn no_body(kind: Kind, version: u8) -> CodecError {
+    CodecError::Malformed(format!("nothing reads version {version} of {}", kind.name()))
 }
 
 /// Decodes a value that fills `bytes` exactly and may borrow from them.
 ///
 /// # Errors
 /// When the bytes are something else, or too many.
-pub fn decode_borrowed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let (value, rest) = decode_borrowed_prefix(bytes)?;
     if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing(rest.len())) }
 }
@@ -69,18 +63,10 @@ pub fn decode_borrowed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Cod
 ///
 /// # Errors
 /// When the bytes are something else.
-pub fn decode_borrowed_prefix<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), CodecError> {
+pub(crate) fn decode_borrowed_prefix<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<(T, &'a [u8]), CodecError> {
     let (value, used) = bincode::serde::borrow_decode_from_slice(bytes, config())
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
-    Ok((value, bytes.get(used..).unwrap_or_default()))
-}
-
-/// Decodes a value from the front of `bytes` and returns what follows it.
-///
-/// # Errors
-/// When the bytes are something else.
-pub fn decode_prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), CodecError> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config())
         .map_err(|error| CodecError::Malformed(error.to_string()))?;
     Ok((value, bytes.get(used..).unwrap_or_default()))
 }

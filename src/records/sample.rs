@@ -1,86 +1,20 @@
-//! Golden bytes: one record of every variant as it stands in logs out there.
+//! One record of every kind, with all there is to say and with as little as there can be: what golden bytes and golden
+//! directories are made of.
 //!
-//! A line that must change here is a new record version, not a new golden line. The matches
-//! below are without a wildcard, so a new variant does not compile until it is numbered, and the
-//! table fails until it has a line for it.
+//! In tests and with the feature `sample` only.
 
-use std::collections::BTreeSet;
-
-use super::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
-use super::directory::{
-    Accepted, ApiKey, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
+use restockd_core::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
+use restockd_core::directory::{
+    Accepted, ApiKey, Attested, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
 };
-use super::list::{How, ListEvent};
-use super::outcome::{Diagnostic, Fault};
-use super::record::{self, Entry, Stamp};
-use super::returns::{self, Kind};
-use super::shaping::Cut;
-use super::status::Enhanced;
-use super::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Rate, Span};
+use restockd_core::list::{How, ListEvent};
+use restockd_core::outcome::{Diagnostic, Fault};
+use restockd_core::returns::{self, Kind};
+use restockd_core::shaping::Cut;
+use restockd_core::status::Enhanced;
+use restockd_core::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Rate, Span};
 
-/// `kind hex`, in the order of [`entries`].
-const GOLDEN: &str = include_str!("golden.txt");
-
-/// Position of a variant among the records of a list.
-fn list_variant(event: &ListEvent) -> usize {
-    match event {
-        ListEvent::Joined { .. } => 0,
-        ListEvent::Left { .. } => 1,
-        ListEvent::Moved { .. } => 2,
-        ListEvent::Named { .. } => 3,
-        ListEvent::Restocked { .. } => 4,
-        ListEvent::Stock { .. } => 5,
-        ListEvent::Begun { .. } => 6,
-        ListEvent::Invited { .. } => 7,
-        ListEvent::Closed { .. } => 8,
-        ListEvent::Forgotten { .. } => 9,
-    }
-}
-
-/// Position of a variant among the records of the directory.
-fn directory_variant(event: &DirectoryEvent) -> usize {
-    match event {
-        DirectoryEvent::Event(_) => 0,
-        DirectoryEvent::Merged { .. } => 1,
-        DirectoryEvent::Erased { .. } => 2,
-        DirectoryEvent::Unsubscribed { .. } => 3,
-        DirectoryEvent::Suppression { .. } => 4,
-        DirectoryEvent::KeyMinted(_) => 5,
-        DirectoryEvent::KeyRevoked { .. } => 6,
-        DirectoryEvent::Suppressed { .. } => 7,
-        DirectoryEvent::Attested { .. } => 8,
-        DirectoryEvent::Mailed { .. } => 9,
-        DirectoryEvent::PublicKeyMinted(_) => 10,
-        DirectoryEvent::Returned(_) => 11,
-        DirectoryEvent::Offered { .. } => 12,
-    }
-}
-
-/// Position of a variant among the records of the campaigns.
-fn campaign_variant(event: &CampaignEvent) -> usize {
-    match event {
-        CampaignEvent::Scheduled(_) => 0,
-        CampaignEvent::Opened { .. } => 1,
-        CampaignEvent::Reopened { .. } => 2,
-        CampaignEvent::Paused(_) => 3,
-        CampaignEvent::Resumed(_) => 4,
-        CampaignEvent::Canceled(_) => 5,
-        CampaignEvent::Expired(_) => 6,
-        CampaignEvent::Failed { .. } => 7,
-        CampaignEvent::Started { .. } => 8,
-        CampaignEvent::Settled { .. } => 9,
-        CampaignEvent::Deferred { .. } => 10,
-        CampaignEvent::Dropped(_) => 11,
-        CampaignEvent::Closed { .. } => 12,
-        CampaignEvent::Noted { .. } => 13,
-        CampaignEvent::Unstarted { .. } => 14,
-        CampaignEvent::Paced { .. } => 15,
-        CampaignEvent::Swept => 16,
-    }
-}
-
-/// How many variants there are, by kind.
-const VARIANTS: [usize; 3] = [10, 13, 17];
+use crate::entry::{self, Encoded, Entry, Stamp};
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
@@ -120,9 +54,14 @@ fn list_events() -> Vec<ListEvent> {
 }
 
 fn directory_events() -> Vec<DirectoryEvent> {
-    let list = ListId::parse("restock-chair 01").unwrap();
-    let restock =
-        RestockFact { list: list.clone(), key: 99, product: Some("Chair".into()), quantity: Some(4) };
+    let list = ListId::stored("restock-chair 01");
+    let restock = RestockFact {
+        list: list.clone(),
+        key: 99,
+        product: Some("Chair".into()),
+        quantity: Some(4),
+        offer: Offer::default(),
+    };
     let full = Accepted {
         name: "notify_me".into(),
         key: Some(0xfeed),
@@ -134,10 +73,11 @@ fn directory_events() -> Vec<DirectoryEvent> {
             anonymous_id: Some("a-1".into()),
             props: vec![("name".into(), "\"Ann\"".into())],
         }),
-        bag: vec![(list.clone(), true), (ListId::parse("news").unwrap(), false)],
+        bag: vec![(list.clone(), true), (ListId::stored("news"), false)],
         timestamp: Some(Millis(1_767_225_600_000)),
         product: Some((list, "Chair".into())),
-        restock: Some(restock),
+        restock: Some(Box::new(restock)),
+        attested: None,
     };
     let bare = Accepted {
         name: String::new(),
@@ -148,6 +88,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
         timestamp: None,
         product: None,
         restock: None,
+        attested: None,
     };
     let key = ApiKey {
         id: "k1".into(),
@@ -165,12 +106,13 @@ fn directory_events() -> Vec<DirectoryEvent> {
         DirectoryEvent::Erased { person, keep: None },
         DirectoryEvent::Unsubscribed { person, address: Some(17), on: true },
         DirectoryEvent::Unsubscribed { person, address: None, on: false },
-        DirectoryEvent::Suppression { address: 17, block: None },
+        DirectoryEvent::Released { address: 17 },
         DirectoryEvent::KeyMinted(key),
         DirectoryEvent::KeyRevoked { id: "k1".into() },
     ];
     for block in [Block::Unsubscribed, Block::Bounced, Block::Complained, Block::Manual] {
-        events.push(DirectoryEvent::Suppression { address: 17, block: Some(block) });
+        let evidence = String::new();
+        events.push(DirectoryEvent::Suppressed { address: 17, why: block, person: None, evidence });
         events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
     }
     let (why, evidence) = (Block::Complained, "a report of a provider".to_owned());
@@ -182,9 +124,10 @@ fn directory_events() -> Vec<DirectoryEvent> {
         wording: "v3".into(),
         url: "https://shop.example/chair".into(),
     };
-    let asked = vec![ListId::parse("news").unwrap()];
-    let attested = Some(Box::new((evidence.clone(), asked.clone(), 172_800_000)));
-    events.push(DirectoryEvent::Attested { event: bare, evidence, asked, within_ms: 172_800_000 });
+    let asked = vec![ListId::stored("news")];
+    let attested = Some(Box::new(Attested { evidence, asked, within_ms: 172_800_000 }));
+    events.push(DirectoryEvent::Event(Accepted { attested: attested.clone(), ..bare }));
+    events.push(DirectoryEvent::Event(Accepted { attested, ..full.clone() }));
     events.push(DirectoryEvent::Mailed { person, round: 41 });
     events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
         id: "k2".into(),
@@ -195,10 +138,6 @@ fn directory_events() -> Vec<DirectoryEvent> {
         revoked: None,
     }));
     events.extend(returned());
-    let offer = Box::new(Offer::of(None, None, Some("49,90 €")));
-    for attested in [None, attested] {
-        events.push(DirectoryEvent::Offered { event: full.clone(), offer: offer.clone(), attested });
-    }
     events
 }
 
@@ -237,7 +176,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         id,
         key: Some("restock-x-2026-01-01".into()),
         name: "Back in stock".into(),
-        list: ListId::parse("restock-x").unwrap(),
+        list: ListId::stored("restock-x"),
         rule: true,
         day: Some(Day(20_454)),
         template: "back_in_stock".into(),
@@ -317,74 +256,23 @@ fn campaign_events() -> Vec<CampaignEvent> {
     events
 }
 
-/// Every sample, as the log has it.
-fn entries() -> Vec<Entry> {
+/// One record of every kind and of every variety within it, as the log has them.
+#[must_use]
+pub fn entries() -> Vec<Entry> {
     let stamp = Stamp { seq: 1000, at: Millis(1_767_225_599_999) };
-    let list = ListId::parse("restock-x").unwrap();
+    let list = ListId::stored("restock-x");
     let lists = list_events().into_iter().map(|event| Entry::List(stamp, list.clone(), event));
     let directory = directory_events().into_iter().map(|event| Entry::Directory(stamp, event));
     let campaigns = campaign_events().into_iter().map(|event| Entry::Campaign(stamp, event));
     lists.chain(directory).chain(campaigns).collect()
 }
 
-/// Kind and bytes of an entry.
-fn write(entry: &Entry) -> (u8, Vec<u8>) {
+/// An entry as the log takes it.
+#[must_use]
+pub fn encoded(entry: &Entry) -> Encoded {
     match entry {
-        Entry::List(stamp, list, event) => record::of_list(*stamp, list, event),
-        Entry::Directory(stamp, event) => record::of_directory(*stamp, event),
-        Entry::Campaign(stamp, event) => record::of_campaign(*stamp, event),
+        Entry::List(stamp, list, event) => entry::of_list(*stamp, list, event),
+        Entry::Directory(stamp, event) => entry::of_directory(*stamp, event),
+        Entry::Campaign(stamp, event) => entry::of_campaign(*stamp, event),
     }
-}
-
-/// A line of the table.
-fn line(entry: &Entry) -> String {
-    let (kind, bytes) = write(entry);
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind} {hex}")
-}
-
-#[test]
-fn every_variant_has_a_golden_line() {
-    let mut seen = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
-    for entry in entries() {
-        match &entry {
-            Entry::List(_, _, event) => seen[0].insert(list_variant(event)),
-            Entry::Directory(_, event) => seen[1].insert(directory_variant(event)),
-            Entry::Campaign(_, event) => seen[2].insert(campaign_variant(event)),
-        };
-    }
-    for (seen, variants) in seen.into_iter().zip(VARIANTS) {
-        assert_eq!(seen, (0..variants).collect::<BTreeSet<_>>());
-    }
-}
-
-#[test]
-fn records_are_written_as_they_always_were() {
-    let lines: Vec<String> = entries().iter().map(line).collect();
-    let golden: Vec<&str> = GOLDEN.lines().collect();
-    for (n, (line, golden)) in lines.iter().zip(&golden).enumerate() {
-        assert_eq!(line, golden, "golden line {}", n + 1);
-    }
-    assert_eq!(lines.len(), golden.len(), "lines wanted:\n{}", lines.join("\n"));
-}
-
-#[test]
-fn golden_lines_read_back_as_what_was_written() {
-    for (golden, entry) in GOLDEN.lines().zip(entries()) {
-        let (kind, hex) = golden.split_once(' ').unwrap();
-        let bytes: Vec<u8> =
-            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
-        let kind = kind.parse().unwrap();
-        assert_eq!(record::read(kind, record::VERSION, &bytes).unwrap(), entry);
-        assert!(record::read(kind, record::VERSION, &[bytes.as_slice(), &[0]].concat()).is_err());
-        assert!(record::read(kind, record::VERSION, &bytes[..bytes.len() - 1]).is_err());
-    }
-}
-
-#[test]
-fn an_unknown_kind_or_version_is_refused_by_name() {
-    let (kind, bytes) = write(&entries()[0]);
-    assert!(record::read(kind, record::VERSION + 1, &bytes).is_err());
-    assert!(record::read(4, record::VERSION, &bytes).is_err());
-    assert!(record::read(0, record::VERSION, &bytes).is_err());
 }

@@ -1,0 +1,136 @@
+//! Codes of values that are one of a few: one table each, one byte on the disk.
+//!
+//! A code is given once. The order of the enum in the machines means nothing here, and a variant without a code does not
+//! compile.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use restockd_core::campaign::{LetterState, OnDoubt, Skip, Status};
+use restockd_core::directory::Block;
+use restockd_core::list::{How, Standing};
+use restockd_core::outcome::Fault;
+use restockd_core::returns::Kind as Report;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A value with a code.
+pub(crate) trait Coded: Copy {
+    /// What it is, for a message.
+    const WHAT: &'static str;
+    /// Its code.
+    fn code(self) -> u8;
+    /// The value with a code.
+    fn of(code: u8) -> Option<Self>;
+}
+
+/// A value, written as its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Code<T>(pub(crate) T);
+
+impl<T: Coded> Serialize for Code<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0.code())
+    }
+}
+
+impl<'de, T: Coded> Deserialize<'de> for Code<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CodeVisitor<T>(PhantomData<T>);
+        impl<T: Coded> Visitor<'_> for CodeVisitor<T> {
+            type Value = Code<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a code of {}", T::WHAT)
+            }
+
+            fn visit_u8<E: Error>(self, code: u8) -> Result<Self::Value, E> {
+                T::of(code)
+                    .map(Code)
+                    .ok_or_else(|| E::custom(format_args!("{code} is no code of {}", T::WHAT)))
+            }
+        }
+        deserializer.deserialize_u8(CodeVisitor(PhantomData))
+    }
+}
+
+macro_rules! codes {
+    ($what:literal $type:ty { $($code:literal $variant:ident,)* }) => {
+        impl Coded for $type {
+            const WHAT: &'static str = $what;
+
+            fn code(self) -> u8 {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            fn of(code: u8) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+codes! { "the source of a change" How {
+    0 Event, 1 Api, 2 Contact, 3 Link, 4 Page, 5 Merge, 6 Erasure,
+} }
+
+codes! { "a membership's status" Standing {
+    0 Joined, 1 Left, 2 Gone,
+} }
+
+codes! { "the reason of a suppression" Block {
+    0 Unsubscribed, 1 Bounced, 2 Complained, 3 Manual, 4 Erased,
+} }
+
+codes! { "a kind of feedback" Report {
+    0 HardBounce, 1 SoftBounce, 2 Policy, 3 Complaint, 4 Delayed, 5 Delivered, 6 AutoReply, 7 NotSpam,
+} }
+
+codes! { "whose fault a refusal is" Fault {
+    0 Letter, 1 Shop, 2 TestInbox,
+} }
+
+codes! { "a campaign's status" Status {
+    0 Scheduled, 1 Queued, 2 Sending, 3 Paused, 4 Sent, 5 Failed, 6 Canceled, 7 Expired,
+} }
+
+codes! { "the reason of a skip" Skip {
+    0 Left, 1 Unsubscribed, 2 Suppressed, 3 Erased, 4 NoEmail, 5 RecentlyNotified, 6 Canceled, 7 Expired, 8 Invalid,
+} }
+
+codes! { "what becomes of letters in doubt" OnDoubt {
+    0 Hold, 1 Resend,
+} }
+
+/// Codes of letters that were skipped begin here, in the order of the reasons' codes.
+const SKIPPED: u8 = 16;
+
+impl Coded for LetterState {
+    const WHAT: &'static str = "a letter's state";
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Started => 1,
+            Self::Deferred => 2,
+            Self::Sent => 3,
+            Self::Failed => 4,
+            Self::Doubt => 5,
+            Self::Dropped => 6,
+            Self::Skipped(reason) => SKIPPED + reason.code(),
+        }
+    }
+
+    fn of(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Pending,
+            1 => Self::Started,
+            2 => Self::Deferred,
+            3 => Self::Sent,
+            4 => Self::Failed,
+            5 => Self::Doubt,
+            6 => Self::Dropped,
+            _ => Self::Skipped(Skip::of(code.checked_sub(SKIPPED)?)?),
+        })
+    }
+}
