@@ -26,7 +26,7 @@ use restockd_engine::survey::Survey;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
-use restockd_journal::wal::{self, LookDisk, TailState};
+use restockd_journal::wal::{self, LookDisk, TailState, WalError};
 use restockd_records::{Kind, KindOwner, RecordError};
 
 /// Looks beside a running engine before damage is believed.
