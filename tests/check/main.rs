@@ -3,6 +3,7 @@
 
 mod cut;
 mod damage;
+mod newer;
 mod place;
 mod plain;
 #[path = "../support/mod.rs"]

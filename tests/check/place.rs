@@ -67,6 +67,12 @@ impl Case {
         serde_json::from_str(&self.run(&["--json"]).out).unwrap()
     }
 
+    /// Every file with its bytes; the lock that a repair takes is no data.
+    pub fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = tree(&self.data()).into_iter().map(|(path, (bytes, ..))| (path, bytes));
+        files.filter(|(path, _)| !path.ends_with("lock")).collect()
+    }
+
     /// A real start on a directory, or why not.
     pub async fn start(&self) -> Result<App, BootError> {
         let mut config = self.plan.config();

@@ -26,7 +26,7 @@ use restockd_engine::survey::Survey;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
-use restockd_journal::wal::{self, LookDisk, TailState, WalError};
+use restockd_journal::wal::{self, LookDisk, TailState};
 use restockd_records::{Kind, KindOwner, RecordError};
 
 /// Looks beside a running engine before damage is believed.
@@ -129,7 +129,8 @@ impl Looker {
         let loaded = generations.loaded();
         let needed = listed.iter().find(|one| Some(one.number) == loaded).and_then(|one| one.meta.as_ref());
         bar.set_message("counting the records");
-        found.log = Some(self.log(secrets, needed.map_or(1, |meta| meta.replay_from), durable)?);
+        let from = needed.map_or(1, |meta| meta.replay_from);
+        found.log = Some(self.log(secrets, from, durable, found.newer.is_some())?);
         found.start.from =
             loaded.map_or_else(|| "log alone".to_owned(), |number| format!("snapshot {number}"));
         match verdict {
@@ -186,9 +187,8 @@ impl Looker {
         }
         let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
         let options = self.options(secrets);
-        let damage = wal::inspect(&disk, &options, 1, 0)?.damage;
-        if let Some(damage) = damage.filter(|damage| damage.newer().is_some()) {
-            return Ok(Some(WalError::of(damage).to_string()));
+        if let Some(newer) = wal::newer(&disk, &options)? {
+            return Ok(Some(newer.to_string()));
         }
         let mut newer = None;
         wal::salvage(&*disk, &options, &mut |lsn, record| {
@@ -200,7 +200,7 @@ impl Looker {
         Ok(newer)
     }
 
-    fn log(&self, secrets: &Secrets, from: u64, durable: u64) -> anyhow::Result<LogFindings> {
+    fn log(&self, secrets: &Secrets, from: u64, durable: u64, newer: bool) -> anyhow::Result<LogFindings> {
         let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
         let options = self.options(secrets);
         let report = wal::inspect(&disk, &options, from, durable)?;
@@ -219,8 +219,8 @@ impl Looker {
             TailState::Torn { file, offset, bytes } => ("torn", Some((file, offset, bytes))),
             TailState::Unknown => ("unknown", None),
         };
-        let damaged = report.damage.filter(|damage| damage.newer().is_none());
-        log.damage = damaged.map(|damage| DamageFinding {
+        // Where a newer restockd wrote, what is missing and what is damaged cannot be told.
+        log.damage = report.damage.filter(|_| !newer).map(|damage| DamageFinding {
             what: damage.harm.to_string(),
             file: damage.file,
             offset: damage.offset,

@@ -68,7 +68,7 @@ pub(super) fn repair(looker: &Looker) -> anyhow::Result<ExitCode> {
     for step in 0..STEPS_MAX {
         let generations = looker.generations(&secrets, &scratch);
         if let Some(newer) = looker.newer(&secrets, &generations, &generations.list())? {
-            bail!("nothing is damaged, and nothing was changed: {newer}");
+            bail!("nothing was changed: {newer}");
         }
         let error = match looker.verdict(&secrets, &generations) {
             Ok((survey, _)) if step == 0 => {

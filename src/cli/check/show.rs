@@ -37,7 +37,7 @@ pub(super) fn text(found: &Findings) -> String {
     match &found.start.refused {
         Some(why) if found.newer.is_some() => {
             lines.put("NEWER", found.newer.as_deref().unwrap_or_default());
-            lines.put("", "nothing is damaged, and --repair would change nothing");
+            lines.put("", "it is as it was written; --repair would change nothing");
             lines.put("REFUSED", &format!("a start would not succeed: {why}"));
         }
         Some(why) => {
@@ -103,6 +103,7 @@ fn log(lines: &mut Lines, log: &LogFindings) {
             ),
         ),
         (None, "clean") => lines.put("tail", "clean"),
+        _ if log.damage.is_none() => lines.put("tail", "cannot be told"),
         _ => lines.put("tail", "cannot be told because of the damage"),
     }
     if let Some(damage) = &log.damage {

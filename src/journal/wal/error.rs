@@ -84,8 +84,7 @@ pub struct Damage {
 
 impl Damage {
     /// The format of a segment that a newer restockd wrote.
-    #[must_use]
-    pub fn newer(&self) -> Option<u32> {
+    fn newer(&self) -> Option<u32> {
         match self.harm {
             Harm::UnknownFormat(version) if version > FORMAT_VERSION => Some(version),
             _ => None,
@@ -184,8 +183,7 @@ pub enum WalError {
 
 impl WalError {
     /// What a damage ends: a segment of a newer format is no damage.
-    #[must_use]
-    pub fn of(damage: Damage) -> Self {
+    pub(super) fn of(damage: Damage) -> Self {
         match damage.newer() {
             Some(found) => Self::Newer { file: damage.file, found, reads: FORMAT_VERSION },
             None => Self::Damaged(damage),

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::error::{Damage, WalError};
+use super::error::{Damage, Harm, WalError};
 use super::scan::{self, Tail};
+use super::segment::{FORMAT_VERSION, Header};
 use super::{Lsn, Options};
 use crate::disk::Disk;
 
@@ -120,4 +121,21 @@ pub fn inspect(
             })
             .collect(),
     })
+}
+
+/// The first segment that a newer restockd wrote, as the error that a start would end with.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn newer(disk: &Arc<dyn Disk>, options: &Options) -> Result<Option<WalError>, WalError> {
+    for (_, file) in scan::list(&**disk, options)? {
+        let bytes = disk.read(&file).map_err(|error| WalError::io("read", &file, error))?;
+        if let Err(Harm::UnknownFormat(found)) = Header::decode(&bytes, &options.engine)
+            && found > FORMAT_VERSION
+        {
+            return Ok(Some(WalError::Newer { file, found, reads: FORMAT_VERSION }));
+        }
+    }
+    Ok(None)
 }

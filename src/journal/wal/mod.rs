@@ -53,7 +53,7 @@ use std::path::PathBuf;
 
 pub use copies::{BrokenCopy, COPY_STAYS_MS, copies};
 pub use error::{Damage, Harm, Lost, WalError};
-pub use inspect::{Report, SegmentReport, TailState, inspect};
+pub use inspect::{Report, SegmentReport, TailState, inspect, newer};
 pub use log::{Log, Stats};
 pub use look::{LookDisk, first_segment, segments_below};
 pub use recover::{Recovered, Torn, recover, refused};
