@@ -268,7 +268,7 @@ impl Config {
             http.trusted_proxies = trusted
                 .iter()
                 .map(|text| {
-                    text.parse().map_err(|_| {
+                    crate::http::network(text).ok_or_else(|| {
                         wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
                     })
                 })

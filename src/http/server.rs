@@ -178,7 +178,7 @@ impl Server {
     /// A place among all connections, and one among the client's own.
     fn places(&self, peer: IpAddr) -> Result<(OwnedSemaphorePermit, Option<Place>), &'static [u8]> {
         let all = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| OVERLOADED)?;
-        if peer.is_loopback() || self.app.trusted.iter().any(|net| net.contains(peer)) {
+        if peer.is_loopback() || self.app.trusted.iter().any(|net| net.contains(&peer)) {
             return Ok((all, None));
         }
         let own = self.app.places.take(peer).ok_or(CROWDED)?;
