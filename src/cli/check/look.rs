@@ -25,7 +25,8 @@ use restockd_engine::recovery::{self, RecoveryError};
 use restockd_engine::survey::Survey;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
+use restockd_journal::quarantine::quarantined;
+use restockd_journal::store::{GenerationInfo, Generations, Role};
 use restockd_journal::wal::{self, LookDisk, TailState};
 
 /// Looks beside a running engine before damage is believed.
@@ -206,13 +207,11 @@ impl Looker {
     /// Copies of what was cut or set aside, with their age.
     fn copies(&self) -> Vec<CopyFinding> {
         let disk = LookDisk::new(Arc::new(RealDisk));
-        let cut = wal::copies(&disk, &self.data.join("wal")).unwrap_or_default();
-        let snapshots = self.data.join("snapshots");
-        let aside = Generations::look(Arc::new(RealDisk), snapshots, [0; 16], Backend::default());
-        let aside = aside.set_aside_list();
-        let all = cut.into_iter().map(|copy| (copy.path, copy.seen_ms)).chain(aside);
+        let held = ["wal", "snapshots"]
+            .into_iter()
+            .flat_map(|part| quarantined(&disk, &self.data.join(part)).unwrap_or_default());
         let days = |seen: u64| self.now.0.saturating_sub(seen) / DAY_MS;
-        all.map(|(path, seen)| CopyFinding { path, days: seen.map(days) }).collect()
+        held.map(|held| CopyFinding { path: held.path, days: held.seen_ms.map(days) }).collect()
     }
 }
 
