@@ -38,6 +38,7 @@ mod contacts;
 mod envelope;
 mod error;
 mod events;
+mod export;
 mod form;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -19,6 +19,7 @@ use super::findings::{
 use crate::boot::BootError;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
+use restockd_core::keys::KEYS_MAX;
 use restockd_core::{Millis, Retry};
 use restockd_engine::StartError;
 use restockd_engine::recovery::{self, RecoveryError};
@@ -32,8 +33,6 @@ use restockd_journal::wal::{self, LookDisk, TailState};
 /// Looks beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;
 const DAY_MS: u64 = 24 * 3_600_000;
-const KEYS_MAX: usize = 20_000_000;
-const RETRY: Retry = Retry { base_ms: 60_000, max_age_ms: DAY_MS };
 
 /// Where to look, and when.
 pub(super) struct Looker {
@@ -163,9 +162,9 @@ impl Looker {
         generations: &Generations,
     ) -> Result<(Survey, Vec<String>), RecoveryError> {
         let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
-        // No setting changes what comes back; these are the usual ones.
+        // No setting changes what comes back; these are the defaults.
         let directory = Directory::new(secrets.seed(), KEYS_MAX);
-        let campaigns = Campaigns::new(None, RETRY);
+        let campaigns = Campaigns::new(None, Retry::default());
         let now = (!self.accept_clock).then_some(self.now);
         generations.check_owner()?;
         let found = recovery::recover(&disk, &self.options(secrets), generations, directory, campaigns, now)?;
