@@ -10,17 +10,16 @@
 //! Until the directory has written down that it went out it may go out once more after a crash;
 //! that is a letter too many, never one too few.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
 
 use super::context::Context;
+use super::delivery::{self, guarded, unmade};
 use super::messages::{Confirmation, DirectoryMessage};
 use crate::token::Confirming;
-use restockd_mail::{Courier, Diagnostic, End, Fault, Letter, Outcome, Phase};
+use restockd_mail::{Courier, Letter, Outcome};
 use restockd_render::Own;
 
 /// Mails under way at once.
@@ -40,11 +39,11 @@ pub async fn mailman(
         let next = queue.lock().await.recv().await;
         let Some(mail) = next else { break };
         let (person, round) = (mail.person, mail.round);
-        let sending = AssertUnwindSafe(send(&context, &mut courier, mail)).catch_unwind();
-        let outcome = sending.await.unwrap_or_else(|_| {
+        let outcome = guarded(send(&context, &mut courier, mail), || {
             tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
             unmade("the letter could not be handled".to_owned())
-        });
+        })
+        .await;
         context.mailboxes.directory.send(DirectoryMessage::Asked(person, round, outcome));
     }
     courier.close().await;
@@ -52,23 +51,16 @@ pub async fn mailman(
 
 /// Makes and sends one.
 async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> Outcome {
-    let letter = match letter(context, &mail) {
-        Ok(letter) => letter,
-        Err(reason) => {
-            tracing::error!(reason, "the mail that asks for a confirmation cannot be made");
-            return unmade(reason);
+    let letter = letter(context, &mail);
+    match &letter {
+        Err(reason) => tracing::error!(reason, "the mail that asks for a confirmation cannot be made"),
+        Ok(_) => {
+            if let Err(outcome) = courier.ready().await {
+                return outcome;
+            }
         }
-    };
-    if let Err(outcome) = courier.ready().await {
-        return outcome;
     }
-    let gate = mail.gate;
-    courier.deliver(&letter, Box::pin(async move { gate.await.unwrap_or(false) })).await
-}
-
-/// What becomes of a letter that cannot be made.
-fn unmade(words: String) -> Outcome {
-    Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter))
+    delivery::send(courier, letter, mail.gate).await
 }
 
 /// The letter.
@@ -93,7 +85,7 @@ fn letter(context: &Context, mail: &Confirmation) -> Result<Letter, String> {
     let prepared = context.templates.prepare(TEMPLATE, &values).map_err(|error| error.to_string())?;
     let own = Own { contact: &[], unsubscribe_url: "", preferences_url: "" };
     let rendered = context.templates.letter(&prepared, own).map_err(|error| error.to_string())?;
-    let domain = settings.from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+    let domain = settings.from.domain();
     let parts = [mail.address.to_string(), mail.round.to_string(), mail.date.0.to_string()];
     let id = context.secrets.hash("confirm", &parts.each_ref().map(String::as_str));
     Ok(Letter {

@@ -23,7 +23,7 @@ use restockd_core::campaign::Header;
 use restockd_core::scheduler::{Input, Recipient};
 use restockd_core::{CampaignId, Email, ListId, Millis};
 use restockd_mail::{
-    Address, Complaints, Courier, Diagnostic, End, Fault, Letter, Outcome, Phase, outcome_without,
+    Address, Complaints, Courier, Diagnostic, End, Fault, Gate, Letter, Outcome, Phase, outcome_without,
 };
 use restockd_render::{self, Own};
 
@@ -105,26 +105,25 @@ pub async fn worker(
     while let Some(work) = inbox.recv().await {
         let input = match work {
             Work::Connect => {
-                let ready = AssertUnwindSafe(courier.ready()).catch_unwind().await;
-                let ready = ready.unwrap_or_else(|_| {
+                let panicked = || {
                     tracing::error!("connecting to the mail server panicked; it is tried again");
                     let said = Diagnostic::own("the connection could not be made", Fault::Shop);
                     Err(Outcome::new(End::Deferred, Phase::Connection, said))
-                });
-                match ready {
+                };
+                match guarded(courier.ready(), panicked).await {
                     Ok(()) => Input::Connected { worker },
                     Err(outcome) => Input::Unconnected { worker, outcome },
                 }
             }
             Work::Deliver(job) => {
                 let (campaign, person) = (job.campaign, job.recipient.person);
-                let delivery = AssertUnwindSafe(deliver(&context, &mut courier, job)).catch_unwind();
-                let outcome = delivery.await.unwrap_or_else(|_| {
+                let outcome = guarded(deliver(&context, &mut courier, job), || {
                     tracing::error!(campaign.id = %campaign, "making or sending a letter panicked; it is held in doubt");
                     // How far it came is not known: it may have been seen.
                     let said = Diagnostic::own("the letter could not be handled", Fault::Shop);
                     Outcome::new(End::Unknown, Phase::Data, said)
-                });
+                })
+                .await;
                 let connected = courier.is_ready();
                 Input::Delivered { worker, campaign, person, outcome, connected }
             }
@@ -134,18 +133,41 @@ pub async fn worker(
     courier.close().await;
 }
 
+/// What a piece of work comes to, or what is made of its panic: one letter must not take its neighbours along.
+pub(super) async fn guarded<T>(work: impl Future<Output = T>, panicked: impl FnOnce() -> T) -> T {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| panicked())
+}
+
+/// Sends a letter on a connection that is there, once the record behind it is durable; or says why it cannot be made.
+pub(super) async fn send(
+    courier: &mut Courier,
+    letter: Result<Letter, String>,
+    gate: oneshot::Receiver<bool>,
+) -> Outcome {
+    match letter {
+        Ok(letter) => courier.deliver(&letter, opened(gate)).await,
+        Err(words) => unmade(words),
+    }
+}
+
+/// What becomes of a letter that cannot be made.
+pub(super) fn unmade(words: String) -> Outcome {
+    Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter))
+}
+
+/// True once the record is durable; false where that will not be.
+fn opened(gate: oneshot::Receiver<bool>) -> Gate {
+    Box::pin(async move { gate.await.unwrap_or(false) })
+}
+
 /// Makes and sends one letter.
 async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Outcome {
-    let gate = job.gate;
-    let gate = Box::pin(async move { gate.await.unwrap_or(false) });
     if !courier.wants_letters() {
-        return courier.pass(gate).await;
+        return courier.pass(opened(job.gate)).await;
     }
     let to = job.email.as_str();
-    let outcome = match letter(context, &job.template, &job.recipient, to, job.campaign, job.date) {
-        Ok(letter) => courier.deliver(&letter, gate).await,
-        Err(words) => Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter)),
-    };
+    let letter = letter(context, &job.template, &job.recipient, to, job.campaign, job.date);
+    let outcome = send(courier, letter, job.gate).await;
     match outcome.end {
         // What is said of a letter that was taken is kept nowhere.
         End::Sent => Outcome { diagnostic: Diagnostic::default(), ..outcome },
@@ -172,7 +194,7 @@ fn letter(
     let prepared = template.prepared.as_ref().map_err(Clone::clone)?;
     let rendered = context.templates.letter(prepared, own).map_err(|error| error.to_string())?;
     let from = template.from.clone().unwrap_or_else(|| settings.from.clone());
-    let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+    let domain = from.domain().to_owned();
     let envelope = &settings.envelope;
     let token = || context.secrets.bounce_token(campaign, to.person);
     Ok(Letter {

@@ -45,5 +45,5 @@ pub mod verbs;
 pub mod words;
 
 pub use context::{Envelope, RuleSettings, Settings};
-pub use engine::{Engine, MailRules, StartError, Started, start};
+pub use engine::{Engine, StartError, Started, start};
 pub use error::{EngineError, Refusal};

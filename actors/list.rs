@@ -14,7 +14,7 @@ use super::receipt::Part;
 use super::verbs::RestockAnswer;
 use restockd_core::campaign::Skip;
 use restockd_core::directory::{RestockFact, Task};
-use restockd_core::list::{How, List, ListCommand, ListDecision, ListEvent};
+use restockd_core::list::{How, Invitation, List, ListCommand, ListDecision, ListEvent};
 use restockd_core::scheduler::{Input, Recipient};
 use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
@@ -214,10 +214,17 @@ impl ListState {
 
     /// The next stretch of an audience, recorded and handed over.
     fn invite(&mut self, context: &Context, campaign: CampaignId, most: usize) {
-        let invitation = self.list.invitation(campaign, most).unwrap_or_default();
-        self.carry(context, &ListCommand::Invite { campaign, most }, unheard());
-        let last = invitation.last || invitation.people.is_empty();
-        let (people, page) = (invitation.people, None);
+        let at = context.clock.now();
+        let Some(decided) = self.decide(&ListCommand::Invite { campaign, most }, at) else { return };
+        let invitation = match &decided {
+            ListDecision::New(ListEvent::Invited { from, to, .. }) => {
+                self.list.invitation(campaign, *from, *to)
+            }
+            _ => None,
+        };
+        self.carry_out(context, Some(decided), at, unheard());
+        let Invitation { people, last } = invitation.unwrap_or_default();
+        let (last, page) = (last || people.is_empty(), None);
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Invited {
             campaign,
             people,
@@ -242,9 +249,8 @@ impl ListState {
 
     /// A campaign made by hand claims its audience.
     fn begin(&mut self, context: &Context, campaign: CampaignId, everybody: Option<(u32, u32)>) {
+        let (upto, added) = self.list.audience(campaign, everybody);
         self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
-        let (upto, added) = self.list.audience(campaign).unwrap_or_default();
-        let added = everybody.map_or(added, |(_, mailable)| mailable.saturating_sub(self.list.left()));
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Begun { campaign, upto, added }));
     }
 }

@@ -86,18 +86,18 @@ impl SnapshotterState {
 }
 
 impl SnapshotterState {
-    /// Once a day, and at the first tick: copies of what was cut go when their days are over.
+    /// Once a day, and at the first tick: what is in quarantine goes when its days are over.
     fn sweep(&mut self, context: &Arc<Context>) {
         let now = context.clock.now();
         if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_EVERY_MS) {
             return;
         }
         self.swept = Some(now);
-        context.log.sweep_copies(now.0);
+        context.log.sweep_quarantine(now.0);
         if let Some(under_way) = self.background.begin() {
             let generations = Arc::clone(&self.generations);
             tokio::task::spawn_blocking(move || {
-                generations.sweep_set_aside(now.0);
+                generations.sweep_quarantine(now.0);
                 drop(under_way);
             });
         }

@@ -7,11 +7,13 @@
 use serde_json::{Map, Value};
 
 mod campaigns;
+mod export;
 mod recipients;
 mod returns;
 mod suppressions;
 
 pub use campaigns::*;
+pub use export::*;
 pub use recipients::*;
 pub use returns::*;
 pub use suppressions::*;

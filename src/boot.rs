@@ -26,7 +26,7 @@ use restockd_engine::clock::Clock;
 use restockd_engine::engine::Report;
 use restockd_engine::token::Secrets;
 use restockd_engine::verbs::Scope;
-use restockd_engine::{Engine, EngineError, MailRules, StartError, Started};
+use restockd_engine::{Engine, EngineError, StartError, Started};
 use restockd_journal::disk::RealDisk;
 use restockd_mail::{MailError, Mailer, Outbox};
 use restockd_render::{RenderError, Templates};
@@ -145,7 +145,6 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
         templates: Arc::clone(&templates),
         mailer,
         settings: config.engine,
-        rules: MailRules { production: config.production },
         environment_key: config.api_key.map(|key| key.0),
         data: data.clone(),
     })

@@ -27,11 +27,12 @@ const LIVES_IN: [(&str, &[&str]); 13] = [
 ];
 
 /// What the core must not know.
-const NOT_IN_CORE: [&str; 12] = [
+const NOT_IN_CORE: [&str; 13] = [
     "tokio",
     "ractor",
     "SystemTime",
     "Instant",
+    "::now(",
     "std::fs",
     "std::io",
     "std::net",

@@ -69,14 +69,6 @@ struct Inner {
     ticker: Mutex<Option<mpsc::Sender<()>>>,
     /// What else touches the data directory.
     background: Background,
-    accept_mail: MailRules,
-}
-
-/// What production mode asks before mail may leave.
-#[derive(Debug, Clone, Default)]
-pub struct MailRules {
-    /// Production: a postal address and an https public URL are required before a campaign may start.
-    pub production: bool,
 }
 
 impl Engine {

@@ -28,7 +28,7 @@ impl Engine {
         let (rows, cursor, created, from) = found.ok_or_else(unknown)?;
         let from: Option<Address> = from.and_then(|from| from.parse().ok());
         let from = from.unwrap_or_else(|| self.0.context.settings.from.clone());
-        let domain = from.email().rsplit('@').next().unwrap_or("localhost").to_owned();
+        let domain = from.domain().to_owned();
         let people: Vec<PersonId> = rows.iter().map(|(_, row, _)| row.person).collect();
         let emails = self
             .ask_directory(move |directory| {
@@ -38,12 +38,11 @@ impl Engine {
             .await?;
         let secrets = &self.0.context.secrets;
         let view = |((_, row, said), email): (Found, Option<Email>)| {
-            let (status, reason) = words(row.state);
             let hash = email.as_ref().filter(|_| row.attempts > 0).map(|email| secrets.address(email) as u64);
             RecipientView {
                 id: row.person,
-                status,
-                reason,
+                status: row.state.status(),
+                reason: row.state.reason(),
                 attempts: row.attempts,
                 at: Millis(created.0 + u64::from(row.at_s) * 1000),
                 class: class(row.state, said.as_ref()),
@@ -62,27 +61,13 @@ fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<Found>, Option<u32>, M
     let (mut rows, mut next) = (Vec::new(), query.cursor);
     for _ in 0..LOOKS {
         let Some(row) = held.ledger.row(next).filter(|_| rows.len() < limit) else { break };
-        if query.status.as_deref().is_none_or(|status| status == words(row.state).0) {
+        if query.status.as_deref().is_none_or(|status| status == row.state.status()) {
             rows.push((next, row, held.ledger.diagnostic(next).cloned()));
         }
         next += 1;
     }
     let more = (next as usize) < held.ledger.len();
     (rows, more.then_some(next), held.created, held.header.from.clone())
-}
-
-/// The wire's words for a letter's state.
-fn words(state: LetterState) -> (&'static str, Option<&'static str>) {
-    match state {
-        LetterState::Pending => ("pending", None),
-        LetterState::Started => ("started", None),
-        LetterState::Deferred => ("deferred", None),
-        LetterState::Sent => ("sent", None),
-        LetterState::Failed => ("failed", None),
-        LetterState::Dropped => ("failed", Some("dropped")),
-        LetterState::Skipped(reason) => ("skipped", Some(reason.as_str())),
-        LetterState::Doubt => ("in_doubt", None),
-    }
 }
 
 /// What a reply means for a letter in this state; words of our own have no class.

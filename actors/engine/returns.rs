@@ -13,8 +13,6 @@
 //! went to, by its Message-ID or the campaign's ledger; a person who has changed it since is not
 //! held to account for the old one. Nothing is asked before: the report travels with its proof.
 
-use serde_json::{Value, json};
-
 use super::*;
 use crate::token::Purpose;
 use restockd_core::returns::{Evidence, Proof, Report};
@@ -116,13 +114,6 @@ impl Engine {
         });
         searched.await.map_err(|_| EngineError::Lost)
     }
-
-    /// What came back about an address, for the export.
-    pub(super) async fn returns_of(&self, address: Option<u128>) -> Answer<Vec<Value>> {
-        let Some(address) = address else { return Ok(Vec::new()) };
-        self.ask_directory(move |directory| directory.evidence(address).iter().map(evidence_json).collect())
-            .await
-    }
 }
 
 /// The number in a Message-ID of ours.
@@ -136,17 +127,4 @@ fn nameless(id: &str) -> Option<String> {
     let local = id.split_once('@').map_or(id, |(local, _)| local);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     (!local.is_empty() && local.len() <= 128 && local.bytes().all(plain)).then(|| local.to_owned())
-}
-
-/// Evidence as the wire shows it.
-fn evidence_json(evidence: &Evidence) -> Value {
-    json!({
-        "kind": evidence.kind.as_str(),
-        "at": evidence.at.to_string(),
-        "source": evidence.source,
-        "status": evidence.status.map(|status| status.to_string()),
-        "diagnostic": evidence.diagnostic,
-        "campaign": evidence.campaign.map(|campaign| campaign.to_string()),
-        "messageId": evidence.message_id,
-    })
 }

@@ -52,8 +52,6 @@ pub struct Started {
     pub mailer: Mailer,
     /// How to behave.
     pub settings: Settings,
-    /// What production asks.
-    pub rules: MailRules,
     /// An admin key from the environment.
     pub environment_key: Option<String>,
 }
@@ -132,7 +130,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
         mailboxes: Mailboxes::default(),
     });
     let report = report(&found);
-    let engine = Engine::over(context, &found.directory, args.environment_key.as_deref(), args.rules);
+    let engine = Engine::over(context, &found.directory, args.environment_key.as_deref());
     engine.spawn(found, generations, &args.mailer).await?;
     Ok((engine, report))
 }
@@ -140,12 +138,7 @@ pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
 impl Engine {
     /// The door of an engine whose mailboxes are still to be opened.
     #[must_use]
-    pub fn over(
-        context: Arc<Context>,
-        directory: &Directory,
-        environment_key: Option<&str>,
-        rules: MailRules,
-    ) -> Self {
+    pub fn over(context: Arc<Context>, directory: &Directory, environment_key: Option<&str>) -> Self {
         let keys = directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
         let public = directory.public_keys().map(|key| (key.id.clone(), key.clone())).collect();
         Self(Arc::new(Inner {
@@ -158,7 +151,6 @@ impl Engine {
             actors: Mutex::new(Vec::new()),
             ticker: Mutex::new(None),
             background: Background::default(),
-            accept_mail: rules,
             context,
         }))
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use restockd::config::{Config, Flags};
 use restockd_core::directory::{Directory, Outcome};
+use restockd_engine::Engine;
 use restockd_engine::clock::Clock;
 use restockd_engine::context::{Context, Fatal};
 use restockd_engine::mailboxes::Mailboxes;
@@ -15,7 +16,6 @@ use restockd_engine::messages::{DirectoryMessage, ListMessage, SupervisorMessage
 use restockd_engine::recent::Recent;
 use restockd_engine::token::Secrets;
 use restockd_engine::verbs::{EventAnswer, RestockAnswer};
-use restockd_engine::{Engine, MailRules};
 use restockd_journal::disk::{Disk, SimDisk};
 use restockd_journal::wal::{self, Log, Options};
 use restockd_render::Templates;
@@ -67,5 +67,5 @@ pub fn context() -> Arc<Context> {
 /// The door of such an engine.
 pub fn engine(context: &Arc<Context>) -> Engine {
     let directory = Directory::new(context.secrets.seed(), 1);
-    Engine::over(Arc::clone(context), &directory, Some(KEY), MailRules::default())
+    Engine::over(Arc::clone(context), &directory, Some(KEY))
 }

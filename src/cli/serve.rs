@@ -1,6 +1,7 @@
 //! `restockd serve`: the engine until a signal or until it cannot go on.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +28,22 @@ pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// How often memory that is free is looked after.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
+/// More than mimalloc keeps in a page that others share: it has pages of its own, which are freed with it.
+const OWN_PAGES_BYTES: usize = 1 << 20;
+
+/// Has free memory given back to the system. mimalloc does that when it frees pages, for those that have been free for
+/// a second by then; an engine that has come to rest may free none for hours. So some are taken (never touched, so no
+/// memory stands behind them) and freed at intervals.
+async fn give_memory_back() {
+    let mut ticks = tokio::time::interval(GIVE_BACK_EVERY);
+    loop {
+        ticks.tick().await;
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(OWN_PAGES_BYTES)));
+    }
+}
+
 /// Up, until a signal or an end.
 async fn until_the_end(config: Config) -> anyhow::Result<ExitCode> {
     let warnings = config.warnings.clone();
@@ -36,6 +53,7 @@ async fn until_the_end(config: Config) -> anyhow::Result<ExitCode> {
     let running = boot::boot(config, Clock::real()).await?;
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     greet(&running, &data);
+    tokio::spawn(give_memory_back());
     let mut fatal = running.engine.fatal();
     tokio::select! {
         _ = terminate.recv() => {}

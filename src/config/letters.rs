@@ -130,7 +130,7 @@ fn dkim(
             }
         }
     }
-    let own = from.email().rsplit('@').next().unwrap_or_default().to_owned();
+    let own = from.domain().to_owned();
     let named = env("RESTOCKD_DKIM_DOMAIN").or(file.domain.clone());
     if keys.is_empty() {
         return match named {

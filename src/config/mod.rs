@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::http::{HttpSettings, Source};
+use restockd_core::keys::KEYS_MAX;
 use restockd_core::{Catalog, Millis, Rate, Retry, Span};
 use restockd_engine::Settings;
 use restockd_journal::store::Backend;
@@ -81,8 +82,6 @@ pub struct Config {
     pub mail_options: MailOptions,
     /// An admin key.
     pub api_key: Option<Hidden>,
-    /// True in production.
-    pub production: bool,
     /// The actors' settings.
     pub engine: Settings,
     /// Declared lists.
@@ -209,15 +208,13 @@ impl Config {
             })?),
             None => file.mail.connections,
         };
-        let base = match env("RESTOCKD_RETRY_BASE").or(file.mail.retry_base) {
-            Some(text) => duration("mail.retry_base", &text)?,
-            None => Duration::from_secs(60),
-        };
-        let max_age = match file.mail.max_age {
-            Some(text) => duration("mail.max_age", &text)?,
-            None => Duration::from_secs(86_400),
-        };
-        let retry = Retry { base_ms: millis(base).max(1), max_age_ms: millis(max_age) };
+        let mut retry = Retry::default();
+        if let Some(text) = env("RESTOCKD_RETRY_BASE").or(file.mail.retry_base) {
+            retry.base_ms = millis(duration("mail.retry_base", &text)?).max(1);
+        }
+        if let Some(text) = file.mail.max_age {
+            retry.max_age_ms = millis(duration("mail.max_age", &text)?);
+        }
         let zone_name = file.time_zone.unwrap_or_else(|| "UTC".to_owned());
         if jiff::tz::TimeZone::get(&zone_name).is_err() {
             return Err(wrong("time_zone", format!("{zone_name:?} is not a zone such as Europe/Berlin")));
@@ -256,7 +253,7 @@ impl Config {
             permits: file.engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
             deadline_ms: 10_000,
             stop_wait_ms: 25_000,
-            keys_max: file.engine.keys_max.unwrap_or(20_000_000).max(1000),
+            keys_max: file.engine.keys_max.unwrap_or(KEYS_MAX).max(1000),
             public_url,
             from,
             shop_name: file.shop_name.unwrap_or_else(|| "the shop".to_owned()),
@@ -268,7 +265,7 @@ impl Config {
             http.trusted_proxies = trusted
                 .iter()
                 .map(|text| {
-                    text.parse().map_err(|_| {
+                    crate::http::network(text).ok_or_else(|| {
                         wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
                     })
                 })
@@ -310,7 +307,6 @@ impl Config {
             mail: Hidden(mail_setting),
             mail_options,
             api_key: env("RESTOCKD_API_KEY").map(Hidden),
-            production,
             engine,
             catalog,
             http,

@@ -18,6 +18,8 @@ use super::time::Millis;
 
 /// How long a key is remembered: 7 days.
 pub const KEEP_MS: u64 = 7 * 86_400_000;
+/// How many keys are remembered where nothing is set.
+pub const KEYS_MAX: usize = 20_000_000;
 /// How long senders retry (75 h 35 min is the longest schedule in the field).
 const RETRY_MS: u64 = 76 * 3_600_000;
 /// Shards; one is copied when it is written while a snapshot holds it.

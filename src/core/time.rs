@@ -7,11 +7,17 @@
 //! Millis  milliseconds since 1970-01-01T00:00:00Z, as u64
 //! Day     days since 1970-01-01 in the shop's zone, as i32 (the zone is applied outside)
 //! ```
+//!
+//! The calendar is jiff's, which ends with the year 9999; what lies beyond is printed as its end.
 
 use std::fmt;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
 /// Milliseconds in a day.
 const DAY_MS: u64 = 86_400_000;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,10 +47,8 @@ impl Millis {
 /// ISO 8601 with milliseconds and `Z`, as the wire wants it.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = Day((self.0 / DAY_MS) as i32);
-        let ms = self.0 % DAY_MS;
-        let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-        write!(f, "{day}T{h:02}:{m:02}:{s:02}.{:03}Z", ms % 1000)
+        let since = SignedDuration::from_millis(i64::try_from(self.0).unwrap_or(i64::MAX));
+        write!(f, "{:.3}Z", EPOCH.saturating_add(since))
     }
 }
 
@@ -52,27 +56,10 @@ impl fmt::Display for Millis {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i32);
 
-impl Day {
-    /// Year, month (1 to 12) and day of the month, by the proleptic Gregorian calendar
-    /// (the "civil from days" arithmetic of Howard Hinnant's date algorithms).
-    #[must_use]
-    pub fn civil(self) -> (i64, u32, u32) {
-        let z = i64::from(self.0) + 719_468;
-        let era = z.div_euclid(146_097);
-        let doe = z.rem_euclid(146_097);
-        let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-        let mp = (5 * doy + 2) / 153;
-        let day = (doy - (153 * mp + 2) / 5 + 1) as u32;
-        let month = if mp < 10 { mp + 3 } else { mp - 9 } as u32;
-        (yoe + era * 400 + i64::from(month <= 2), month, day)
-    }
-}
-
+/// Year, month and day of the month, `2026-01-31`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (y, m, d) = self.civil();
-        write!(f, "{y:04}-{m:02}-{d:02}")
+        EPOCH.date().saturating_add(SignedDuration::from_hours(24 * i64::from(self.0))).fmt(f)
     }
 }
 
@@ -85,6 +72,8 @@ mod tests {
         assert_eq!(Millis(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Millis(1_767_225_599_999).to_string(), "2025-12-31T23:59:59.999Z");
         assert_eq!(Millis(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+        assert_eq!(Millis(253_402_300_799_999).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Millis(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]

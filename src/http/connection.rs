@@ -5,13 +5,15 @@
 //!           header_timeout         (body and Engine have theirs)  idle_timeout             header_timeout
 //! ```
 //!
-//! A reader that takes no bytes is given `idle_timeout` too. hyper times the head from the end of
-//! the answer before, so a resting connection and a half-sent head are one thing to it; here they
-//! are two, told apart by watching the socket. One timer per connection, not one per request.
+//! A reader that takes no bytes is given `idle_timeout` too. hyper's own `header_read_timeout` is off: it times the
+//! head from the end of the answer before, so that a resting connection and a half-sent head are one thing to it, and
+//! it knows no reader that takes nothing. Here they are three, told apart by watching the socket: a balancer may keep
+//! its connections for `idle_timeout` while nobody holds one by half a head for longer than `header_timeout`
+//! (tests/http/connections.rs). One timer per connection, not one per request.
 
 use std::io;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -19,13 +21,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{App, envelope};
@@ -42,29 +45,18 @@ pub(super) struct Times {
     pub(super) header: Duration,
     /// Between requests, and for the client to take bytes.
     pub(super) idle: Duration,
-    /// After this, closed behind the request being served.
+    /// After this, closed behind the answer to the next request.
     pub(super) age: Duration,
 }
 
-/// Where the server is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Taking requests.
-    Open,
-    /// Finishing what is open.
-    Draining,
-    /// Done waiting.
-    Closed,
-}
-
-/// Serves one connection to its end.
+/// Serves one connection to its end; when the server stops, to the end of the request that is open.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
     app: Arc<App>,
     router: Router,
     times: Times,
-    mut phase: watch::Receiver<Phase>,
+    stop: Watcher,
 ) {
     let watch = Arc::new(Watch::new());
     let seen = Arc::clone(&watch);
@@ -72,39 +64,21 @@ pub(super) async fn serve(
         let (app, router, watch) = (Arc::clone(&app), router.clone(), Arc::clone(&seen));
         watch.serving();
         async move {
-            let response = envelope::answer(&app, router, peer, request).await;
+            let mut response = envelope::answer(&app, router, peer, request).await;
+            if watch.accepted.elapsed() >= times.age {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             watch.resting();
             Ok::<_, std::convert::Infallible>(response)
         }
     });
     let io = Watched { io: TokioIo::new(stream), watch: Arc::clone(&watch) };
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(None).half_close(true);
+    http.header_read_timeout(None).half_close(true);
     http.max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).keep_alive(true);
-    let mut connection = pin!(http.serve_connection(io, service));
-    let mut overdue = pin!(watch.overdue(times));
-    #[expect(clippy::disallowed_methods, reason = "a connection grows old in real time")]
-    let mut aged = pin!(tokio::time::sleep(times.age));
-    let mut leaving = false;
-    loop {
-        tokio::select! {
-            _ended = connection.as_mut() => return,
-            () = overdue.as_mut() => return,
-            () = aged.as_mut(), if !leaving => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            changed = phase.changed() => {
-                let now = *phase.borrow_and_update();
-                if changed.is_err() || now == Phase::Closed || watch.untouched() {
-                    return;
-                }
-                if now == Phase::Draining && !leaving {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
-        }
+    tokio::select! {
+        _ended = stop.watch(http.serve_connection(io, service)) => {}
+        () = watch.overdue(times) => {}
     }
 }
 
@@ -115,7 +89,6 @@ struct Watch {
     head_since: AtomicU64,
     rest_since: AtomicU64,
     stalled_since: AtomicU64,
-    reads: AtomicU64,
 }
 
 impl Watch {
@@ -125,7 +98,6 @@ impl Watch {
             head_since: AtomicU64::new(1),
             rest_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(0),
-            reads: AtomicU64::new(0),
         }
     }
 
@@ -146,15 +118,9 @@ impl Watch {
 
     /// Bytes came: when nothing is being served, a head has begun.
     fn bytes_came(&self) {
-        self.reads.fetch_add(1, Ordering::Relaxed);
         if self.rest_since.swap(0, Ordering::Relaxed) != 0 {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
-    }
-
-    /// True when the client has not said a word yet.
-    fn untouched(&self) -> bool {
-        self.reads.load(Ordering::Relaxed) == 0
     }
 
     /// When this connection is to be closed, if it goes on as it does now.

@@ -8,10 +8,11 @@
 //! hold a person), `ip` is the shopper's address where the shop's own server sends the event. An
 //! address is kept as the settings say, and never logged.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use restockd_core::directory::{Evidence, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
@@ -35,15 +36,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
 
 /// As much of an address as is kept; the network alone is written with its length.
 pub(super) fn kept(address: IpAddr, keep: KeepAddress) -> String {
-    match (keep, address.to_canonical()) {
-        (KeepAddress::None, _) => String::new(),
-        (KeepAddress::Full, address) => address.to_string(),
-        (KeepAddress::Truncated, IpAddr::V4(ip)) => {
-            let [a, b, c, _] = ip.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        (KeepAddress::Truncated, IpAddr::V6(ip)) => {
-            format!("{}/48", Ipv6Addr::from(u128::from(ip) >> 80 << 80))
+    let address = address.to_canonical();
+    match keep {
+        KeepAddress::None => String::new(),
+        KeepAddress::Full => address.to_string(),
+        KeepAddress::Truncated => {
+            let bits = if address.is_ipv4() { 24 } else { 48 };
+            IpNet::new_assert(address, bits).trunc().to_string()
         }
     }
 }

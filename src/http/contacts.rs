@@ -17,7 +17,7 @@ use super::body::{self, BODY_BYTES_MAX, Query};
 use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::Fields;
-use super::{App, answer};
+use super::{App, answer, export};
 
 /// `PUT /v1/contacts`.
 pub(super) async fn put(
@@ -76,7 +76,7 @@ pub(super) async fn export(
     let who = query.who()?;
     named(&who)?;
     let held = app.engine.export(who).await?;
-    held.map(|held| answer::ok(&held)).ok_or(Refusal::UnknownContact.into())
+    held.map(|held| answer::ok(&export::json(&held))).ok_or(Refusal::UnknownContact.into())
 }
 
 /// `DELETE /v1/contacts`.
@@ -109,9 +109,10 @@ fn named(who: &Who) -> Result<(), ApiError> {
     if who.is_nobody() { Err(Refusal::NoIdentity.into()) } else { Ok(()) }
 }
 
+/// A contact as the wire shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     id: String,
     external_id: Option<&'a str>,
     email: Option<&'a str>,

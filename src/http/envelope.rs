@@ -1,27 +1,27 @@
 //! What is around every request: its id, its span, its place, and the headers of every answer.
 //!
 //! The id is the client's where it gives a fit one, else a counter behind a random start. The
-//! span and the line at the end name method, a known route and a status: no path, query, header
+//! span and the line at the end name method, route and status: no path, query, header
 //! or address, for any of them may hold a person. A client's id with an `@` in it is replaced for
 //! the same reason.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use tower::ServiceExt;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::consent::Client;
 use super::error::ApiError;
@@ -39,8 +39,7 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 pub(super) async fn answer(app: &App, router: Router, peer: IpAddr, request: Request<Incoming>) -> Response {
     let id = request_id(request.headers());
     let method = request.method().clone();
-    let route = route(request.uri().path());
-    let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = route);
+    let span = tracing::debug_span!("request", request.id = id.to_str().unwrap_or_default(), http.method = %method, http.route = Empty);
     let mut response = admitted(app, router, peer, request).instrument(span).await;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
@@ -68,21 +67,22 @@ async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Inco
 
 /// The handlers' answer, or a 500 where one panicked.
 async fn guarded(router: Router, request: Request<Incoming>) -> Response {
-    let mut handled = pin!(router.oneshot(request.map(Body::new)));
-    let caught =
-        std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
-            Err(_) => Poll::Ready(None),
-        });
-    match caught.await {
-        Some(Ok(response)) => response,
-        Some(Err(never)) => match never {},
-        None => {
+    let handled = AssertUnwindSafe(router.oneshot(request.map(Body::new)));
+    handled.catch_unwind().await.map_or_else(
+        |_panic| {
             tracing::error!("a handler panicked");
             ApiError::Internal.into_response()
-        }
+        },
+        |answered| answered.unwrap_or_else(|never| match never {}),
+    )
+}
+
+/// Names the route in the request's span: as it is written in the router, never the path that was asked for.
+pub(super) fn name_route(request: Request) -> Request {
+    if let Some(route) = request.extensions().get::<MatchedPath>() {
+        Span::current().record("http.route", route.as_str());
     }
+    request
 }
 
 /// The client's id, or one of ours.
@@ -97,24 +97,6 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     }
     let text = format!("{:08x}-{:x}", *START, NEXT.fetch_add(1, Ordering::Relaxed));
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("-"))
-}
-
-/// The part of a path that may be logged.
-fn route(path: &str) -> &'static str {
-    const KNOWN: [&str; 11] = [
-        "/v1/events/batch",
-        "/v1/events",
-        "/v1/lists",
-        "/v1/contacts",
-        "/v1/webhooks",
-        "/v1/returns",
-        "/v1/campaigns",
-        "/v1/email",
-        "/v1/keys",
-        "/v1/suppressions",
-        "/v1/",
-    ];
-    KNOWN.into_iter().find(|known| path.starts_with(known)).unwrap_or("other")
 }
 
 #[cfg(test)]
@@ -133,12 +115,5 @@ mod tests {
             headers.insert(REQUEST_ID, HeaderValue::from_str(bad).unwrap());
             assert_ne!(request_id(&headers).as_bytes(), bad.as_bytes());
         }
-    }
-
-    #[test]
-    fn a_route_is_never_the_path() {
-        assert_eq!(route("/v1/lists/ann@shop.example"), "/v1/lists");
-        assert_eq!(route("/v1/events/batch"), "/v1/events/batch");
-        assert_eq!(route("/ann"), "other");
     }
 }

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{delete, get, post, put};
+use ipnet::IpNet;
+use tower::util::MapRequestLayer;
 
 use restockd_engine::Engine;
 use restockd_render::Templates;
@@ -36,6 +38,7 @@ mod contacts;
 mod envelope;
 mod error;
 mod events;
+mod export;
 mod form;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -60,7 +63,7 @@ mod timestamp;
 mod validate;
 mod webhooks;
 
-pub use proxies::{IpNet, IpNetError};
+pub use proxies::network;
 pub use returns::{Fetch, Fetching, ReturnsSettings};
 pub use server::Server;
 pub use settings::{HttpSettings, KeepAddress, Scheme, Secret, Source, SourceFields};
@@ -126,5 +129,6 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/ready", get(operations::ready))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::NoMethod)
+        .route_layer(MapRequestLayer::new(envelope::name_route))
         .with_state(app)
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use restockd_core::Email;
+use restockd_core::campaign::LetterState;
 use restockd_engine::verbs::{RecipientView, RecipientsQuery};
 
 use super::auth::Admin;
@@ -18,8 +19,6 @@ use super::{App, answer};
 /// Rows on a page, at most and by default.
 const PAGE_MAX: usize = 1000;
 const PAGE: usize = 200;
-/// The statuses of the wire.
-const STATUSES: [&str; 7] = ["pending", "started", "deferred", "sent", "failed", "skipped", "in_doubt"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +61,7 @@ pub(super) async fn index(
         cursor: Option<String>,
     }
     let status = query.get("status").filter(|status| !status.is_empty()).map(|status| status.to_string());
-    if status.as_ref().is_some_and(|status| !STATUSES.contains(&status.as_str())) {
+    if status.as_ref().is_some_and(|status| !LetterState::STATUSES.contains(&status.as_str())) {
         return Err(ApiError::issue(Issue::value(&["status"], "a status of a letter", "string")));
     }
     let cursor = query.number("cursor", 0, 0, u32::MAX as usize)?;

@@ -11,14 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use restockd_engine::Engine;
 use restockd_render::Templates;
 
-use super::connection::{self, Phase, Times};
+use super::connection::{self, Times};
 use super::gate::{Place, Places, Room};
 use super::settings::HttpSettings;
 use super::{App, public, returns, router, webhooks};
@@ -48,8 +50,7 @@ pub struct Server {
     app: Arc<App>,
     router: Router,
     times: Times,
-    connections: Arc<Semaphore>,
-    connections_max: u32,
+    connections_max: usize,
     goodbyes: Arc<Semaphore>,
     stop_timeout: Duration,
 }
@@ -77,8 +78,6 @@ impl Server {
             limits: public::Limits::default(),
             body_timeout: settings.body_timeout,
         });
-        let connections_max = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
-        let connections_max = connections_max.clamp(1, 1 << 20);
         Ok(Self {
             addr: listener.local_addr()?,
             listener,
@@ -89,8 +88,7 @@ impl Server {
                 idle: settings.idle_timeout,
                 age: settings.connection_max_age,
             },
-            connections: Arc::new(Semaphore::new(connections_max as usize)),
-            connections_max,
+            connections_max: settings.connections_max,
             goodbyes: Arc::new(Semaphore::new(GOODBYES_MAX)),
             stop_timeout: settings.stop_timeout,
         })
@@ -104,7 +102,7 @@ impl Server {
 
     /// Serves until `stop` says true or its sender is gone, then finishes what is open.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let (phase, phases) = watch::channel(Phase::Open);
+        let (open, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
         let mut pause = PAUSE_MIN;
         loop {
             let accepted = tokio::select! {
@@ -112,10 +110,11 @@ impl Server {
                 _ = stop.wait_for(|stop| *stop) => break,
                 accepted = self.listener.accept() => accepted,
             };
+            while tasks.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, peer)) => {
                     pause = PAUSE_MIN;
-                    self.admit(stream, peer.ip().to_canonical(), &phases);
+                    self.admit(stream, peer.ip().to_canonical(), &open, &mut tasks);
                 }
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
@@ -126,30 +125,28 @@ impl Server {
                 }
             }
         }
-        let Self { listener, connections, connections_max, stop_timeout, .. } = self;
-        drop(listener);
-        let _ = phase.send(Phase::Draining);
-        let finished = connections.acquire_many(connections_max);
-        if tokio::time::timeout(stop_timeout, finished).await.is_err() {
+        drop(self.listener);
+        if tokio::time::timeout(self.stop_timeout, open.shutdown()).await.is_err() {
             tracing::warn!("requests were still open when the time to finish them ran out");
         }
-        let _ = phase.send(Phase::Closed);
+        // Connections that are still open end with their tasks.
+        tasks.shutdown().await;
     }
 
     /// Serves a connection in a task of its own, or sends it away.
-    fn admit(&self, stream: TcpStream, peer: IpAddr, phases: &watch::Receiver<Phase>) {
-        let places = match self.places(peer) {
-            Ok(places) => places,
+    fn admit(&self, stream: TcpStream, peer: IpAddr, open: &GracefulShutdown, tasks: &mut JoinSet<()>) {
+        let place = match self.place(peer, open.count()) {
+            Ok(place) => place,
             Err(answer) => return self.turn_away(stream, answer),
         };
         if stream.set_nodelay(true).is_err() {
             return; // the client is gone already
         }
         let (app, router) = (Arc::clone(&self.app), self.router.clone());
-        let (times, phase) = (self.times, phases.clone());
-        tokio::spawn(async move {
-            connection::serve(stream, peer, app, router, times, phase).await;
-            drop(places);
+        let (times, stop) = (self.times, open.watcher());
+        tasks.spawn(async move {
+            connection::serve(stream, peer, app, router, times, stop).await;
+            drop(place);
         });
     }
 
@@ -175,14 +172,16 @@ impl Server {
         });
     }
 
-    /// A place among all connections, and one among the client's own.
-    fn places(&self, peer: IpAddr) -> Result<(OwnedSemaphorePermit, Option<Place>), &'static [u8]> {
-        let all = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| OVERLOADED)?;
-        if peer.is_loopback() || self.app.trusted.iter().any(|net| net.contains(peer)) {
-            return Ok((all, None));
+    /// A place among the connections of this client, of whom those at home and trusted proxies need none; refused when
+    /// so many connections are `open` that there is none at all.
+    fn place(&self, peer: IpAddr, open: usize) -> Result<Option<Place>, &'static [u8]> {
+        if open >= self.connections_max {
+            return Err(OVERLOADED);
         }
-        let own = self.app.places.take(peer).ok_or(CROWDED)?;
-        Ok((all, Some(own)))
+        if peer.is_loopback() || self.app.trusted.iter().any(|net| net.contains(&peer)) {
+            return Ok(None);
+        }
+        self.app.places.take(peer).ok_or(CROWDED).map(Some)
     }
 }
 

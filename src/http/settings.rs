@@ -7,7 +7,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::proxies::IpNet;
+use ipnet::IpNet;
+
 use super::returns::ReturnsSettings;
 
 /// The settings of [`super::Server`].

@@ -4,10 +4,12 @@
 //! wal    the log: every record, in order, durable before its answer
 //! store  the snapshots: whole generations of all state, written once
 //! disk   the file system under both, real and simulated
+//! quarantine   damaged files of either, which stay for a while
 //! ```
 //!
 //! Bytes in, bytes out: what stands in a record or a page is the business of the layers above.
 
 pub mod disk;
+pub mod quarantine;
 pub mod store;
 pub mod wal;

@@ -45,6 +45,11 @@ impl Address {
         self.email.as_ref()
     }
 
+    /// The part of the email behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.email.domain()
+    }
+
     /// The display name, if there is one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use restockd_core::{Email, ListId, PersonId};
 use restockd_engine::token::{Purpose, Secrets};
 use restockd_engine::verbs::Who;
-use restockd_engine::{Engine, MailRules, Started};
+use restockd_engine::{Engine, Started};
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_mail::Answer as Reply;
@@ -39,7 +39,6 @@ pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engi
         templates: Arc::new(restockd_render::Templates::built_in()),
         mailer,
         settings: config.engine,
-        rules: MailRules::default(),
         environment_key: None,
     };
     (restockd_engine::start(started).await.unwrap().0, outbox)

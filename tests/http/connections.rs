@@ -126,7 +126,7 @@ impl TestServer {
 async fn behind_a_proxy_each_client_has_its_own_share() {
     let server = start_with(|s| {
         s.connections_per_ip = 1;
-        s.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        s.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     })
     .await;
     let bearer = format!("Bearer {}", server.ingest);

@@ -131,8 +131,8 @@ async fn the_export_holds_all_there_is() {
     assert_eq!(lists, [times("restock-lamp", true, "event"), times("sale", false, "api")]);
     let letter = &held["letters"][0];
     assert_eq!(
-        (&letter["list"], &letter["status"], &letter["attempts"]),
-        (&json!("sale"), &json!("sent"), &json!(1))
+        (&letter["list"], &letter["status"], &letter["reason"], &letter["attempts"]),
+        (&json!("sale"), &json!("sent"), &Value::Null, &json!(1))
     );
     assert!(held["unsubscribedFromAll"] == false && held["suppression"].is_null());
     assert_eq!((&held["consent"], &held["pending"]), (&json!([]), &json!([])));

@@ -153,7 +153,7 @@ async fn a_script_may_ask_from_the_shops_pages_only() {
 
 #[tokio::test]
 async fn one_address_and_one_client_may_ask_only_so_often() {
-    let trusted = "127.0.0.1".parse().unwrap();
+    let trusted = "127.0.0.1/32".parse().unwrap();
     let server = start_with(move |http| http.trusted_proxies = vec![trusted]).await;
     let key = mint(&server).await;
     let from = async |client: &str, email: &str| {

@@ -26,7 +26,7 @@ use restockd_engine::messages::{CampaignMessage, DirectoryMessage, ListMessage, 
 use restockd_engine::recent::Recent;
 use restockd_engine::recovery::{self, Recovered, RecoveryError};
 use restockd_engine::supervisor::Heard;
-use restockd_engine::{Engine, MailRules, StartError};
+use restockd_engine::{Engine, StartError};
 use restockd_journal::disk::SimDisk;
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal::{Log, Options, Stepper};
@@ -97,7 +97,7 @@ impl Running {
         });
         let queues = Queues::default();
         queues.open(&context.mailboxes);
-        let engine = Engine::over(Arc::clone(&context), &found.directory, None, MailRules::default());
+        let engine = Engine::over(Arc::clone(&context), &found.directory, None);
         let (relay, workers) = Relay::new(CONNECTIONS);
         let Recovered { directory, campaigns, lists, claims, .. } = found;
         let mut running = Self {

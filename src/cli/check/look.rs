@@ -19,21 +19,21 @@ use super::findings::{
 use crate::boot::BootError;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
+use restockd_core::keys::KEYS_MAX;
 use restockd_core::{Millis, Retry};
 use restockd_engine::StartError;
 use restockd_engine::recovery::{self, RecoveryError};
 use restockd_engine::survey::Survey;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, GenerationInfo, Generations, Role};
+use restockd_journal::quarantine::quarantined;
+use restockd_journal::store::{GenerationInfo, Generations, Role};
 use restockd_journal::wal::{self, LookDisk, TailState};
 use restockd_records::{Kind, KindOwner, RecordError};
 
 /// Looks beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;
 const DAY_MS: u64 = 24 * 3_600_000;
-const KEYS_MAX: usize = 20_000_000;
-const RETRY: Retry = Retry { base_ms: 60_000, max_age_ms: DAY_MS };
 
 /// Where to look, and when.
 pub(super) struct Looker {
@@ -166,9 +166,9 @@ impl Looker {
         generations: &Generations,
     ) -> Result<(Survey, Vec<String>), RecoveryError> {
         let disk: Arc<dyn Disk> = Arc::new(LookDisk::new(Arc::new(RealDisk)));
-        // No setting changes what comes back; these are the usual ones.
+        // No setting changes what comes back; these are the defaults.
         let directory = Directory::new(secrets.seed(), KEYS_MAX);
-        let campaigns = Campaigns::new(None, RETRY);
+        let campaigns = Campaigns::new(None, Retry::default());
         let now = (!self.accept_clock).then_some(self.now);
         generations.check_owner()?;
         let found = recovery::recover(&disk, &self.options(secrets), generations, directory, campaigns, now)?;
@@ -236,13 +236,11 @@ impl Looker {
     /// Copies of what was cut or set aside, with their age.
     fn copies(&self) -> Vec<CopyFinding> {
         let disk = LookDisk::new(Arc::new(RealDisk));
-        let cut = wal::copies(&disk, &self.data.join("wal")).unwrap_or_default();
-        let snapshots = self.data.join("snapshots");
-        let aside = Generations::look(Arc::new(RealDisk), snapshots, [0; 16], Backend::default());
-        let aside = aside.set_aside_list();
-        let all = cut.into_iter().map(|copy| (copy.path, copy.seen_ms)).chain(aside);
+        let held = ["wal", "snapshots"]
+            .into_iter()
+            .flat_map(|part| quarantined(&disk, &self.data.join(part)).unwrap_or_default());
         let days = |seen: u64| self.now.0.saturating_sub(seen) / DAY_MS;
-        all.map(|(path, seen)| CopyFinding { path, days: seen.map(days) }).collect()
+        held.map(|held| CopyFinding { path: held.path, days: held.seen_ms.map(days) }).collect()
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Of a configuration.
     pub(super) fn of(config: &Config) -> Wanted {
-        let from = config.engine.from.email().rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        let from = config.engine.from.domain().to_ascii_lowercase();
         let bounces = config.engine.envelope.bounce_domain.as_ref().map(|domain| domain.to_ascii_lowercase());
         Wanted {
             keys: config.mail_options.dkim.as_ref().map(|dkim| dkim.records()).unwrap_or_default(),

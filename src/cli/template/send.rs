@@ -42,7 +42,7 @@ async fn deliver(config: &Config, mailer: &Mailer, mail: &Rendered, all: &[Email
     let mut courier = mailer.courier();
     let (date, mut sent) = (Clock::real().now(), 0);
     let from = &config.engine.from;
-    let domain = from.email().rsplit('@').next().unwrap_or("localhost");
+    let domain = from.domain();
     for (place, to) in all.iter().enumerate() {
         let mut random = [0; 16];
         getrandom::fill(&mut random).context("no random bytes for a Message-ID")?;

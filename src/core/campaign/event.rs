@@ -29,6 +29,18 @@ pub enum Status {
 }
 
 impl Status {
+    /// All statuses.
+    pub const ALL: [Self; 8] = [
+        Self::Scheduled,
+        Self::Queued,
+        Self::Sending,
+        Self::Paused,
+        Self::Sent,
+        Self::Failed,
+        Self::Canceled,
+        Self::Expired,
+    ];
+
     /// The wire's word.
     #[must_use]
     pub fn as_str(self) -> &'static str {

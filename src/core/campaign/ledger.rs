@@ -36,6 +36,37 @@ pub enum LetterState {
     Dropped,
 }
 
+impl LetterState {
+    /// The wire's words for a letter's status.
+    pub const STATUSES: [&str; 7] =
+        ["pending", "started", "deferred", "sent", "failed", "skipped", "in_doubt"];
+
+    /// The wire's word.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        let [pending, started, deferred, sent, failed, skipped, in_doubt] = Self::STATUSES;
+        match self {
+            Self::Pending => pending,
+            Self::Started => started,
+            Self::Deferred => deferred,
+            Self::Sent => sent,
+            Self::Failed | Self::Dropped => failed,
+            Self::Skipped(_) => skipped,
+            Self::Doubt => in_doubt,
+        }
+    }
+
+    /// Why, where the status alone does not say it.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Skipped(reason) => Some(reason.as_str()),
+            Self::Dropped => Some("dropped"),
+            _ => None,
+        }
+    }
+}
+
 /// A row of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetterRow {

@@ -19,10 +19,6 @@ pub struct Invitee {
 /// A stretch of an audience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invitation {
-    /// First ordinal of the stretch.
-    pub from: u32,
-    /// Last ordinal of the stretch.
-    pub to: u32,
     /// Who stands in it, in join order.
     pub people: Vec<Invitee>,
     /// True when nobody of the audience is left after it.
@@ -30,10 +26,8 @@ pub struct Invitation {
 }
 
 impl List {
-    /// The next stretch for a campaign, at most `most` people; `None` for a campaign unknown here.
-    #[must_use]
-    pub fn invitation(&self, campaign: CampaignId, most: usize) -> Option<Invitation> {
-        let invite = self.invite(campaign)?;
+    /// The next stretch for a campaign, with at most `most` people in it: its first and last ordinal.
+    pub(super) fn next_stretch(&self, invite: &Invite, most: usize) -> (u32, u32) {
         let from = invite.invited + 1;
         let (people, more) = self.stretch(invite, from, invite.upto, most);
         let to = match people.last() {
@@ -41,15 +35,21 @@ impl List {
             None if more => invite.invited,
             _ => invite.upto,
         };
-        Some(Invitation { from, to, people, last: !more })
+        (from, to)
+    }
+
+    /// The people of a stretch that was decided; `None` for a campaign unknown here.
+    #[must_use]
+    pub fn invitation(&self, campaign: CampaignId, from: u32, to: u32) -> Option<Invitation> {
+        let invite = self.invite(campaign)?;
+        let (people, _) = self.stretch(invite, from, to, usize::MAX);
+        Some(Invitation { people, last: to >= invite.upto })
     }
 
     /// Everybody a campaign has been handed so far, for a campaign that starts again.
     #[must_use]
     pub fn invited(&self, campaign: CampaignId) -> Option<Invitation> {
-        let invite = self.invite(campaign)?;
-        let (people, _) = self.stretch(invite, 0, invite.invited, usize::MAX);
-        Some(Invitation { from: 0, to: invite.invited, people, last: invite.invited >= invite.upto })
+        self.invitation(campaign, 0, self.invite(campaign)?.invited)
     }
 
     /// How many a later restock of the day adds: members beyond the audience so far who were not
@@ -99,12 +99,20 @@ impl List {
 }
 
 impl List {
-    /// A campaign's claim: the last ordinal of its audience and how many that is.
+    /// The audience of a campaign made by hand, as it is claimed or would be now: its last ordinal and how many that is.
+    /// `everybody`, on a list that everybody is on: the last contact number and how many have an address.
     #[must_use]
-    pub fn audience(&self, campaign: CampaignId) -> Option<(u32, u32)> {
-        let invite = self.invite(campaign)?;
-        let (people, _) = self.stretch(invite, 0, invite.upto, usize::MAX);
-        Some((invite.upto, people.len() as u32))
+    pub fn audience(&self, campaign: CampaignId, everybody: Option<(u32, u32)>) -> (u32, u32) {
+        let claimed = self.invite(campaign);
+        match everybody {
+            Some((last, mailable)) => {
+                (claimed.map_or(last, |invite| invite.upto), mailable.saturating_sub(self.left))
+            }
+            None => claimed.map_or((self.last_ordinal, self.joined), |invite| {
+                let (people, _) = self.stretch(invite, 0, invite.upto, usize::MAX);
+                (invite.upto, people.len() as u32)
+            }),
+        }
     }
 
     /// The claims that no campaign has said it is done with, with how many of each audience stand

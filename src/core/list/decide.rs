@@ -4,7 +4,6 @@ use super::super::ids::{CampaignId, PersonId};
 use super::super::keys;
 use super::super::offer::Offer;
 use super::super::time::{Day, Millis};
-use super::audience::Invitation;
 use super::{How, Invite, List, ListEvent, REMEMBER_MS, Standing};
 
 /// All that may be asked of a list.
@@ -125,19 +124,19 @@ impl List {
             ListCommand::Begin { campaign, everybody } => match self.invite(*campaign) {
                 Some(_) => Nothing,
                 None => {
-                    let here = (self.last_ordinal, self.joined);
-                    let (upto, added) =
-                        everybody.map_or(here, |(upto, n)| (upto, n.saturating_sub(self.left)));
+                    let (upto, added) = self.audience(*campaign, *everybody);
                     New(ListEvent::Begun { campaign: *campaign, upto, added })
                 }
             },
             // A campaign that asks is not done (its word that it was and a restock may have crossed).
-            ListCommand::Invite { campaign, most } => match self.invitation(*campaign, *most) {
-                Some(Invitation { from, to, .. }) if from <= to || self.is_closed(*campaign) => {
-                    New(ListEvent::Invited { campaign: *campaign, from, to })
+            ListCommand::Invite { campaign, most } => {
+                let Some(invite) = self.invite(*campaign) else { return Nothing };
+                let (from, to) = self.next_stretch(invite, *most);
+                if from > to && !invite.closed {
+                    return Nothing;
                 }
-                _ => Nothing,
-            },
+                New(ListEvent::Invited { campaign: *campaign, from, to })
+            }
             ListCommand::InvitePage { campaign, to } => match self.invite(*campaign) {
                 Some(invite) if invite.invited < *to => {
                     New(ListEvent::Invited { campaign: *campaign, from: invite.invited + 1, to: *to })
@@ -228,11 +227,6 @@ impl List {
         let campaign = campaign.filter(|_| added > 0 || invite.is_some());
         let (upto, offer) = (self.last_ordinal, (!offer.is_empty()).then(|| offer.clone()));
         ListDecision::New(ListEvent::Restocked { event, key, stock, day, campaign, upto, added, offer })
-    }
-
-    /// True when a campaign has said that it is done.
-    fn is_closed(&self, campaign: CampaignId) -> bool {
-        self.invite(campaign).is_some_and(|invite| invite.closed)
     }
 
     /// The claim of a campaign.

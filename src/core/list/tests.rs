@@ -74,10 +74,16 @@ impl Desk {
 
     /// The next stretch for a campaign, recorded.
     fn invite(&mut self, campaign: u128, most: usize) -> Invitation {
-        let id = CampaignId(campaign);
-        let next = self.list.invitation(id, most).unwrap_or_default();
-        self.ask(&ListCommand::Invite { campaign: id, most }, START);
-        next
+        let campaign = CampaignId(campaign);
+        match self.ask(&ListCommand::Invite { campaign, most }, START) {
+            ListDecision::New(ListEvent::Invited { from, to, .. }) => {
+                self.list.invitation(campaign, from, to).unwrap_or_default()
+            }
+            _ => {
+                let last = self.list.invite(campaign).is_none_or(|invite| invite.invited >= invite.upto);
+                Invitation { people: Vec::new(), last }
+            }
+        }
     }
 
     /// All that is recorded, played on an empty list.

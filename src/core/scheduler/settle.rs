@@ -9,6 +9,7 @@
 //! | failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
 //! | failed, policy (5.7.x …) | settled | ten in a row count as a throttle |
 //! | failed, else | settled | |
+//! | failed, no receiver saw it: it cannot be made | it was no start, then settled | what was counted is given back |
 //! | unknown | settled as doubt, or sent again | |
 //!
 //! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
@@ -48,7 +49,8 @@ impl Scheduler {
         // On a connection that is still good the fault is elsewhere: the letter comes back by its schedule.
         let deferred = matches!(outcome.end, End::Deferred | End::Throttled);
         let unseen = deferred && !connected && !outcome.is_seen();
-        self.queues.returns(flight.lane, flight.at, outcome.end == End::Sent, !unseen, at);
+        let unmade = outcome.end == End::Failed && !outcome.is_seen();
+        self.queues.returns(flight.lane, flight.at, outcome.end == End::Sent, !(unseen || unmade), at);
         self.queues.look_at(flight.lane, at);
         if outcome.is_seen() {
             self.connections.answered();
@@ -64,6 +66,24 @@ impl Scheduler {
         match outcome.end {
             End::Sent => return self.sent(id, person, settled(Settlement::Sent), flight.lane, now),
             End::Failed => {
+                if unmade {
+                    let (started, provider) = (flight.at, flight.provider.clone());
+                    let (until, diagnostic) = (at, diagnostic.clone());
+                    let none = CampaignEvent::Unstarted {
+                        id,
+                        person,
+                        ordinal,
+                        started,
+                        provider,
+                        until,
+                        diagnostic,
+                    };
+                    self.record(none, now, false);
+                    if self.state(id, row) != Some(LetterState::Deferred) {
+                        // Whoever it was for is gone, or the campaign is over: that is its end.
+                        return self.goes_on(id, now);
+                    }
+                }
                 let settlement = Settlement::Failed { diagnostic: diagnostic.clone() };
                 self.record(settled(settlement), now, false);
                 self.refused(person, &flight, diagnostic, now);

@@ -213,12 +213,14 @@ impl Lane {
         (self.day, self.today, self.used) = (day_of(at), today.saturating_add(1), at);
     }
 
-    /// A start that was counted was none, since no receiver has seen the letter: it counts for its day no more.
+    /// A start that was counted was none, since no receiver has seen the letter: it counts for its day no more, and a
+    /// warm-up does not begin with a day of which no other is left.
     pub(super) fn uncount(&mut self, started: Millis) {
         let rate = self.rate();
         self.pace.give_back(rate);
         if self.day == day_of(started) {
             self.today = self.today.saturating_sub(1);
+            self.first_day = self.first_day.filter(|first| self.today > 0 || *first != self.day);
         }
     }
 

@@ -94,11 +94,12 @@ impl Shaping {
         &self.fixed
     }
 
-    /// The lane of a number, or of the domain that has it in this run.
+    /// The lane of a number, or of the domain that has it in this run. A domain of which nothing is remembered has one
+    /// that is unused, or, where a record of it would find no room, the one in which it would be counted.
     #[must_use]
     pub fn lane(&self, number: LaneId, domain: &str) -> &Lane {
-        let fixed = self.fixed.get(usize::from(number.0));
-        fixed.or_else(|| self.domains.get(domain)).unwrap_or(&self.blank)
+        let own = self.fixed.get(usize::from(number.0)).or_else(|| self.domains.get(domain));
+        own.unwrap_or(if self.is_full() { &self.fixed[usize::from(OTHERS.0)] } else { &self.blank })
     }
 
     /// The lane of all letters.
@@ -110,9 +111,11 @@ impl Shaping {
     /// True when a domain may have a lane of its own: what is counted of it finds a place.
     #[must_use]
     pub fn has_room(&self, domain: &str) -> bool {
-        self.domains.len() + self.fixed.len() < LANES_MAX
-            || self.domains.contains_key(domain)
-            || !self.blank.remembers()
+        !self.is_full() || self.domains.contains_key(domain) || !self.blank.remembers()
+    }
+
+    fn is_full(&self) -> bool {
+        self.domains.len() + self.fixed.len() >= LANES_MAX
     }
 
     /// The lane that a record names; without room the one that all such domains share.
@@ -121,10 +124,10 @@ impl Shaping {
             return &mut self.fixed[number];
         }
         if !self.domains.contains_key(name) {
-            if self.domains.len() + self.fixed.len() >= LANES_MAX && at.since(self.swept) >= SWEEP_MS {
+            if self.is_full() && at.since(self.swept) >= SWEEP_MS {
                 self.sweep(at);
             }
-            if self.domains.len() + self.fixed.len() >= LANES_MAX {
+            if self.is_full() {
                 return &mut self.fixed[usize::from(OTHERS.0)];
             }
         }

@@ -321,6 +321,40 @@ fn domains_beyond_the_room_share_a_lane_and_nothing_counted_is_forgotten() {
 }
 
 #[test]
+fn a_domain_without_room_of_its_own_is_checked_by_the_lane_that_counts_it() {
+    let default = Limits { per_day: Some(3), ..Limits::default() };
+    let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
+    let mut n = 0;
+    while shaping.domains.len() + shaping.fixed.len() < LANES_MAX {
+        n += 1;
+        shaping.started_for(&format!("d{n}.example"), START);
+    }
+    // It had a queue before the room was gone.
+    let late = LaneId(u16::MAX);
+    for _ in 0..3 {
+        assert_eq!(shaping.lane(late, "late.example").check_time(START), Gate::Open);
+        shaping.started_for("late.example", START);
+    }
+    assert!(matches!(shaping.lane(late, "late.example").check_time(START), Gate::Ceiling(_)));
+    assert_eq!(shaping.lane(late, "d1.example").check_time(START), Gate::Open);
+}
+
+#[test]
+fn a_warm_up_begins_with_the_first_letter_that_a_receiver_saw() {
+    let limits = Limits { per_day: Some(10), ..Limits::default() };
+    let mut shaping = Shaping::new(Arc::new(Plan { default: limits, ..Plan::default() }));
+    let next = START.plus(86_400_000);
+    shaping.started_for("d.example", START);
+    shaping.unstarted(Some("d.example"), START, START);
+    assert_eq!(shaping.domains["d.example"].first_day, None);
+    shaping.started_for("d.example", next);
+    let first = shaping.domains["d.example"].first_day;
+    shaping.started_for("d.example", next);
+    shaping.unstarted(Some("d.example"), next, next);
+    assert!(first.is_some() && shaping.domains["d.example"].first_day == first, "one of them was seen");
+}
+
+#[test]
 fn a_snapshot_gives_back_all_that_must_not_be_granted_twice() {
     let mut named = BTreeMap::new();
     named.insert(0, Limits { rate: Rate::parse("2/s").flatten(), per_day: Some(50), ..Limits::default() });

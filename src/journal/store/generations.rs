@@ -18,6 +18,7 @@ use super::files;
 use super::inspect::{self, GenerationInfo, View};
 use super::text::hex;
 use crate::disk::Disk;
+use crate::quarantine;
 
 const BUILDING: &str = ".building";
 const COPY: &str = ".copy";
@@ -161,6 +162,27 @@ impl Generations {
             Ok(view) => view.current_problem(&self.inner.dir),
             Err(error) => Some(error.to_string()),
         }
+    }
+}
+
+impl Generations {
+    /// Takes a generation out of use, into quarantine. Answers its new place.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn set_aside(&self, number: u64) -> Result<PathBuf, StoreError> {
+        let (disk, dir) = (&*self.inner.disk, &self.inner.dir);
+        let from = self.inner.generation(number);
+        let to = quarantine::free_name(disk, dir, &from).map_err(|e| StoreError::io("list", dir, e))?;
+        disk.rename(&from, &to).map_err(|e| StoreError::io("rename to", &to, e))?;
+        files::sync_dir(disk, dir)?;
+        Ok(to)
+    }
+
+    /// Looks after the generations in quarantine.
+    pub fn sweep_quarantine(&self, now_ms: u64) {
+        quarantine::sweep(&*self.inner.disk, &self.inner.dir, now_ms);
     }
 }
 

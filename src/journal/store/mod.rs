@@ -41,7 +41,6 @@
 //!
 //! It does not decide when to make a snapshot, what stands in a page, or where the log is cut.
 
-mod aside;
 mod backend;
 mod building;
 mod current;

@@ -189,9 +189,8 @@ impl Log {
         self.inner.depot.trim(below);
     }
 
-    /// Looks after the copies of what was cut: those that an engine first saw 7 days before `now_ms` are removed. In
-    /// the background, like [`Self::trim`].
-    pub fn sweep_copies(&self, now_ms: u64) {
+    /// Looks after the quarantine: what an engine first saw 7 days before `now_ms` is removed. In the background, like [`Self::trim`].
+    pub fn sweep_quarantine(&self, now_ms: u64) {
         self.inner.depot.sweep(now_ms);
     }
 

@@ -15,13 +15,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::copies;
 use super::error::WalError;
 use super::segment::make_blank;
 use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::{Lsn, Options};
 use crate::disk::{Disk, DiskFile};
+use crate::quarantine;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -55,7 +55,7 @@ struct Stock {
     /// The writer has ended.
     ended: bool,
     trim_below: Option<Lsn>,
-    /// Look after the copies of cut tails; the time is this.
+    /// Look after what is in quarantine; the time is this.
     sweep_at: Option<u64>,
     /// Segments with their first numbers, oldest first.
     files: Vec<(Lsn, PathBuf)>,
@@ -216,7 +216,7 @@ impl Maker {
             Task::End => Ok(()),
             Task::Trim(below) => self.trim(below),
             Task::Sweep(now_ms) => {
-                copies::sweep(&*self.disk, &self.options.dir, now_ms);
+                quarantine::sweep(&*self.disk, &self.options.dir, now_ms);
                 Ok(())
             }
             Task::Make => self.make(),

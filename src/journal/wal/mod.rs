@@ -32,7 +32,6 @@
 //! The log does not look into records, has no opinion on time, and does not lock its directory: the caller does.
 
 mod bytes;
-mod copies;
 mod error;
 mod frame;
 mod inspect;
@@ -51,7 +50,6 @@ mod writer;
 
 use std::path::PathBuf;
 
-pub use copies::{BrokenCopy, COPY_STAYS_MS, copies};
 pub use error::{Damage, Harm, Lost, WalError};
 pub use inspect::{Report, SegmentReport, TailState, inspect, newer};
 pub use log::{Log, Stats};

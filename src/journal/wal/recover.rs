@@ -26,6 +26,7 @@ use super::scan::{self, Scan, Segment, Tail};
 use super::segment::{self, Chain, Header};
 use super::{Lsn, Options, RecordRef};
 use crate::disk::{Disk, narrow, wide};
+use crate::quarantine;
 
 const TEMPORARY_END: &str = ".tmp";
 
@@ -278,14 +279,6 @@ pub(super) fn set_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Resu
 }
 
 fn free_name(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
-    let taken = disk.list(&options.dir).map_err(|error| WalError::io("list", &options.dir, error))?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut number = 1_u64;
-    loop {
-        let candidate = format!("{name}.broken-{number}");
-        if !taken.contains(&candidate) {
-            return Ok(options.dir.join(candidate));
-        }
-        number += 1;
-    }
+    let dir = &options.dir;
+    quarantine::free_name(disk, dir, path).map_err(|error| WalError::io("list", dir, error))
 }

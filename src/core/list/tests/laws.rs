@@ -138,13 +138,16 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
                 let id = today(late);
                 let known = handed.entry(id).or_default();
                 let before = line.waiting.clone();
+                let told = desk.records.len();
                 let next = desk.invite(id, most);
-                if desk.list.invite(CampaignId(id)).is_some() && next.from <= next.to {
-                    prop_assert_eq!(next.from, known.0 + 1, "a stretch follows the one before");
-                    let due = before.iter().filter(|(place, _)| (next.from..=next.to).contains(place));
+                if let Some((ListEvent::Invited { from, to, .. }, _)) = desk.records.get(told)
+                    && from <= to
+                {
+                    prop_assert_eq!(*from, known.0 + 1, "a stretch follows the one before");
+                    let due = before.iter().filter(|(place, _)| (from..=to).contains(&place));
                     prop_assert_eq!(here(&next), due.map(|(_, p)| *p).collect::<Vec<_>>());
                     prop_assert!(next.people.len() <= most);
-                    known.0 = next.to;
+                    known.0 = *to;
                     known.1.extend(next.people.iter().map(|invitee| invitee.ordinal));
                     let mut once = known.1.clone();
                     once.sort_unstable();

@@ -76,6 +76,24 @@ fn a_connection_that_dies_before_any_reply_to_mail_was_no_start_at_a_receiver() 
 }
 
 #[test]
+fn a_letter_that_cannot_be_made_takes_no_place_in_the_pace() {
+    // One letter a minute in all: a start that counted would hold the next one up.
+    let rate = Some(Rate { letters: 1, period_ms: 60_000, burst: 1 });
+    let mut world = at_hand(rate, 2);
+    world.connect(true);
+    world.deliver(0, End::Failed, Phase::Connection);
+    answer_all(&mut world);
+    while world.connect(true) {
+        answer_all(&mut world);
+    }
+    assert_eq!(world.starts, [(id(0), 0), (id(0), 1)], "the next letter goes without a wait for the pace");
+    world.settle();
+    assert_eq!(world.sent(0).len(), 1);
+    let counts = world.scheduler.campaigns().get(id(0)).map(|campaign| campaign.ledger.counts());
+    assert_eq!(counts.map(|counts| (counts.failed, counts.deferred)), Some((1, 0)));
+}
+
+#[test]
 fn a_relay_that_turns_us_away_is_tried_by_one_worker_at_growing_intervals_and_uses_nothing_up() {
     let mut world = at_hand(None, 8);
     while world.connect(false) {}

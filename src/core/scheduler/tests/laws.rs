@@ -74,6 +74,7 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
                     2 | 3 => (End::Deferred, Phase::Rcpt),
                     4 => (End::Throttled, Phase::Rcpt),
                     5 | 6 => (End::Deferred, Phase::Connection),
+                    7 => (End::Failed, Phase::Connection),
                     _ => (End::Sent, Phase::Dot),
                 };
                 world.deliver(nth, end, phase);
