@@ -37,7 +37,7 @@ mod envelope;
 mod error;
 mod events;
 mod form;
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub mod fuzzing;
 mod gate;
 mod keys;

@@ -3,7 +3,7 @@
 //! ```text
 //! wal    the log: every record, in order, durable before its answer
 //! store  the snapshots: whole generations of all state, written once
-//! disk   the file system under both, real and simulated
+//! disk   the file system under both
 //! ```
 //!
 //! Bytes in, bytes out: what stands in a record or a page is the business of the layers above.

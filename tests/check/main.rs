@@ -5,5 +5,3 @@ mod cut;
 mod damage;
 mod place;
 mod plain;
-#[path = "../support/mod.rs"]
-mod support;

@@ -12,10 +12,10 @@ use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact};
 use restockd_core::list::How;
 use restockd_core::record::{self, Stamp};
 use restockd_core::{Email, Millis, PersonId};
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
-
-use super::lived;
+use restockd_testkit::disk::SimDisk;
+use restockd_testkit::lived;
 
 pub const ENGINE: [u8; 16] = *b"engine-of-damage";
 pub const HEADER: usize = 4096;

@@ -6,13 +6,13 @@ use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
 use restockd_core::list::{How, List, ListEvent};
 use restockd_core::record::{self, Entry};
-use restockd_core::{Email, ListId, Millis, PersonId, Retry};
+use restockd_core::{Email, ListId, PersonId, Retry};
 use restockd_engine::checkpoint::{PageWriter, Portion};
 
-const NOON: Millis = Millis(1_772_452_800_000);
+use crate::NOON;
 
 /// One record of every variant, `kind hex` a line.
-const GOLDEN: &str = include_str!("../../../src/core/golden.txt");
+const GOLDEN: &str = include_str!("../../src/core/golden.txt");
 
 /// Every variant of every record, with its kind and bytes.
 pub fn golden() -> Vec<(u8, Vec<u8>)> {
