@@ -2,11 +2,13 @@
 //!
 //! Wall time is anchored at start and carried on by the monotonic clock: a step of the system's
 //! clock is not followed until the next start (it is logged once a minute by whoever asks
-//! [`Clock::drift_ms`]). Tests hold the clock by hand; waiting on it wakes when it is moved.
+//! [`Clock::drift_ms`]). Tests (feature `testing`) hold the clock by hand; waiting on it wakes when it is moved.
 
+#[cfg(feature = "testing")]
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "testing")]
 use tokio::sync::watch;
 
 use restockd_core::Millis;
@@ -15,10 +17,13 @@ use restockd_core::Millis;
 #[derive(Debug, Clone)]
 pub struct Clock(Inner);
 
-/// Real or by hand.
 #[derive(Debug, Clone)]
 enum Inner {
-    Real { anchor: Instant, wall: Millis },
+    Real {
+        anchor: Instant,
+        wall: Millis,
+    },
+    #[cfg(feature = "testing")]
     Hand(Arc<watch::Sender<Millis>>),
 }
 
@@ -31,6 +36,7 @@ impl Clock {
     }
 
     /// A clock that stands still until it is moved.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn by_hand(start: Millis) -> Self {
         Self(Inner::Hand(Arc::new(watch::Sender::new(start))))
@@ -43,11 +49,13 @@ impl Clock {
             Inner::Real { anchor, wall } => {
                 wall.plus(u64::try_from(anchor.elapsed().as_millis()).unwrap_or(u64::MAX))
             }
+            #[cfg(feature = "testing")]
             Inner::Hand(now) => *now.borrow(),
         }
     }
 
     /// Moves a clock held by hand forward; the real one goes by itself.
+    #[cfg(feature = "testing")]
     pub fn advance(&self, ms: u64) {
         if let Inner::Hand(now) = &self.0 {
             now.send_modify(|now| *now = now.plus(ms));
@@ -59,6 +67,7 @@ impl Clock {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that waits for time to pass")]
             Inner::Real { .. } => tokio::time::sleep(Duration::from_millis(then.since(self.now()))).await,
+            #[cfg(feature = "testing")]
             Inner::Hand(now) => {
                 // The sender lives in `self`, so the wait ends only when the time has come.
                 let _ = now.subscribe().wait_for(|now| *now >= then).await;
@@ -71,6 +80,7 @@ impl Clock {
     pub fn drift_ms(&self) -> i64 {
         match &self.0 {
             Inner::Real { .. } => wall().0 as i64 - self.now().0 as i64,
+            #[cfg(feature = "testing")]
             Inner::Hand(_) => 0,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench first_mail          RESTOCKD_RESTOCKS=1000 by default
-//!   RESTOCKD_PRESSES=8000                 while `restockd storm press` sends so many new presses a second
+//!   RESTOCKD_PRESSES=8000                 while `restockd-storm press` sends so many new presses a second; that
+//!                                         takes `cargo build --release -p restockd-storm` first
 //! ```
 //!
 //! The engine runs in this process (so that its census can be asked), on a temporary directory,
@@ -20,14 +21,8 @@ use std::time::{Duration, Instant};
 use restockd::boot::boot;
 use restockd::config::{Config, Flags};
 use restockd_engine::clock::Clock;
-
-#[path = "../tests/support/process.rs"]
-mod process;
-#[path = "../tests/support/sink.rs"]
-mod sink;
-
-use process::{Client, KEY, SECRET, until};
-use sink::Sink;
+use restockd_testkit::process::{self, Client, KEY, SECRET, until};
+use restockd_testkit::sink::Sink;
 
 /// Members of each list.
 const MEMBERS: usize = 3;
@@ -81,8 +76,10 @@ struct Storm(std::process::Child);
 impl Storm {
     /// Blows for at most five minutes.
     fn start(client: &Client, rate: &str) -> Self {
-        let child = std::process::Command::new(env!("CARGO_BIN_EXE_restockd"))
-            .args(["storm", "press", "--url", &client.url, "--key", KEY, "--secret", SECRET])
+        let program = process::program().with_file_name("restockd-storm");
+        assert!(program.is_file(), "build it with `cargo build --release -p restockd-storm`");
+        let child = std::process::Command::new(program)
+            .args(["press", "--url", &client.url, "--key", KEY, "--secret", SECRET])
             .args(["--rate", rate, "--seconds", "300", "--skus", "100"])
             .stdout(std::process::Stdio::null())
             .spawn()

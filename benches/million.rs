@@ -11,13 +11,8 @@
 
 use std::time::{Duration, Instant};
 
-#[path = "../tests/support/process.rs"]
-mod process;
-#[path = "../tests/support/sink.rs"]
-mod sink;
-
-use process::{Client, Place, count};
-use sink::Sink;
+use restockd_testkit::process::{Client, Place, count};
+use restockd_testkit::sink::Sink;
 
 /// The small lists, restocked one after another while the broadcast runs.
 const SMALL: usize = 20;

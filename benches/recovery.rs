@@ -28,14 +28,8 @@ use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal;
 use restockd_records::Entry;
-
-#[path = "../tests/support/process.rs"]
-mod process;
-#[path = "support/shop.rs"]
-mod shop;
-
-use process::Place;
-use shop::{Pen, Shop, Size};
+use restockd_testkit::process::Place;
+use restockd_testkit::shop::{self, Pen, Shop, Size};
 
 /// What a process of its own is to measure, and where.
 const PART: &str = "RESTOCKD_BENCH_PART";

@@ -20,15 +20,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use restockd_journal::store::Backend;
+use restockd_testkit::process::{Client, KEY, Place, press};
+use restockd_testkit::shop::{self, Shop, Size};
 use serde_json::json;
-
-#[path = "../tests/support/process.rs"]
-mod process;
-#[path = "support/shop.rs"]
-mod shop;
-
-use process::{Client, KEY, Place, press};
-use shop::{Shop, Size};
 
 /// Stretches are numbered from 1; 0 is before, between and after them.
 static STRETCH: AtomicUsize = AtomicUsize::new(0);

@@ -186,6 +186,7 @@ impl Running {
     }
 
     /// Ends as a crash would, but for the process: nothing is finished, nothing is said.
+    #[cfg(feature = "testing")]
     pub async fn crash(self) {
         self.server.abort();
         let _ = self.server.await;

@@ -16,8 +16,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd_journal::disk::{Disk, DiskFile, Fault, Op, SimDisk, Stat};
+use restockd_journal::disk::{Disk, DiskFile, Stat};
 use restockd_journal::wal::{Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, recover};
+use restockd_testkit::disk::{Fault, Op, SimDisk};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 

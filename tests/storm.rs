@@ -18,8 +18,7 @@ use serde_json::Value;
 /// A storm of half a second; what it said, and its report.
 fn blow(dir: &Path, args: &[&str]) -> (Output, Value) {
     let json = dir.join("report.json");
-    let out = Command::new(env!("CARGO_BIN_EXE_restockd"))
-        .arg("storm")
+    let out = Command::new(env!("CARGO_BIN_EXE_restockd-storm"))
         .args(args)
         .args(["--seconds", "0.4", "--skus", "20", "--connections", "8", "--json"])
         .arg(&json)

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::context::logged;
-use restockd_core::campaign::{CampaignPage, Header, OnDoubt};
+use restockd_core::campaign::{CampaignPage, Header};
 use restockd_core::directory::{Ask, DirectoryPage, Ingest, Task, WhoHashed};
 use restockd_core::list::{How, List, ListCommand, ListDecision};
 use restockd_core::{CampaignId, Catalog, Day, Email, PersonId, Retry};
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Log, Record};
 use restockd_records::{Entry, Stamp};
+use restockd_testkit::disk::SimDisk;
 
 const LISTS: usize = 5;
 const NOON: Millis = Millis(1_700_000_000_000);
@@ -150,7 +150,11 @@ fn written(ops: &[Op]) -> Vec<Record> {
                 }
                 let told = list.claims(|_| 0).into_iter().find(|(invite, _)| invite.campaign == campaign);
                 let Some((invite, added)) = told.filter(|_| *heard) else { continue };
-                let opened = plain.campaigns.decide_restock(header(*n, campaign), invite.upto, added);
+                let opened = plain.campaigns.decide_restock(
+                    Header::sample(campaign, id(*n), Day(20_000)),
+                    invite.upto,
+                    added,
+                );
                 if let Some(event) = opened {
                     plain.campaigns.apply(&event, at);
                     push(restockd_records::of_campaign(Stamp { seq: plain.campaigns.seq(), at }, &event));
@@ -183,25 +187,6 @@ fn who_of(who: usize, user: Option<usize>) -> WhoHashed {
 
 fn id(n: usize) -> ListId {
     ListId::parse(&format!("restock-{n}")).unwrap()
-}
-
-fn header(n: usize, id_: CampaignId) -> Header {
-    Header {
-        id: id_,
-        key: None,
-        name: "x".to_owned(),
-        list: id(n),
-        rule: true,
-        day: Some(Day(20_000)),
-        template: "t".to_owned(),
-        props: String::new(),
-        subject: None,
-        from: None,
-        on_doubt: OnDoubt::Hold,
-        rate: None,
-        scheduled: None,
-        max_age: None,
-    }
 }
 
 /// Writes records to a log, and gives it back to be read.

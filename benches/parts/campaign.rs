@@ -1,7 +1,7 @@
 //! The machine of campaigns: opened by a restock, and a letter from its start to its end.
 
 use divan::Bencher;
-use restockd_core::campaign::{CampaignEvent, Campaigns, Header, NextLetter, OnDoubt, Settlement};
+use restockd_core::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Settlement};
 use restockd_core::list::Invitee;
 use restockd_core::{CampaignId, ListId, Millis, PersonId, Retry};
 
@@ -15,21 +15,14 @@ const DAY_MS: u64 = 24 * 3_600_000;
 
 /// A rule campaign of a list and a day.
 pub fn header(id: u128, list: &str, day: u64) -> Header {
+    let date = NOON.plus(day * DAY_MS).day(0);
     Header {
-        id: CampaignId(id),
         key: Some(format!("{list}-{day}")),
         name: list.to_owned(),
-        list: ListId::parse(list).unwrap(),
-        rule: true,
-        day: Some(NOON.plus(day * DAY_MS).day(0)),
         template: "ecommerce/back-in-stock".to_owned(),
         props: r#"{"sku":"chair-01","product_name":"Studio chair"}"#.to_owned(),
         subject: Some("Studio chair is back in stock".to_owned()),
-        from: None,
-        on_doubt: OnDoubt::Hold,
-        rate: None,
-        scheduled: None,
-        max_age: None,
+        ..Header::sample(CampaignId(id), ListId::parse(list).unwrap(), date)
     }
 }
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use restockd::http::{HttpSettings, Server, Source};
+use restockd_testkit::null_engine;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-
-use crate::still;
 
 /// A server, and one connection to it.
 pub struct Door {
@@ -23,10 +22,10 @@ impl Door {
     pub fn open(sources: Vec<Source>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let context = still::context();
+        let context = null_engine::context();
         let listen = "127.0.0.1:0".parse().unwrap();
         let settings = HttpSettings { listen, sources, ..HttpSettings::default() };
-        let bound = Server::bind(settings, still::engine(&context), Arc::clone(&context.templates));
+        let bound = Server::bind(settings, null_engine::engine(&context), Arc::clone(&context.templates));
         let server = runtime.block_on(bound).unwrap();
         let socket = TcpStream::connect(server.addr()).unwrap();
         socket.set_nodelay(true).unwrap();

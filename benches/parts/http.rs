@@ -9,10 +9,10 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use restockd::http::fuzzing;
 use restockd::http::{Secret, Source, sign};
+use restockd_testkit::KEY;
 use serde_json::json;
 
 use crate::door::{Door, request};
-use crate::still::KEY;
 
 const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
 /// Requests sent in one go.

@@ -9,9 +9,10 @@ use restockd_mail::{
     Answer, Courier, Diagnostic, Dkim, DkimKey, End, Gate, Letter, MailOptions, Mailer, Outcome, Phase,
 };
 use restockd_render::{Own, Prepared, Rendered, Templates};
+use restockd_testkit::null_engine;
 use serde_json::{Value, json};
 
-use crate::{NOON, campaign, still};
+use crate::{NOON, campaign};
 
 const TEMPLATE: &str = "ecommerce/back-in-stock";
 
@@ -47,7 +48,7 @@ fn render(bencher: Bencher<'_, '_>) {
 /// The same with what comes before it: two signed links and the template's values.
 #[divan::bench(max_time = 1)]
 fn links_values_and_render(bencher: Bencher<'_, '_>) {
-    let context = still::context();
+    let context = null_engine::context();
     let header = campaign::header(1, "restock-chair-01", 0);
     let template = CampaignTemplate::new(&context, &header);
     let to = Recipient {

@@ -17,7 +17,7 @@
 //! | `broadcast`, `mail` | a restock until its last letter; templates and MIME alone |
 //!
 //! What touches a disk does so in a temporary directory that goes away. `house` is a whole engine,
-//! `still` one without actors and disk, `door` a server before it. The other benches measure the
+//! `door` a server before one without actors and disk. The other benches measure the
 //! whole from outside.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
@@ -33,10 +33,7 @@ mod log;
 mod mail;
 mod recovery;
 mod rest;
-#[path = "../support/shop.rs"]
-mod shop;
 mod snapshots;
-mod still;
 
 use restockd_core::Millis;
 

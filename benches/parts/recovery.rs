@@ -15,9 +15,9 @@ use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal::{self, RecordRef};
+use restockd_testkit::shop::{Pen, Shop, Size, options, secrets, snapshots};
 use tempfile::TempDir;
 
-use crate::shop::{Pen, Shop, Size, options, secrets, snapshots};
 use crate::size;
 
 /// A data directory with such a log.

@@ -15,9 +15,9 @@ use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::store::{Backend, Generations, Meta, Outcome};
 use restockd_records::page::{PageWriter, Portion};
+use restockd_testkit::shop::{Shop, Size, options, secrets, snapshots};
 use tempfile::TempDir;
 
-use crate::shop::{Shop, Size, options, secrets, snapshots};
 use crate::{NOON, size};
 
 const BACKENDS: [&str; 2] = ["flat", "sled"];

@@ -7,9 +7,8 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use restockd_testkit::servers::{Server, User, find, free_port, lead};
 use rustix::process::{Signal, geteuid};
-
-use crate::server::{Server, User, find, free_port, lead};
 
 /// The directory of the server's programs, where it is installed.
 pub fn programs() -> Option<PathBuf> {

@@ -4,10 +4,10 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::servers;
 use tokio::runtime::Runtime;
 use tokio::time::sleep_until;
 
-use crate::server;
 use crate::shopper::{Act, Shopper, What};
 
 /// One connection to a peer.
@@ -69,10 +69,10 @@ impl Load {
                 .map(|(n, client)| tokio::spawn(press(client, Shopper::new(n, self.lists), start, end)))
                 .collect();
             sleep_until(start.into()).await;
-            let (server, client) = (server::processor_time(id), server::processor_time(std::process::id()));
+            let (server, client) = (servers::processor_time(id), servers::processor_time(std::process::id()));
             sleep_until(end.into()).await;
-            let server = server::processor_time(id) - server;
-            let client = server::processor_time(std::process::id()) - client;
+            let server = servers::processor_time(id) - server;
+            let client = servers::processor_time(std::process::id()) - client;
             // Connections stay open until here, so that what served them could be asked for its time.
             let mut done = Vec::new();
             for one in pressing {

@@ -25,16 +25,12 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-#[path = "../../tests/support/process.rs"]
-mod process;
-
 mod disk;
 mod instance;
 mod load;
 mod peer_postgres;
 mod peer_redis;
 mod peer_restockd;
-mod server;
 mod shopper;
 mod table;
 

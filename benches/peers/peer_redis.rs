@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, IntoConnectionInfo};
+use restockd_testkit::servers::{Server, find, free_port, lead};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
 
 use crate::load::{Client, Load, Stretch};
-use crate::server::{Server, find, free_port, lead};
 use crate::shopper::Act;
 
 const SCRIPT: &str = "

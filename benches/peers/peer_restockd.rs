@@ -12,19 +12,19 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use restockd_testkit::process::{Engine, KEY, Place};
+use restockd_testkit::servers;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::load::{Client, Load, Stretch};
-use crate::process::{Engine, KEY, Place};
-use crate::server;
 use crate::shopper::Act;
 
 pub fn stretch(runtime: &Runtime, dir: &Path, load: &Load) -> Stretch {
     let limit = load.clients + 16;
     let toml = format!("[http]\nconnections_max = {limit}\nconnections_per_ip = {limit}\n");
     let place = Place::new("memory:").toml(&toml).data_in(dir.join("data"));
-    let engine = place.spawn(&server::lead("KILL", None)).listening().unwrap();
+    let engine = place.spawn(&servers::lead("KILL", None)).listening().unwrap();
     let clients = runtime.block_on(async {
         let mut clients = Vec::new();
         for _ in 0..load.clients {

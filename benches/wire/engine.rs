@@ -4,12 +4,12 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::process::{Place, until};
 use serde_json::json;
 
 use restockd_render::{Own, Templates};
 
 use crate::Stretch;
-use crate::process::{Place, until};
 
 const SKU: &str = "chair";
 

@@ -37,23 +37,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use restockd_testkit::servers::{self, Server};
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
-
-#[path = "../../tests/support/process.rs"]
-mod process;
 
 mod engine;
 mod lettre_peer;
 mod proxy;
 mod receiver;
 #[allow(dead_code, reason = "the bench of the peers also asks for processor time")]
-#[path = "../peers/server.rs"]
-mod server;
 mod source;
 mod throttle;
-
-use server::Server;
 
 /// Each way through the proxy.
 const DELAY: Duration = Duration::from_millis(20);
@@ -112,9 +106,9 @@ fn peers(runtime: &Runtime) {
     let (repeats, letters) = (number("RESTOCKD_REPEATS", 5), number("RESTOCKD_LETTERS", 20_000));
     let program = postfix("smtp-sink").expect("smtp-sink is needed: install Debian's package postfix");
     let dir = tempfile::tempdir().unwrap();
-    let port = server::free_port();
+    let port = servers::free_port();
     let to = SocketAddr::from(([127, 0, 0, 1], port));
-    let mut words = server::lead("TERM", None);
+    let mut words = servers::lead("TERM", None);
     words.push(program.into());
     if rustix::process::geteuid().is_root() {
         // It refuses to stay root.
@@ -175,7 +169,7 @@ fn run(peer: Peer, runtime: &Runtime, stretch: Stretch) -> f64 {
 /// One of Postfix's programs; they lie where only the system's own look.
 fn postfix(program: &str) -> Option<PathBuf> {
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(|dir| PathBuf::from(dir).join(program));
-    server::find(program).or_else(|| system.into_iter().find(|file| file.is_file()))
+    servers::find(program).or_else(|| system.into_iter().find(|file| file.is_file()))
 }
 
 /// Median, least, most.

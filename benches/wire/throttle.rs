@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::process::{Client, Place, count, until};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::median;
-use crate::process::{Client, Place, count, until};
 use crate::receiver::{CALM, Manner, Mark, Receiver, SHUT, SLOW};
 
 const SKU: &str = "chair";

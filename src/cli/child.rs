@@ -1,6 +1,6 @@
-//! An engine of one's own: the same binary as a child process, spoken to over HTTP.
+//! An engine of one's own: a child process, spoken to over HTTP.
 //!
-//! The demo and the storm start it; it never outlives them.
+//! The demo and the load harness start it; it never outlives them.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -18,15 +18,15 @@ use restockd_engine::token;
 const KEY: &str = "RESTOCKD_API_KEY";
 const SECRET: &str = "INVENTORY_WEBHOOK_SECRET";
 
-/// A running engine, or another process of this program that listens.
-pub(super) struct Child {
+/// A process that listens.
+pub struct Child {
     process: std::process::Child,
     client: Client,
 }
 
 /// What speaks to it.
 #[derive(Clone)]
-pub(super) struct Client {
+pub struct Client {
     agent: ureq::Agent,
     url: String,
     key: String,
@@ -34,8 +34,12 @@ pub(super) struct Client {
 }
 
 impl Child {
-    /// Starts `restockd serve` on a directory and waits until it listens.
-    pub(super) fn start(
+    /// Starts `serve` of this program on a directory and waits until it listens.
+    ///
+    /// # Errors
+    /// Why it did not come to listen.
+    pub fn start(
+        program: &Path,
         dir: &Path,
         config: Option<&Path>,
         settings: &[(&str, String)],
@@ -43,19 +47,22 @@ impl Child {
         let mut args: Vec<&OsStr> = ["serve", "--listen", "127.0.0.1:0", "--data"].map(OsStr::new).to_vec();
         args.push(dir.as_ref());
         args.extend(config.into_iter().flat_map(|file| ["--config".as_ref(), file.as_os_str()]));
-        Self::spawn(&args, settings)
+        Self::spawn(program, &args, settings)
     }
 
-    /// Starts this program with these arguments, and with a new key and webhook secret unless the settings name
-    /// them; waits until it says where it listens.
-    pub(super) fn spawn(args: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Self> {
+    /// Starts a program with these arguments, and with a new key and webhook secret unless the settings name them;
+    /// waits until it says where it listens.
+    ///
+    /// # Errors
+    /// Why it did not come to listen.
+    pub fn spawn(program: &Path, args: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Self> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
         let (key, secret) = random.split_at(16);
         let named = |name| settings.iter().find(|(it, _)| *it == name).map(|(_, value)| value.clone());
         let key = named(KEY).unwrap_or_else(|| token::hex(key));
         let secret = named(SECRET).unwrap_or_else(|| token::hex(secret));
-        let mut process = Command::new(std::env::current_exe().context("cannot find this program")?)
+        let mut process = Command::new(program)
             .args(args)
             .envs(settings.iter().map(|(name, value)| (*name, value)))
             .env(KEY, &key)
@@ -64,7 +71,7 @@ impl Child {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .context("cannot start the engine")?;
+            .with_context(|| format!("cannot start {}", program.display()))?;
         let lines = process.stderr.take().context("the engine has no standard error")?;
         let mut lines = BufReader::new(lines).lines();
         let mut said = Vec::new();
@@ -83,24 +90,30 @@ impl Child {
     }
 
     /// Its process id.
-    pub(super) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// What speaks to it.
-    pub(super) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.client.clone()
     }
 
     /// `kill -9`.
-    pub(super) fn kill(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// It cannot be killed or waited for.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill().context("cannot kill the engine")?;
         self.process.wait().context("cannot wait for the engine")?;
         Ok(())
     }
 
     /// SIGTERM, and its end.
-    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// It did not end well.
+    pub fn stop(mut self) -> anyhow::Result<()> {
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)
             .context("cannot stop the engine")?;
@@ -122,7 +135,7 @@ impl Drop for Child {
 
 impl Client {
     /// Speaks to an engine with a key, and signs with a secret.
-    pub(super) fn new(url: String, key: String, secret: String) -> Self {
+    pub fn new(url: String, key: String, secret: String) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
@@ -134,42 +147,45 @@ impl Client {
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The key it uses.
-    pub(super) fn key(&self) -> &str {
+    pub fn key(&self) -> &str {
         &self.key
     }
 
     /// The webhook secret it signs with.
-    pub(super) fn secret(&self) -> &str {
+    pub fn secret(&self) -> &str {
         &self.secret
     }
 
     /// A GET.
-    pub(super) fn get(&self, path: &str) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    /// No answer, or one that is not good.
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {}", self.key);
         let answer = self.agent.get(format!("{}{path}", self.url)).header("authorization", &bearer).call();
         read(path, answer)
     }
 
     /// A POST of JSON.
-    pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    /// No answer, or one that is not good.
+    pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {}", self.key);
         let request = self.agent.post(format!("{}{path}", self.url)).header("authorization", &bearer);
         read(path, request.send_json(body))
     }
 
     /// A signed restock.
-    pub(super) fn restock(
-        &self,
-        delivery: &str,
-        sku: &str,
-        name: &str,
-        quantity: i64,
-    ) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    /// No answer, or one that is not good.
+    pub fn restock(&self, delivery: &str, sku: &str, name: &str, quantity: i64) -> anyhow::Result<Value> {
         let body = json!({
             "delivery_id": delivery, "type": "restock", "sku": sku, "product_name": name, "quantity": quantity,
         })
@@ -190,9 +206,4 @@ fn read(path: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error
         bail!("{path} was answered {status}: {body}");
     }
     Ok(body)
-}
-
-/// Lets time pass between two looks at the engine.
-pub(super) fn rest(span: Duration) {
-    std::thread::sleep(span);
 }

@@ -1,14 +1,13 @@
 //! The verbs of the command line, one file each.
 
 mod check;
-mod child;
+pub mod child;
 mod demo;
 mod dkim;
 mod keys;
 mod returns;
 mod serve;
 mod sign;
-mod storm;
 mod suppressions;
 mod template;
 
@@ -23,7 +22,6 @@ pub use dkim::DkimArgs;
 pub use keys::KeysArgs;
 pub use returns::ReturnsArgs;
 pub use sign::SignArgs;
-pub use storm::StormArgs;
 pub use suppressions::SuppressionsArgs;
 pub use template::TemplateArgs;
 
@@ -57,8 +55,6 @@ pub enum Verb {
     Suppressions(SuppressionsArgs),
     /// Hand a bounce or a complaint on standard input to a running engine; for a mail server's pipe.
     Returns(ReturnsArgs),
-    /// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
-    Storm(StormArgs),
 }
 
 /// Where the engine runs.
@@ -95,6 +91,5 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Dkim(args) => dkim::dkim(&args),
         Verb::Suppressions(args) => suppressions::suppressions(&args),
         Verb::Returns(args) => Ok(returns::returns(&args)),
-        Verb::Storm(args) => storm::storm(&args),
     }
 }

@@ -1,7 +1,6 @@
-//! Doors for the fuzz targets: what the handlers do with bytes from a stranger, without a socket or an engine.
+//! Test doors (feature `testing`), for the fuzz targets: what the handlers do with bytes from a stranger, without a socket or an engine.
 //!
-//! Each is the handler's own code from the bytes to the Engine's input. Not part of the door's interface; nothing
-//! in the engine calls it.
+//! Each is the handler's own code from the bytes to the Engine's input.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse;

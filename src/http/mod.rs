@@ -40,7 +40,7 @@ mod error;
 mod events;
 mod export;
 mod form;
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub mod fuzzing;
 mod gate;
 mod keys;

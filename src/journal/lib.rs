@@ -3,7 +3,7 @@
 //! ```text
 //! wal    the log: every record, in order, durable before its answer
 //! store  the snapshots: whole generations of all state, written once
-//! disk   the file system under both, real and simulated
+//! disk   the file system under both
 //! quarantine   damaged files of either, which stay for a while
 //! ```
 //!

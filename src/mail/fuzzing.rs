@@ -1,7 +1,7 @@
-//! A door for the fuzz target of the reply path: a conversation over a stream that the caller plays the server on.
+//! A test door (feature `testing`): a conversation over a stream that the caller plays the server on.
 //!
 //! It leaves out what a test cannot play (names, TCP) and nothing else: greeting, sign-in, transaction, dot, reset
-//! and goodbye are the courier's own. Not part of the floor's interface; nothing in the engine calls it.
+//! and goodbye are the courier's own. The fuzz target of the reply path uses it, and tests.
 
 use std::sync::Arc;
 

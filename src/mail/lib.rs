@@ -6,7 +6,7 @@
 //!                             │ desk: packed, redirected in a test, signed (dkim/)
 //!                             ├─ smtp/    a kept connection, phases known one by one
 //!                             ├─ folder   one .eml per letter (development)
-//!                             └─ outbox   letters in memory, with scripted answers (tests)
+//!                             └─ outbox   letters in memory; in tests with scripted answers
 //! ```
 //!
 //! Why outcomes and not a `Result`: a caller that may never mail a person twice has four futures to tell apart,
@@ -31,7 +31,7 @@ mod desk;
 mod dkim;
 mod error;
 mod folder;
-#[doc(hidden)]
+#[cfg(feature = "testing")]
 pub mod fuzzing;
 mod letter;
 mod mailer;
@@ -51,7 +51,9 @@ pub use error::MailError;
 pub use letter::{Complaints, Letter};
 pub use mailer::{Courier, Mailer};
 pub use oauth::OauthToken;
-pub use outbox::{Answer, Mail, Outbox};
+#[cfg(feature = "testing")]
+pub use outbox::Answer;
+pub use outbox::{Mail, Outbox};
 pub use restockd_core::outcome::{Diagnostic, End, Fault, Outcome, Phase};
 
 /// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be: then

@@ -1,9 +1,9 @@
 //! Repairs at every frame of a log: what remains is a prefix that fits together, and the engine goes on from it.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::place::{Case, flip, frames, full};
-use crate::support::{App, Plan};
 
 /// Everybody who pressed, in order.
 fn pressed() -> Vec<String> {

@@ -6,5 +6,3 @@ mod damage;
 mod newer;
 mod place;
 mod plain;
-#[path = "../support/mod.rs"]
-mod support;

@@ -6,9 +6,8 @@ use std::process::Command;
 
 use restockd::boot::{BootError, boot};
 use restockd_engine::clock::Clock;
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
-
-use crate::support::{App, Plan};
 
 /// What a run of the binary said.
 pub struct Said {

@@ -1,9 +1,9 @@
 //! The plain truth: counts, JSON, copies, a running engine, an empty directory.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::place::{Case, full, young};
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_start_would_bring_back_is_counted() {

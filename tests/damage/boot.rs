@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use restockd::boot::boot;
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use super::cases::{Dice, Table, complete, seed};
 use super::generations::copy_tree;
-use super::support::{App, Plan};
 
 const MEMBERS: u64 = 260;
 

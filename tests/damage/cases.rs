@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Lsn, WalError};
+use restockd_testkit::disk::SimDisk;
 
 use super::sample::{Sample, read};
 
@@ -26,15 +26,12 @@ pub fn seed() -> u64 {
     std::env::var("RESTOCKD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_260_302)
 }
 
-#[path = "../support/splitmix.rs"]
-mod splitmix;
-
 /// Random numbers from a seed.
 pub struct Dice(pub u64);
 
 impl Dice {
     pub fn roll(&mut self) -> u64 {
-        splitmix::next(&mut self.0)
+        restockd_testkit::dice::next(&mut self.0)
     }
 
     pub fn below(&mut self, limit: usize) -> usize {

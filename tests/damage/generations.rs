@@ -17,10 +17,10 @@ use restockd_journal::disk::RealDisk;
 use restockd_journal::store::{Backend, Generations, Meta, Outcome};
 use restockd_records::PackedList;
 use restockd_records::page::{PageWriter, Portion};
+use restockd_testkit::lived;
 use tempfile::TempDir;
 
 use super::cases::{Dice, Table, complete, seed};
-use super::lived;
 
 type Pages = BTreeMap<Vec<u8>, Vec<u8>>;
 

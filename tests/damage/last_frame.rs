@@ -7,8 +7,9 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::Log;
+use restockd_testkit::disk::SimDisk;
 
 use super::cases::{Dice, Table, complete, seed};
 use super::sample::{Frame, HEADER, Sample, options, read};

@@ -12,8 +12,4 @@ mod cases;
 mod generations;
 mod last_frame;
 mod lengths;
-#[path = "../fuzz/bodies/lived.rs"]
-mod lived;
 mod sample;
-#[path = "../support/mod.rs"]
-mod support;

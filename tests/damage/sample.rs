@@ -11,9 +11,10 @@ use std::sync::mpsc::channel;
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact};
 use restockd_core::list::How;
 use restockd_core::{Email, Millis, PersonId};
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
 use restockd_records::{Encoded, Stamp, sample};
+use restockd_testkit::disk::SimDisk;
 
 pub const ENGINE: [u8; 16] = *b"engine-of-damage";
 pub const HEADER: usize = 4096;

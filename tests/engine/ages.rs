@@ -1,10 +1,10 @@
 //! How old letters become in campaigns that say it themselves: by hand, by the rule, over restarts.
 
 use restockd_mail::Answer as Reply;
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 const HOUR: u64 = 3_600_000;
 

@@ -1,9 +1,9 @@
 //! Campaigns made by hand: keys, schedules, verbs.
 
+use restockd_testkit::app::App;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::App;
 
 /// A body for the list of the chair.
 fn body() -> Value {

@@ -2,10 +2,10 @@
 //! the letter is in; who may not be mailed never is.
 
 use restockd_mail::Answer as Reply;
+use restockd_testkit::app::App;
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::App;
 
 /// First's letter is on the wire, the victim's waits behind it; the campaign's id.
 async fn victim_behind_first(app: &App) -> String {

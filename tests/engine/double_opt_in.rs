@@ -2,10 +2,10 @@
 
 use restockd_engine::token::{Confirming, Purpose};
 use restockd_mail::Answer as Reply;
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 const MINUTE: u64 = 60_000;
 

@@ -9,10 +9,10 @@ use std::task::Poll;
 
 use parking_lot::{Condvar, Mutex};
 use restockd_journal::disk::{Disk, DiskFile, RealDisk, Stat};
+use restockd_testkit::app::Plan;
 use tokio::sync::Notify;
 
 use crate::helpers::engine_on;
-use crate::support::Plan;
 
 /// The machine's disk, but files of a snapshot under way are made only when the test lets them.
 #[derive(Default)]

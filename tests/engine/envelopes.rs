@@ -2,9 +2,9 @@
 
 use restockd::config::{Config, Flags};
 use restockd_core::CampaignId;
+use restockd_testkit::app::Plan;
 
 use crate::helpers::{newest, person, press_all, restocked, secrets};
-use crate::support::Plan;
 
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mail/keys");
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use restockd_mail::{Answer as Reply, End};
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// All by which these people could be found: addresses, ids, property values, event keys.
 const WORDS: [&str; 8] = [

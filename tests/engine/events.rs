@@ -1,9 +1,9 @@
 //! P1: events and their bags; duplicates; system events; restocks that come as events.
 
+use restockd_testkit::app::App;
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::App;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bag_over_several_lists_is_one_fact_and_survives_a_crash_whole() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use restockd_mail::Answer;
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// A list that everybody is on, and small windows.
 fn plan() -> Plan {

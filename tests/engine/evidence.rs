@@ -1,9 +1,9 @@
 //! Evidence of consent: as durable as the press it came with, shown in the export, gone with its person.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// A press with what the form showed.
 async fn press(app: &App, name: &str, sku: &str, wording: &str) -> Value {

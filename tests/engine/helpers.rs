@@ -12,9 +12,8 @@ use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_mail::Answer as Reply;
 use restockd_mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
 use restockd_records::Encoded;
+use restockd_testkit::app::{App, KEY, Plan};
 use serde_json::{Value, json};
-
-use crate::support::{App, KEY, Plan};
 
 /// One connection, so that a held outbox holds one letter and the others wait fetched behind it.
 pub fn one_by_one() -> Plan {

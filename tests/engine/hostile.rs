@@ -10,9 +10,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use restockd_testkit::app::{App, Plan};
+use restockd_testkit::mail_server::{Act, Phase, Plan as Session, Server};
+
 use crate::helpers::*;
-use crate::server::{Act, Phase, Plan as Session, Server};
-use crate::support::{App, Plan};
 
 use Act::{Close, Drip, Raw, Say, SayAndClose, TakeAndClose};
 use Phase::{Banner, Body, Data, Dot, Ehlo, Mail, Rcpt};

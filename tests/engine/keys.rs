@@ -1,9 +1,9 @@
 //! P8: API keys and their scopes.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// The status of a request with a key.
 async fn status(app: &App, key: &str, method: &str, path: &str, body: &str) -> u16 {
@@ -64,9 +64,10 @@ async fn no_secret_stands_in_any_file_but_the_secrets() {
     let secrets = std::fs::read_to_string(plan.data().join("secrets")).unwrap();
     let made: Vec<&str> = secrets.split_whitespace().filter(|word| word.len() >= 32).collect();
     assert!(!made.is_empty());
-    let mut words: Vec<Vec<u8>> = vec![secret.as_bytes().to_vec(), crate::support::KEY.as_bytes().to_vec()];
+    let mut words: Vec<Vec<u8>> =
+        vec![secret.as_bytes().to_vec(), restockd_testkit::app::KEY.as_bytes().to_vec()];
     words.extend(unhex(secret));
-    words.push(crate::support::SECRET.as_bytes().to_vec());
+    words.push(restockd_testkit::app::SECRET.as_bytes().to_vec());
     for (path, bytes) in files(&plan) {
         if path.ends_with("secrets") {
             continue;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use restockd_mail::Answer as Reply;
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_begin_in_the_order_of_joining_over_many_windows() {

@@ -1,9 +1,9 @@
 //! The links in mails, taken from the mails themselves.
 
+use restockd_testkit::app::App;
 use serde_json::Value;
 
 use crate::helpers::*;
-use crate::support::App;
 
 /// The path and query of the first link to a page in the last mail to somebody.
 fn link(app: &App, name: &str, page: &str) -> String {

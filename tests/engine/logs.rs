@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use restockd_testkit::app::App;
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::App;
 
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -45,7 +45,9 @@ async fn no_line_of_any_level_holds_an_address_or_a_secret() {
     let captured = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner);
     let text = String::from_utf8_lossy(&captured);
     assert!(text.contains("checkpoint round done"), "nothing was captured");
-    for secret in ["ann.logged", "bob.logged", &token, crate::support::KEY, crate::support::SECRET] {
+    for secret in
+        ["ann.logged", "bob.logged", &token, restockd_testkit::app::KEY, restockd_testkit::app::SECRET]
+    {
         let line = text.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{}", line.unwrap_or_default());
     }

@@ -2,10 +2,10 @@
 
 use restockd::boot::boot;
 use restockd::config::{Config, Flags};
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// A template of the shop's own, and lists that wear it.
 fn plan(toml: &str) -> Plan {

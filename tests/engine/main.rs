@@ -31,9 +31,5 @@ mod replies;
 mod resting;
 mod restocks;
 mod returns;
-#[path = "../mail/server.rs"]
-mod server;
 mod snapshots;
-#[path = "../support/mod.rs"]
-mod support;
 mod suppressions;

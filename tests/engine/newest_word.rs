@@ -4,10 +4,10 @@ use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact
 use restockd_core::list::{How, ListEvent};
 use restockd_core::{Email, ListId, Offer, PersonId};
 use restockd_records::{Encoded, Stamp};
+use restockd_testkit::app::{App, NOON, Plan, SECRET};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, NOON, Plan, SECRET};
 
 /// A restock event says so many units, and a name.
 async fn told(app: &App, quantity: i64, name: Option<&str>) {

@@ -4,10 +4,10 @@ use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact
 use restockd_core::list::{How, ListEvent};
 use restockd_core::{Day, Email, ListId, Offer, PersonId};
 use restockd_records::{Encoded, Stamp};
+use restockd_testkit::app::{App, NOON, Plan, SECRET};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, NOON, Plan, SECRET};
 
 const LINK: &str = "https://shop.example/p/1?a=b";
 const PICTURE: &str = "https://cdn.example/1.jpg";

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_permits_work_meets_503_and_comes_back_when_they_are_free() {

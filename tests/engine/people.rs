@@ -1,9 +1,9 @@
 //! Who is who: names that move, people who become one, erasure, a new press after it.
 
+use restockd_testkit::app::App;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::App;
 
 /// `GET /v1/contacts/find`.
 async fn found(app: &App, query: &str) -> Vec<Value> {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use restockd_core::{Email, Offer, Sku};
 use restockd_engine::Engine;
 use restockd_engine::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
-use restockd_journal::disk::SimDisk;
 use restockd_mail::Outbox;
+use restockd_testkit::app::Plan;
+use restockd_testkit::disk::SimDisk;
 
 use crate::helpers::engine_on;
-use crate::support::Plan;
 
 /// An engine on a disk that can lose power.
 async fn engine(plan: &Plan, disk: &SimDisk, data: PathBuf) -> (Engine, Arc<Outbox>) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::{mailed, one_by_one};
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_who_waits_gets_one_mail_in_the_order_they_came() {

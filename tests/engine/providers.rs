@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use restockd_mail::Answer as Reply;
 use restockd_mail::{Diagnostic, End, Fault, Outcome, Phase};
+use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// A provider asks for less.
 fn slower() -> Outcome {

@@ -6,10 +6,10 @@ use restockd_core::list::How;
 use restockd_core::{Email, ListId, Millis, Offer, PersonId};
 use restockd_engine::clock::Clock;
 use restockd_records::Stamp;
+use restockd_testkit::app::{App, NOON, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, NOON, Plan};
 
 /// Writes records of the directory into a log that has none yet: a crash came before any list
 /// had written its own.

@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use restockd::boot::boot;
 use restockd::config::{Config, Flags};
 use restockd::http::{Fetch, Fetching};
+use restockd_testkit::app::{Answer, App, NOON, Plan};
 use ring::signature::KeyPair as _;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::helpers::*;
-use crate::support::{Answer, App, NOON, Plan};
 
 /// The clock of the tests in Unix seconds.
 const NOON_S: u64 = NOON.0 / 1000;

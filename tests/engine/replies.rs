@@ -2,12 +2,12 @@
 
 use restockd_mail::Answer as Reply;
 use restockd_mail::End;
+use restockd_testkit::app::{App, Plan};
+use restockd_testkit::mail_server::{Act, Phase, Plan as Session, Server};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use crate::providers::{answer_while, provider};
-use crate::server::{Act, Phase, Plan as Session, Server};
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {

@@ -1,9 +1,9 @@
 //! Lists at rest, on their way to it and back: they answer, they remember, and they forget when it is time.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 /// One list awake at most.
 fn one_awake() -> Plan {

@@ -1,9 +1,9 @@
 //! P2, P3: a signal counts once, one campaign per SKU and day, nobody twice.
 
+use restockd_testkit::app::{App, Plan, SECRET};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan, SECRET};
 
 /// Half a day.
 const HALF_DAY: u64 = 12 * 3_600_000;

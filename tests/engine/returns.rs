@@ -2,10 +2,10 @@
 //! restart and erasure.
 
 use restockd_core::{CampaignId, PersonId};
+use restockd_testkit::app::{Answer, App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::{Answer, App, Plan};
 
 /// The token in the envelope of some letter to somebody.
 async fn token(app: &App, campaign: u128, name: &str) -> String {

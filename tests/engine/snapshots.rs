@@ -1,9 +1,9 @@
 //! Snapshots: what they hold, what the log forgets, and what erasure leaves behind.
 
+use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
 use crate::helpers::*;
-use crate::support::{App, Plan};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn erasure_leaves_no_address_in_any_file_after_two_rounds() {

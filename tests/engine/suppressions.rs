@@ -1,9 +1,9 @@
 //! P4 for the suppression list: what it says holds from the answer on, through crashes, snapshots and erasure.
 
+use restockd_testkit::app::App;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::support::App;
 
 const LIST: &str = "/v1/suppressions";
 

@@ -9,10 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use restockd_testkit::process::{Engine, Place, count, until};
+use restockd_testkit::sink::{Letter, Sink};
 use serde_json::Value;
 
-use crate::process::{Engine, Place, count, until};
-use crate::sink::{Letter, Sink};
 use crate::{Dice, size};
 
 /// Letters that may be on their way at once, and so the doubt that one kill may add.

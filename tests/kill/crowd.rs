@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
 
-use crate::process::{Place, count, restock, until};
+use restockd_testkit::process::{Place, count, restock, until};
+
 use crate::size;
 
 /// Connections that send at once.

@@ -18,12 +18,6 @@
 
 mod broadcast;
 mod crowd;
-#[path = "../support/dice.rs"]
-mod dice;
 mod order;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/sink.rs"]
-mod sink;
 
-use dice::{Dice, size};
+use restockd_testkit::dice::{Dice, size};

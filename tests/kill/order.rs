@@ -13,9 +13,8 @@ use restockd_core::{CampaignId, Day};
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_records::{Encoded, Entry, Stamp};
+use restockd_testkit::process::{Client, Place, count, press, until};
 use serde_json::json;
-
-use crate::process::{Client, Place, count, press, until};
 
 /// Appends records to a log at rest, made of all that it holds.
 fn append(place: &Place, make: impl FnOnce(Vec<Entry>) -> Vec<Encoded>) {

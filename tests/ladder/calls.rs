@@ -19,15 +19,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Answer, Client, Engine, Place, until};
+use restockd_testkit::sink::{Letter, Sink};
 use serde_json::json;
 
 use crate::check::{Depth, account, compare, once};
 use crate::deeds::{self, Heard, Wire, list_of};
-use crate::dice::Dice;
 use crate::oracle::{Facts, Oracle};
-use crate::process::{Answer, Client, Engine, Place, until};
 use crate::siege::settings;
-use crate::sink::{Letter, Sink};
 use crate::strace::{self, Calls, Harm, Spot};
 
 /// Spots of each run and backend in the short form.

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Client, count};
+use restockd_testkit::sink::Letter;
 use serde_json::Value;
 
-use crate::dice::Dice;
 use crate::oracle::Facts;
-use crate::process::{Client, count};
-use crate::sink::Letter;
 
 /// What is wrong, at most so many of them.
 const WORDS_MAX: usize = 10;

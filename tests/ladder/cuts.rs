@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
+use restockd_testkit::dice::{Dice, size};
+use restockd_testkit::process::{Client, Engine, Place};
+use restockd_testkit::sink::Sink;
 use serde_json::{Value, json};
 
-use crate::dice::{Dice, size};
 use crate::image::Image;
-use crate::process::{Client, Engine, Place};
 use crate::siege::{Blow, besiege, settings};
-use crate::sink::Sink;
 use crate::strace::{self, Harm, Spot};
 
 /// Room for two generations, a third being made, and the 96 MiB that a snapshot leaves free.

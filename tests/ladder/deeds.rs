@@ -3,10 +3,10 @@
 //! A deed goes over a [`Wire`], which says how patient its owner is: the load repeats a request with the same key until
 //! it is acknowledged, a script gives up when the engine is gone. Each answer is held against what may be answered.
 
+use restockd_testkit::process::{Answer, Client};
 use serde_json::{Value, json};
 
 use crate::oracle::Oracle;
-use crate::process::{Answer, Client};
 
 /// An acknowledgement: status, body, and how often the request was sent before without one.
 pub struct Heard {

@@ -8,13 +8,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Engine, count, press, until};
+use restockd_testkit::sink::Sink;
+
 use crate::check::{Depth, Findings, account, all_members, compare};
-use crate::dice::Dice;
 use crate::image::{Image, fill};
 use crate::load::Load;
-use crate::process::{Engine, count, press, until};
 use crate::siege::settings;
-use crate::sink::Sink;
 
 /// Enough for snapshots, which leave 96 MiB free.
 const MIB: u64 = 200;

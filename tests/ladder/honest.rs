@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Answer, Client, until};
+use restockd_testkit::sink::Sink;
 use serde_json::json;
 
 use crate::check::{Depth, Findings, account, compare, once};
 use crate::deeds::{self, Heard, Wire, list_of};
-use crate::dice::Dice;
 use crate::oracle::{Campaign, Facts, Oracle, Restock};
-use crate::process::{Answer, Client, until};
 use crate::siege::settings;
-use crate::sink::Sink;
 
 /// What is claimed, and how it is put into the facts.
 type Lie = (&'static str, fn(&mut Facts));

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use crate::dice::{Dice, size};
-use crate::process::{Engine, Place};
+use restockd_testkit::dice::{Dice, size};
+use restockd_testkit::process::{Engine, Place};
+
 use crate::siege::{Blow, besiege};
 
 struct Kill;

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Answer, Client, until};
 use serde_json::json;
 
 use crate::deeds::{self, Heard, Wire, list_of};
-use crate::dice::Dice;
 use crate::oracle::Oracle;
-use crate::process::{Answer, Client, until};
 
 /// Threads of shoppers.
 const SHOPPERS: u64 = 5;

@@ -34,8 +34,6 @@ mod check;
 #[cfg(feature = "root-tests")]
 mod cuts;
 mod deeds;
-#[path = "../support/dice.rs"]
-mod dice;
 #[cfg(feature = "root-tests")]
 mod full;
 mod honest;
@@ -44,10 +42,6 @@ mod image;
 mod kills;
 mod load;
 mod oracle;
-#[path = "../support/process.rs"]
-mod process;
 mod siege;
-#[path = "../support/sink.rs"]
-mod sink;
 #[cfg(feature = "root-tests")]
 mod strace;

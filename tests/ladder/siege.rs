@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use restockd_testkit::dice::Dice;
+use restockd_testkit::process::{Engine, Place, count, until};
+use restockd_testkit::sink::Sink;
+
 use crate::check::{Depth, account, compare};
-use crate::dice::Dice;
 use crate::load::Load;
-use crate::process::{Engine, Place, count, until};
-use crate::sink::Sink;
 
 /// Blows in one life.
 const LIFE: u64 = 100;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::process::until;
+use restockd_testkit::process::until;
 
 /// The calls that make bytes and names durable, or come before that.
 pub const CALLS: &str = "fdatasync,fsync,syncfs,pwrite64,write,rename,renameat,renameat2,openat";

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use restockd_mail::{Courier, End, Fault, Gate, Letter, MailOptions, Mailer, Outcome, Phase};
-
-use crate::server::Server;
+use restockd_testkit::mail_server::Server;
 
 pub fn letter(n: u32) -> Letter {
     Letter {

@@ -1,9 +1,9 @@
 //! What a letter looks like on the wire: headers, encoding, and that no part of it can end or forge a mail.
 
 use restockd_mail::Letter;
+use restockd_testkit::mail_server::{Plan, Server};
 
 use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
-use crate::server::{Plan, Server};
 
 /// The message as the server took it.
 async fn sent(letter: &Letter) -> String {

@@ -8,7 +8,6 @@ mod local;
 mod phases;
 mod ready;
 mod safety;
-mod server;
 mod settings;
 mod signed;
 mod stencils;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use restockd_core::status::Enhanced;
 use restockd_mail::Outcome;
+use restockd_testkit::mail_server::{Act, Phase, Plan, Server};
 
 use crate::fixture::{course, impatient, letter, mailer, name, open, options, send, send_by, shut};
-use crate::server::{Act, Phase, Plan, Server};
 
 const DRIP: Act = Act::Drip(Duration::from_millis(60));
 /// No receiver has seen the letter.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use restockd_mail::{MailOptions, Mailer};
+use restockd_testkit::mail_server::{Act, Phase, Plan, Server};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::fixture::{course, impatient, letter, mailer, name, open, options, send};
-use crate::server::{Act, Phase, Plan, Server};
 
 /// No receiver has seen the letter.
 const NO_CONNECTION: &str = "deferred at connection, the shop's";

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use restockd_mail::{MailOptions, Mailer};
+use restockd_testkit::mail_server::{Act, Duplex, Phase, Plan, Server, Upgrade};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
 use crate::fixture::{course, letter, name, open, options, send, send_by};
-use crate::server::{Act, Duplex, Phase, Plan, Server, Upgrade};
 
 /// An authority in a file, and a server that has a certificate of it for `localhost`.
 pub fn authority() -> (tempfile::TempDir, PathBuf, Upgrade) {

@@ -1,9 +1,9 @@
 //! What the desk does to every letter: signatures, the test inbox; and the headers by which receivers answer.
 
 use restockd_mail::{Complaints, Dkim, DkimKey, Letter, MailOptions, Mailer};
+use restockd_testkit::mail_server::{Act, Phase, Plan, Server};
 
 use crate::fixture::{course, letter, mailer, name, open, options, send, send_by};
-use crate::server::{Act, Phase, Plan, Server};
 
 fn dkim() -> Option<Dkim> {
     let rsa = DkimKey::from_pem(include_str!("keys/rsa2048.pem")).unwrap();

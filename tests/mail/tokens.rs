@@ -2,11 +2,11 @@
 
 use restockd_mail::fuzzing::converse;
 use restockd_mail::{MailOptions, Mailer, OauthToken};
+use restockd_testkit::mail_server::{Plan, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{course, letter, name, open, options, send_by};
 use crate::safety::{authority, reaching};
-use crate::server::{Plan, Server};
 
 fn with_token(token: OauthToken) -> MailOptions {
     MailOptions { oauth: Some(token), ..options() }

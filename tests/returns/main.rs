@@ -4,8 +4,6 @@
 
 mod hostile;
 mod pipe;
-#[path = "../support/process.rs"]
-mod process;
 mod relays;
 
 use std::path::PathBuf;

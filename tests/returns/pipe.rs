@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use restockd_core::{CampaignId, PersonId};
+use restockd_testkit::process::{KEY, Place};
 use serde_json::json;
 
-use super::process::{KEY, Place};
 use super::{TOKEN, sample};
 
 /// Runs the command: its exit code and what it said.
@@ -30,7 +30,7 @@ fn a_pipe_answers_in_codes_that_a_mail_server_understands() {
     let place = Place::new("memory:");
     let engine = place.start();
     let url = format!("http://{}", engine.client.host());
-    engine.client.post("/v1/events", &super::process::press("victim@shop.example", "chair"));
+    engine.client.post("/v1/events", &restockd_testkit::process::press("victim@shop.example", "chair"));
     let found = engine.client.get("/v1/contacts/find?email=victim@shop.example");
     let number = found["contacts"][0]["id"].as_str().unwrap().trim_start_matches("ct_");
     let person = PersonId(u32::from_str_radix(number, 16).unwrap());
@@ -61,7 +61,8 @@ fn a_pipe_answers_in_codes_that_a_mail_server_understands() {
     let held = engine.client.get("/v1/contacts/export?email=victim@shop.example");
     assert_eq!(held["suppression"]["reason"], "hard_bounce", "{held}");
     assert_eq!(held["returns"].as_array().unwrap().len(), 1);
-    let answer = engine.client.post("/v1/events", &super::process::press("victim@shop.example", "table"));
+    let answer =
+        engine.client.post("/v1/events", &restockd_testkit::process::press("victim@shop.example", "table"));
     assert_ne!(answer["listsError"], json!(null));
     drop(engine);
 }

@@ -1,8 +1,5 @@
 //! All chance of a world: one seed, one exact replay.
 
-#[path = "../support/splitmix.rs"]
-mod splitmix;
-
 /// Random numbers from a seed.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
@@ -13,7 +10,7 @@ impl Dice {
     }
 
     pub fn next(&mut self) -> u64 {
-        splitmix::next(&mut self.0)
+        restockd_testkit::dice::next(&mut self.0)
     }
 
     /// A number below `n`.

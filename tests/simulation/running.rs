@@ -27,10 +27,10 @@ use restockd_engine::recent::Recent;
 use restockd_engine::recovery::{self, Recovered, RecoveryError};
 use restockd_engine::supervisor::Heard;
 use restockd_engine::{Engine, StartError};
-use restockd_journal::disk::SimDisk;
 use restockd_journal::store::{Backend, Generations};
 use restockd_journal::wal::{Log, Options, Stepper};
 use restockd_records::PackedList;
+use restockd_testkit::disk::SimDisk;
 use tokio::sync::oneshot;
 
 use crate::dice::Dice;

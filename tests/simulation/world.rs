@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use restockd_core::{CampaignId, Email, ListId, Millis};
 use restockd_engine::clock::Clock;
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
+use restockd_testkit::disk::SimDisk;
 
 mod fate;
 

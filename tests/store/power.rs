@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::store::{Backend, Generations, Outcome, StoreError};
+use restockd_testkit::disk::{Fault, Op, SimDisk};
 
 use super::{ENGINE, Pages, load, loads, meta};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Lost, WalError, recover};
+use restockd_testkit::disk::SimDisk;
 
 use crate::support::{Run, arc, hold, names, options, read, read_from, record, segment_path, ticket};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Harm, TailState, WalError, inspect};
+use restockd_testkit::disk::SimDisk;
 
 use crate::support::{
     Run, arc, closed_log, forget_mark, frame_starts, names, options, read, read_from, segment_path,

@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::Receiver;
 
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Lost, Lsn};
+use restockd_testkit::disk::SimDisk;
 
 use crate::support::{Run, read, read_from};
 

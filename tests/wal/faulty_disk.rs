@@ -2,8 +2,9 @@
 
 use std::sync::mpsc::channel;
 
-use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Lost, WalError, recover};
+use restockd_testkit::disk::{Fault, Op, SimDisk};
 
 use crate::support::{
     Run, arc, eventually, hold, names, options, read, read_from, record, segment_path, ticket,

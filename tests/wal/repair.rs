@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use restockd_journal::disk::{Disk, Fault, Op, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Harm, WalError, repair};
+use restockd_testkit::disk::{Fault, Op, SimDisk};
 
 use crate::support::{Run, arc, closed_log, frame_starts, names, options, read, read_from, segment_path};
 

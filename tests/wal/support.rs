@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{
     Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, Ticket, WalError, recover,
 };
+use restockd_testkit::disk::SimDisk;
 
 pub const ENGINE: [u8; 16] = *b"engine-for-tests";
 pub const HEADER: usize = 4096;

@@ -1,7 +1,7 @@
 //! A torn last write must never stop a start, and the same bytes below a known number must never be cut.
 
-use restockd_journal::disk::SimDisk;
 use restockd_journal::wal::{Harm, TailState, WalError, inspect};
+use restockd_testkit::disk::SimDisk;
 
 use crate::support::{
     Run, arc, closed_log, forget_mark, frame_starts, names, options, read, read_from, segment_path,

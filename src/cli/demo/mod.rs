@@ -19,7 +19,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::child::{self, Child, Client};
+use super::child::{Child, Client};
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
@@ -64,7 +64,8 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         ("RESTOCKD_MAIL", format!("folder:{}", dir.join("outbox").display())),
         ("RESTOCKD_MAIL_RATE", format!("{}/s", args.rate)),
     ];
-    let mut engine = Child::start(&dir, None, &settings)?;
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut engine = Child::start(&program, &dir, None, &settings)?;
     let client = engine.client();
 
     press(&client, args.shoppers)?;
@@ -75,7 +76,7 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let killed = broadcast_until(&client, &campaign, args.shoppers)?;
     engine.kill()?;
     println!("kill -9 with {killed} mails settled; starting again on the same directory …");
-    engine = Child::start(&dir, None, &settings)?;
+    engine = Child::start(&program, &dir, None, &settings)?;
     let client = engine.client();
     let last = broadcast(&client, &campaign)?;
     let chair = client.get("/v1/lists/restock-chair-01")?;
@@ -209,7 +210,7 @@ fn follow(client: &Client, campaign: &str, enough: impl Fn(&Value) -> bool) -> a
             bar.abandon();
             return Ok(now);
         }
-        child::rest(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
     bail!("the campaign did not come to its end within ten minutes")
 }

@@ -20,6 +20,8 @@ mod decide;
 mod event;
 mod image;
 mod ledger;
+#[cfg(any(test, feature = "testing"))]
+mod sample;
 #[cfg(test)]
 mod tests;
 

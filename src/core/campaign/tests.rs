@@ -29,22 +29,8 @@ struct Desk {
 
 /// A rule campaign of a day.
 fn rule(id: u128, day: i32) -> Header {
-    Header {
-        id: CampaignId(id),
-        key: Some(format!("restock-x-{day}")),
-        name: "x".into(),
-        list: ListId::parse("restock-x").unwrap(),
-        rule: true,
-        day: Some(Day(day)),
-        template: "back_in_stock".into(),
-        props: "{}".into(),
-        subject: None,
-        from: None,
-        on_doubt: OnDoubt::Hold,
-        rate: None,
-        scheduled: None,
-        max_age: None,
-    }
+    let list = ListId::parse("restock-x").unwrap();
+    Header { key: Some(format!("restock-x-{day}")), ..Header::sample(CampaignId(id), list, Day(day)) }
 }
 
 /// A campaign made by hand.

@@ -4,7 +4,7 @@
 //!   wal/    store/
 //!      \    /
 //!      Disk ── RealDisk   the machine's file system
-//!           └─ SimDisk    in memory, seeded: cuts the power, fills up, fails and lies
+//!           └─ SimDisk    in tests: in memory, seeded; cuts the power, fills up, fails and lies
 //! ```
 //!
 //! Both floors stand on one disk, so a crash of a simulated one hits both at once. The traits have only what is
@@ -14,17 +14,12 @@
 //! Invariant: a call that changes the disk is one call here, so that a test can fail each of them in turn.
 
 mod real;
-mod sim;
-mod sim_file;
-mod sim_state;
-mod sim_tree;
 
 use std::io::{self, Read, Write};
 use std::ops::DerefMut;
 use std::path::Path;
 
 pub use real::RealDisk;
-pub use sim::{Counts, Fault, Op, SimDisk};
 
 /// What stands behind a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -182,12 +182,12 @@ fn digest(bytes: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::SimDisk;
+    use crate::disk::RealDisk;
 
     #[test]
     fn a_manifest_of_another_version_is_refused_by_both_names_and_never_called_damaged() {
-        let (disk, dir) = (SimDisk::new(1), Path::new("/gen-1"));
-        disk.create_dir(dir).unwrap();
+        let (disk, dir) = (RealDisk, tempfile::tempdir().unwrap());
+        let dir = dir.path();
         for version in [1, 3] {
             let path = dir.join(FILE);
             let mut file = disk.create(&path).unwrap();

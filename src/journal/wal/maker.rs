@@ -224,6 +224,7 @@ impl Maker {
     }
 
     /// Does all that there is to do without waiting; `again`: also tries again what there was no space for.
+    #[cfg(feature = "testing")]
     pub(super) fn catch_up(&mut self, again: bool) -> Result<(), WalError> {
         let mut again = again;
         loop {

@@ -44,6 +44,7 @@ mod repair;
 mod salvage;
 mod scan;
 mod segment;
+#[cfg(feature = "testing")]
 mod stepper;
 mod sync;
 mod writer;
@@ -57,6 +58,7 @@ pub use look::{LookDisk, first_segment, segments_below};
 pub use recover::{Recovered, Torn, recover, refused};
 pub use repair::{Repaired, repair, repair_from, set_aside_segments};
 pub use salvage::salvage;
+#[cfg(feature = "testing")]
 pub use stepper::Stepper;
 
 /// The number of a record: 1 for the first ever, and no gaps.

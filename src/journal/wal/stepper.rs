@@ -1,4 +1,4 @@
-//! The log without threads: whoever holds the stepper says when a batch is written and when a segment is made.
+//! A test door (feature `testing`), the log without threads: whoever holds the stepper says when a batch is written and when a segment is made.
 //!
 //! ```text
 //!   log.append(..) ──> queue ──> stepper.write(most) ──> one frame, one sync, its tickets

@@ -32,6 +32,8 @@
 mod auth;
 mod body;
 mod connect;
+#[cfg(feature = "testing")]
+mod converse;
 mod reply;
 mod transaction;
 mod wire;
@@ -40,12 +42,13 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(super) use connect::Post;
-pub(super) use wire::Stream;
+#[cfg(feature = "testing")]
+pub(super) use converse::converse;
 
 use self::connect::Connection;
 use self::transaction::Open;
 use super::letter::Packed;
-use super::{Diagnostic, End, Fault, Gate, Letter, Outcome, Phase};
+use super::{Diagnostic, End, Fault, Gate, Outcome, Phase};
 
 /// Carries letters over one connection at a time.
 pub(super) struct SmtpCourier {
@@ -140,26 +143,6 @@ impl SmtpCourier {
 /// The outcome of a letter that found no connection.
 fn no_connection(words: &str) -> Outcome {
     Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own(words, Fault::Shop))
-}
-
-/// Carries letters over a stream that is already there, until the connection is of no more use: what each came to.
-/// A connection that is never ready gives one outcome.
-pub(super) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters: &[Letter]) -> Vec<Outcome> {
-    let mut courier = SmtpCourier::new(Arc::clone(post));
-    match Connection::greet(post, stream, "[127.0.0.1]").await {
-        Ok(connection) => courier.kept = Some(connection),
-        Err(outcome) => return vec![outcome],
-    }
-    let mut outcomes = Vec::new();
-    for packed in letters.iter().filter_map(|letter| letter.pack().ok()) {
-        courier.kept = courier.still_good().await;
-        if courier.kept.is_none() {
-            break;
-        }
-        outcomes.push(courier.deliver(packed, Box::pin(async { true })).await);
-    }
-    courier.close().await;
-    outcomes
 }
 
 impl fmt::Debug for SmtpCourier {

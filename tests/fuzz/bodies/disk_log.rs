@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{
     Harm, MIN_SEGMENT_BYTES, Options, TailState, WalError, inspect, recover, repair,
 };
+use restockd_testkit::disk::SimDisk;
 
 use super::script::Script;
 

@@ -12,7 +12,6 @@
 
 mod batch;
 mod disk_log;
-pub mod lived;
 mod script;
 mod smtp;
 mod snapshot;

@@ -58,15 +58,12 @@ impl<'a> Script<'a> {
     }
 }
 
-#[path = "../../support/splitmix.rs"]
-mod splitmix;
-
 /// Random numbers from a seed.
 pub struct Dice(pub u64);
 
 impl Dice {
     pub fn roll(&mut self) -> u64 {
-        splitmix::next(&mut self.0)
+        restockd_testkit::dice::next(&mut self.0)
     }
 
     pub fn below(&mut self, limit: usize) -> usize {

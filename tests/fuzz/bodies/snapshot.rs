@@ -17,11 +17,12 @@ use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
 use restockd_core::{ListId, Retry};
 use restockd_engine::recovery;
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::store::{Backend, Generations, Outcome};
 use restockd_journal::wal::{MIN_SEGMENT_BYTES, Options};
 use restockd_records::PackedList;
 use restockd_records::page::{PageReader, PageWriter, Portion};
+use restockd_testkit::disk::SimDisk;
 use sha2::{Digest, Sha256};
 
 use super::script::Script;
@@ -332,7 +333,7 @@ pub fn body(data: &[u8]) {
 
 /// Pages of machines that have lived, one script each way.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let lived = super::lived::pages();
+    let lived = restockd_testkit::lived::pages();
     let mut seeds = Vec::new();
     let mut all = vec![0];
     let mut files = vec![1];

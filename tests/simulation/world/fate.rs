@@ -3,7 +3,7 @@
 use restockd_core::Millis;
 use restockd_engine::StartError;
 use restockd_engine::clock::Clock;
-use restockd_journal::disk::{Fault, Op};
+use restockd_testkit::disk::{Fault, Op};
 
 use super::World;
 use crate::running::Running;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::super::*;
-use crate::campaign::{Header, OnDoubt, Settlement, Skip, Status, Verb};
+use crate::campaign::{Header, Settlement, Skip, Status, Verb};
 use crate::list::Invitee;
 use crate::outcome::{Diagnostic, End, Fault, Outcome, Phase};
 use crate::pace::{Go, Pace, Rate};
@@ -87,22 +87,7 @@ pub fn id(n: u32) -> CampaignId {
 }
 
 pub fn header(n: u32) -> Header {
-    Header {
-        id: id(n),
-        key: None,
-        name: "x".into(),
-        list: list(n),
-        rule: true,
-        day: Some(Day(1)),
-        template: "t".into(),
-        props: "{}".into(),
-        subject: None,
-        from: None,
-        on_doubt: OnDoubt::Hold,
-        rate: None,
-        scheduled: None,
-        max_age: None,
-    }
+    Header::sample(id(n), list(n), Day(1))
 }
 
 /// Where a person's mail goes: a provider with connections set, one with a ceiling, a domain shared, one of their own.

@@ -1,14 +1,16 @@
 //! What lies on a simulated disk: live bytes, stable bytes, names, planned faults, and what a crash makes of them.
 //!
-//! The rules are drawn in [`super::sim`]; this file is the bookkeeping. All chance comes from one seeded splitmix64.
+//! The rules are drawn in the module above; this file is the bookkeeping. All chance comes from one seeded splitmix64.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::sim::{Counts, Fault, Op};
-use super::sim_tree::{NameChange, ROOT, Tree};
-use super::{narrow, wide};
+use restockd_journal::disk::{narrow, wide};
+
+use super::tree::{NameChange, ROOT, Tree};
+use super::{Counts, Fault, Op};
+use crate::dice;
 
 pub(super) const SECTOR_BYTES: usize = 512;
 
@@ -59,13 +61,8 @@ pub(super) enum Effect {
 }
 
 impl State {
-    /// splitmix64.
     fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        dice::next(&mut self.random)
     }
 
     /// An empty disk.

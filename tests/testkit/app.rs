@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use restockd::boot::{Running, boot};
 use restockd::config::{Config, Flags};
-use restockd_core::Millis;
 use restockd_engine::Engine;
 use restockd_engine::clock::Clock;
 use restockd_mail::Outbox;
@@ -18,12 +17,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The admin key of engines under test.
-pub const KEY: &str = "admin-key";
-/// The secret of the source `inventory`.
-pub const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
-/// Where the clock stands at first: 2026-03-02T12:00:00Z, a Monday noon.
-pub const NOON: Millis = Millis(1_772_452_800_000);
+pub use crate::client::add_up;
+pub use crate::{KEY, NOON, SECRET};
 
 /// How long a test waits for the engine before it fails; never how long it waits when all is well.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -266,19 +261,6 @@ impl App {
     pub async fn campaign_sent(&self, id: &str) -> Value {
         self.campaign_until(id, |campaign| campaign["status"] == "sent").await
     }
-}
-
-/// The conservation law, on the wire.
-pub fn add_up(campaign: &Value) {
-    let n = |field: &str| campaign[field].as_u64().unwrap();
-    let parts = n("pendingCount")
-        + n("startedCount")
-        + n("deferredCount")
-        + n("sentCount")
-        + n("failedCount")
-        + n("skippedCount")
-        + n("inDoubtCount");
-    assert_eq!(n("totalRecipients"), parts, "{campaign}");
 }
 
 impl Drop for App {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{KEY, SECRET};
+use crate::{KEY, SECRET};
 
 /// Events in one batch request.
 const BATCH: usize = 10_000;

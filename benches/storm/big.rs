@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use super::super::child;
-use super::Storm;
 use super::asked::Walk;
 use super::drive::Load;
 use super::loads::{Batch, Facts, Press, restock};
 use super::mails::{self, Sums};
 use super::report::Check;
 use super::shoppers::Shoppers;
+use super::storm::Storm;
 use super::wire::{Answer, Call, Wire};
 
 /// Events in one filling request.
@@ -125,7 +124,7 @@ pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     let load = Tail { shop: Arc::clone(&shop), facts: Arc::clone(&facts) };
     storm.fill("fill the lists", Arc::new(load), people / FILL, FILL)?;
     storm.figure("memory after the load, MiB", storm.stage.look().rss_mib);
-    child::rest(REST_WAIT);
+    std::thread::sleep(REST_WAIT);
     storm.figure("memory at rest, MiB", storm.stage.look().rss_mib);
     let round = storm.stage.client.post("/v1/admin/snapshot", &json!({}))?;
     storm.figure("snapshot, ms", round["tookMs"].as_f64().unwrap_or_default());
@@ -180,7 +179,7 @@ pub(super) fn restocks_beside(storm: &mut Storm) -> anyhow::Result<()> {
     let shop = Arc::new(Shoppers::even(&format!("{}r", storm.tag), WOKEN));
     let load = Tail { shop: Arc::clone(&shop), facts: Facts::new(WOKEN) };
     storm.fill("fill the lists", Arc::new(load), WOKEN / FILL, FILL)?;
-    child::rest(REST_WAIT);
+    std::thread::sleep(REST_WAIT);
     restocks(storm, &shop)
 }
 

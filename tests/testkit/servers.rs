@@ -1,10 +1,9 @@
-//! Servers of our own: found, started on a free port, waited for, asked for their processor time,
+//! Other servers, for benches to compare with: found, started on a free port, waited for, asked for their processor time,
 //! and stopped by their process id however the bench ends.
 //!
 //! A [`Server`] that is dropped is told to stop and waited for; that covers a good end and a
 //! panic. Behind `setpriv` (util-linux) it is also told by the system when the bench dies of
 //! anything else; its directory is then left below the bench's.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::ffi::OsString;
 use std::fs::{self, File};

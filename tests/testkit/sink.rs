@@ -1,10 +1,7 @@
 //! An SMTP server in this process that takes every letter, after as long as it is told to.
 //!
-//! It stands alone: tests and benches include it with `#[path]`. One thread a connection, as many
-//! connections as come; they end with the process. It outlives the engines that are killed, as a
+//! One thread a connection, as many connections as come; they end with the process. It outlives the engines that are killed, as a
 //! relay would: a letter whose final dot arrived is accepted, whether or not anybody still listens.
-#![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};

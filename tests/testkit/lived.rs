@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
 use restockd_core::list::{How, List, ListEvent};
-use restockd_core::{Email, ListId, Millis, PersonId, Retry};
+use restockd_core::{Email, ListId, PersonId, Retry};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_records::{Entry, PackedList, sample};
 
-const NOON: Millis = Millis(1_772_452_800_000);
+use crate::NOON;
 
 fn press(number: u32, list: &ListId) -> DirectoryEvent {
     let person = PersonFact {

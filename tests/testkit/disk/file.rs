@@ -1,12 +1,13 @@
 //! An open file on a simulated disk: its bytes in sectors, and what a failed call does to them.
 //!
-//! The rules are drawn in [`super::sim`]. A handle knows the boot it was opened in and is dead after a crash.
+//! The rules are drawn in the module above. A handle knows the boot it was opened in and is dead after a crash.
 
 use std::io;
 
-use super::sim::{Fault, Op, SimDisk, not_found};
-use super::sim_state::{Effect, Failure, SECTOR_BYTES, State};
-use super::{DiskFile, narrow, wide};
+use restockd_journal::disk::{DiskFile, narrow, wide};
+
+use super::state::{Effect, Failure, SECTOR_BYTES, State};
+use super::{Fault, Op, SimDisk, not_found};
 
 /// A handle.
 pub(super) struct SimFile {

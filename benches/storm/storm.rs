@@ -1,58 +1,31 @@
-//! `restockd storm`: the load harness, for everybody to see on their own machine what the engine can take.
-//!
-//! ```text
-//! stage   an engine of its own in a process of its own, or one that runs     shoppers  who presses what, by number
-//! loads   what each request asks and what its answer must say                drive     closed or open loop
-//! ceiling the same requests against bare routes, in turn with the engine     asked     everything asked back
-//! ```
-//!
-//! A storm is bounded in time and count, speaks to one engine, and ends non-zero when an acknowledged fact is not
-//! there, when mails and counters differ, or when an answer was wrong.
-#![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
+//! One storm under way: its scenarios, what each measures, and what is asked back behind it.
 
-mod args;
-mod asked;
-mod big;
-mod ceiling;
-mod drive;
-mod loads;
-mod mails;
-mod report;
-mod shoppers;
-mod sink;
-mod stage;
-mod tally;
-mod watch;
-mod wire;
-
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 
-use super::child;
-pub use args::StormArgs;
-use args::{Against, MailTo, Scenario};
-use asked::Walk;
-use drive::{Load, Order, drive};
-use loads::{Batch, Facts, Flap, Mixed, Press, Repeat, Webhooks};
-use mails::Sums;
-use report::{Check, Report, Row, Spread};
-use shoppers::Shoppers;
-use sink::Sink;
-use stage::Stage;
-use tally::NUMBERS_MAX;
+use super::args::{Against, MailTo, Scenario, StormArgs};
+use super::asked::Walk;
+use super::drive::{Load, Order, drive};
+use super::loads::{self, Batch, Facts, Flap, Mixed, Press, Repeat, Webhooks};
+use super::mails::Sums;
+use super::report::{Check, Report, Row, Spread};
+use super::shoppers::Shoppers;
+use super::sink::Sink;
+use super::stage::Stage;
+use super::tally::NUMBERS_MAX;
+use super::{big, watch};
 
 /// A storm under way.
-struct Storm<'a> {
-    args: &'a StormArgs,
-    tag: String,
-    runtime: Runtime,
-    stage: Stage,
-    sink: Option<Sink>,
+pub(super) struct Storm<'a> {
+    pub(super) args: &'a StormArgs,
+    pub(super) tag: String,
+    pub(super) runtime: Runtime,
+    pub(super) stage: Stage,
+    pub(super) sink: Option<Sink>,
     report: Report,
 }
 
@@ -63,59 +36,29 @@ const AFTER_FLOOD: Duration = Duration::from_secs(10);
 /// Longest filling of an engine.
 const FILL_SPAN: Duration = Duration::from_secs(900);
 
-/// Blows.
-pub(super) fn storm(args: &StormArgs) -> anyhow::Result<ExitCode> {
-    args.check()?;
-    if let Some(cores) = args.load_cores.as_deref() {
-        stage::keep_on(cores)?;
+impl<'a> Storm<'a> {
+    /// A storm on an engine that runs or is started here, with a mail server of its own where it needs one.
+    pub(super) fn new(args: &'a StormArgs, runtime: Runtime) -> anyhow::Result<Self> {
+        let mut random = [0; 3];
+        getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
+        let [one, two, three] = random;
+        let sink = (args.url.is_none() && args.mail == MailTo::Sink)
+            .then(|| runtime.block_on(Sink::start()))
+            .transpose()?;
+        let stage = Stage::new(args, settings(args, sink.as_ref()))?;
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let scenario = format!("{:?}", args.scenario).to_lowercase();
+        let report = Report { scenario, cores, ..Report::default() };
+        Ok(Self { args, tag: format!("s{one:02x}{two:02x}{three:02x}"), runtime, stage, sink, report })
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if args.scenario == Scenario::Ceiling {
-        runtime.block_on(ceiling::serve())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut random = [0; 3];
-    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
-    let sink = (args.url.is_none() && args.mail == MailTo::Sink)
-        .then(|| runtime.block_on(Sink::start()))
-        .transpose()?;
-    let stage = Stage::new(args, settings(args, sink.as_ref()))?;
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let report =
-        Report { scenario: format!("{:?}", args.scenario).to_lowercase(), cores, ..Report::default() };
-    let mut storm = Storm {
-        args,
-        tag: format!("s{}", restockd_engine::token::hex(&random)),
-        runtime,
-        stage,
-        sink,
-        report,
-    };
-    storm.blow()?;
-    print!("{}", storm.report.table());
-    if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&storm.report)?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(if storm.report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
 
-/// How the storm's own engine is set.
-fn settings(args: &StormArgs, sink: Option<&Sink>) -> Vec<(&'static str, String)> {
-    let mail = match (sink, args.mail) {
-        (Some(sink), _) => sink.setting(),
-        (None, MailTo::Unmade) => "discard:unmade".to_owned(),
-        (None, _) => "discard:".to_owned(),
-    };
-    vec![
-        ("RESTOCKD_MAIL", mail),
-        ("RESTOCKD_MAIL_RATE", "unlimited".to_owned()),
-        ("RESTOCKD_MAIL_CONNECTIONS", args.mail_connections.to_string()),
-    ]
-}
+    /// Blows, and gives what was seen.
+    pub(super) fn blow(mut self) -> anyhow::Result<Report> {
+        self.scenario()?;
+        Ok(self.report)
+    }
 
-impl Storm<'_> {
-    fn blow(&mut self) -> anyhow::Result<()> {
+    fn scenario(&mut self) -> anyhow::Result<()> {
         let fresh = || Facts::new(NUMBERS_MAX);
         let even = Arc::new(Shoppers::even(&self.tag, self.args.skus));
         let secret = self.stage.client.secret().to_owned();
@@ -241,18 +184,18 @@ impl Storm<'_> {
         let again = serde_json::from_str(&again)?;
         while self.stage.client.post("/v1/events", &again).is_err() {
             ensure!(begin.elapsed() < FILL_SPAN, "the engine does not come back after the flood");
-            child::rest(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         self.figure("itself again after, ms", begin.elapsed().as_secs_f64() * 1000.0);
         let peak = self.stage.look();
-        child::rest(AFTER_FLOOD);
+        std::thread::sleep(AFTER_FLOOD);
         self.figure("memory at most, MiB", peak.peak_mib);
         self.figure("memory ten seconds later, MiB", self.stage.look().rss_mib);
         Ok(())
     }
 
     /// A load of so many requests that is a condition of what follows: all of it must be taken.
-    fn fill(
+    pub(super) fn fill(
         &mut self,
         name: &'static str,
         load: Arc<dyn Load>,
@@ -265,7 +208,13 @@ impl Storm<'_> {
     }
 
     /// A closed loop of so many requests.
-    fn count(&mut self, name: &str, load: Arc<dyn Load>, from: u64, count: u64) -> anyhow::Result<Row> {
+    pub(super) fn count(
+        &mut self,
+        name: &str,
+        load: Arc<dyn Load>,
+        from: u64,
+        count: u64,
+    ) -> anyhow::Result<Row> {
         self.counted(name, load, from, count, 1, self.args.connections)
     }
 
@@ -289,7 +238,12 @@ impl Storm<'_> {
     }
 
     /// Asks back who is on which list.
-    fn ask_back(&mut self, shop: &Arc<Shoppers>, facts: &Arc<Facts>, numbers: u64) -> anyhow::Result<()> {
+    pub(super) fn ask_back(
+        &mut self,
+        shop: &Arc<Shoppers>,
+        facts: &Arc<Facts>,
+        numbers: u64,
+    ) -> anyhow::Result<()> {
         let bar = self.bar(shop.skus, "ask back");
         let belongs = |shop: &Shoppers, person: u64, sku: u64| shop.sku(person) == sku;
         let door = self.stage.door()?;
@@ -323,20 +277,20 @@ impl Storm<'_> {
         Ok(())
     }
 
-    fn row(&mut self, row: Row) {
+    pub(super) fn row(&mut self, row: Row) {
         self.report.rows.push(row);
     }
 
-    fn check(&mut self, check: Check) {
+    pub(super) fn check(&mut self, check: Check) {
         self.report.checks.push(check);
     }
 
-    fn figure(&mut self, name: &str, figure: f64) {
+    pub(super) fn figure(&mut self, name: &str, figure: f64) {
         self.report.figures.insert(name.to_owned(), figure);
     }
 
     /// A progress bar; without an end where the stretch is for a time.
-    fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+    pub(super) fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
         let (bar, template) = match total {
             0 => (ProgressBar::new_spinner(), "{msg:>16} {pos} {per_sec}"),
             total => (ProgressBar::new(total), "{msg:>16} {wide_bar} {pos}/{len} {per_sec}"),
@@ -352,4 +306,18 @@ impl Storm<'_> {
 /// The same requests; any answer of 2xx will do.
 fn unjudged(load: &Arc<dyn Load>) -> Arc<dyn Load> {
     Arc::new(loads::Unjudged(Arc::clone(load)))
+}
+
+/// How the storm's own engine is set.
+fn settings(args: &StormArgs, sink: Option<&Sink>) -> Vec<(&'static str, String)> {
+    let mail = match (sink, args.mail) {
+        (Some(sink), _) => sink.setting(),
+        (None, MailTo::Unmade) => "discard:unmade".to_owned(),
+        (None, _) => "discard:".to_owned(),
+    };
+    vec![
+        ("RESTOCKD_MAIL", mail),
+        ("RESTOCKD_MAIL_RATE", "unlimited".to_owned()),
+        ("RESTOCKD_MAIL_CONNECTIONS", args.mail_connections.to_string()),
+    ]
 }

@@ -1,7 +1,5 @@
 //! A real SMTP server on a loopback port that does what a test tells it to, phase by phase.
 //!
-//! It stands alone: other test trees include it with `#[path]`.
-//!
 //! ```text
 //!  Server::start().await            takes every letter
 //!  server.script([...])             one plan per connection, in order; then the default plan
@@ -10,13 +8,6 @@
 //!
 //! A plan's acts are used up: `at` twice for one phase means the first and the second time it is reached. What the
 //! server has seen is in `letters()`, `commands()` and `connections()`.
-#![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test may panic"
-)]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

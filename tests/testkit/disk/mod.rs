@@ -14,22 +14,26 @@
 //! - Directories are names too: a new one is durable after a sync of the one above, a renamed one takes along what is
 //!   in it, and one is removed name by name.
 
+mod file;
+mod state;
+mod tree;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::sim_file::SimFile;
-use super::sim_state::{File, Rule, State};
-use super::sim_tree::{NameChange, Node, Place};
-use super::{Disk, DiskFile, Kind, Stat, wide};
+use restockd_journal::disk::{Disk, DiskFile, Kind, Stat, wide};
+
+use file::SimFile;
+use state::{File, Rule, State};
+use tree::{NameChange, Node, Place};
 
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
 
 /// A kind of call that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "named after the calls")]
 pub enum Op {
     Create,
     Write,
@@ -52,14 +56,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn error(self) -> io::Error {
+    fn error(self) -> io::Error {
         io::Error::from_raw_os_error(if self == Self::Full { ENOSPC } else { EIO })
     }
 }
 
 /// How often each call was made, failed ones too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named after the calls")]
 pub struct Counts {
     pub creates: u64,
     pub writes: u64,
@@ -182,7 +185,7 @@ impl SimDisk {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,7 +194,7 @@ impl SimDisk {
     }
 }
 
-pub(super) fn not_found() -> io::Error {
+fn not_found() -> io::Error {
     io::Error::from(io::ErrorKind::NotFound)
 }
 

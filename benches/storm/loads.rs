@@ -6,11 +6,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use restockd::http;
+
 use super::drive::Load;
 use super::shoppers::{Shoppers, mix};
 use super::tally::Marks;
 use super::wire::{Answer, Call};
-use crate::http;
 
 const EVENTS: &str = "/v1/events";
 const BATCH: &str = "/v1/events/batch";

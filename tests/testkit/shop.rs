@@ -1,10 +1,8 @@
-//! A shop made up for benches: shoppers press "notify me", the machines decide, and what they
+//! A shop made up: shoppers press "notify me", the machines decide, and what they
 //! decide is written as the engine writes it, but with nobody to wait for.
 //!
 //! Shopper `p` presses once, for several products at a time; which ones follows from `p` alone.
 //! One list may be long: everybody whose number divides by `one_in` waits for it too.
-#![allow(dead_code, reason = "each bench uses its part")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};

@@ -16,14 +16,12 @@ use restockd_engine::messages::{DirectoryMessage, ListMessage, SupervisorMessage
 use restockd_engine::recent::Recent;
 use restockd_engine::token::Secrets;
 use restockd_engine::verbs::{EventAnswer, RestockAnswer};
-use restockd_journal::disk::{Disk, SimDisk};
+use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Log, Options};
 use restockd_render::Templates;
 
-use crate::NOON;
-
-/// The admin key.
-pub const KEY: &str = "admin-key";
+use crate::disk::SimDisk;
+use crate::{KEY, NOON};
 
 fn stored() -> (EventAnswer, Outcome) {
     let outcome = Outcome { stored: true, person: None, created: true, linked: false, trouble: None };

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use restockd::cli::child::Client;
 use serde_json::Value;
 
-use super::super::child::{Client, rest};
 use super::report::Check;
 use super::sink::Sink;
 
@@ -79,7 +79,7 @@ pub(super) fn until_at_rest(client: &Client) -> anyhow::Result<()> {
             return Ok(());
         }
         ensure!(begin.elapsed() < MAILS_WAIT, "a campaign still runs after ten minutes");
-        rest(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -125,6 +125,6 @@ pub(super) fn follow(
         if at > MAILS_WAIT {
             bail!("the campaign did not come to its end within ten minutes");
         }
-        rest(Duration::from_millis(if first.is_none() { 1 } else { 50 }));
+        std::thread::sleep(Duration::from_millis(if first.is_none() { 1 } else { 50 }));
     }
 }

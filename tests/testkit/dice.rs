@@ -1,9 +1,13 @@
-//! Sizes and seeds of tests from the environment, so that one command is the long form and one seed a replay.
-#![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
+//! Chance in tests, and their sizes and seeds from the environment: one command is the long form, one seed a replay.
 
-#[path = "splitmix.rs"]
-mod splitmix;
+/// The next number of splitmix64, the one source of chance in tests; the state goes on.
+pub fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
 
 /// A number from the environment, or the short form's.
 pub fn size(name: &str, short: u64) -> u64 {
@@ -28,6 +32,6 @@ impl Dice {
 
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        splitmix::next(&mut self.0) % end.max(1)
+        next(&mut self.0) % end.max(1)
     }
 }

@@ -5,10 +5,10 @@ use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use restockd::cli::child::{Child, Client};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::super::child::{Child, Client};
-use super::StormArgs;
+use super::args::StormArgs;
 use super::watch::{self, Look};
 use super::wire::Door;
 
@@ -19,6 +19,8 @@ pub(super) struct Stage {
     /// The bare routes.
     ceiling: Option<Child>,
     pub(super) client: Client,
+    /// The engine's program; empty where it runs already.
+    engine: PathBuf,
     dir: Option<PathBuf>,
     config: Option<PathBuf>,
     settings: Vec<(&'static str, String)>,
@@ -41,6 +43,7 @@ impl Stage {
                 child: None,
                 ceiling: None,
                 client,
+                engine: PathBuf::new(),
                 dir: None,
                 config: None,
                 settings,
@@ -48,6 +51,7 @@ impl Stage {
                 ours: false,
             });
         }
+        let engine = engine(args.engine.as_deref())?;
         let ours = args.data.is_none();
         let dir = args
             .data
@@ -60,9 +64,10 @@ impl Stage {
         );
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let config = args.config.clone();
-        let child = on(cores.as_ref(), || Child::start(&dir, config.as_deref(), &settings))?;
+        let child = on(cores.as_ref(), || Child::start(&engine, &dir, config.as_deref(), &settings))?;
         let client = child.client();
-        Ok(Self { child: Some(child), ceiling: None, client, dir: Some(dir), config, settings, cores, ours })
+        let dir = Some(dir);
+        Ok(Self { child: Some(child), ceiling: None, client, engine, dir, config, settings, cores, ours })
     }
 
     /// The way to the engine.
@@ -74,8 +79,9 @@ impl Stage {
     pub(super) fn ceiling(&mut self) -> anyhow::Result<(Door, u32)> {
         if self.ceiling.is_none() {
             let secret = vec![("INVENTORY_WEBHOOK_SECRET", self.client.secret().to_owned())];
-            let args = [OsStr::new("storm"), "ceiling".as_ref()];
-            self.ceiling = Some(on(self.cores.as_ref(), || Child::spawn(&args, &secret))?);
+            let this = std::env::current_exe().context("cannot find this program")?;
+            let args = [OsStr::new("ceiling")];
+            self.ceiling = Some(on(self.cores.as_ref(), || Child::spawn(&this, &args, &secret))?);
         }
         let ceiling = self.ceiling.as_ref().context("the ceiling is gone")?;
         Ok((door(&ceiling.client())?, ceiling.pid()))
@@ -100,7 +106,8 @@ impl Stage {
     pub(super) fn restart(&mut self) -> anyhow::Result<bool> {
         let (Some(child), Some(dir)) = (&mut self.child, &self.dir) else { return Ok(false) };
         child.kill()?;
-        let child = on(self.cores.as_ref(), || Child::start(dir, self.config.as_deref(), &self.settings))?;
+        let (engine, config) = (&self.engine, self.config.as_deref());
+        let child = on(self.cores.as_ref(), || Child::start(engine, dir, config, &self.settings))?;
         self.client = child.client();
         self.child = Some(child);
         Ok(true)
@@ -115,6 +122,27 @@ impl Drop for Stage {
             let _ = std::fs::remove_dir_all(dir);
         }
     }
+}
+
+/// The engine's program: the one that is named, or the `restockd` that was built into the directory of this program.
+fn engine(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(named) = named {
+        ensure!(named.is_file(), "--engine: {} is no file", named.display());
+        return Ok(named.to_owned());
+    }
+    let beside = std::env::current_exe().context("cannot find this program")?.with_file_name("restockd");
+    if !beside.is_file() {
+        let profile = match beside.parent().and_then(Path::file_name).and_then(OsStr::to_str) {
+            Some("release") => "--release".to_owned(),
+            Some(name) if name != "debug" => format!("--profile {name}"),
+            _ => "--profile dev".to_owned(),
+        };
+        bail!(
+            "there is no engine at {}: build it with `cargo build {profile} -p restockd`, or name one with --engine",
+            beside.display(),
+        );
+    }
+    Ok(beside)
 }
 
 fn door(client: &Client) -> anyhow::Result<Door> {

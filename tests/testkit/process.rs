@@ -1,9 +1,7 @@
 //! The engine as a process of its own: started, spoken to (by `client`), killed with `kill -9`.
 //!
-//! It stands alone with `client` beside it: tests and benches include it with `#[path]`. A [`Place`] is a directory and an
+//! A [`Place`] is a directory and an
 //! environment; each [`Place::start`] on it is a restart. An [`Engine`] that is dropped is killed.
-#![allow(dead_code, missing_docs, reason = "each test tree uses its part")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -13,14 +11,9 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-mod client;
+pub use crate::client::*;
+pub use crate::{KEY, SECRET};
 
-pub use client::*;
-
-/// The admin key of engines under test.
-pub const KEY: &str = "admin-key";
-/// The secret of the source `inventory`.
-pub const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
 /// The longest that anything here is waited for.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -36,6 +29,14 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < end, "waited too long until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// The program of the engine: beside the test or bench that runs, where cargo builds it with the tests of its package.
+pub fn program() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let program = this.parent().and_then(Path::parent).unwrap().join("restockd");
+    assert!(program.is_file(), "there is no {}; build it with `cargo build -p restockd`", program.display());
+    program
 }
 
 /// Where an engine lives: a temporary directory, its environment, its configuration.
@@ -100,7 +101,7 @@ impl Place {
     pub fn spawn(&self, through: &[OsString]) -> Starting {
         let config = self.dir().join("restockd.toml");
         std::fs::write(&config, &self.toml).unwrap();
-        let engine = OsString::from(env!("CARGO_BIN_EXE_restockd"));
+        let engine = OsString::from(program());
         let mut words = through.iter().chain([&engine]);
         let mut process = Command::new(words.next().unwrap())
             .args(words)

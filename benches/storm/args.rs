@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use clap::{Args, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 /// What blows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -53,8 +53,9 @@ pub enum MailTo {
     Unmade,
 }
 
-/// What `storm` takes.
-#[derive(Debug, Args)]
+/// The load harness: storms against an engine, measured, and every acknowledged fact asked back.
+#[derive(Debug, Parser)]
+#[command(name = "restockd-storm", version, about)]
 pub struct StormArgs {
     /// What blows.
     #[arg(value_enum)]
@@ -62,6 +63,9 @@ pub struct StormArgs {
     /// A running engine, as http://127.0.0.1:8080; one of the storm's own otherwise.
     #[arg(long)]
     pub url: Option<String>,
+    /// The engine's program, where it is not the `restockd` beside this one.
+    #[arg(long)]
+    pub engine: Option<PathBuf>,
     /// An admin key of the running engine.
     #[arg(long, env = "RESTOCKD_API_KEY", hide_env_values = true)]
     pub key: Option<String>,

@@ -1,0 +1,67 @@
+//! `restockd-storm`: the load harness, for everybody to see on their own machine what the engine can take.
+//!
+//! ```text
+//! stage   an engine of its own in a process of its own, or one that runs     shoppers  who presses what, by number
+//! loads   what each request asks and what its answer must say                drive     closed or open loop
+//! ceiling the same requests against bare routes, in turn with the engine     asked     everything asked back
+//! ```
+//!
+//! A storm is bounded in time and count, speaks to one engine, and ends non-zero when an acknowledged fact is not
+//! there, when mails and counters differ, or when an answer was wrong.
+#![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
+
+mod args;
+mod asked;
+mod big;
+mod ceiling;
+mod drive;
+mod loads;
+mod mails;
+mod report;
+mod shoppers;
+mod sink;
+mod stage;
+mod storm;
+mod tally;
+mod watch;
+mod wire;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use args::{Scenario, StormArgs};
+use storm::Storm;
+
+/// The engine's own allocator: the ceiling is measured beside the engine, and must not differ from it in this.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run(&StormArgs::parse()).unwrap_or_else(|error| {
+        eprintln!("restockd-storm: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(args: &StormArgs) -> anyhow::Result<ExitCode> {
+    args.check()?;
+    // What an own engine is given to keep is for its owner only.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    if let Some(cores) = args.load_cores.as_deref() {
+        stage::keep_on(cores)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if args.scenario == Scenario::Ceiling {
+        runtime.block_on(ceiling::serve())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = Storm::new(args, runtime)?.blow()?;
+    print!("{}", report.table());
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
