@@ -57,6 +57,21 @@ async fn a_resting_connection_is_closed_in_time() {
     assert!(began.elapsed() < SOON);
 }
 
+/// hyper's own `header_read_timeout` begins with the end of the answer before, and would close it.
+#[tokio::test]
+async fn a_connection_may_rest_for_longer_than_a_head_may_take() {
+    let server = start_with(|s| (s.header_timeout, s.idle_timeout) = (SHORT, LONG)).await;
+    let mut resting = server.connect().await;
+    resting.write(&request("GET", "/v1/health", &[], b"")).await;
+    assert_eq!(resting.reply().await.unwrap().status, 200);
+    // A head that begins after the rest began is closed when its time is over.
+    let mut half = server.connect().await;
+    half.write(b"GET /v1/hea").await;
+    assert!(half.closed().await);
+    resting.write(&request("GET", "/v1/health", &[], b"")).await;
+    assert_eq!(resting.reply().await.map(|reply| reply.status), Some(200));
+}
+
 #[tokio::test]
 async fn an_old_connection_is_closed_behind_its_request() {
     let server = start_with(|s| s.connection_max_age = SHORT).await;
