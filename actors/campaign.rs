@@ -18,13 +18,13 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
+use super::ack::AckGuard;
 use super::context::Context;
 use super::delivery::{CampaignTemplate, Work};
 use super::messages::CampaignMessage;
-use super::receipt::Part;
 use restockd_core::CampaignId;
 use restockd_core::campaign::{CampaignEvent, Campaigns};
-use restockd_core::scheduler::{Answer, Effect, Input, Now, Scheduler, Setup};
+use restockd_core::scheduler::{Effect, Input, Scheduler, SchedulerReply, Setup, Tick};
 use restockd_records::Encoded;
 
 mod effects;
@@ -81,21 +81,21 @@ impl CampaignState {
     }
 
     /// Takes in one message.
-    pub fn hear(&mut self, context: &Context, message: CampaignMessage) {
+    pub fn handle(&mut self, context: &Context, message: CampaignMessage) {
         let input = match message {
-            CampaignMessage::Restocked(restocked, part) => return self.restocked(context, &restocked, part),
+            CampaignMessage::Restocked(restocked, ack) => return self.restocked(context, &restocked, ack),
             CampaignMessage::Create(asked, reply) => return self.create(context, *asked, reply),
-            CampaignMessage::Verb(id, verb, reply) => return self.verb(context, id, verb, reply),
-            CampaignMessage::Note { list, person, reason, part } => {
-                self.step(context, Input::Noted { list, person, reason }, Some(&part));
-                return part.done();
+            CampaignMessage::Command(id, command, reply) => return self.command(context, id, command, reply),
+            CampaignMessage::Note { list, person, reason, ack } => {
+                self.step(context, Input::Noted { list, person, reason }, Some(&ack));
+                return ack.done();
             }
-            CampaignMessage::MailboxChanged(person, part) => {
-                self.step(context, Input::MailboxChanged(person), Some(&part));
-                return part.done();
+            CampaignMessage::MailboxChanged(person, ack) => {
+                self.step(context, Input::MailboxChanged(person), Some(&ack));
+                return ack.done();
             }
             CampaignMessage::Returned(report, reply) => return self.returned(context, report, reply),
-            CampaignMessage::Fence(part) => return context.barrier(part),
+            CampaignMessage::Fence(ack) => return context.barrier(ack),
             CampaignMessage::Read(read) => return read(&self.scheduler),
             CampaignMessage::Image(reply) => return drop(reply.send(self.scheduler.campaigns().image())),
             CampaignMessage::Alarm(number) if number != self.alarm => return,
@@ -110,17 +110,17 @@ impl CampaignState {
     }
 
     /// One input, and all that follows from it; `asker` is the part that waits for what is asked for with it.
-    fn step(&mut self, context: &Context, input: Input, asker: Option<&Part>) -> Option<Answer> {
+    fn step(&mut self, context: &Context, input: Input, asker: Option<&AckGuard>) -> Option<SchedulerReply> {
         let mut answer = None;
         let mut inputs = VecDeque::from([input]);
         let mut effects = std::mem::take(&mut self.effects);
         while let Some(input) = inputs.pop_front() {
-            let now = Now { at: context.clock.now(), room: context.log.room() };
+            let now = Tick { at: context.clock.now(), room: context.log.room() };
             self.scheduler.step(input, now, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
                     Effect::Answer(given) => answer = Some(given),
-                    effect => inputs.extend(self.carry_out(context, effect, asker, now.at)),
+                    effect => inputs.extend(self.perform(context, effect, asker, now.at)),
                 }
             }
         }
@@ -165,7 +165,7 @@ impl Actor for CampaignActor {
         message: CampaignMessage,
         state: &mut CampaignState,
     ) -> Result<(), ActorProcessingErr> {
-        state.hear(&self.0, message);
+        state.handle(&self.0, message);
         Ok(())
     }
 }

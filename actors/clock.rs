@@ -38,7 +38,7 @@ impl Clock {
     /// A clock that stands still until it is moved.
     #[cfg(feature = "testing")]
     #[must_use]
-    pub fn by_hand(start: Millis) -> Self {
+    pub fn manual(start: Millis) -> Self {
         Self(Inner::Hand(Arc::new(watch::Sender::new(start))))
     }
 

@@ -19,8 +19,8 @@ use super::context::Context;
 use super::delivery::{self, guarded, unmade};
 use super::messages::{Confirmation, DirectoryMessage};
 use crate::token::Confirming;
-use restockd_mail::{Courier, Letter, Outcome};
-use restockd_render::Own;
+use restockd_mail::{Courier, DeliveryOutcome, Letter};
+use restockd_render::RecipientValues;
 
 /// Mails under way at once.
 pub const UNDER_WAY_MAX: usize = 256;
@@ -30,7 +30,7 @@ pub const MAILMEN: usize = 4;
 const TEMPLATE: &str = "confirm";
 
 /// Sends what comes until the queue closes or the engine ends.
-pub async fn mailman(
+pub async fn confirmation_worker(
     context: Arc<Context>,
     mut courier: Courier,
     queue: Arc<Mutex<mpsc::Receiver<Confirmation>>>,
@@ -50,7 +50,7 @@ pub async fn mailman(
 }
 
 /// Makes and sends one.
-async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> Outcome {
+async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> DeliveryOutcome {
     let letter = letter(context, &mail);
     match &letter {
         Err(reason) => tracing::error!(reason, "the mail that asks for a confirmation cannot be made"),
@@ -83,7 +83,7 @@ fn letter(context: &Context, mail: &Confirmation) -> Result<Letter, String> {
         "postal_address": settings.postal_address,
     });
     let prepared = context.templates.prepare(TEMPLATE, &values).map_err(|error| error.to_string())?;
-    let own = Own { contact: &[], unsubscribe_url: "", preferences_url: "" };
+    let own = RecipientValues { contact: &[], unsubscribe_url: "", preferences_url: "" };
     let rendered = context.templates.letter(&prepared, own).map_err(|error| error.to_string())?;
     let domain = settings.from.domain();
     let parts = [mail.address.to_string(), mail.round.to_string(), mail.date.0.to_string()];

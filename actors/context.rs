@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ractor::ActorRef;
 use tokio::sync::watch;
 
+use super::ack::AckGuard;
 use super::mailboxes::Mailboxes;
-use super::receipt::Part;
 use super::recent::Recent;
 use crate::clock::Clock;
 use crate::token::Secrets;
@@ -206,8 +206,8 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     /// Appends a record; the part is done when it is durable.
-    pub fn append(&self, record: Encoded, part: Part) {
-        self.log.append(logged(record), part.ticket());
+    pub fn append(&self, record: Encoded, ack: AckGuard) {
+        self.log.append(logged(record), ack.ticket());
     }
 
     /// Appends a record that nobody waits for.
@@ -216,8 +216,8 @@ impl Context {
     }
 
     /// The part is done when all that was appended before is durable.
-    pub fn barrier(&self, part: Part) {
-        self.log.barrier_at_once(part.ticket());
+    pub fn barrier(&self, ack: AckGuard) {
+        self.log.barrier_at_once(ack.ticket());
     }
 
     /// The stamp of an author's next record.

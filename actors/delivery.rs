@@ -17,22 +17,23 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::context::Context;
 use super::messages::CampaignMessage;
-use super::words;
+use super::template_context;
 use crate::token::Purpose;
 use restockd_core::campaign::Header;
 use restockd_core::scheduler::{Input, Recipient};
 use restockd_core::{CampaignId, Email, ListId, Millis};
 use restockd_mail::{
-    Address, Complaints, Courier, Diagnostic, End, Fault, Gate, Letter, Outcome, Phase, outcome_without,
+    Address, Complaints, Courier, DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource,
+    Letter, SmtpPhase, outcome_without,
 };
-use restockd_render::{self, Own};
+use restockd_render::{self, RecipientValues};
 
 /// The campaign's part of every letter.
 #[derive(Debug)]
 pub struct CampaignTemplate {
     list: ListId,
     /// What the template makes of it, or why there is no such template.
-    prepared: Result<restockd_render::Prepared, String>,
+    prepared: Result<restockd_render::PreparedCampaign, String>,
     from: Option<Address>,
     /// `Feedback-ID` without the campaign in front.
     feedback: Option<String>,
@@ -43,8 +44,13 @@ impl CampaignTemplate {
     #[must_use]
     pub fn new(context: &Context, header: &Header) -> Self {
         let props: Value = serde_json::from_str(&header.props).unwrap_or_default();
-        let values =
-            words::all(&context.settings, &context.catalog, &header.list, &props, header.subject.as_deref());
+        let values = template_context::all(
+            &context.settings,
+            &context.catalog,
+            &header.list,
+            &props,
+            header.subject.as_deref(),
+        );
         Self {
             list: header.list.clone(),
             prepared: context.templates.prepare(&header.template, &values).map_err(|error| error.to_string()),
@@ -107,8 +113,8 @@ pub async fn worker(
             Work::Connect => {
                 let panicked = || {
                     tracing::error!("connecting to the mail server panicked; it is tried again");
-                    let said = Diagnostic::own("the connection could not be made", Fault::Shop);
-                    Err(Outcome::new(End::Deferred, Phase::Connection, said))
+                    let said = Diagnostic::own("the connection could not be made", FaultSource::Shop);
+                    Err(DeliveryOutcome::new(DeliveryResult::Deferred, SmtpPhase::Connection, said))
                 };
                 match guarded(courier.ready(), panicked).await {
                     Ok(()) => Input::Connected { worker },
@@ -120,8 +126,8 @@ pub async fn worker(
                 let outcome = guarded(deliver(&context, &mut courier, job), || {
                     tracing::error!(campaign.id = %campaign, "making or sending a letter panicked; it is held in doubt");
                     // How far it came is not known: it may have been seen.
-                    let said = Diagnostic::own("the letter could not be handled", Fault::Shop);
-                    Outcome::new(End::Unknown, Phase::Data, said)
+                    let said = Diagnostic::own("the letter could not be handled", FaultSource::Shop);
+                    DeliveryOutcome::new(DeliveryResult::Unknown, SmtpPhase::Data, said)
                 })
                 .await;
                 let connected = courier.is_ready();
@@ -143,7 +149,7 @@ pub(super) async fn send(
     courier: &mut Courier,
     letter: Result<Letter, String>,
     gate: oneshot::Receiver<bool>,
-) -> Outcome {
+) -> DeliveryOutcome {
     match letter {
         Ok(letter) => courier.deliver(&letter, opened(gate)).await,
         Err(words) => unmade(words),
@@ -151,17 +157,21 @@ pub(super) async fn send(
 }
 
 /// What becomes of a letter that cannot be made.
-pub(super) fn unmade(words: String) -> Outcome {
-    Outcome::new(End::Failed, Phase::Connection, Diagnostic::own(words, Fault::Letter))
+pub(super) fn unmade(words: String) -> DeliveryOutcome {
+    DeliveryOutcome::new(
+        DeliveryResult::Failed,
+        SmtpPhase::Connection,
+        Diagnostic::own(words, FaultSource::Letter),
+    )
 }
 
 /// True once the record is durable; false where that will not be.
-fn opened(gate: oneshot::Receiver<bool>) -> Gate {
+fn opened(gate: oneshot::Receiver<bool>) -> DurabilityGate {
     Box::pin(async move { gate.await.unwrap_or(false) })
 }
 
 /// Makes and sends one letter.
-async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Outcome {
+async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> DeliveryOutcome {
     if !courier.wants_letters() {
         return courier.pass(opened(job.gate)).await;
     }
@@ -170,7 +180,7 @@ async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Outcome 
     let outcome = send(courier, letter, job.gate).await;
     match outcome.end {
         // What is said of a letter that was taken is kept nowhere.
-        End::Sent => Outcome { diagnostic: Diagnostic::default(), ..outcome },
+        DeliveryResult::Sent => DeliveryOutcome { diagnostic: Diagnostic::default(), ..outcome },
         // What is recorded outlives the person's erasure.
         _ => outcome_without(outcome, to),
     }
@@ -190,7 +200,8 @@ fn letter(
     let unsubscribe =
         link("unsubscribe", context.secrets.sign(Purpose::Unsubscribe, to.person, Some(&template.list)));
     let preferences = link("preferences", context.secrets.sign(Purpose::Preferences, to.person, None));
-    let own = Own { contact: &to.props, unsubscribe_url: &unsubscribe, preferences_url: &preferences };
+    let own =
+        RecipientValues { contact: &to.props, unsubscribe_url: &unsubscribe, preferences_url: &preferences };
     let prepared = template.prepared.as_ref().map_err(Clone::clone)?;
     let rendered = context.templates.letter(prepared, own).map_err(|error| error.to_string())?;
     let from = template.from.clone().unwrap_or_else(|| settings.from.clone());

@@ -6,8 +6,8 @@
 //! answer waits for all of them.
 
 mod confirm;
-mod returned;
-mod words;
+mod feedback;
+mod skip_reason;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,21 +17,24 @@ use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
+use super::ack::AckGuard;
+use super::api::EventAnswer;
 use super::context::Context;
-use super::messages::{CampaignMessage, DirectoryMessage, Ingested, ListMessage, Page, SupervisorMessage};
-use super::receipt::Part;
-use super::reply::Reply;
-use super::verbs::EventAnswer;
-use restockd_core::campaign::Skip;
-use restockd_core::directory::{
-    Ask, Directory, DirectoryDecision, DirectoryEvent, Ingest, Open, Outcome, WhoHashed,
+use super::messages::{
+    AudiencePage, CampaignMessage, DirectoryMessage, Ingested, ListMessage, SupervisorMessage,
 };
-use restockd_core::list::How;
+use super::reply::Reply;
+use restockd_core::campaign::SkipReason;
+use restockd_core::directory::{
+    Directory, DirectoryCommand, DirectoryDecision, DirectoryEvent, HashedIdentity, Ingest, IngestOutcome,
+    OpenEvent,
+};
+use restockd_core::list::ChangeSource;
 use restockd_core::scheduler::Recipient;
 use restockd_core::{ListId, Millis, PersonId};
 
 pub use confirm::pending;
-use words::skip_of;
+use skip_reason::skip_of;
 
 /// The actor.
 pub struct DirectoryActor(pub Arc<Context>);
@@ -60,14 +63,14 @@ impl DirectoryState {
     }
 
     /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
-    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, part: &Part) {
+    fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, ack: &AckGuard) {
         let moved = self.directory.moves(event);
         self.directory.apply(event, at);
         let seq = self.directory.seq();
         for person in moved {
-            context.mailboxes.campaign.send(CampaignMessage::MailboxChanged(person, part.split()));
+            context.mailboxes.campaign.send(CampaignMessage::MailboxChanged(person, ack.split()));
         }
-        context.append(restockd_records::of_directory(context.stamp(seq, at), event), part.split());
+        context.append(restockd_records::of_directory(context.stamp(seq, at), event), ack.split());
         if self.directory.open_event(seq).is_some() {
             self.opened.push(seq);
         }
@@ -75,27 +78,27 @@ impl DirectoryState {
 
     /// Records and applies an event that nothing else follows from.
     fn record(&mut self, context: &Context, event: &DirectoryEvent, reply: Reply<()>) {
-        let part = reply.part();
-        self.write(context, event, context.clock.now(), &part);
-        part.done();
+        let ack = reply.ack();
+        self.write(context, event, context.clock.now(), &ack);
+        ack.done();
         reply.when_durable(());
     }
 
     /// Sends what was opened since on its way.
-    fn send_opened(&mut self, context: &Context, part: Part) {
+    fn send_opened(&mut self, context: &Context, ack: AckGuard) {
         let opened = std::mem::take(&mut self.opened);
-        self.send(context, opened, part);
+        self.send(context, opened, ack);
     }
 
     /// Sends the tasks of open events to their lists in one message; the events are closed when all have answered.
-    fn send(&self, context: &Context, events: Vec<u64>, part: Part) {
+    fn send(&self, context: &Context, events: Vec<u64>, ack: AckGuard) {
         let opened = events.iter().filter_map(|event| self.directory.open_event(*event));
-        let opened: Vec<(u64, &Open)> = opened.collect();
+        let opened: Vec<(u64, &OpenEvent)> = opened.collect();
         let closed = Arc::clone(&self.closed);
-        let whole = Part::new(move |all| {
+        let whole = AckGuard::new(move |all| {
             if all {
                 closed.lock().extend(events);
-                part.done();
+                ack.done();
             }
         });
         let mut tasks = Vec::with_capacity(opened.len());
@@ -108,7 +111,7 @@ impl DirectoryState {
                     timestamp: open.timestamp,
                     accepted: open.at,
                     task: task.clone(),
-                    part: whole.split(),
+                    ack: whole.split(),
                 };
                 tasks.push((task.list().clone(), message));
             }
@@ -120,7 +123,7 @@ impl DirectoryState {
     }
 
     /// One event.
-    fn ingest(&mut self, context: &Context, item: &Ingest, part: &Part) -> Ingested {
+    fn ingest(&mut self, context: &Context, item: &Ingest, ack: &AckGuard) -> Ingested {
         let at = context.clock.now();
         // Deciding only reads: a panic there is a refusal of this event, not the end.
         let decided = catch_unwind(AssertUnwindSafe(|| self.directory.decide(item, &context.catalog, at)));
@@ -129,10 +132,10 @@ impl DirectoryState {
             None
         })?;
         if events.is_empty() {
-            context.barrier(part.split());
+            context.barrier(ack.split());
         }
         for event in &events {
-            self.write(context, event, at, part);
+            self.write(context, event, at, ack);
         }
         let answer = EventAnswer {
             stored: outcome.stored,
@@ -143,7 +146,7 @@ impl DirectoryState {
     }
 
     /// `userId`, else `anonymousId`, else the contact's id.
-    fn contact_key(&self, item: &Ingest, outcome: &Outcome) -> Option<String> {
+    fn contact_key(&self, item: &Ingest, outcome: &IngestOutcome) -> Option<String> {
         let given = item.who.user_id.clone().or_else(|| item.who.anonymous_id.clone());
         let held = || {
             let (id, person) = self.directory.person(outcome.person?)?;
@@ -157,46 +160,49 @@ impl DirectoryState {
         &mut self,
         context: &Context,
         person: PersonId,
-        how: How,
+        how: ChangeSource,
         bag: Vec<(String, bool)>,
-        part: &Part,
+        ack: &AckGuard,
     ) -> Ingested {
         let item = Ingest { bag, ..confirm::plain(self.names_of(context, person)?, how) };
-        self.ingest(context, &item, part)
+        self.ingest(context, &item, ack)
     }
 
     /// The names of a person known by number.
-    fn names_of(&self, context: &Context, person: PersonId) -> Option<WhoHashed> {
+    fn names_of(&self, context: &Context, person: PersonId) -> Option<HashedIdentity> {
         let (_, held) = self.directory.person(person)?;
         let email = held.email.clone().map(|email| {
             let hash = context.secrets.address(&email);
             (email, hash)
         });
         let user_id = held.user_id.as_deref().map(str::to_owned);
-        Some(WhoHashed { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) })
+        Some(HashedIdentity { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) })
     }
 
     /// A change about one person or address; the campaign actor notes it before it is acknowledged.
-    fn ask(&mut self, context: &Context, ask: &Ask, part: &Part) -> bool {
+    fn ask(&mut self, context: &Context, ask: &DirectoryCommand, ack: &AckGuard) -> bool {
         let at = context.clock.now();
-        let events = self.directory.decide_ask(ask);
+        let events = self.directory.decide_command(ask);
         if events.is_empty() {
-            context.barrier(part.split());
+            context.barrier(ack.split());
         }
         for event in &events {
-            self.write(context, event, at, part);
+            self.write(context, event, at, ack);
             let gone = match event {
-                DirectoryEvent::Erased { person, .. } => Some((*person, Skip::Erased)),
-                DirectoryEvent::Unsubscribed { person, on: true, .. } => Some((*person, Skip::Unsubscribed)),
-                // Whoever has another address by now is mailed there.
-                DirectoryEvent::Suppressed { person: Some(person), .. } => {
-                    self.prepare(context, 0, *person).away.map(|away| (*person, away))
+                DirectoryEvent::Erased { person, .. } => Some((*person, SkipReason::Erased)),
+                DirectoryEvent::Unsubscribed { person, on: true, .. } => {
+                    Some((*person, SkipReason::Unsubscribed))
                 }
+                // Whoever has another address by now is mailed there.
+                DirectoryEvent::Suppressed { person: Some(person), .. } => self
+                    .prepare(context, 0, *person)
+                    .undeliverable
+                    .map(|undeliverable| (*person, undeliverable)),
                 _ => None,
             };
             if let Some((person, reason)) = gone {
-                let (list, part) = (None, part.split());
-                context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, part });
+                let (list, ack) = (None, ack.split());
+                context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, ack });
             }
         }
         !events.is_empty()
@@ -215,7 +221,7 @@ impl DirectoryState {
         let email = held.and_then(|(_, held)| held.email.clone());
         let hash = email.as_ref().map(|email| context.secrets.address(email));
         // Who was merged away lives on under the other number: the letter is theirs.
-        let away = self.directory.away(person, hash).map(skip_of);
+        let undeliverable = self.directory.undeliverable(person, hash).map(skip_of);
         Recipient {
             row,
             person,
@@ -223,14 +229,14 @@ impl DirectoryState {
             provider: email.as_ref().and_then(|email| providers.of(email.domain())),
             email,
             address: hash.unwrap_or_default(),
-            away,
+            undeliverable,
             props: held.map(|(_, held)| held.props().to_vec()).unwrap_or_default(),
         }
     }
 
     /// A page of everybody with an address, handed to the list, which knows who said no.
-    fn page(&self, context: &Context, page: Page) {
-        let Page { campaign, list, after, upto, most, since } = page;
+    fn page(&self, context: &Context, page: AudiencePage) {
+        let AudiencePage { campaign, list, after, upto, most, since } = page;
         let (mut people, mut to) = (Vec::new(), after);
         while to < upto && people.len() < most && to - after < PAGE_LOOKS {
             to += 1;
@@ -251,49 +257,49 @@ const PAGE_LOOKS: u32 = 4096;
 
 impl DirectoryState {
     /// Takes in one message.
-    pub fn hear(&mut self, context: &Context, message: DirectoryMessage) {
+    pub fn handle(&mut self, context: &Context, message: DirectoryMessage) {
         self.close();
         match message {
             DirectoryMessage::Ingest { items, reply } => {
-                let part = reply.part();
-                let outcomes = items.iter().map(|item| self.ingest(context, item, &part)).collect();
-                self.send_opened(context, part);
+                let ack = reply.ack();
+                let outcomes = items.iter().map(|item| self.ingest(context, item, &ack)).collect();
+                self.send_opened(context, ack);
                 reply.when_durable(outcomes);
                 self.feed(context);
             }
             DirectoryMessage::Click(click, reply) => {
-                let part = reply.part();
-                let outcomes = self.click(context, &click, &part);
+                let ack = reply.ack();
+                let outcomes = self.click(context, &click, &ack);
                 if outcomes.is_empty() {
-                    context.barrier(part.split());
+                    context.barrier(ack.split());
                 }
-                self.send_opened(context, part);
+                self.send_opened(context, ack);
                 reply.when_durable(outcomes);
             }
             DirectoryMessage::Asked(person, round, outcome) => {
-                self.came_back(context, person, round, &outcome);
+                self.confirmation_finished(context, person, round, &outcome);
             }
             DirectoryMessage::Tick => self.feed(context),
             DirectoryMessage::MintPublicKey(key, reply) => {
                 self.record(context, &DirectoryEvent::PublicKeyMinted(key), reply);
             }
             DirectoryMessage::Memberships { person, how, bag, reply } => {
-                let part = reply.part();
-                let outcome = self.memberships(context, person, how, bag, &part);
-                self.send_opened(context, part);
+                let ack = reply.ack();
+                let outcome = self.memberships(context, person, how, bag, &ack);
+                self.send_opened(context, ack);
                 reply.when_durable(outcome);
             }
             DirectoryMessage::LeaveAfterSend(person, list) => {
                 let bag = vec![(list.as_str().to_owned(), false)];
                 // Nobody waits for it: after a crash the person is simply still on the list.
-                let part = Part::new(|_| ());
-                self.memberships(context, person, How::Event, bag, &part);
-                self.send_opened(context, part);
+                let ack = AckGuard::new(|_| ());
+                self.memberships(context, person, ChangeSource::Event, bag, &ack);
+                self.send_opened(context, ack);
             }
-            DirectoryMessage::Ask(asks, reply) => {
-                let part = reply.part();
-                let changed = asks.iter().map(|ask| self.ask(context, ask, &part)).collect();
-                self.send_opened(context, part);
+            DirectoryMessage::Command(asks, reply) => {
+                let ack = reply.ack();
+                let changed = asks.iter().map(|ask| self.ask(context, ask, &ack)).collect();
+                self.send_opened(context, ack);
                 reply.when_durable(changed);
             }
             DirectoryMessage::Returned(report, reply) => self.returned(context, &report, reply),
@@ -316,15 +322,15 @@ impl DirectoryState {
             DirectoryMessage::Read(read) => read(&self.directory),
             DirectoryMessage::Image(reply) => drop(reply.send(self.directory.image())),
             DirectoryMessage::Resume => {
-                let erased = self.directory.open().filter(|(_, open)| open.how == How::Erasure);
+                let erased = self.directory.open().filter(|(_, open)| open.how == ChangeSource::Erasure);
                 for person in erased.filter_map(|(_, open)| open.person) {
-                    let part = Part::new(|_| ());
-                    let (list, reason) = (None, Skip::Erased);
-                    context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, part });
+                    let ack = AckGuard::new(|_| ());
+                    let (list, reason) = (None, SkipReason::Erased);
+                    context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, ack });
                 }
                 let open: Vec<u64> = self.directory.open().map(|(event, _)| event).collect();
                 for events in open.chunks(RESUMED_TOGETHER) {
-                    self.send(context, events.to_vec(), Part::new(|_| ()));
+                    self.send(context, events.to_vec(), AckGuard::new(|_| ()));
                 }
                 self.feed(context);
             }
@@ -351,7 +357,7 @@ impl Actor for DirectoryActor {
         message: DirectoryMessage,
         state: &mut DirectoryState,
     ) -> Result<(), ActorProcessingErr> {
-        state.hear(&self.0, message);
+        state.handle(&self.0, message);
         Ok(())
     }
 }

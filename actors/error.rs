@@ -1,13 +1,13 @@
 //! Why the Engine's door said no.
 //!
 //! Two families: the engine cannot now (`Busy`, `DiskFull`, `Stopping`, `Lost`, `Timeout`: the
-//! request may be sent again with the same key), and the request cannot ever (`Refusal`).
+//! request may be sent again with the same key), and the request cannot ever (`RequestRefusal`).
 
 use restockd_core::Millis;
 
 /// What a request cannot have, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RequestRefusal {
     /// Neither declared nor matching a pattern.
     #[error("Unknown list: {0}")]
     UnknownList(String),
@@ -80,5 +80,5 @@ pub enum EngineError {
     Timeout,
     /// The request itself.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] RequestRefusal),
 }

@@ -12,13 +12,15 @@
 //!
 //! | mailbox | senders | at most |
 //! |---|---|---|
-//! | directory | Engine, campaign actor, mailmen, tick | permits + one look-up a running campaign, 256 mails, one tick a second |
-//! | mailmen | directory | 256 mails that ask for a confirmation |
+//! | directory | Engine, campaign actor, confirmation workers, tick | permits + one look-up a running campaign, 256 mails, one tick a second |
+//! | confirmation workers | directory | 256 mails that ask for a confirmation |
 //! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one question a running campaign |
 //! | campaign actor | lists, directory, workers, alarm | one answer a question, one outcome a worker, one alarm |
 //! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
 //! | log | all authors | what the above write: permits, plus one window of letters |
 
+pub mod ack;
+pub mod api;
 mod background;
 pub mod campaign;
 pub mod clock;
@@ -29,21 +31,19 @@ pub mod directory;
 pub mod engine;
 pub mod error;
 pub mod list;
+mod list_lifecycle;
+mod list_slot;
 pub mod mailboxes;
 pub mod messages;
-pub mod receipt;
 pub mod recent;
 pub mod recovery;
+pub mod recovery_stats;
 pub mod reply;
-mod seat;
-mod slot;
 pub mod snapshotter;
 pub mod supervisor;
-pub mod survey;
+pub mod template_context;
 pub mod token;
-pub mod verbs;
-pub mod words;
 
 pub use context::{Envelope, RuleSettings, Settings};
 pub use engine::{Engine, StartError, Started, start};
-pub use error::{EngineError, Refusal};
+pub use error::{EngineError, RequestRefusal};

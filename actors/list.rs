@@ -8,13 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::ack::AckGuard;
+use super::api::RestockAnswer;
 use super::context::{Context, logged};
 use super::messages::{CampaignMessage, ListMessage, Restocked, SupervisorMessage};
-use super::receipt::Part;
-use super::verbs::RestockAnswer;
-use restockd_core::campaign::Skip;
-use restockd_core::directory::{RestockFact, Task};
-use restockd_core::list::{How, Invitation, List, ListCommand, ListDecision, ListEvent};
+use restockd_core::campaign::SkipReason;
+use restockd_core::directory::{ListTask, RestockFact};
+use restockd_core::list::{ChangeSource, Invitation, List, ListCommand, ListDecision, ListEvent};
 use restockd_core::scheduler::{Input, Recipient};
 use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
@@ -36,12 +36,12 @@ impl ListState {
     }
 
     /// Records and applies an event; the part is done when it is durable.
-    fn write(&mut self, context: &Context, event: &ListEvent, at: Millis, part: Part) {
+    fn write(&mut self, context: &Context, event: &ListEvent, at: Millis, ack: AckGuard) {
         self.list.apply(event, at);
         self.tickets.fetch_add(1, Ordering::AcqRel);
         let tickets = Arc::clone(&self.tickets);
         let record = restockd_records::of_list(context.stamp(self.list.seq(), at), &self.id, event);
-        let ticket = part.ticket();
+        let ticket = ack.ticket();
         context.log.append(
             logged(record),
             Box::new(move |result| {
@@ -61,54 +61,54 @@ impl ListState {
     }
 
     /// Carries out a command that nobody but the log answers.
-    fn carry(&mut self, context: &Context, command: &ListCommand, part: Part) {
+    fn execute(&mut self, context: &Context, command: &ListCommand, ack: AckGuard) {
         let at = context.clock.now();
         let decided = self.decide(command, at);
-        self.carry_out(context, decided, at, part);
+        self.commit(context, decided, at, ack);
     }
 
     /// Carries out what was decided.
-    fn carry_out(&mut self, context: &Context, decided: Option<ListDecision>, at: Millis, part: Part) {
+    fn commit(&mut self, context: &Context, decided: Option<ListDecision>, at: Millis, ack: AckGuard) {
         match decided {
-            Some(ListDecision::New(event)) => self.write(context, &event, at, part),
-            Some(_) => context.barrier(part),
-            None => drop(part),
+            Some(ListDecision::New(event)) => self.write(context, &event, at, ack),
+            Some(_) => context.barrier(ack),
+            None => drop(ack),
         }
     }
 
     /// A share of an open event.
-    fn task(&mut self, context: &Context, share: Share, task: Task, part: Part) {
+    fn task(&mut self, context: &Context, share: Share, task: ListTask, ack: AckGuard) {
         let Share { event, person, how, timestamp, accepted } = share;
         match task {
-            Task::Change { list: _, join, product } => {
-                let Some(person) = person else { return part.done() };
+            ListTask::Change { list: _, join, product } => {
+                let Some(person) = person else { return ack.done() };
                 let at = context.clock.now();
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
                 let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
                 let decided = self.decide(&change, at);
                 // Leaving makes no list where there was none.
                 if let Some(product) = product.filter(|_| join || self.list.seq() > 0) {
-                    self.name(context, event, product, decided.as_ref(), &part);
+                    self.name(context, event, product, decided.as_ref(), &ack);
                 }
                 // Word that somebody leaves, older than what the list heard of them since, changes nothing, here or in
                 // a campaign. After a restart every open event is heard again.
                 let stale =
                     self.list.subscribed(person) == Some(true) && decided == Some(ListDecision::Nothing);
                 if !join && !stale {
-                    self.note(context, person, how, default_opt_in, &part);
+                    self.note(context, person, how, default_opt_in, &ack);
                 }
-                self.carry_out(context, decided, at, part);
+                self.commit(context, decided, at, ack);
             }
-            Task::Move { list: _, from } => {
-                let Some(to) = person else { return part.done() };
+            ListTask::Move { list: _, from } => {
+                let Some(to) = person else { return ack.done() };
                 if self.list.subscribed(to) == Some(false) {
                     // `false` wins: the place ends instead of moving.
-                    self.note(context, from, How::Merge, false, &part);
+                    self.note(context, from, ChangeSource::Merge, false, &ack);
                 }
-                self.carry(context, &ListCommand::Move { event, from, to }, part);
+                self.execute(context, &ListCommand::Move { event, from, to }, ack);
             }
-            Task::Restock(fact) => {
-                self.restock(context, event, *fact, accepted, part);
+            ListTask::Restock(fact) => {
+                self.restock(context, event, *fact, accepted, ack);
             }
         }
     }
@@ -121,34 +121,36 @@ impl ListState {
         event: u64,
         product: String,
         then: Option<&ListDecision>,
-        part: &Part,
+        ack: &AckGuard,
     ) {
         let last = !matches!(then, Some(ListDecision::New(_)));
         let event = if last { event } else { event.saturating_sub(1) };
-        self.carry(context, &ListCommand::Name { event, product }, part.split());
+        self.execute(context, &ListCommand::Name { event, product }, ack.split());
     }
 
     /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of
     /// them are open (or opened again) only the campaign actor knows.
-    fn note(&self, context: &Context, person: PersonId, how: How, default_opt_in: bool, part: &Part) {
+    fn note(
+        &self,
+        context: &Context,
+        person: PersonId,
+        how: ChangeSource,
+        default_opt_in: bool,
+        ack: &AckGuard,
+    ) {
         if default_opt_in || self.list.row(person).is_some() {
-            let reason = if how == How::Erasure { Skip::Erased } else { Skip::Left };
+            let reason = if how == ChangeSource::Erasure { SkipReason::Erased } else { SkipReason::Left };
             let list = Some(self.id.clone());
-            context.mailboxes.campaign.send(CampaignMessage::Note {
-                list,
-                person,
-                reason,
-                part: part.split(),
-            });
+            context.mailboxes.campaign.send(CampaignMessage::Note { list, person, reason, ack: ack.split() });
         }
     }
 
     /// Who is not on the list at this moment gets no letter, whatever state it was in.
     fn confirm(&self, context: &Context, campaign: CampaignId, mut people: Vec<Recipient>) {
         let default_opt_in = context.catalog.default_opt_in(&self.id);
-        for one in people.iter_mut().filter(|one| one.away.is_none()) {
+        for one in people.iter_mut().filter(|one| one.undeliverable.is_none()) {
             if !self.list.subscribed(one.live).unwrap_or(default_opt_in) {
-                one.away = Some(Skip::Left);
+                one.undeliverable = Some(SkipReason::Left);
             }
         }
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Fetched { campaign, people }));
@@ -162,34 +164,34 @@ impl ListState {
         event: u64,
         fact: RestockFact,
         accepted: Millis,
-        part: Part,
+        ack: AckGuard,
     ) -> Option<RestockAnswer> {
         let at = context.clock.now();
         let settings = &context.settings;
         let day = accepted.day((settings.zone)(accepted, &settings.zone_name));
         let campaign = settings.rule.enabled.then(|| context.secrets.campaign(&self.id.campaign_key(day)));
-        let RestockFact { key, quantity, product, offer, .. } = fact;
-        let command = ListCommand::Restock { event, key, quantity, day, campaign, offer };
+        let RestockFact { key, quantity, product, details, .. } = fact;
+        let command = ListCommand::Restock { event, key, quantity, day, campaign, details };
         let decided = self.decide(&command, at);
         // Nothing in stock makes no list where there was none.
         let spoken_of = self.list.seq() > 0 || quantity.is_none_or(|quantity| quantity > 0);
         if let Some(product) = product.filter(|_| spoken_of) {
-            self.name(context, event, product, decided.as_ref(), &part);
+            self.name(context, event, product, decided.as_ref(), &ack);
         }
         match decided? {
             ListDecision::New(event) => {
                 match &event {
-                    ListEvent::Restocked { campaign: Some(campaign), upto, added, offer, .. } => {
-                        let (campaign, upto, added, offer) = (*campaign, *upto, *added, offer.clone());
+                    ListEvent::Restocked { campaign: Some(campaign), upto, added, details, .. } => {
+                        let (campaign, upto, added, details) = (*campaign, *upto, *added, details.clone());
                         let (list, product) = (self.id.clone(), self.list.product().map(str::to_owned));
-                        let restocked = Restocked { list, product, offer, day, campaign, upto, added };
-                        let opened = part.split();
+                        let restocked = Restocked { list, product, details, day, campaign, upto, added };
+                        let opened = ack.split();
                         // The log first: a campaign's record never stands before its restock's.
-                        self.write(context, &event, at, part);
+                        self.write(context, &event, at, ack);
                         context.mailboxes.campaign.send(CampaignMessage::Restocked(restocked, Some(opened)));
                         return Some(RestockAnswer::Accepted { campaign: Some(campaign) });
                     }
-                    _ => self.write(context, &event, at, part),
+                    _ => self.write(context, &event, at, ack),
                 }
                 let sold_out = matches!(event, ListEvent::Stock { .. });
                 Some(if sold_out {
@@ -200,13 +202,13 @@ impl ListState {
             }
             ListDecision::Duplicate(campaign) => {
                 if campaign.is_some() {
-                    context.mailboxes.campaign.send(CampaignMessage::Fence(part.split()));
+                    context.mailboxes.campaign.send(CampaignMessage::Fence(ack.split()));
                 }
-                context.barrier(part);
+                context.barrier(ack);
                 Some(RestockAnswer::Duplicate { campaign })
             }
             ListDecision::Nothing => {
-                context.barrier(part);
+                context.barrier(ack);
                 Some(RestockAnswer::SoldOut)
             }
         }
@@ -222,7 +224,7 @@ impl ListState {
             }
             _ => None,
         };
-        self.carry_out(context, Some(decided), at, unheard());
+        self.commit(context, Some(decided), at, detached());
         let Invitation { people, last } = invitation.unwrap_or_default();
         let (last, page) = (last || people.is_empty(), None);
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Invited {
@@ -250,7 +252,7 @@ impl ListState {
     /// A campaign made by hand claims its audience.
     fn begin(&mut self, context: &Context, campaign: CampaignId, everybody: Option<(u32, u32)>) {
         let (upto, added) = self.list.audience(campaign, everybody);
-        self.carry(context, &ListCommand::Begin { campaign, everybody }, unheard());
+        self.execute(context, &ListCommand::Begin { campaign, everybody }, detached());
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Begun { campaign, upto, added }));
     }
 }
@@ -263,17 +265,17 @@ impl ListState {
     }
 
     /// Takes in one message; false when it was told to rest, and may.
-    pub fn hear(&mut self, context: &Context, message: ListMessage) -> bool {
+    pub fn handle(&mut self, context: &Context, message: ListMessage) -> bool {
         match message {
-            ListMessage::Task { event, person, how, timestamp, accepted, task, part } => {
-                self.task(context, Share { event, person, how, timestamp, accepted }, task, part);
+            ListMessage::Task { event, person, how, timestamp, accepted, task, ack } => {
+                self.task(context, Share { event, person, how, timestamp, accepted }, task, ack);
             }
             // Tasks, none of which sends a list to rest.
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
-                self.hear(context, message);
+                self.handle(context, message);
             }),
             ListMessage::Restock { event, fact, reply } => {
-                let answer = self.restock(context, event, fact, context.clock.now(), reply.part());
+                let answer = self.restock(context, event, fact, context.clock.now(), reply.ack());
                 if let Some(answer) = answer {
                     reply.when_durable(answer);
                 }
@@ -282,7 +284,7 @@ impl ListState {
             ListMessage::Invite(campaign, most) => self.invite(context, campaign, most),
             ListMessage::InviteAgain(campaign) => self.invite_again(context, campaign),
             ListMessage::InvitePage { campaign, people, to, since, last } => {
-                self.carry(context, &ListCommand::InvitePage { campaign, to }, unheard());
+                self.execute(context, &ListCommand::InvitePage { campaign, to }, detached());
                 let mut people = self.list.unless_left(&people);
                 let late = |person| self.list.row(person).is_some_and(|row| row.changed > since);
                 people.retain(|invitee| invitee.here || late(invitee.person));
@@ -292,11 +294,11 @@ impl ListState {
             }
             ListMessage::Confirm(campaign, people) => self.confirm(context, campaign, people),
             ListMessage::Close(campaign, upto) => {
-                self.carry(context, &ListCommand::Close { campaign, upto }, unheard());
+                self.execute(context, &ListCommand::Close { campaign, upto }, detached());
             }
             ListMessage::Forget => {
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
-                self.carry(context, &ListCommand::Forget { default_opt_in }, unheard());
+                self.execute(context, &ListCommand::Forget { default_opt_in }, detached());
             }
             ListMessage::Read(read) => read(&self.id, &self.list),
             ListMessage::Image(reply) => drop(reply.send((self.id.clone(), self.list.image()))),
@@ -313,12 +315,12 @@ impl ListState {
 struct Share {
     event: u64,
     person: Option<PersonId>,
-    how: How,
+    how: ChangeSource,
     timestamp: Option<Millis>,
     accepted: Millis,
 }
 
 /// A part that nobody waits for.
-fn unheard() -> Part {
-    Part::new(|_| ())
+fn detached() -> AckGuard {
+    AckGuard::new(|_| ())
 }

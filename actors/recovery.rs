@@ -12,10 +12,10 @@
 //! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
 //! never "start empty" where there was something. Replay never reads a clock.
 
-mod authors;
+mod appliers;
 mod batch;
-mod crew;
 mod lists;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -23,16 +23,16 @@ mod work;
 use std::sync::Arc;
 
 use restockd_core::campaign::Campaigns;
-use restockd_core::directory::{Directory, Open, Task};
+use restockd_core::directory::{Directory, ListTask, OpenEvent};
 use restockd_core::list::Invite;
-use restockd_core::{ListId, Millis, Offer};
+use restockd_core::{ListId, Millis, ProductDetails};
 use restockd_journal::disk::Disk;
-use restockd_journal::store::{Generations, Outcome, StoreError};
+use restockd_journal::snapshots::{Generations, LoadOutcome, StoreError};
 use restockd_journal::wal::{self, Options, WalError};
 use restockd_records::PackedList;
 
-use crew::Replayed;
 use lists::Lists;
+use replay::Replayed;
 use restockd_records::page::PageReader;
 
 /// Why the engine does not start.
@@ -65,13 +65,13 @@ pub enum RecoveryError {
 }
 
 /// A claim of a list on a campaign that may not have heard of it.
-pub struct Claim {
+pub struct CampaignClaim {
     /// The list.
     pub list: ListId,
     /// The product's name, as the list knows it.
     pub product: Option<String>,
     /// What the last restock said of it beyond that.
-    pub offer: Option<Offer>,
+    pub details: Option<ProductDetails>,
     /// The claim.
     pub invite: Invite,
     /// How many of the audience the campaign does not know of.
@@ -79,7 +79,7 @@ pub struct Claim {
 }
 
 /// All that came back.
-pub struct Recovered {
+pub struct RecoveredState {
     /// People.
     pub directory: Directory,
     /// Campaigns.
@@ -87,9 +87,9 @@ pub struct Recovered {
     /// Lists, at rest.
     pub lists: Vec<(ListId, PackedList)>,
     /// What campaigns must be told again.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<CampaignClaim>,
     /// What the log said.
-    pub log: wal::Recovered,
+    pub log: wal::LogRecovery,
     /// What was wrong with snapshots that were passed over.
     pub problems: Vec<String>,
 }
@@ -105,7 +105,7 @@ pub fn recover(
     mut directory: Directory,
     mut campaigns: Campaigns,
     now: Option<Millis>,
-) -> Result<Recovered, RecoveryError> {
+) -> Result<RecoveredState, RecoveryError> {
     let mut packed = Vec::new();
     let outcome = {
         let mut reader = PageReader::new(&mut directory, &mut campaigns, &mut packed);
@@ -115,16 +115,16 @@ pub fn recover(
         outcome
     };
     let (from, durable, newest, problems) = match outcome {
-        Outcome::None => (1, 0, Millis(0), Vec::new()),
-        Outcome::Generation { meta, problems, .. } => {
+        LoadOutcome::None => (1, 0, Millis(0), Vec::new()),
+        LoadOutcome::Generation { meta, problems, .. } => {
             // After a clean stop the log may hold no record that tells the time.
             (meta.replay_from, meta.durable, Millis(meta.made_ms), problems)
         }
-        Outcome::AllBad { problems } => (1, 0, Millis(0), problems),
+        LoadOutcome::AllBad { problems } => (1, 0, Millis(0), problems),
     };
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(LIST_WORKERS_MAX));
     let lists = lists::deal(packed, workers).map_err(RecoveryError::Misfit)?;
-    let read = crew::replay(disk, options, (from, durable), directory, campaigns, lists);
+    let read = replay::replay(disk, options, (from, durable), directory, campaigns, lists);
     let replayed = match read {
         Err(RecoveryError::Log(error)) if from == 1 && !problems.is_empty() => {
             return Err(RecoveryError::NothingGood(problems, error));
@@ -144,10 +144,10 @@ const CLOCK_AHEAD_MS: u64 = 5 * 60_000;
 const LIST_WORKERS_MAX: usize = 8;
 
 /// Finds what was left open, and puts all lists to rest.
-fn finish(replayed: Replayed, problems: Vec<String>) -> Result<Recovered, RecoveryError> {
+fn finish(replayed: Replayed, problems: Vec<String>) -> Result<RecoveredState, RecoveryError> {
     let Replayed { log, mut directory, campaigns, mut lists, .. } = replayed;
     close_done(&mut directory, &mut lists).map_err(RecoveryError::Misfit)?;
-    let rested = crew::all_at_once(lists, |lists| lists.rest(&campaigns))?;
+    let rested = replay::all_at_once(lists, |lists| lists.pack_all(&campaigns))?;
     let (mut lists, mut claims) = (Vec::new(), Vec::new());
     for one in rested {
         let (mut at_rest, mut claimed) = one.map_err(RecoveryError::Misfit)?;
@@ -159,7 +159,7 @@ fn finish(replayed: Replayed, problems: Vec<String>) -> Result<Recovered, Recove
         claims.append(&mut claimed);
     }
     claims.sort_by(|one, other| one.list.cmp(&other.list));
-    Ok(Recovered { directory, campaigns, lists, claims, log, problems })
+    Ok(RecoveredState { directory, campaigns, lists, claims, log, problems })
 }
 
 /// Takes from open events what their lists have done, and closes those that nothing is left of; the rest is sent
@@ -183,11 +183,11 @@ fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), Stri
 }
 
 /// True when the list of a task of an open event has done it.
-fn is_done(event: u64, open: &Open, task: &Task, lists: &mut [Lists]) -> Result<bool, String> {
+fn is_done(event: u64, open: &OpenEvent, task: &ListTask, lists: &mut [Lists]) -> Result<bool, String> {
     let Some(list) = lists::find(lists, task.list())? else { return Ok(false) };
     Ok(match task {
-        Task::Change { .. } | Task::Move { .. } => list.passed(event),
-        Task::Restock(fact) => {
+        ListTask::Change { .. } | ListTask::Move { .. } => list.passed(event),
+        ListTask::Restock(fact) => {
             // A list that the event also put somebody on may have said no more than that.
             let more = open.tasks.iter().filter(|other| other.list() == task.list()).count() > 1;
             let counts = fact.quantity.is_none_or(|quantity| quantity > 0);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::receipt::Part;
+use super::ack::AckGuard;
 
 /// What admitted a request; one may admit several messages.
 pub enum Permit {
@@ -44,7 +44,7 @@ struct Asker<T> {
 
 /// An answer that is still to be given.
 pub struct Reply<T> {
-    part: Part,
+    ack: AckGuard,
     asker: Option<Asker<T>>,
 }
 
@@ -54,25 +54,25 @@ impl<T: Send + 'static> Reply<T> {
     pub fn new(permit: impl Into<Permit>) -> (Self, oneshot::Receiver<T>) {
         let (answer, heard) = oneshot::channel();
         let asker = Some(Asker { answer, permit: permit.into() });
-        (Self { part: Part::without_end(), asker }, heard)
+        (Self { ack: AckGuard::without_end(), asker }, heard)
     }
 
     /// A reply that nobody waits for.
     #[must_use]
-    pub fn unheard() -> Self {
-        Self { part: Part::without_end(), asker: None }
+    pub fn detached() -> Self {
+        Self { ack: AckGuard::without_end(), asker: None }
     }
 
     /// One more thing that the answer depends on.
     #[must_use]
-    pub fn part(&self) -> Part {
-        self.part.split()
+    pub fn ack(&self) -> AckGuard {
+        self.ack.split()
     }
 
     /// Gives the answer; it is heard once all parts are done, which may be at once.
     pub fn when_durable(self, value: T) {
-        let Some(Asker { answer, permit }) = self.asker else { return self.part.done() };
-        self.part.done_then(move |all| {
+        let Some(Asker { answer, permit }) = self.asker else { return self.ack.done() };
+        self.ack.done_then(move |all| {
             drop(permit);
             if all {
                 // The client may be gone; the work is done all the same.
@@ -99,7 +99,7 @@ mod tests {
     fn the_value_is_heard_and_the_permit_released_only_when_all_parts_are_done() {
         let (permits, permit) = permit();
         let (reply, mut heard) = Reply::new(permit);
-        let (first, second) = (reply.part(), reply.part());
+        let (first, second) = (reply.ack(), reply.ack());
         first.done();
         reply.when_durable(7);
         assert_eq!((heard.try_recv(), permits.available_permits()), (Err(TryRecvError::Empty), 0));
@@ -118,14 +118,14 @@ mod tests {
     fn a_lost_part_and_a_dropped_reply_are_heard_as_lost() {
         let (permits, permit) = permit();
         let (reply, mut heard) = Reply::new(Arc::new(permit));
-        let part = reply.part();
+        let ack = reply.ack();
         reply.when_durable(7);
-        drop(part);
+        drop(ack);
         assert_eq!((heard.try_recv(), permits.available_permits()), (Err(TryRecvError::Closed), 1));
         let (reply, mut heard) = Reply::<u8>::new(self::permit().1);
-        let part = reply.part();
+        let ack = reply.ack();
         drop(reply);
-        part.done();
+        ack.done();
         assert_eq!(heard.try_recv(), Err(TryRecvError::Closed));
     }
 }

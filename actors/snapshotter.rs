@@ -14,15 +14,15 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{mpsc, oneshot};
 
+use super::ack::AckGuard;
+use super::api::SnapshotAnswer;
 use super::background::{Background, UnderWay};
 use super::context::Context;
 use super::messages::{
     CampaignMessage, DirectoryMessage, RoundFailure, RoundReply, SnapshotterMessage, SupervisorMessage,
 };
-use super::receipt::Part;
-use super::verbs::SnapshotAnswer;
 use restockd_core::Millis;
-use restockd_journal::store::{Building, Generations, Meta, StoreError};
+use restockd_journal::snapshots::{Building, Generations, Meta, StoreError};
 use restockd_journal::wal::Log;
 use restockd_records::page::{PageWriter, Portion, Written};
 
@@ -149,7 +149,7 @@ async fn round(
     let (building, written) = writer.await.map_err(|_| RoundError::Ending)??;
     // Every record that any of these states holds must be durable before the generation counts.
     let (durable, fence) = oneshot::channel();
-    context.barrier(Part::new(move |all| {
+    context.barrier(AckGuard::new(move |all| {
         let _ = durable.send(all);
     }));
     if !fence.await.unwrap_or(false) {

@@ -13,7 +13,7 @@
 //! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
 //! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
 
-mod heard;
+mod event_watermark;
 mod housekeeping;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -23,12 +23,12 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
-pub use heard::Heard;
+pub use event_watermark::EventWatermark;
 
 use super::context::Context;
+use super::list_lifecycle::{ListActivation, ListActor};
+use super::list_slot::ListSlot;
 use super::messages::{ListMessage, Slice, SummaryOrRead, SupervisorMessage};
-use super::seat::{ListActor, Seat};
-use super::slot::Slot;
 use restockd_core::list::List;
 use restockd_core::{ListId, Millis};
 use restockd_records::PackedList;
@@ -46,12 +46,12 @@ pub struct SupervisorState {
     /// Every list that was ever spoken of, in the order of ids; without bytes while it is awake.
     lists: BTreeMap<ListId, PackedList>,
     /// Those awake or on their way to rest.
-    awake: HashMap<ListId, Slot>,
+    awake: HashMap<ListId, ListSlot>,
     /// Awake lists, roughly least recently used first.
     order: VecDeque<(ListId, Millis)>,
     /// How many are on their way to rest.
     leaving: usize,
-    heard: Heard,
+    heard: EventWatermark,
     walk: housekeeping::Walk,
 }
 
@@ -65,12 +65,12 @@ impl Supervisor {
         message: ListMessage,
     ) -> Result<(), ActorProcessingErr> {
         match state.awake.get_mut(&list) {
-            Some(Slot::Awake { actor, used }) => {
+            Some(ListSlot::Awake { actor, used }) => {
                 *used = self.0.clock.now();
                 self.0.cast(actor, message);
                 return Ok(());
             }
-            Some(Slot::Leaving { stash, .. }) => {
+            Some(ListSlot::Leaving { stash, .. }) => {
                 stash.push_back(message);
                 return Ok(());
             }
@@ -91,7 +91,7 @@ impl Supervisor {
                 }
             },
         };
-        self.wake(myself, state, Seat::new(list, resting), [message]).await
+        self.wake(myself, state, ListActivation::new(list, resting), [message]).await
     }
 
     /// Sends messages to lists; what is for one list is one message, in the order it came.
@@ -126,7 +126,7 @@ impl Supervisor {
         &self,
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
-        list: Seat,
+        list: ListActivation,
         messages: impl IntoIterator<Item = ListMessage>,
     ) -> Result<(), ActorProcessingErr> {
         let id = list.id.clone();
@@ -136,7 +136,7 @@ impl Supervisor {
             self.0.cast(&actor, message);
         }
         let used = self.0.clock.now();
-        state.awake.insert(id.clone(), Slot::Awake { actor, used });
+        state.awake.insert(id.clone(), ListSlot::Awake { actor, used });
         state.order.push_back((id, used));
         self.crowd_out(state);
         Ok(())
@@ -151,11 +151,11 @@ impl Supervisor {
             }
             let Some((id, since)) = state.order.pop_front() else { return };
             match state.awake.get(&id) {
-                Some(Slot::Awake { used, .. }) if *used > since && spared + 1 < CROWD_LOOKS => {
+                Some(ListSlot::Awake { used, .. }) if *used > since && spared + 1 < CROWD_LOOKS => {
                     let used = *used;
                     state.order.push_back((id, used));
                 }
-                Some(Slot::Awake { .. }) => self.rest(state, id),
+                Some(ListSlot::Awake { .. }) => self.rest(state, id),
                 _ => {}
             }
         }
@@ -164,10 +164,10 @@ impl Supervisor {
     /// Tells a list to rest; its messages wait from now on.
     fn rest(&self, state: &mut SupervisorState, id: ListId) {
         if let Some(slot) = state.awake.get_mut(&id)
-            && let Slot::Awake { actor, .. } = slot
+            && let ListSlot::Awake { actor, .. } = slot
         {
             self.0.cast(actor, ListMessage::Rest);
-            *slot = Slot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
+            *slot = ListSlot::Leaving { actor: actor.clone(), stash: VecDeque::new() };
             state.leaving += 1;
         }
     }
@@ -177,7 +177,7 @@ impl Supervisor {
         let now = self.0.clock.now();
         for _ in 0..state.order.len().min(SWEEP_MOST) {
             let Some((id, _)) = state.order.pop_front() else { return };
-            let Some(Slot::Awake { used, .. }) = state.awake.get(&id) else { continue };
+            let Some(ListSlot::Awake { used, .. }) = state.awake.get(&id) else { continue };
             let used = *used;
             if now.since(used) >= self.0.settings.rest_after_ms {
                 self.rest(state, id);
@@ -193,14 +193,14 @@ impl Supervisor {
         &self,
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
-        list: Seat,
+        list: ListActivation,
     ) -> Result<(), ActorProcessingErr> {
         state.leaving = state.leaving.saturating_sub(1);
         match state.awake.remove(&list.id) {
-            Some(Slot::Leaving { stash, .. }) if !stash.is_empty() => {
+            Some(ListSlot::Leaving { stash, .. }) if !stash.is_empty() => {
                 self.wake(myself, state, list, stash).await
             }
-            Some(Slot::Leaving { .. }) => {
+            Some(ListSlot::Leaving { .. }) => {
                 match list.packed {
                     Some(packed) => drop(state.lists.insert(list.id, packed)),
                     // It was asked something and has written nothing: nobody ever spoke of it.
@@ -214,13 +214,13 @@ impl Supervisor {
 
     /// A list had records out when told to rest: it is awake again, with what waited for it.
     fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
-        if let Some(Slot::Leaving { actor, stash }) = state.awake.remove(&id) {
+        if let Some(ListSlot::Leaving { actor, stash }) = state.awake.remove(&id) {
             state.leaving = state.leaving.saturating_sub(1);
             for message in stash {
                 self.0.cast(&actor, message);
             }
             let used = self.0.clock.now();
-            state.awake.insert(id.clone(), Slot::Awake { actor, used });
+            state.awake.insert(id.clone(), ListSlot::Awake { actor, used });
             state.order.push_back((id, used));
         }
     }
@@ -230,13 +230,13 @@ impl SupervisorState {
     /// What can be told of lists without waking them.
     fn summaries(&mut self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
         let one = |id: ListId| match self.awake.get_mut(&id) {
-            Some(Slot::Awake { actor, .. }) => {
+            Some(ListSlot::Awake { actor, .. }) => {
                 let (read, answer) = read_summary();
                 context.cast(actor, read);
                 answer
             }
             // What it hears now it does not answer: it wakes for it again.
-            Some(Slot::Leaving { stash, .. }) => {
+            Some(ListSlot::Leaving { stash, .. }) => {
                 let (read, answer) = read_summary();
                 stash.push_back(read);
                 answer
@@ -263,8 +263,8 @@ impl SupervisorState {
         for (id, packed) in self.lists.range((behind(after), Bound::Unbounded)).take(most) {
             match self.awake.get_mut(id) {
                 None => slice.resting.push((id.clone(), packed.clone())),
-                Some(Slot::Awake { actor, .. }) => context.cast(actor, image()),
-                Some(Slot::Leaving { stash, .. }) => stash.push_back(image()),
+                Some(ListSlot::Awake { actor, .. }) => context.cast(actor, image()),
+                Some(ListSlot::Leaving { stash, .. }) => stash.push_back(image()),
             }
             (last, seen) = (Some(id), seen + 1);
         }
@@ -273,7 +273,7 @@ impl SupervisorState {
     }
 
     /// Awake, resting, leaving.
-    fn census(&self) -> (usize, usize, usize) {
+    fn list_counts(&self) -> (usize, usize, usize) {
         (self.awake.len() - self.leaving, self.lists.len() - self.awake.len(), self.leaving)
     }
 }
@@ -305,7 +305,7 @@ impl Actor for Supervisor {
             awake: HashMap::new(),
             order: VecDeque::new(),
             leaving: 0,
-            heard: Heard::default(),
+            heard: EventWatermark::default(),
             walk: housekeeping::Walk::default(),
         })
     }
@@ -335,7 +335,7 @@ impl Actor for Supervisor {
                 self.tidy(&myself, state).await?;
             }
             SupervisorMessage::StillBusy(list) => self.still_busy(state, list),
-            SupervisorMessage::Census(reply) => drop(reply.send(state.census())),
+            SupervisorMessage::Census(reply) => drop(reply.send(state.list_counts())),
         }
         Ok(())
     }
@@ -347,7 +347,7 @@ impl Actor for Supervisor {
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(_, Some(mut list), _) => match list.take::<Seat>() {
+            SupervisionEvent::ActorTerminated(_, Some(mut list), _) => match list.take::<ListActivation>() {
                 Ok(list) => self.ended(&myself, state, list).await?,
                 Err(_) => self.0.fatal.end("a list ended without its state"),
             },

@@ -42,7 +42,7 @@ fn main() {
         client.press_many((0..MEMBERS).map(|m| format!("p{m}.{n}@shop.example")), &sku(n));
     }
     until("all lists are at rest", || {
-        let (awake, resting, leaving) = runtime.block_on(running.engine.census()).unwrap();
+        let (awake, resting, leaving) = runtime.block_on(running.engine.list_counts()).unwrap();
         (awake == 0 && leaving == 0 && resting == restocks).then_some(())
     });
     let probe = probe(dir.path(), 200);

@@ -25,7 +25,7 @@ use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
 use restockd_engine::recovery;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations};
+use restockd_journal::snapshots::{Backend, Generations};
 use restockd_journal::wal;
 use restockd_records::Entry;
 use restockd_testkit::process::Place;

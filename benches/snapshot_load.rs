@@ -19,7 +19,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use restockd_journal::store::Backend;
+use restockd_journal::snapshots::Backend;
 use restockd_testkit::process::{Client, KEY, Place, press};
 use restockd_testkit::shop::{self, Shop, Size};
 use serde_json::json;

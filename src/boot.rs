@@ -22,13 +22,13 @@ use crate::config::Config;
 use crate::http::{HttpSettings, Server};
 use crate::overrides::{self, OverridesError};
 use restockd_core::Catalog;
+use restockd_engine::api::Scope;
 use restockd_engine::clock::Clock;
-use restockd_engine::engine::Report;
+use restockd_engine::engine::RecoveryReport;
 use restockd_engine::token::Secrets;
-use restockd_engine::verbs::Scope;
 use restockd_engine::{Engine, EngineError, StartError, Started};
 use restockd_journal::disk::RealDisk;
-use restockd_mail::{MailError, Mailer, Outbox};
+use restockd_mail::{MailError, Mailer, MemoryTransport};
 use restockd_render::{RenderError, Templates};
 
 /// Why the engine is not up; each text says what to do.
@@ -101,11 +101,11 @@ pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
     /// What recovery found.
-    pub report: Report,
+    pub report: RecoveryReport,
     /// How mail goes out, without secrets.
     pub mail: String,
     /// The memory mailer's letters.
-    pub outbox: Option<Arc<Outbox>>,
+    pub outbox: Option<Arc<MemoryTransport>>,
     /// A first key that was made: its text, or where it was written.
     pub first_key: Option<FirstKey>,
     stop: watch::Sender<bool>,

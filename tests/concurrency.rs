@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use restockd_journal::disk::{Disk, DiskFile, Stat};
 use restockd_journal::wal::{Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, recover};
-use restockd_testkit::disk::{Fault, Op, SimDisk};
+use restockd_testkit::disk::{DiskFault, Op, SimDisk};
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
@@ -266,7 +266,7 @@ fn after_a_failed_sync_nothing_more_is_promised_and_every_ticket_hears_it() {
         let bench = Bench::new();
         let nth = 1 + shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..4);
         let op = [Op::Sync, Op::Write][nth as usize % 2];
-        bench.sim.fail(op, ".wal", nth, Fault::Broken);
+        bench.sim.fail(op, ".wal", nth, DiskFault::Broken);
         let work = |first: u8| {
             let bench = bench.clone();
             Box::new(move || {

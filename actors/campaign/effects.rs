@@ -1,22 +1,22 @@
 //! What the scheduler asks to be done, done: records to the log, questions to lists and directory, letters to workers.
 
+use super::super::ack::AckGuard;
 use super::super::delivery::{CampaignTemplate, Job, Work};
-use super::super::messages::{DirectoryMessage, ListMessage, Page, SupervisorMessage};
-use super::super::receipt::Part;
+use super::super::messages::{AudiencePage, DirectoryMessage, ListMessage, SupervisorMessage};
 use super::super::reply::Reply;
 use super::*;
 use restockd_core::campaign::Header;
-use restockd_core::directory::Ask;
-use restockd_core::scheduler::{News, Start};
+use restockd_core::directory::DirectoryCommand;
+use restockd_core::scheduler::{Notice, Start};
 use restockd_core::{ListId, Millis};
 
 impl CampaignState {
     /// Does one thing; what it answers at once goes back into the scheduler.
-    pub(super) fn carry_out(
+    pub(super) fn perform(
         &mut self,
         context: &Context,
         effect: Effect,
-        asker: Option<&Part>,
+        asker: Option<&AckGuard>,
         at: Millis,
     ) -> Option<Input> {
         match effect {
@@ -24,13 +24,13 @@ impl CampaignState {
                 let record = Self::encode(context, seq, &event, at);
                 self.let_go(context);
                 match asker.filter(|_| asked) {
-                    Some(part) => context.append(record, part.split()),
+                    Some(ack) => context.append(record, ack.split()),
                     // Nobody may be told anything of it until the next record is there.
                     None if along => self.held = Some(record),
                     None => context.append_quiet(record),
                 }
             }
-            Effect::Fence => asker.into_iter().for_each(|part| context.barrier(part.split())),
+            Effect::Fence => asker.into_iter().for_each(|ack| context.barrier(ack.split())),
             Effect::Start { seq, event, letter } => {
                 let record = Self::encode(context, seq, &event, at);
                 self.let_go(context);
@@ -49,7 +49,7 @@ impl CampaignState {
                 to_list(context, list, ListMessage::Invite(campaign, most));
             }
             Effect::InvitePage { campaign, list, after, upto, most, since } => {
-                let page = Page { campaign, list, after, upto, most, since };
+                let page = AudiencePage { campaign, list, after, upto, most, since };
                 context.mailboxes.directory.send(DirectoryMessage::Page(page));
             }
             Effect::InviteAgain { campaign, list } => {
@@ -71,8 +71,8 @@ impl CampaignState {
             }
             Effect::Bounced { person, address, diagnostic } => {
                 // Nobody waits for it; after a crash the next letter to the address says it again.
-                let ask = Ask::Bounced(person, address, diagnostic);
-                context.mailboxes.directory.send(DirectoryMessage::Ask(vec![ask], Reply::unheard()));
+                let ask = DirectoryCommand::Bounced(person, address, diagnostic);
+                context.mailboxes.directory.send(DirectoryMessage::Command(vec![ask], Reply::detached()));
             }
             Effect::Alarm(then) => {
                 self.alarm += 1;
@@ -93,7 +93,7 @@ impl CampaignState {
     /// A letter starts: its record first, and the worker with the promise of it.
     fn start(&mut self, context: &Context, record: Encoded, letter: Start) {
         let (durable, gate) = oneshot::channel();
-        context.append(record, Part::new(move |all| _ = durable.send(all)));
+        context.append(record, AckGuard::new(move |all| _ = durable.send(all)));
         let Some(template) = self.template(context, letter.campaign) else { return };
         let Start { campaign, worker, recipient, email, date } = letter;
         self.hand(context, worker, Work::Deliver(Job { campaign, template, recipient, email, gate, date }));
@@ -127,22 +127,22 @@ fn beside(context: &Context, header: Header) -> Header {
 }
 
 /// A line in the log.
-fn say(news: &News) {
+fn say(news: &Notice) {
     match news {
-        News::Slowed { provider, per_minute } => {
+        Notice::Slowed { provider, per_minute } => {
             tracing::warn!(
                 mail.provider = provider,
                 per_minute,
                 "a provider asks for less; its mail is slowed"
             );
         }
-        News::Ceiling { provider, ceiling, until } => tracing::warn!(
+        Notice::Ceiling { provider, ceiling, until } => tracing::warn!(
             mail.provider = provider,
             per_day = ceiling,
             until = %until,
             "a provider has had its letters of the day; the others to it wait until midnight (UTC)"
         ),
-        News::Template { campaign, why } => {
+        Notice::Template { campaign, why } => {
             tracing::error!(campaign.id = %campaign, reason = why, "the campaign's template does not render");
         }
     }

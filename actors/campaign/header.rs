@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::super::context::{Context, Settings};
 use super::super::messages::{Asked, Restocked};
-use restockd_core::campaign::{Header, OnDoubt};
-use restockd_core::{Catalog, ListId, Offer};
+use restockd_core::campaign::{Header, InDoubtPolicy};
+use restockd_core::{Catalog, ListId, ProductDetails};
 
 /// Template and subject of the rule's mail about a list; without a subject the template's own stands.
 #[must_use]
-pub fn dress(
+pub fn template_and_subject(
     settings: &Settings,
     catalog: &Catalog,
     list: &ListId,
     product: &str,
 ) -> (String, Option<String>) {
-    let (look, rule) = (catalog.look(list), &settings.rule);
+    let (look, rule) = (catalog.presentation(list), &settings.rule);
     let subject = look.subject_for(product).unwrap_or_else(|| rule.subject.replace("{product}", product));
     (look.template.unwrap_or_else(|| rule.template.clone()), Some(subject).filter(|said| !said.is_empty()))
 }
@@ -27,12 +27,12 @@ pub fn dress(
 /// What the rule's campaign is.
 pub(super) fn of_rule(context: &Context, restocked: &Restocked) -> Header {
     let rule = &context.settings.rule;
-    let Restocked { list, product, offer, day, campaign, .. } = restocked;
+    let Restocked { list, product, details, day, campaign, .. } = restocked;
     let sku = list.sku().unwrap_or(list.as_str());
     let product = product.as_deref().unwrap_or(sku);
-    let (template, subject) = dress(&context.settings, &context.catalog, list, product);
+    let (template, subject) = template_and_subject(&context.settings, &context.catalog, list, product);
     let mut props = json!({ "sku": sku, "product_name": product });
-    for (name, said) in offer.iter().flat_map(Offer::named) {
+    for (name, said) in details.iter().flat_map(ProductDetails::named) {
         props[name] = said.into();
     }
     Header {
@@ -46,7 +46,7 @@ pub(super) fn of_rule(context: &Context, restocked: &Restocked) -> Header {
         props: props.to_string(),
         subject,
         from: None,
-        on_doubt: if rule.resend_doubt { OnDoubt::Resend } else { OnDoubt::Hold },
+        on_doubt: if rule.resend_doubt { InDoubtPolicy::Resend } else { InDoubtPolicy::Hold },
         rate: rule.rate,
         max_age: rule.max_age,
         scheduled: None,
@@ -54,7 +54,7 @@ pub(super) fn of_rule(context: &Context, restocked: &Restocked) -> Header {
 }
 
 /// What a campaign made by hand is; `held` is the one of this id, if there is one.
-pub(super) fn by_hand(context: &Context, asked: Asked, held: Option<&Header>) -> Header {
+pub(super) fn manual(context: &Context, asked: Asked, held: Option<&Header>) -> Header {
     let (template, subject) = dress_by_hand(&context.catalog, &asked);
     let Asked { id, key, name, product, list, props, from, on_doubt, max_age, send_at, .. } = asked;
     // A name that was not asked for is no difference, whatever the product is called by now.
@@ -82,7 +82,7 @@ fn dress_by_hand(catalog: &Catalog, asked: &Asked) -> (String, Option<String>) {
     if !asked.template.is_empty() {
         return (asked.template.clone(), asked.subject.clone());
     }
-    let look = catalog.look(&asked.list);
+    let look = catalog.presentation(&asked.list);
     let product = asked.props.get("product_name").and_then(Value::as_str);
     let product = product.or(asked.list.sku()).unwrap_or_default();
     let subject = asked.subject.clone().or_else(|| look.subject_for(product)).filter(|said| !said.is_empty());

@@ -1,13 +1,13 @@
-//! What is asked of campaigns from outside and waits for an answer: restocks, campaigns by hand, verbs, reports.
+//! What is asked of campaigns from outside and waits for an answer: restocks, campaigns by hand, commands, reports.
 
+use super::super::ack::AckGuard;
+use super::super::api::ReturnAnswer;
 use super::super::messages::{Asked, CreateRefusal, DirectoryMessage, Restocked};
-use super::super::receipt::Part;
 use super::super::reply::Reply;
-use super::super::verbs::ReturnAnswer;
 use super::*;
 use restockd_core::Email;
-use restockd_core::campaign::{CampaignRefusal, Verb};
-use restockd_core::returns::{Proof, Report};
+use restockd_core::campaign::{CampaignCommand, CampaignRefusal};
+use restockd_core::feedback::{FeedbackProof, FeedbackReport};
 use restockd_core::scheduler::Created;
 
 /// How far in the past `sendAt` may lie.
@@ -15,11 +15,11 @@ const SEND_AT_PAST_MS: u64 = 60_000;
 
 impl CampaignState {
     /// A restock leads to the campaign of its SKU and day; nobody waits for one that is told again at start.
-    pub(super) fn restocked(&mut self, context: &Context, restocked: &Restocked, part: Option<Part>) {
+    pub(super) fn restocked(&mut self, context: &Context, restocked: &Restocked, ack: Option<AckGuard>) {
         let header = header::of_rule(context, restocked);
-        let (upto, added, at_start) = (restocked.upto, restocked.added, part.is_none());
-        self.step(context, Input::Restocked { header, upto, added, at_start }, part.as_ref());
-        part.into_iter().for_each(Part::done);
+        let (upto, added, at_start) = (restocked.upto, restocked.added, ack.is_none());
+        self.step(context, Input::Restocked { header, upto, added, at_start }, ack.as_ref());
+        ack.into_iter().for_each(AckGuard::done);
     }
 
     /// A campaign made by hand; the same key again answers with the one there is.
@@ -30,7 +30,7 @@ impl CampaignState {
         reply: Reply<Result<Created, CreateRefusal>>,
     ) {
         let held = self.scheduler.campaigns().get(asked.id);
-        let header = header::by_hand(context, asked, held.map(|held| &held.header));
+        let header = header::manual(context, asked, held.map(|held| &held.header));
         if !context.templates.has(&header.template) {
             return reply.when_durable(Err(CreateRefusal::UnknownTemplate(header.template)));
         }
@@ -39,33 +39,38 @@ impl CampaignState {
         if let Some(past) = past {
             return reply.when_durable(Err(CreateRefusal::SendAtPast(past)));
         }
-        let part = reply.part();
-        let answer = self.step(context, Input::Create(header), Some(&part));
-        part.done();
-        if let Some(Answer::Created(created)) = answer {
+        let ack = reply.ack();
+        let answer = self.step(context, Input::Create(header), Some(&ack));
+        ack.done();
+        if let Some(SchedulerReply::Created(created)) = answer {
             reply.when_durable(Ok(created));
         }
     }
 
     /// A verb on a campaign.
-    pub(super) fn verb(
+    pub(super) fn command(
         &mut self,
         context: &Context,
         id: CampaignId,
-        verb: Verb,
+        command: CampaignCommand,
         reply: Reply<Result<(), CampaignRefusal>>,
     ) {
-        let part = reply.part();
-        let answer = self.step(context, Input::Verb(id, verb), Some(&part));
-        part.done();
-        if let Some(Answer::Verb(answer)) = answer {
+        let ack = reply.ack();
+        let answer = self.step(context, Input::Command(id, command), Some(&ack));
+        ack.done();
+        if let Some(SchedulerReply::Command(answer)) = answer {
             reply.when_durable(answer);
         }
     }
 
     /// A report on its way to the directory: the ledger knows to which of the addresses it names the letter went.
-    pub(super) fn returned(&self, context: &Context, mut report: Box<Report>, reply: Reply<ReturnAnswer>) {
-        if let Proof::Letter { campaign, person, named, went_to, .. } = &mut report.proof
+    pub(super) fn returned(
+        &self,
+        context: &Context,
+        mut report: Box<FeedbackReport>,
+        reply: Reply<ReturnAnswer>,
+    ) {
+        if let FeedbackProof::Letter { campaign, person, named, went_to, .. } = &mut report.proof
             && let Some(ledger) = self.scheduler.campaigns().get(*campaign).map(|campaign| &campaign.ledger)
             && let Some((row, _)) = ledger.find(*person)
         {

@@ -6,8 +6,8 @@
 use super::super::confirmation::UNDER_WAY_MAX;
 use super::super::messages::{Click, Confirmation};
 use super::*;
-use restockd_core::directory::Wait;
-use restockd_core::outcome::{End, Outcome};
+use restockd_core::directory::PendingConfirmation;
+use restockd_core::outcome::{DeliveryOutcome, DeliveryResult};
 
 /// People whose mail was put off by their server; while there are as many, no new mail is begun.
 const PUT_OFF_MAX: usize = 1024;
@@ -55,29 +55,35 @@ impl DirectoryState {
         let (_, held) = self.directory.person(person)?;
         let email = held.email.clone()?;
         let address = context.secrets.address(&email);
-        if self.directory.away(person, Some(address)).is_some() {
+        if self.directory.undeliverable(person, Some(address)).is_some() {
             return None;
         }
-        let waits = &self.directory.waiting(person)?.lists;
-        let name = |wait: &Wait| {
+        let unconfirmed = &self.directory.waiting(person)?.lists;
+        let name = |wait: &PendingConfirmation| {
             let list = self.directory.list_at(wait.list)?;
             Some(context.catalog.name(list, wait.product.as_deref()))
         };
-        let names = waits.iter().filter_map(name).collect();
+        let names = unconfirmed.iter().filter_map(name).collect();
         let (reply, gate) = oneshot::channel();
-        context.barrier(Part::new(move |all| _ = reply.send(all)));
+        context.barrier(AckGuard::new(move |all| _ = reply.send(all)));
         let round = self.directory.seq();
         Some(Confirmation { person, email, address: address as u64, round, names, gate, date: now })
     }
 
     /// A mail came back.
-    pub(super) fn came_back(&mut self, context: &Context, person: PersonId, round: u64, outcome: &Outcome) {
+    pub(super) fn confirmation_finished(
+        &mut self,
+        context: &Context,
+        person: PersonId,
+        round: u64,
+        outcome: &DeliveryOutcome,
+    ) {
         self.mails.flying.remove(&person);
         let now = context.clock.now();
         let (tries, first) =
             self.mails.later.remove(&person).map_or((1, now), |(_, tries, first)| (tries + 1, first));
         let again = match outcome.end {
-            End::Deferred | End::Throttled if tries < TRIES_MAX => {
+            DeliveryResult::Deferred | DeliveryResult::Throttled if tries < TRIES_MAX => {
                 context.settings.retry.next(tries, first, now, person.0)
             }
             _ => None,
@@ -92,11 +98,11 @@ impl DirectoryState {
     /// A mail went out, or is given up; nobody waits for this record: without it the mail goes out again.
     fn asked(&mut self, context: &Context, person: PersonId, round: u64) {
         let at = context.clock.now();
-        self.write(context, &DirectoryEvent::Mailed { person, round }, at, &Part::new(|_| ()));
+        self.write(context, &DirectoryEvent::Mailed { person, round }, at, &AckGuard::new(|_| ()));
     }
 
     /// A click: what its mail knew of and its page showed is joined, each list with its own event.
-    pub(super) fn click(&mut self, context: &Context, click: &Click, part: &Part) -> Vec<Ingested> {
+    pub(super) fn click(&mut self, context: &Context, click: &Click, ack: &AckGuard) -> Vec<Ingested> {
         let lists: Vec<(ListId, Option<Box<str>>)> = pending(&self.directory, context, click)
             .filter(|(list, _)| click.shown.iter().any(|shown| shown == list.as_str()))
             .collect();
@@ -107,9 +113,9 @@ impl DirectoryState {
                 bag: vec![(list.as_str().to_owned(), true)],
                 product: product.map(|name| (list, name.into())),
                 evidence: Some(Box::new(click.evidence.clone())),
-                ..plain(who.clone(), How::Link)
+                ..plain(who.clone(), ChangeSource::Link)
             };
-            outcomes.push(self.ingest(context, &item, part));
+            outcomes.push(self.ingest(context, &item, ack));
         }
         outcomes
     }
@@ -125,14 +131,14 @@ pub fn pending<'a>(
     let held = directory.person(click.person).filter(|(_, held)| {
         held.email.as_ref().is_some_and(|email| context.secrets.address(email) as u64 == click.address)
     });
-    let waits = held.and_then(|(id, _)| directory.waiting(id)).map(|held| held.lists.as_slice());
+    let unconfirmed = held.and_then(|(id, _)| directory.waiting(id)).map(|held| held.lists.as_slice());
     let round = click.round;
-    let known = waits.unwrap_or_default().iter().filter(move |wait| wait.since <= round);
+    let known = unconfirmed.unwrap_or_default().iter().filter(move |wait| wait.since <= round);
     known.filter_map(|wait| Some((directory.list_at(wait.list)?.clone(), wait.product.clone())))
 }
 
 /// An ingest that says nothing yet.
-pub(super) fn plain(who: WhoHashed, how: How) -> Ingest {
+pub(super) fn plain(who: HashedIdentity, how: ChangeSource) -> Ingest {
     Ingest {
         name: String::new(),
         who,

@@ -3,15 +3,15 @@
 use super::super::messages::{Asked, CreateRefusal};
 use super::*;
 use restockd_core::CampaignId;
-use restockd_core::campaign::{Campaign, CampaignRefusal, Campaigns, Skip};
-use restockd_core::scheduler::{Created, Now, ProviderReport, Scheduler};
+use restockd_core::campaign::{Campaign, CampaignRefusal, Campaigns, SkipReason};
+use restockd_core::scheduler::{Created, ProviderReport, Scheduler, Tick};
 
 impl Engine {
     /// Makes a campaign; the same key again answers with the one there is.
     ///
     /// # Errors
     /// When list or template are unknown, or `sendAt` is past.
-    pub async fn create_campaign(&self, input: CampaignInput) -> Answer<CampaignCreated> {
+    pub async fn create_campaign(&self, input: CampaignInput) -> EngineResult<CampaignCreated> {
         let context = &self.0.context;
         let list = self.find_list(&input.list)?;
         let CampaignInput { name, template, subject, props, from, on_doubt, max_age, send_at, .. } = input;
@@ -43,8 +43,10 @@ impl Engine {
                 let status = status.as_str().to_owned();
                 Ok(CampaignCreated { id, status, scheduled_at: scheduled, mismatch })
             }
-            Err(CreateRefusal::UnknownTemplate(template)) => Err(Refusal::UnknownTemplate(template).into()),
-            Err(CreateRefusal::SendAtPast(at)) => Err(Refusal::SendAtPast(at).into()),
+            Err(CreateRefusal::UnknownTemplate(template)) => {
+                Err(RequestRefusal::UnknownTemplate(template).into())
+            }
+            Err(CreateRefusal::SendAtPast(at)) => Err(RequestRefusal::SendAtPast(at).into()),
         }
     }
 
@@ -52,17 +54,17 @@ impl Engine {
     #[must_use]
     pub fn has_template(&self, list: &str) -> bool {
         let catalog = &self.0.context.catalog;
-        catalog.find(list).is_some_and(|list| catalog.look(&list).template.is_some())
+        catalog.find(list).is_some_and(|list| catalog.presentation(&list).template.is_some())
     }
 
     /// One campaign.
     ///
     /// # Errors
     /// When there is no such campaign.
-    pub async fn campaign(&self, id: &str) -> Answer<CampaignView> {
-        let unknown = || Refusal::UnknownCampaign(id.to_owned());
+    pub async fn campaign(&self, id: &str) -> EngineResult<CampaignView> {
+        let unknown = || RequestRefusal::UnknownCampaign(id.to_owned());
         let id = CampaignId::parse(id).ok_or_else(unknown)?;
-        let now = Now { at: self.now(), room: self.0.context.log.room() };
+        let now = Tick { at: self.now(), room: self.0.context.log.room() };
         let found = self.ask_scheduler(move |scheduler| {
             let view = view(scheduler.campaigns().get(id)?);
             Some(CampaignView { held: scheduler.held(id, now), ..view })
@@ -74,7 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn campaigns(&self, query: CampaignsQuery) -> Answer<(Vec<CampaignView>, bool)> {
+    pub async fn campaigns(&self, query: CampaignsQuery) -> EngineResult<(Vec<CampaignView>, bool)> {
         self.ask_campaigns(move |campaigns| {
             let wanted = |c: &&Campaign| {
                 query.status.is_empty() || query.status.iter().any(|s| s == c.status.as_str())
@@ -90,15 +92,15 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such campaign, or its status does not allow the verb.
-    pub async fn campaign_verb(&self, id: &str, verb: CampaignVerb) -> Answer<CampaignView> {
-        let campaign = CampaignId::parse(id).ok_or_else(|| Refusal::UnknownCampaign(id.to_owned()))?;
+    pub async fn campaign_command(&self, id: &str, verb: CampaignVerb) -> EngineResult<CampaignView> {
+        let campaign = CampaignId::parse(id).ok_or_else(|| RequestRefusal::UnknownCampaign(id.to_owned()))?;
         let permit = self.admit().await?;
         let (reply, answer) = Reply::new(permit);
-        self.0.context.mailboxes.campaign.send(CampaignMessage::Verb(campaign, verb, reply));
+        self.0.context.mailboxes.campaign.send(CampaignMessage::Command(campaign, verb, reply));
         match self.answered(answer).await? {
-            Err(CampaignRefusal::Unknown) => Err(Refusal::UnknownCampaign(id.to_owned()).into()),
+            Err(CampaignRefusal::Unknown) => Err(RequestRefusal::UnknownCampaign(id.to_owned()).into()),
             Err(CampaignRefusal::WrongStatus(status, verb)) => {
-                Err(Refusal::WrongStatus { status: status.as_str().to_owned(), verb }.into())
+                Err(RequestRefusal::WrongStatus { status: status.as_str().to_owned(), verb }.into())
             }
             Ok(()) => self.campaign(id).await,
         }
@@ -108,13 +110,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn providers(&self) -> Answer<Vec<ProviderReport>> {
+    pub async fn providers(&self) -> EngineResult<Vec<ProviderReport>> {
         let at = self.now();
         self.ask_scheduler(move |scheduler| scheduler.providers(at)).await
     }
 
     /// What became of the letters of a person with these numbers, for the export.
-    pub(super) async fn letters_of(&self, numbers: Vec<PersonId>) -> Answer<Vec<LetterView>> {
+    pub(super) async fn letters_of(&self, numbers: Vec<PersonId>) -> EngineResult<Vec<LetterView>> {
         self.ask_campaigns(move |campaigns| {
             let letter = |campaign: &Campaign| {
                 let (_, row) = numbers.iter().find_map(|person| campaign.ledger.find(*person))?;
@@ -135,7 +137,7 @@ impl Engine {
     pub(super) async fn ask_campaigns<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Campaigns) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> EngineResult<T> {
         self.ask_scheduler(move |scheduler| read(scheduler.campaigns())).await
     }
 
@@ -143,7 +145,7 @@ impl Engine {
     async fn ask_scheduler<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Scheduler) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> EngineResult<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |scheduler: &Scheduler| drop(reply.send(read(scheduler))));
         self.0.context.mailboxes.campaign.send(CampaignMessage::Read(read));
@@ -152,7 +154,7 @@ impl Engine {
 }
 
 /// 128 random bits, for a campaign without a key.
-fn random() -> Answer<u128> {
+fn random() -> EngineResult<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| EngineError::Busy)?;
     Ok(u128::from_le_bytes(bytes))
@@ -162,7 +164,7 @@ fn random() -> Answer<u128> {
 fn view(campaign: &Campaign) -> CampaignView {
     let header = &campaign.header;
     let counts = campaign.ledger.counts();
-    let skipped = Skip::ALL.iter().zip(campaign.skipped()).filter(|(_, n)| *n > 0);
+    let skipped = SkipReason::ALL.iter().zip(campaign.skipped()).filter(|(_, n)| *n > 0);
     CampaignView {
         id: header.id,
         name: header.name.clone(),

@@ -3,41 +3,46 @@
 use super::super::directory::pending;
 use super::super::messages::Click;
 use super::*;
-use restockd_core::directory::Evidence;
+use restockd_core::directory::ConsentEvidence;
 
 impl Engine {
     /// What a link that confirms would join; changes nothing. Empty when that is done already.
     ///
     /// # Errors
     /// When the link is forged, for something else, too old, or about someone who is gone.
-    pub async fn confirmation(&self, token: &str) -> Answer<Vec<(ListId, String)>> {
-        let click = self.click(token, Vec::new(), Evidence::default())?;
+    pub async fn confirmation(&self, token: &str) -> EngineResult<Vec<(ListId, String)>> {
+        let click = self.click(token, Vec::new(), ConsentEvidence::default())?;
         let context = Arc::clone(&self.0.context);
-        let waits = self.ask_directory(move |directory| {
+        let unconfirmed = self.ask_directory(move |directory| {
             directory.person(click.person)?;
             Some(pending(directory, &context, &click).collect::<Vec<_>>())
         });
-        let waits = waits.await?.ok_or(Refusal::BadLink)?;
+        let unconfirmed = unconfirmed.await?.ok_or(RequestRefusal::BadLink)?;
         let catalog = &self.0.context.catalog;
         let named = |(list, product): (ListId, Option<Box<str>>)| {
             let name = catalog.name(&list, product.as_deref());
             (list, name)
         };
-        Ok(waits.into_iter().map(named).collect())
+        Ok(unconfirmed.into_iter().map(named).collect())
     }
 
     /// Joins what the link knew of and the page showed; what was joined. Empty when that was done before.
     ///
     /// # Errors
     /// When the link is not valid, or the address takes no mail by now.
-    pub async fn confirm(&self, token: &str, shown: Vec<String>, source: String) -> Answer<Vec<String>> {
-        let waits = self.confirmation(token).await?;
-        let names: Vec<String> = waits
+    pub async fn confirm(
+        &self,
+        token: &str,
+        shown: Vec<String>,
+        source: String,
+    ) -> EngineResult<Vec<String>> {
+        let unconfirmed = self.confirmation(token).await?;
+        let names: Vec<String> = unconfirmed
             .into_iter()
             .filter(|(list, _)| shown.iter().any(|shown| shown == list.as_str()))
             .map(|(_, name)| name)
             .collect();
-        let click = self.click(token, shown, Evidence { source, ..Evidence::default() })?;
+        let click = self.click(token, shown, ConsentEvidence { source, ..ConsentEvidence::default() })?;
         let permit = self.admit().await?;
         let (reply, answer) = Reply::new(permit);
         self.0.context.mailboxes.directory.send(DirectoryMessage::Click(click, reply));
@@ -50,9 +55,9 @@ impl Engine {
     }
 
     /// A verified link's click, while its time lasts.
-    fn click(&self, token: &str, shown: Vec<String>, evidence: Evidence) -> Answer<Click> {
+    fn click(&self, token: &str, shown: Vec<String>, evidence: ConsentEvidence) -> EngineResult<Click> {
         let link = self.0.context.secrets.verify_confirming(token);
-        let link = link.filter(|link| self.now() < link.until).ok_or(Refusal::BadLink)?;
+        let link = link.filter(|link| self.now() < link.until).ok_or(RequestRefusal::BadLink)?;
         let (person, address, round) = (link.person, link.address, link.round);
         Ok(Click { person, address, round, shown, evidence })
     }

@@ -6,8 +6,8 @@
 use super::people::contact_view;
 use super::suppressions::suppression_view;
 use super::*;
-use restockd_core::directory::{Fate, ProofView};
-use restockd_core::list::Standing;
+use restockd_core::directory::{self, PersonStatus};
+use restockd_core::list::MembershipStatus;
 
 /// Contact numbers looked at in one turn of the directory.
 const LOOKS: u32 = 1 << 16;
@@ -17,7 +17,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn export(&self, who: Who) -> Answer<Option<PersonExport>> {
+    pub async fn export(&self, who: Identity) -> EngineResult<Option<PersonExport>> {
         let (who, secrets) = (self.hashed(who), self.0.context.secrets.clone());
         let held = self
             .ask_directory(move |directory| {
@@ -25,14 +25,14 @@ impl Engine {
                 let lists: Vec<ListId> = directory.lists_of(id).cloned().collect();
                 let address = person.email.as_ref().map(|email| secrets.address(email));
                 let held = address.and_then(|hash| directory.suppression(hash).map(|held| (hash, held)));
-                let waits = directory.waiting(id).map(|held| held.lists.as_slice()).unwrap_or_default();
+                let unconfirmed = directory.waiting(id).map(|held| held.lists.as_slice()).unwrap_or_default();
                 let export = PersonExport {
                     contact: contact_view(id, person),
                     unsubscribed: person.unsubscribed,
                     suppression: held.map(|(hash, held)| suppression_view(hash, held, person.email.as_ref())),
                     lists: Vec::new(),
-                    consent: directory.proofs(id).map(|row| consent_view(directory, row)).collect(),
-                    pending: waits.iter().map(|wait| (name(directory, wait.list), wait.at)).collect(),
+                    consent: directory.consent_records(id).map(|row| consent_view(directory, row)).collect(),
+                    pending: unconfirmed.iter().map(|wait| (name(directory, wait.list), wait.at)).collect(),
                     letters: Vec::new(),
                     returns: address.map(|address| directory.evidence(address).to_vec()).unwrap_or_default(),
                 };
@@ -44,7 +44,7 @@ impl Engine {
         for list in lists {
             let row = self.ask_list(list.clone(), move |state| state.row(id).cloned()).await?;
             if let Some(row) = row {
-                let subscribed = row.standing == Standing::Joined;
+                let subscribed = row.standing == MembershipStatus::Joined;
                 let (how, joined, changed) = (row.how, row.joined, row.changed);
                 export.lists.push(MembershipView { list, subscribed, how, joined, changed });
             }
@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Every number a person has or had: those of people who became one with them.
-    async fn numbers_of(&self, id: PersonId) -> Answer<Vec<PersonId>> {
+    async fn numbers_of(&self, id: PersonId) -> EngineResult<Vec<PersonId>> {
         let (mut numbers, mut from) = (vec![id], 1_u32);
         loop {
             let (more, last) = self
@@ -62,7 +62,7 @@ impl Engine {
                     let last = directory.last_person();
                     let to = last.min(from.saturating_add(LOOKS - 1));
                     let merged = |number: &PersonId| {
-                        matches!(directory.fate(*number), Some(Fate::Merged(_)))
+                        matches!(directory.fate(*number), Some(PersonStatus::Merged(_)))
                             && directory.person(*number).is_some_and(|(live, _)| live == id)
                     };
                     ((from..=to).map(PersonId).filter(merged).collect::<Vec<_>>(), last)
@@ -82,6 +82,6 @@ fn name(directory: &Directory, number: u32) -> String {
     directory.list_at(number).map_or_else(String::new, |list| list.as_str().to_owned())
 }
 
-fn consent_view(directory: &Directory, row: ProofView) -> ConsentView {
+fn consent_view(directory: &Directory, row: directory::ConsentView) -> ConsentView {
     ConsentView { list: name(directory, row.list), how: row.how, at: row.at, evidence: row.evidence }
 }

@@ -22,7 +22,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn keys(&self) -> Answer<Vec<KeyView>> {
+    pub async fn keys(&self) -> EngineResult<Vec<KeyView>> {
         let mut keys: Vec<KeyView> = self.0.keys.read().values().map(key_view).collect();
         keys.extend(self.0.public_keys.read().values().map(public_key_view));
         Ok(keys)
@@ -38,7 +38,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn mint_key(&self, name: String, scope: Scope) -> Answer<(KeyView, String)> {
+    pub async fn mint_key(&self, name: String, scope: Scope) -> EngineResult<(KeyView, String)> {
         let permit = self.admit().await?;
         let (id, text) = new_text::<32>("rk_")?;
         let key = ApiKey {
@@ -61,7 +61,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such key.
-    pub async fn revoke_key(&self, id: &str) -> Answer<KeyView> {
+    pub async fn revoke_key(&self, id: &str) -> EngineResult<KeyView> {
         let permit = self.admit().await?;
         let now = self.now();
         let secret = self.0.keys.write().get_mut(id).map(|key| {
@@ -74,7 +74,7 @@ impl Engine {
                 public_key_view(key)
             })
         });
-        let held = held.ok_or_else(|| Refusal::UnknownKey(id.to_owned()))?;
+        let held = held.ok_or_else(|| RequestRefusal::UnknownKey(id.to_owned()))?;
         let (reply, answer) = Reply::new(permit);
         self.0.context.mailboxes.directory.send(DirectoryMessage::RevokeKey(id.to_owned(), reply));
         self.answered(answer).await?;
@@ -88,7 +88,7 @@ fn scope(key: &ApiKey) -> Scope {
 }
 
 /// A new key's id and text, `<prefix><id>_<secret>`, with so many random bytes for the secret.
-pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> Answer<(String, String)> {
+pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> EngineResult<(String, String)> {
     let (mut id, mut secret) = ([0; 8], [0; SECRET]);
     getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut secret)).map_err(|_| EngineError::Busy)?;
     let id = token::hex(&id);

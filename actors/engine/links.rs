@@ -3,7 +3,7 @@
 use super::people::refusal;
 use super::*;
 use crate::token::Purpose;
-use restockd_core::directory::{Ask, Away};
+use restockd_core::directory::{DirectoryCommand, Undeliverable};
 
 /// Rows a preference page shows at most.
 const ROWS_MAX: usize = 1000;
@@ -13,9 +13,9 @@ impl Engine {
     ///
     /// # Errors
     /// When the link is forged, for something else, or about someone who is gone.
-    pub async fn link(&self, token: &str) -> Answer<LinkView> {
+    pub async fn link(&self, token: &str) -> EngineResult<LinkView> {
         let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
-        let unsubscribed = self.away(person).await? == Some(Away::Unsubscribed);
+        let unsubscribed = self.undeliverable(person).await? == Some(Undeliverable::Unsubscribed);
         Ok(match list {
             None => LinkView { list: None, subscribed: !unsubscribed },
             Some(list) => {
@@ -30,11 +30,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the link is not valid or the engine cannot now.
-    pub async fn unsubscribe(&self, token: &str, all: bool) -> Answer<LinkView> {
+    pub async fn unsubscribe(&self, token: &str, all: bool) -> EngineResult<LinkView> {
         let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
         match list {
             Some(list) if !all => {
-                self.set_lists(person, How::Link, vec![(list.as_str().to_owned(), false)]).await?;
+                self.set_lists(person, ChangeSource::Link, vec![(list.as_str().to_owned(), false)]).await?;
             }
             _ => {
                 self.set_all(person, true).await?;
@@ -47,7 +47,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the link is not valid.
-    pub async fn preferences(&self, token: &str) -> Answer<PreferencesView> {
+    pub async fn preferences(&self, token: &str) -> EngineResult<PreferencesView> {
         let (person, _) = self.read_link(Purpose::Preferences, token).await?;
         let own: Vec<ListId> =
             self.ask_directory(move |d| d.lists_of(person).take(ROWS_MAX).cloned().collect()).await?;
@@ -60,9 +60,11 @@ impl Engine {
             let name = self.list_name(&list).await?;
             rows.push((list, name, subscribed));
         }
-        let away = self.away(person).await?;
-        let (unsubscribed_all, suppressed) =
-            (away == Some(Away::Unsubscribed), away == Some(Away::Suppressed));
+        let undeliverable = self.undeliverable(person).await?;
+        let (unsubscribed_all, suppressed) = (
+            undeliverable == Some(Undeliverable::Unsubscribed),
+            undeliverable == Some(Undeliverable::Suppressed),
+        );
         Ok(PreferencesView { rows, unsubscribed_all, suppressed })
     }
 
@@ -70,7 +72,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the link is not valid or the engine cannot now.
-    pub async fn set_preferences(&self, token: &str, form: PreferencesInput) -> Answer<PreferencesView> {
+    pub async fn set_preferences(
+        &self,
+        token: &str,
+        form: PreferencesInput,
+    ) -> EngineResult<PreferencesView> {
         let (person, _) = self.read_link(Purpose::Preferences, token).await?;
         if let Some(all) = form.unsubscribe_all {
             self.set_all(person, all).await?;
@@ -85,9 +91,9 @@ impl Engine {
         let bag: Vec<(String, bool)> =
             changes.map(|(id, _, subscribed)| (id.as_str().to_owned(), !*subscribed)).collect();
         if !bag.is_empty() {
-            match self.set_lists(person, How::Page, bag).await {
+            match self.set_lists(person, ChangeSource::Page, bag).await {
                 // Leaving was carried out, joining was not: the page shows what holds.
-                Ok(()) | Err(EngineError::Refused(Refusal::Suppressed)) => {}
+                Ok(()) | Err(EngineError::Refused(RequestRefusal::Suppressed)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -95,25 +101,30 @@ impl Engine {
     }
 
     /// A verified link's person (as they live now) and list.
-    async fn read_link(&self, purpose: Purpose, token: &str) -> Answer<(PersonId, Option<ListId>)> {
-        let link = self.0.context.secrets.verify(purpose, token).ok_or(Refusal::BadLink)?;
+    async fn read_link(&self, purpose: Purpose, token: &str) -> EngineResult<(PersonId, Option<ListId>)> {
+        let link = self.0.context.secrets.verify(purpose, token).ok_or(RequestRefusal::BadLink)?;
         let live = self.ask_directory(move |d| d.person(link.person).map(|(id, _)| id)).await?;
-        Ok((live.ok_or(Refusal::BadLink)?, link.list))
+        Ok((live.ok_or(RequestRefusal::BadLink)?, link.list))
     }
 
     /// Why a person gets no mail at all, if so.
-    async fn away(&self, person: PersonId) -> Answer<Option<Away>> {
+    async fn undeliverable(&self, person: PersonId) -> EngineResult<Option<Undeliverable>> {
         let secrets = self.0.context.secrets.clone();
         self.ask_directory(move |directory| {
             let held = directory.person(person).and_then(|(_, held)| held.email.as_ref());
             let address = held.map(|email| secrets.address(email));
-            directory.away(person, address)
+            directory.undeliverable(person, address)
         })
         .await
     }
 
     /// Joins and leaves lists for a person known by number.
-    async fn set_lists(&self, person: PersonId, how: How, bag: Vec<(String, bool)>) -> Answer<()> {
+    async fn set_lists(
+        &self,
+        person: PersonId,
+        how: ChangeSource,
+        bag: Vec<(String, bool)>,
+    ) -> EngineResult<()> {
         let permit = self.admit().await?;
         let (reply, answer) = Reply::new(permit);
         let mailboxes = &self.0.context.mailboxes;
@@ -125,7 +136,7 @@ impl Engine {
     }
 
     /// No mail at all, or mail again.
-    async fn set_all(&self, person: PersonId, on: bool) -> Answer<bool> {
+    async fn set_all(&self, person: PersonId, on: bool) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let secrets = self.0.context.secrets.clone();
         let address = self
@@ -134,6 +145,6 @@ impl Engine {
                 held.email.as_ref().map(|email| secrets.address(email))
             })
             .await?;
-        self.change(Ask::Unsubscribe(person, address, on), permit).await
+        self.change(DirectoryCommand::Unsubscribe(person, address, on), permit).await
     }
 }

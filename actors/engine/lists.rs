@@ -3,7 +3,7 @@
 use super::super::messages::SummaryOrRead;
 use super::people::contact_view;
 use super::*;
-use restockd_core::list::Summary;
+use restockd_core::list::ListSummary;
 
 /// A cursor names the part that its last row stood in, and that row's id.
 const OWN: &str = "own:";
@@ -15,7 +15,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the cursor is none of ours, or the engine cannot now.
-    pub async fn lists(&self, query: ListsQuery) -> Answer<ListsPage> {
+    pub async fn lists(&self, query: ListsQuery) -> EngineResult<ListsPage> {
         let limit = query.limit.clamp(1, 1000);
         let person = match query.who {
             Some(who) => Some(self.live(who).await?.map(|(id, _)| id)),
@@ -66,7 +66,7 @@ impl Engine {
     ///
     /// # Errors
     /// When it is neither declared nor a SKU list.
-    pub async fn list(&self, id: &str) -> Answer<ListDetail> {
+    pub async fn list(&self, id: &str) -> EngineResult<ListDetail> {
         let list = self.find_list(id)?;
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
         let view = self.list_view(&list, summary.as_ref());
@@ -86,7 +86,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the list is unknown.
-    pub async fn members(&self, id: &str, after: Option<u32>, limit: usize) -> Answer<MembersPage> {
+    pub async fn members(&self, id: &str, after: Option<u32>, limit: usize) -> EngineResult<MembersPage> {
         let list = self.find_list(id)?;
         let limit = limit.clamp(1, 1000);
         let after = after.unwrap_or(0);
@@ -102,7 +102,7 @@ impl Engine {
         let members = self
             .ask_directory(move |directory| {
                 let rows = (1u64..).zip(rows.into_iter().take(limit));
-                let view = |(n, row): (u64, restockd_core::list::Row)| {
+                let view = |(n, row): (u64, restockd_core::list::Membership)| {
                     let (id, person) = directory.person(row.person)?;
                     let contact = contact_view(id, person);
                     Some(MemberView {
@@ -123,44 +123,44 @@ impl Engine {
     ///
     /// # Errors
     /// When the list or the person is unknown, or the person is not on the list.
-    pub async fn position(&self, id: &str, who: Who) -> Answer<Position> {
+    pub async fn position(&self, id: &str, who: Identity) -> EngineResult<Position> {
         let list = self.find_list(id)?;
-        let (person, _) = self.live(who).await?.ok_or(Refusal::NotOnList)?;
+        let (person, _) = self.live(who).await?.ok_or(RequestRefusal::NotOnList)?;
         let found = self
             .ask_list(list, move |list| {
                 let (position, joined) = list.position(person)?;
                 Some(Position { position, total: u64::from(list.joined()), joined })
             })
             .await?;
-        found.ok_or_else(|| Refusal::NotOnList.into())
+        found.ok_or_else(|| RequestRefusal::NotOnList.into())
     }
 
     /// Whether a person is on a list, as broadcast and preference page see it.
-    pub(super) async fn subscribed(&self, list: &ListId, person: PersonId) -> Answer<bool> {
+    pub(super) async fn subscribed(&self, list: &ListId, person: PersonId) -> EngineResult<bool> {
         let default_opt_in = self.0.context.catalog.default_opt_in(list);
         self.ask_list(list.clone(), move |list| list.subscribed(person).unwrap_or(default_opt_in)).await
     }
 
     /// A declared list or a SKU list.
-    pub(super) fn find_list(&self, id: &str) -> Answer<ListId> {
+    pub(super) fn find_list(&self, id: &str) -> EngineResult<ListId> {
         let found = self.0.context.catalog.find(id);
-        found.ok_or_else(|| Refusal::UnknownList(id.to_owned()).into())
+        found.ok_or_else(|| RequestRefusal::UnknownList(id.to_owned()).into())
     }
 
     /// A list's name, with the product's as last given.
-    pub(super) async fn list_name(&self, list: &ListId) -> Answer<String> {
+    pub(super) async fn list_name(&self, list: &ListId) -> EngineResult<String> {
         let product = self.product(list).await?;
         Ok(self.0.context.catalog.name(list, product.as_deref()))
     }
 
     /// The product's name as a list was last given it.
-    pub(super) async fn product(&self, list: &ListId) -> Answer<Option<String>> {
+    pub(super) async fn product(&self, list: &ListId) -> EngineResult<Option<String>> {
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
         Ok(summary.and_then(|summary| summary.product))
     }
 
     /// Ids after one, declared lists among them although nobody may have joined them yet.
-    async fn ids_after(&self, after: Option<ListId>, most: usize) -> Answer<Vec<ListId>> {
+    async fn ids_after(&self, after: Option<ListId>, most: usize) -> EngineResult<Vec<ListId>> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Names(after.clone(), most, reply));
         let mut ids = self.answered(answer).await?;
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     /// What can be told of lists without waking them.
-    pub(super) async fn summaries(&self, ids: Vec<ListId>) -> Answer<Vec<Option<Summary>>> {
+    pub(super) async fn summaries(&self, ids: Vec<ListId>) -> EngineResult<Vec<Option<ListSummary>>> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Summaries(ids, reply));
         let mut summaries = Vec::new();
@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// A list's row.
-    fn list_view(&self, id: &ListId, summary: Option<&Summary>) -> ListView {
+    fn list_view(&self, id: &ListId, summary: Option<&ListSummary>) -> ListView {
         let catalog = &self.0.context.catalog;
         let product = summary.and_then(|summary| summary.product.as_deref());
         ListView {
@@ -202,13 +202,13 @@ impl Engine {
 }
 
 /// Reads a cursor: whether the person's own lists are done, and the id to go on after.
-fn page_start(cursor: Option<&str>) -> Answer<(bool, Option<ListId>)> {
+fn page_start(cursor: Option<&str>) -> EngineResult<(bool, Option<ListId>)> {
     let Some(cursor) = cursor else { return Ok((false, None)) };
     let (own_done, id) = match (cursor.strip_prefix(OWN), cursor.strip_prefix(OTHERS)) {
         (Some(id), _) => (false, id),
         (_, Some(id)) => (true, id),
-        (None, None) => return Err(Refusal::BadCursor.into()),
+        (None, None) => return Err(RequestRefusal::BadCursor.into()),
     };
-    let id = ListId::parse(id).ok_or(Refusal::BadCursor)?;
+    let id = ListId::parse(id).ok_or(RequestRefusal::BadCursor)?;
     Ok((own_done, Some(id)))
 }

@@ -1,4 +1,4 @@
-//! The only door to the actors: typed verbs that wait, with a deadline, outside every actor.
+//! The only door to the actors: typed calls that wait, with a deadline, outside every actor.
 //!
 //! A verb takes an admission permit (it rides in the messages and is released with the answer),
 //! parses nothing, asks the actor that owns the matter and waits until everything the answer
@@ -28,22 +28,22 @@ use parking_lot::{Mutex, RwLock};
 use ractor::ActorCell;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::api::*;
 use super::background::Background;
 use super::context::Context;
-use super::error::{EngineError, Refusal};
+use super::error::{EngineError, RequestRefusal};
 use super::messages::{
     CampaignMessage, DirectoryMessage, Ingested, ListMessage, SnapshotterMessage, SupervisorMessage,
 };
 use super::reply::{Permit, Reply};
-use super::verbs::*;
-use restockd_core::directory::{ApiKey, Directory, Ingest, PublicKey, RestockFact, WhoHashed};
-use restockd_core::list::{How, List};
+use restockd_core::directory::{ApiKey, Directory, HashedIdentity, Ingest, PublicKey, RestockFact};
+use restockd_core::list::{ChangeSource, List};
 use restockd_core::{ListId, Millis, PersonId};
 
-pub use start::{Report, StartError, Started, start, take_up};
+pub use start::{RecoveryReport, StartError, Started, resume_open_work, start};
 
-/// What a verb answers.
-type Answer<T> = Result<T, EngineError>;
+/// What a call answers.
+type EngineResult<T> = Result<T, EngineError>;
 
 /// Events that enter the directory in one message.
 const SLICE: usize = 256;
@@ -76,7 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now; the same request with the same key converges.
-    pub async fn ingest(&self, event: EventInput) -> Answer<EventAnswer> {
+    pub async fn ingest(&self, event: EventInput) -> EngineResult<EventAnswer> {
         let mut answers = self.take_in(vec![self.event(event)]).await?;
         answers.pop().flatten().map(|(answer, _)| answer).ok_or(EngineError::Busy)
     }
@@ -85,7 +85,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now: some of the events may have been taken in.
-    pub async fn ingest_batch(&self, events: Vec<EventInput>) -> Answer<Vec<EventAnswer>> {
+    pub async fn ingest_batch(&self, events: Vec<EventInput>) -> EngineResult<Vec<EventAnswer>> {
         let permit = Arc::new(self.admit().await?);
         let mut answers = Vec::with_capacity(events.len());
         let mut events = events.into_iter();
@@ -110,7 +110,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now; the same delivery again converges.
-    pub async fn restock(&self, input: RestockInput) -> Answer<RestockAnswer> {
+    pub async fn restock(&self, input: RestockInput) -> EngineResult<RestockAnswer> {
         let permit = self.admit().await?;
         let key =
             self.0.context.secrets.hash("delivery", &[&input.source, input.sku.as_str(), &input.delivery]);
@@ -120,7 +120,7 @@ impl Engine {
             key,
             product: input.product,
             quantity: input.quantity,
-            offer: input.offer,
+            details: input.details,
         };
         let (reply, answer) = Reply::new(permit);
         let restock = ListMessage::Restock { event: 0, fact, reply };
@@ -132,13 +132,15 @@ impl Engine {
     ///
     /// # Errors
     /// When the round fails (no space, say) or the engine is ending.
-    pub async fn snapshot(&self) -> Answer<SnapshotAnswer> {
+    pub async fn snapshot(&self) -> EngineResult<SnapshotAnswer> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.snapshotter.send(SnapshotterMessage::Round(Some(reply)));
         match answer.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) if failure.no_space => Err(EngineError::DiskFull),
-            Ok(Err(failure)) => Err(Refusal::NotAllowed(format!("the round failed: {}", failure.why)).into()),
+            Ok(Err(failure)) => {
+                Err(RequestRefusal::NotAllowed(format!("the round failed: {}", failure.why)).into())
+            }
             Err(_) => Err(EngineError::Lost),
         }
     }
@@ -147,7 +149,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine is ending.
-    pub async fn census(&self) -> Answer<(usize, usize, usize)> {
+    pub async fn list_counts(&self) -> EngineResult<(usize, usize, usize)> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Census(reply));
         answer.await.map_err(|_| EngineError::Lost)
@@ -208,7 +210,7 @@ impl Engine {
     }
 
     /// A permit, or the reason why not.
-    async fn admit(&self) -> Answer<OwnedSemaphorePermit> {
+    async fn admit(&self) -> EngineResult<OwnedSemaphorePermit> {
         let context = &self.0.context;
         if context.fatal.is_set() || context.log.poisoned() {
             return Err(EngineError::Lost);
@@ -234,7 +236,7 @@ impl Engine {
     async fn ask_directory<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Directory) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> EngineResult<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |directory: &Directory| drop(reply.send(read(directory))));
         self.0.context.mailboxes.directory.send(DirectoryMessage::Read(read));
@@ -246,7 +248,7 @@ impl Engine {
         &self,
         list: ListId,
         read: impl FnOnce(&List) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> EngineResult<T> {
         let (reply, answer) = oneshot::channel();
         let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(read(list))));
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, ListMessage::Read(read)));
@@ -254,7 +256,7 @@ impl Engine {
     }
 
     /// An answer within the deadline.
-    async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> Answer<T> {
+    async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> EngineResult<T> {
         let deadline = Duration::from_millis(self.0.context.settings.deadline_ms);
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -264,7 +266,7 @@ impl Engine {
     }
 
     /// Takes in one slice and waits for it.
-    async fn take_in(&self, items: Vec<Ingest>) -> Answer<Vec<Ingested>> {
+    async fn take_in(&self, items: Vec<Ingest>) -> EngineResult<Vec<Ingested>> {
         let permit = self.admit().await?;
         self.answered(self.send_in(items, permit)).await
     }
@@ -277,9 +279,9 @@ impl Engine {
     }
 
     /// The names of a request, with the address hashed.
-    fn hashed(&self, who: Who) -> WhoHashed {
+    fn hashed(&self, who: Identity) -> HashedIdentity {
         let secrets = &self.0.context.secrets;
-        WhoHashed {
+        HashedIdentity {
             email: who.email.map(|email| {
                 let hash = secrets.address(&email);
                 (email, hash)
@@ -301,7 +303,7 @@ impl Engine {
                 key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
                 product: product.clone(),
                 quantity: said.quantity,
-                offer: said.offer,
+                details: said.details,
             }
         });
         Ingest {
@@ -310,7 +312,7 @@ impl Engine {
             props: properties_of(event.contact_properties),
             bag: event.lists,
             key: event.key.map(|key| secrets.hash("event", &[&key])),
-            how: How::Event,
+            how: ChangeSource::Event,
             timestamp: event.timestamp,
             product: sku.map(|sku| sku.list()).zip(product),
             restock,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::*;
-use restockd_core::directory::{Ask, Evidence, Outcome, Person, Trouble};
+use restockd_core::directory::{ConsentEvidence, DirectoryCommand, IngestOutcome, MembershipProblem, Person};
 
 impl Engine {
     /// Joins or leaves one list.
@@ -13,17 +13,17 @@ impl Engine {
     pub async fn set_membership(
         &self,
         list: &str,
-        who: Who,
+        who: Identity,
         on: bool,
-        consent: Option<Evidence>,
-    ) -> Answer<MembershipAnswer> {
+        consent: Option<ConsentEvidence>,
+    ) -> EngineResult<MembershipAnswer> {
         let known = self.0.context.catalog.find(list);
-        let list = known.ok_or_else(|| Refusal::UnknownList(list.to_owned()))?;
+        let list = known.ok_or_else(|| RequestRefusal::UnknownList(list.to_owned()))?;
         if who.email.is_none() && who.user_id.is_none() {
-            return Err(Refusal::NoIdentity.into());
+            return Err(RequestRefusal::NoIdentity.into());
         }
         let bag = vec![(list.as_str().to_owned(), on)];
-        let (_, outcome) = self.call(How::Api, who, Vec::new(), bag, consent).await?;
+        let (_, outcome) = self.call(ChangeSource::Api, who, Vec::new(), bag, consent).await?;
         match outcome.trouble {
             None => {
                 // Said of everybody alike: an answer tells nobody who is on such a list already.
@@ -38,12 +38,13 @@ impl Engine {
     ///
     /// # Errors
     /// When nobody is named or the engine cannot now.
-    pub async fn put_contact(&self, input: ContactInput) -> Answer<ContactAnswer> {
-        if input.who.is_nobody() {
-            return Err(Refusal::NoIdentity.into());
+    pub async fn put_contact(&self, input: ContactInput) -> EngineResult<ContactAnswer> {
+        if input.who.is_empty() {
+            return Err(RequestRefusal::NoIdentity.into());
         }
         let props = properties_of(input.properties);
-        let (answer, outcome) = self.call(How::Contact, input.who, props, input.lists, input.consent).await?;
+        let (answer, outcome) =
+            self.call(ChangeSource::Contact, input.who, props, input.lists, input.consent).await?;
         let id = outcome.person.ok_or(EngineError::Lost)?;
         let (created, linked) = (outcome.created, outcome.linked);
         Ok(ContactAnswer { id, created, linked, lists_error: answer.lists_error })
@@ -53,7 +54,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn find_contacts(&self, who: Who) -> Answer<Vec<ContactView>> {
+    pub async fn find_contacts(&self, who: Identity) -> EngineResult<Vec<ContactView>> {
         let who = self.hashed(who);
         self.ask_directory(move |directory| {
             let known = directory.known(&who).and_then(|id| directory.person(id));
@@ -66,21 +67,21 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn erase(&self, who: Who) -> Answer<bool> {
+    pub async fn erase(&self, who: Identity) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let Some((person, address)) = self.live(who).await? else { return Ok(false) };
-        self.change(Ask::Erase(person, address), permit).await
+        self.change(DirectoryCommand::Erase(person, address), permit).await
     }
 
     /// A call that changes a person and lists as an event does.
     pub(super) async fn call(
         &self,
-        how: How,
-        who: Who,
+        how: ChangeSource,
+        who: Identity,
         props: Vec<(String, String)>,
         bag: Vec<(String, bool)>,
-        consent: Option<Evidence>,
-    ) -> Answer<(EventAnswer, Outcome)> {
+        consent: Option<ConsentEvidence>,
+    ) -> EngineResult<(EventAnswer, IngestOutcome)> {
         let ingest = Ingest {
             name: String::new(),
             who: self.hashed(who),
@@ -99,7 +100,7 @@ impl Engine {
     }
 
     /// The live person by these names, with the hash of their address.
-    pub(super) async fn live(&self, who: Who) -> Answer<Option<(PersonId, Option<u128>)>> {
+    pub(super) async fn live(&self, who: Identity) -> EngineResult<Option<(PersonId, Option<u128>)>> {
         let who = self.hashed(who);
         let secrets = self.0.context.secrets.clone();
         self.ask_directory(move |directory| {
@@ -110,25 +111,35 @@ impl Engine {
     }
 
     /// A change about one person; true when there was anything to change.
-    pub(super) async fn change(&self, ask: Ask, permit: OwnedSemaphorePermit) -> Answer<bool> {
+    pub(super) async fn change(
+        &self,
+        ask: DirectoryCommand,
+        permit: OwnedSemaphorePermit,
+    ) -> EngineResult<bool> {
         Ok(self.changes(vec![ask], permit).await?.contains(&true))
     }
 
     /// Changes in order; of each, whether there was anything to change.
-    pub(super) async fn changes(&self, asks: Vec<Ask>, permit: impl Into<Permit>) -> Answer<Vec<bool>> {
+    pub(super) async fn changes(
+        &self,
+        asks: Vec<DirectoryCommand>,
+        permit: impl Into<Permit>,
+    ) -> EngineResult<Vec<bool>> {
         let (reply, answer) = Reply::new(permit);
-        self.0.context.mailboxes.directory.send(DirectoryMessage::Ask(asks, reply));
+        self.0.context.mailboxes.directory.send(DirectoryMessage::Command(asks, reply));
         self.answered(answer).await
     }
 }
 
 /// A trouble as a refusal.
-pub(super) fn refusal(trouble: Trouble) -> Refusal {
+pub(super) fn refusal(trouble: MembershipProblem) -> RequestRefusal {
     match trouble {
-        Trouble::NoEmail => Refusal::NoEmail,
-        Trouble::Suppressed => Refusal::Suppressed,
-        Trouble::EmailTaken => Refusal::EmailTaken,
-        Trouble::UnknownLists(lists) => Refusal::UnknownList(lists.into_iter().next().unwrap_or_default()),
+        MembershipProblem::NoEmail => RequestRefusal::NoEmail,
+        MembershipProblem::Suppressed => RequestRefusal::Suppressed,
+        MembershipProblem::EmailTaken => RequestRefusal::EmailTaken,
+        MembershipProblem::UnknownLists(lists) => {
+            RequestRefusal::UnknownList(lists.into_iter().next().unwrap_or_default())
+        }
     }
 }
 

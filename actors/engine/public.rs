@@ -7,7 +7,7 @@ use super::keys::{new_text, public_key_view};
 use super::*;
 use crate::token;
 use restockd_core::Email;
-use restockd_core::directory::{Evidence, PublicKey};
+use restockd_core::directory::{ConsentEvidence, PublicKey};
 
 /// What publishable keys begin with.
 const PREFIX: &str = "rk_pub_";
@@ -34,7 +34,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn mint_public_key(&self, name: String, origins: Vec<String>) -> Answer<(KeyView, String)> {
+    pub async fn mint_public_key(
+        &self,
+        name: String,
+        origins: Vec<String>,
+    ) -> EngineResult<(KeyView, String)> {
         let permit = self.admit().await?;
         let (id, text) = new_text::<16>(PREFIX)?;
         let key = PublicKey {
@@ -57,24 +61,24 @@ impl Engine {
     ///
     /// # Errors
     /// When the list is unknown or the engine cannot now.
-    pub async fn public_join(&self, email: Email, list: &str, evidence: Evidence) -> Answer<()> {
+    pub async fn public_join(&self, email: Email, list: &str, evidence: ConsentEvidence) -> EngineResult<()> {
         let list = self.find_list(list)?;
         // The list's name goes into a mail to whomever a stranger names: it must not be a text of
         // the stranger's own.
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
         let declared = self.0.context.catalog.declared(&list).is_some();
         if summary.is_none() && !declared && !list.sku().is_some_and(bare) {
-            return Err(Refusal::UnknownList(list.as_str().to_owned()).into());
+            return Err(RequestRefusal::UnknownList(list.as_str().to_owned()).into());
         }
         let product = summary.and_then(|summary| summary.product);
-        let who = Who { email: Some(email), ..Who::default() };
+        let who = Identity { email: Some(email), ..Identity::default() };
         let item = Ingest {
             name: String::new(),
             who: self.hashed(who),
             props: Vec::new(),
             bag: vec![(list.as_str().to_owned(), true)],
             key: None,
-            how: How::Api,
+            how: ChangeSource::Api,
             timestamp: None,
             product: product.map(|name| (list, name)),
             restock: None,

@@ -5,7 +5,7 @@
 use super::*;
 use restockd_core::campaign::{Campaign, LetterRow, LetterState};
 use restockd_core::outcome::Diagnostic;
-use restockd_core::status::Class;
+use restockd_core::status::BounceClass;
 use restockd_core::{CampaignId, Email};
 use restockd_mail::Address;
 
@@ -13,15 +13,15 @@ use restockd_mail::Address;
 const LOOKS: usize = 50_000;
 
 /// A row with what was said of it.
-type Found = (u32, LetterRow, Option<Diagnostic>);
+type FoundLetter = (u32, LetterRow, Option<Diagnostic>);
 
 impl Engine {
     /// A page of a campaign's letters.
     ///
     /// # Errors
     /// When there is no such campaign.
-    pub async fn recipients(&self, id: &str, query: RecipientsQuery) -> Answer<RecipientsPage> {
-        let unknown = || Refusal::UnknownCampaign(id.to_owned());
+    pub async fn recipients(&self, id: &str, query: RecipientsQuery) -> EngineResult<RecipientsPage> {
+        let unknown = || RequestRefusal::UnknownCampaign(id.to_owned());
         let id = CampaignId::parse(id).ok_or_else(unknown)?;
         let found =
             self.ask_campaigns(move |campaigns| campaigns.get(id).map(|held| page(held, &query))).await?;
@@ -37,7 +37,7 @@ impl Engine {
             })
             .await?;
         let secrets = &self.0.context.secrets;
-        let view = |((_, row, said), email): (Found, Option<Email>)| {
+        let view = |((_, row, said), email): (FoundLetter, Option<Email>)| {
             let hash = email.as_ref().filter(|_| row.attempts > 0).map(|email| secrets.address(email) as u64);
             RecipientView {
                 id: row.person,
@@ -56,7 +56,7 @@ impl Engine {
 }
 
 /// The rows of a page, where the next begins, when the campaign was made, and its sender.
-fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<Found>, Option<u32>, Millis, Option<String>) {
+fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<FoundLetter>, Option<u32>, Millis, Option<String>) {
     let limit = query.limit.clamp(1, 1000);
     let (mut rows, mut next) = (Vec::new(), query.cursor);
     for _ in 0..LOOKS {
@@ -77,10 +77,10 @@ fn class(state: LetterState, said: Option<&Diagnostic>) -> Option<&'static str> 
         LetterState::Deferred => Some("deferred"),
         LetterState::Doubt => Some("in_doubt"),
         LetterState::Failed => match said?.class()? {
-            Class::HardBounce => Some("hard_bounce"),
-            Class::SoftBounce => Some("soft_bounce"),
-            Class::Policy => Some("policy"),
-            Class::Delivered | Class::Deferred => None,
+            BounceClass::HardBounce => Some("hard_bounce"),
+            BounceClass::SoftBounce => Some("soft_bounce"),
+            BounceClass::Policy => Some("policy"),
+            BounceClass::Delivered | BounceClass::Deferred => None,
         },
         _ => None,
     }

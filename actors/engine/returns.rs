@@ -15,8 +15,8 @@
 
 use super::*;
 use crate::token::Purpose;
-use restockd_core::returns::{Evidence, Proof, Report};
-use restockd_feedback::Claim;
+use restockd_core::feedback::{FeedbackEvidence, FeedbackProof, FeedbackReport};
+use restockd_feedback::UnverifiedReport;
 use restockd_mail::without_address;
 
 /// Addresses of a report with which a letter is looked for by its Message-ID.
@@ -27,7 +27,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now; the same report again converges.
-    pub async fn take_return(&self, input: ReturnInput) -> Answer<ReturnAnswer> {
+    pub async fn take_feedback(&self, input: ReturnInput) -> EngineResult<ReturnAnswer> {
         let ReturnInput { source, claim, trusted } = input;
         let kind = claim.kind;
         if !kind.is_kept() {
@@ -42,10 +42,10 @@ impl Engine {
         let words = claim.diagnostic.map(|words| {
             claim.addresses.iter().fold(words, |words, email| without_address(&words, email.as_str()))
         });
-        let report = Box::new(Report {
+        let report = Box::new(FeedbackReport {
             name: claim.name,
             proof,
-            evidence: Evidence {
+            evidence: FeedbackEvidence {
                 kind,
                 at: self.now(),
                 source: source.to_owned(),
@@ -58,7 +58,7 @@ impl Engine {
             soft_window_ms: context.settings.soft_window_ms,
         });
         let (reply, answer) = Reply::new(permit);
-        if matches!(report.proof, Proof::Letter { .. }) {
+        if matches!(report.proof, FeedbackProof::Letter { .. }) {
             context.mailboxes.campaign.send(CampaignMessage::Returned(report, reply));
         } else {
             context.mailboxes.directory.send(DirectoryMessage::Returned(report, reply));
@@ -67,7 +67,7 @@ impl Engine {
     }
 
     /// What proves whose letter it is, if anything does.
-    async fn prove(&self, claim: &Claim, trusted: bool) -> Answer<Option<Proof>> {
+    async fn prove(&self, claim: &UnverifiedReport, trusted: bool) -> EngineResult<Option<FeedbackProof>> {
         let secrets = &self.0.context.secrets;
         let message_id = claim.message_id.as_deref().and_then(number);
         let token = claim.tokens.iter().find_map(|token| secrets.read_bounce_token(token));
@@ -78,9 +78,9 @@ impl Engine {
                 message_id.is_some_and(|id| id == secrets.message_number(campaign, *address))
             };
             if let Some((email, _)) = named.iter().find(is_letter) {
-                return Ok(Some(Proof::Address(email.clone(), Some(campaign))));
+                return Ok(Some(FeedbackProof::Address(email.clone(), Some(campaign))));
             }
-            return Ok(Some(Proof::Letter { campaign, person, message_id, named, went_to: None }));
+            return Ok(Some(FeedbackProof::Letter { campaign, person, message_id, named, went_to: None }));
         }
         if let Some(message_id) = message_id
             && let Some(proof) = self.by_message_id(message_id, claim).await?
@@ -89,15 +89,19 @@ impl Engine {
         }
         let link = claim.links.iter().find_map(|token| secrets.verify(Purpose::Unsubscribe, token));
         if let Some(link) = link {
-            return Ok(Some(Proof::Person(link.person)));
+            return Ok(Some(FeedbackProof::Person(link.person)));
         }
         let named = claim.addresses.first().filter(|_| trusted);
-        Ok(named.map(|email| Proof::Address(email.clone(), None)))
+        Ok(named.map(|email| FeedbackProof::Address(email.clone(), None)))
     }
 
     /// A letter of ours by its Message-ID: a keyed hash of campaign and address, so the two are looked for among the
     /// newest campaigns and the addresses that the report names first, on a thread where nobody waits for it.
-    async fn by_message_id(&self, message_id: u128, claim: &Claim) -> Answer<Option<Proof>> {
+    async fn by_message_id(
+        &self,
+        message_id: u128,
+        claim: &UnverifiedReport,
+    ) -> EngineResult<Option<FeedbackProof>> {
         if claim.addresses.is_empty() {
             return Ok(None);
         }
@@ -109,7 +113,7 @@ impl Engine {
                 let address = secrets.address(&email) as u64;
                 let is_letter = |campaign: &&_| secrets.message_number(**campaign, address) == message_id;
                 let campaign = campaigns.iter().find(is_letter)?;
-                Some(Proof::Address(email, Some(*campaign)))
+                Some(FeedbackProof::Address(email, Some(*campaign)))
             })
         });
         searched.await.map_err(|_| EngineError::Lost)

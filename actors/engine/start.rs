@@ -13,7 +13,7 @@ use super::super::directory::DirectoryActor;
 use super::super::mailboxes::Mailboxes;
 use super::super::messages::Restocked;
 use super::super::recent::Recent;
-use super::super::recovery::{self, Claim, Recovered, RecoveryError};
+use super::super::recovery::{self, CampaignClaim, RecoveredState, RecoveryError};
 use super::super::snapshotter::Snapshotter;
 use super::super::supervisor::Supervisor;
 use super::*;
@@ -23,7 +23,7 @@ use restockd_core::Catalog;
 use restockd_core::campaign::Campaigns;
 use restockd_core::scheduler::Input;
 use restockd_journal::disk::Disk;
-use restockd_journal::store::{Backend, Generations, StoreError};
+use restockd_journal::snapshots::{Backend, Generations, StoreError};
 use restockd_journal::wal::{self, Log, WalError};
 use restockd_mail::Mailer;
 use restockd_render::Templates;
@@ -78,7 +78,7 @@ pub enum StartError {
 
 /// What the recovery found, for the log and for a person.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct RecoveryReport {
     /// Records replayed.
     pub records: u64,
     /// Lists.
@@ -97,7 +97,7 @@ pub struct Report {
 ///
 /// # Errors
 /// When the data is damaged beyond what may be mended without a human.
-pub async fn start(args: Started) -> Result<(Engine, Report), StartError> {
+pub async fn start(args: Started) -> Result<(Engine, RecoveryReport), StartError> {
     let options = wal::Options {
         segment_bytes: args.segment_bytes,
         ..wal::Options::new(args.data.join("wal"), args.secrets.engine)
@@ -158,12 +158,12 @@ impl Engine {
     /// Spawns all actors and takes up what was open.
     async fn spawn(
         &self,
-        found: Recovered,
+        found: RecoveredState,
         generations: Generations,
         mailer: &Mailer,
     ) -> Result<(), StartError> {
         let context = &self.0.context;
-        let Recovered { directory, campaigns, lists, claims, .. } = found;
+        let RecoveredState { directory, campaigns, lists, claims, .. } = found;
         let (mut workers, mut inboxes) = (Vec::new(), Vec::new());
         // A worker carries one letter: more of them than the window would put more at stake in a crash.
         for _ in 0..mailer.connections().clamp(1, context.settings.window.max(1)) {
@@ -223,10 +223,11 @@ impl Engine {
         }
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
         for _ in 0..confirmation::MAILMEN.min(mailer.connections().max(1)) {
-            let task = confirmation::mailman(Arc::clone(context), mailer.courier(), Arc::clone(&queue));
+            let task =
+                confirmation::confirmation_worker(Arc::clone(context), mailer.courier(), Arc::clone(&queue));
             self.0.couriers.lock().push(tokio::spawn(task));
         }
-        take_up(context, claims);
+        resume_open_work(context, claims);
         self.tick();
         // Behind what is taken up: nothing that comes by the door goes before it to any list.
         let (reply, taken_up) = oneshot::channel();
@@ -262,16 +263,16 @@ impl Engine {
 
 /// What the restart left open is taken up. The doubt is settled before anything can start a letter, so claims, which
 /// open campaigns, come after it.
-pub fn take_up(context: &Context, claims: Vec<Claim>) {
+pub fn resume_open_work(context: &Context, claims: Vec<CampaignClaim>) {
     context.mailboxes.campaign.send(CampaignMessage::Input(Input::Resume));
-    for Claim { list, product, offer, invite, added } in claims {
+    for CampaignClaim { list, product, details, invite, added } in claims {
         let Some(day) = invite.day else {
             let close = ListMessage::Close(invite.campaign, invite.upto);
             context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, close));
             continue;
         };
         let (campaign, upto) = (invite.campaign, invite.upto);
-        let restocked = Restocked { list, product, offer, day, campaign, upto, added };
+        let restocked = Restocked { list, product, details, day, campaign, upto, added };
         context.mailboxes.campaign.send(CampaignMessage::Restocked(restocked, None));
     }
     context.mailboxes.directory.send(DirectoryMessage::Resume);
@@ -283,8 +284,8 @@ const TICK_MS: u64 = 1000;
 const CLOCK_STEP_MS: i64 = 5000;
 
 /// What recovery found, for a person.
-fn report(found: &Recovered) -> Report {
-    Report {
+fn report(found: &RecoveredState) -> RecoveryReport {
+    RecoveryReport {
         records: found.log.delivered,
         lists: found.lists.len(),
         people: found.directory.last_person(),

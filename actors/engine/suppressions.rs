@@ -10,7 +10,7 @@
 
 use super::*;
 use restockd_core::Email;
-use restockd_core::directory::{Ask, Block, EVIDENCE_BYTES_MAX, Suppression};
+use restockd_core::directory::{DirectoryCommand, EVIDENCE_BYTES_MAX, Suppression, SuppressionReason};
 
 /// Contact numbers looked at for one page.
 const LOOKS: u32 = 1 << 16;
@@ -31,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the cursor is none of ours, or the engine cannot now.
-    pub async fn suppressions(&self, limit: usize, cursor: Option<&str>) -> Answer<SuppressionsPage> {
+    pub async fn suppressions(&self, limit: usize, cursor: Option<&str>) -> EngineResult<SuppressionsPage> {
         let (cursor, secrets) = (read_cursor(cursor)?, self.0.context.secrets.clone());
         let hash = move |email: &Email| secrets.address(email);
         self.ask_directory(move |directory| match cursor {
@@ -58,8 +58,8 @@ impl Engine {
                         continue;
                     };
                     let address = hash(email);
-                    if directory.block(address).is_none() {
-                        let (email, reason) = (Some(email.clone()), Block::Unsubscribed);
+                    if directory.suppression_reason(address).is_none() {
+                        let (email, reason) = (Some(email.clone()), SuppressionReason::Unsubscribed);
                         rows.push(SuppressionView { email, address, reason, at: None, evidence: None });
                     }
                 }
@@ -73,14 +73,14 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn suppression(&self, email: Email) -> Answer<Option<SuppressionView>> {
+    pub async fn suppression(&self, email: Email) -> EngineResult<Option<SuppressionView>> {
         let address = self.0.context.secrets.address(&email);
         self.ask_directory(move |directory| {
             if let Some(held) = directory.suppression(address) {
                 return Some(suppression_view(address, held, Some(&email)));
             }
             let person = directory.by_email(&email).and_then(|id| directory.person(id));
-            let (email, reason) = (Some(email.clone()), Block::Unsubscribed);
+            let (email, reason) = (Some(email.clone()), SuppressionReason::Unsubscribed);
             let flagged = person.filter(|(_, held)| held.unsubscribed);
             flagged.map(|_| SuppressionView { email, address, reason, at: None, evidence: None })
         })
@@ -92,14 +92,18 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now: some may have been taken in, and the same again converges.
-    pub async fn suppress(&self, items: Vec<(Email, Block)>, evidence: &str) -> Answer<Vec<bool>> {
+    pub async fn suppress(
+        &self,
+        items: Vec<(Email, SuppressionReason)>,
+        evidence: &str,
+    ) -> EngineResult<Vec<bool>> {
         let permit = Arc::new(self.admit().await?);
         let evidence: String = evidence.chars().take(EVIDENCE_BYTES_MAX / 4).collect();
         let mut changed = Vec::with_capacity(items.len());
         for slice in items.chunks(TAKEN_AT_ONCE) {
-            let ask = |(email, why): &(Email, Block)| {
+            let ask = |(email, why): &(Email, SuppressionReason)| {
                 let address = self.0.context.secrets.address(email);
-                Ask::Suppress(email.clone(), address, *why, evidence.clone())
+                DirectoryCommand::Suppress(email.clone(), address, *why, evidence.clone())
             };
             changed.extend(self.changes(slice.iter().map(ask).collect(), Arc::clone(&permit)).await?);
         }
@@ -110,10 +114,10 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine cannot now.
-    pub async fn release(&self, email: Email) -> Answer<bool> {
+    pub async fn release(&self, email: Email) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let address = self.0.context.secrets.address(&email);
-        self.change(Ask::Release(email, address), permit).await
+        self.change(DirectoryCommand::Release(email, address), permit).await
     }
 }
 
@@ -124,7 +128,7 @@ pub(super) fn suppression_view(address: u128, held: &Suppression, email: Option<
 }
 
 /// Reads a cursor.
-fn read_cursor(cursor: Option<&str>) -> Answer<Cursor> {
+fn read_cursor(cursor: Option<&str>) -> EngineResult<Cursor> {
     let Some(cursor) = cursor else { return Ok(Cursor::Entries(None)) };
     let hash = |hex: &str| {
         let digits = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -132,5 +136,5 @@ fn read_cursor(cursor: Option<&str>) -> Answer<Cursor> {
     };
     let entries = cursor.strip_prefix("h:").and_then(hash).map(|hash| Cursor::Entries(Some(hash)));
     let people = cursor.strip_prefix("p:").and_then(|n| n.parse().ok()).map(Cursor::People);
-    entries.or(people).ok_or_else(|| Refusal::BadCursor.into())
+    entries.or(people).ok_or_else(|| RequestRefusal::BadCursor.into())
 }

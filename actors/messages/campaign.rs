@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::super::receipt::Part;
+use super::super::ack::AckGuard;
+use super::super::api::ReturnAnswer;
 use super::super::reply::Reply;
-use super::super::verbs::ReturnAnswer;
-use restockd_core::campaign::{CampaignRefusal, CampaignsImage, OnDoubt, Skip, Verb};
-use restockd_core::returns::Report;
+use restockd_core::campaign::{CampaignCommand, CampaignRefusal, CampaignsImage, InDoubtPolicy, SkipReason};
+use restockd_core::feedback::FeedbackReport;
 use restockd_core::scheduler::{Created, Input, Scheduler};
-use restockd_core::{CampaignId, Day, ListId, Millis, Offer, PersonId, Span};
+use restockd_core::{CampaignId, Day, ListId, Millis, PersonId, ProductDetails, Span};
 
 /// Reads the scheduler and its campaigns without changing them.
 pub type ReadScheduler = Box<dyn FnOnce(&Scheduler) + Send>;
@@ -22,7 +22,7 @@ pub struct Restocked {
     /// The product's name, as the list knows it.
     pub product: Option<String>,
     /// What the restock said of it beyond that.
-    pub offer: Option<Offer>,
+    pub details: Option<ProductDetails>,
     /// The day it counts for.
     pub day: Day,
     /// The campaign that the list's record names.
@@ -55,7 +55,7 @@ pub struct Asked {
     /// The sender, else the configured one.
     pub from: Option<String>,
     /// What becomes of letters in doubt.
-    pub on_doubt: OnDoubt,
+    pub on_doubt: InDoubtPolicy,
     /// How old a letter may become, if not as old as any.
     pub max_age: Option<Span>,
     /// When to start; at once when absent.
@@ -76,9 +76,9 @@ pub enum CampaignMessage {
     /// What the scheduler asked for and nobody waits for: audiences, recipients, connections, letters that came back.
     Input(Input),
     /// A restock leads to a rule campaign; the part is done when that is durable, and nobody waits for it at start.
-    Restocked(Restocked, Option<Part>),
+    Restocked(Restocked, Option<AckGuard>),
     /// The part is done when all that was said before is durable.
-    Fence(Part),
+    Fence(AckGuard),
     /// A campaign made by hand.
     Create(Box<Asked>, Reply<Result<Created, CreateRefusal>>),
     /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
@@ -88,17 +88,17 @@ pub enum CampaignMessage {
         /// Who.
         person: PersonId,
         /// Why.
-        reason: Skip,
+        reason: SkipReason,
         /// Done when noted and durable.
-        part: Part,
+        ack: AckGuard,
     },
     /// Somebody's address is another one, or they are no more because two people became one: what was fetched of the
     /// number is fetched again. The part is done when that is noted.
-    MailboxChanged(PersonId, Part),
+    MailboxChanged(PersonId, AckGuard),
     /// A report about a letter, on its way to the directory: the ledger knows which address the letter went to.
-    Returned(Box<Report>, Reply<ReturnAnswer>),
+    Returned(Box<FeedbackReport>, Reply<ReturnAnswer>),
     /// A verb on a campaign.
-    Verb(CampaignId, Verb, Reply<Result<(), CampaignRefusal>>),
+    Command(CampaignId, CampaignCommand, Reply<Result<(), CampaignRefusal>>),
     /// The alarm rings; only the newest counts.
     Alarm(u64),
     /// A question.

@@ -1,4 +1,4 @@
-//! What mailmen carry.
+//! What confirmation workers carry.
 
 use tokio::sync::oneshot;
 

@@ -2,20 +2,20 @@
 
 use tokio::sync::oneshot;
 
+use super::super::api::{EventAnswer, ReturnAnswer};
 use super::super::reply::Reply;
-use super::super::verbs::{EventAnswer, ReturnAnswer};
 use restockd_core::directory::{
-    ApiKey, Ask, Directory, DirectoryImage, Evidence, Ingest, Outcome, PublicKey,
+    ApiKey, ConsentEvidence, Directory, DirectoryCommand, DirectoryImage, Ingest, IngestOutcome, PublicKey,
 };
-use restockd_core::list::How;
-use restockd_core::returns::Report;
+use restockd_core::feedback::FeedbackReport;
+use restockd_core::list::ChangeSource;
 use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
 
 /// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
-pub type Ingested = Option<(EventAnswer, Outcome)>;
+pub type Ingested = Option<(EventAnswer, IngestOutcome)>;
 
 /// What may be asked of the directory.
 pub enum DirectoryMessage {
@@ -31,7 +31,7 @@ pub enum DirectoryMessage {
         /// Who.
         person: PersonId,
         /// How it came.
-        how: How,
+        how: ChangeSource,
         /// List ids to join or leave.
         bag: Vec<(String, bool)>,
         /// The outcome.
@@ -40,13 +40,13 @@ pub enum DirectoryMessage {
     /// Somebody who was mailed leaves the list (`after_send = "leave"`).
     LeaveAfterSend(PersonId, ListId),
     /// Changes about people or addresses; the answer says of each whether there was anything to change.
-    Ask(Vec<Ask>, Reply<Vec<bool>>),
+    Command(Vec<DirectoryCommand>, Reply<Vec<bool>>),
     /// A report came back about a letter.
-    Returned(Box<Report>, Reply<ReturnAnswer>),
+    Returned(Box<FeedbackReport>, Reply<ReturnAnswer>),
     /// A click on a link that confirms; the answer says what became of each list.
     Click(Click, Reply<Vec<Ingested>>),
     /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
-    Asked(PersonId, u64, restockd_mail::Outcome),
+    Asked(PersonId, u64, restockd_mail::DeliveryOutcome),
     /// Time has passed: mails that were put off may go.
     Tick,
     /// A publishable key was made.
@@ -58,7 +58,7 @@ pub enum DirectoryMessage {
     /// Addresses and consent for letters, row and person; the list has the last word.
     LookUp(CampaignId, ListId, Vec<(u32, PersonId)>),
     /// A page of everybody, for a campaign on a list that everybody is on.
-    Page(Page),
+    Page(AudiencePage),
     /// A campaign on a list that everybody is on begins: the list is told how many that is.
     BeginEverybody(CampaignId, ListId),
     /// A question.
@@ -70,7 +70,7 @@ pub enum DirectoryMessage {
 }
 
 /// A page of everybody that a campaign asks for.
-pub struct Page {
+pub struct AudiencePage {
     /// The campaign.
     pub campaign: CampaignId,
     /// Its list.
@@ -96,5 +96,5 @@ pub struct Click {
     /// The lists that the page showed.
     pub shown: Vec<String>,
     /// Where the click came from.
-    pub evidence: Evidence,
+    pub evidence: ConsentEvidence,
 }

@@ -2,11 +2,11 @@
 
 use tokio::sync::oneshot;
 
-use super::super::receipt::Part;
+use super::super::ack::AckGuard;
+use super::super::api::RestockAnswer;
 use super::super::reply::Reply;
-use super::super::verbs::RestockAnswer;
-use restockd_core::directory::{RestockFact, Task};
-use restockd_core::list::{How, List};
+use restockd_core::directory::{ListTask, RestockFact};
+use restockd_core::list::{ChangeSource, List};
 use restockd_core::scheduler::Recipient;
 use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
@@ -22,15 +22,15 @@ pub enum ListMessage {
         /// Whom it is about.
         person: Option<PersonId>,
         /// How it came.
-        how: How,
+        how: ChangeSource,
         /// When, by the sender's clock.
         timestamp: Option<Millis>,
         /// When the directory accepted it: a restock counts for that day.
         accepted: Millis,
         /// What to do.
-        task: Task,
+        task: ListTask,
         /// Done when durable.
-        part: Part,
+        ack: AckGuard,
     },
     /// Several tasks, in order.
     Several(Vec<ListMessage>),

@@ -16,7 +16,7 @@ mod supervisor;
 
 pub use campaign::{Asked, CampaignMessage, CreateRefusal, ReadScheduler, Restocked};
 pub use confirmation::Confirmation;
-pub use directory::{Click, DirectoryMessage, Ingested, Page, ReadDirectory};
+pub use directory::{AudiencePage, Click, DirectoryMessage, Ingested, ReadDirectory};
 pub use list::{ListMessage, ReadList};
 pub use snapshotter::{RoundFailure, RoundReply, SnapshotterMessage};
 pub use supervisor::{Slice, SummaryOrRead, SupervisorMessage};

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::super::verbs::SnapshotAnswer;
+use super::super::api::SnapshotAnswer;
 
 /// Who waits for a round.
 pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, RoundFailure>>;

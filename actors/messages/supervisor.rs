@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::list::ListMessage;
 use restockd_core::ListId;
-use restockd_core::list::{List, Summary};
+use restockd_core::list::{List, ListSummary};
 use restockd_records::PackedList;
 
 /// A slice of the table, for a snapshot: states at rest, and answers to come from those awake.
@@ -40,7 +40,7 @@ pub enum SupervisorMessage {
 /// A list's summary, at once or when the list answers.
 pub enum SummaryOrRead {
     /// At rest (or unknown).
-    Now(Option<Summary>),
+    Now(Option<ListSummary>),
     /// Awake: it answers itself.
-    Soon(oneshot::Receiver<Summary>),
+    Soon(oneshot::Receiver<ListSummary>),
 }

@@ -12,12 +12,12 @@ const BATCH_BYTES: usize = 128 * 1024;
 
 /// Some records of one worker, in the order of the log.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct ReplayBatch {
     bytes: Vec<u8>,
     ends: Vec<(Lsn, u8, u8, usize)>,
 }
 
-impl Batch {
+impl ReplayBatch {
     /// Adds a record; true once the batch is full.
     pub(super) fn push(&mut self, lsn: Lsn, record: &RecordRef<'_>) -> bool {
         if self.bytes.capacity() == 0 {

@@ -10,7 +10,7 @@ use restockd_core::campaign::Campaigns;
 use restockd_core::list::List;
 use restockd_records::PackedList;
 
-use super::Claim;
+use super::CampaignClaim;
 
 /// A list that a record came for.
 struct Awake {
@@ -19,7 +19,7 @@ struct Awake {
 }
 
 /// What is left when a worker is done: lists at rest, and their claims on campaigns.
-pub(super) type Rested = (Vec<(ListId, PackedList)>, Vec<Claim>);
+pub(super) type Rested = (Vec<(ListId, PackedList)>, Vec<CampaignClaim>);
 
 /// The lists of one worker.
 #[derive(Default)]
@@ -67,7 +67,7 @@ pub(super) fn find<'a>(all: &'a mut [Lists], id: &ListId) -> Result<Option<&'a L
 
 impl Lists {
     /// A list, unpacked for good while the replay lasts; a new one where there is none of that id.
-    pub(super) fn wake(&mut self, id: &str) -> Result<(&ListId, &mut List), String> {
+    pub(super) fn unpack(&mut self, id: &str) -> Result<(&ListId, &mut List), String> {
         if !self.awake.contains_key(id) {
             let awake = match self.rouse(id)? {
                 Some(awake) => awake,
@@ -89,7 +89,7 @@ impl Lists {
     }
 
     /// Puts all lists to rest, in the order of ids, and takes up their claims on campaigns.
-    pub(super) fn rest(self, campaigns: &Campaigns) -> Result<Rested, String> {
+    pub(super) fn pack_all(self, campaigns: &Campaigns) -> Result<Rested, String> {
         let (mut rested, mut claims) = (Vec::with_capacity(self.still.len()), Vec::new());
         for (id, packed) in self.still {
             let Some(packed) = packed else { continue };
@@ -109,17 +109,17 @@ impl Lists {
 }
 
 /// A list's claims on campaigns that do not know of them, or think they are done.
-fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<Claim>) {
+fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<CampaignClaim>) {
     let known = |campaign| campaigns.get(campaign).map_or(0, |campaign| campaign.upto);
     for (invite, added) in list.claims(known) {
         let held = campaigns.get(invite.campaign);
         let heard = held.is_some_and(|held| held.upto >= invite.upto && !held.status.is_closed());
-        let by_hand = invite.day.is_none() && held.is_none_or(|held| !held.status.is_closed());
-        if !heard && !by_hand {
-            claims.push(Claim {
+        let manual = invite.day.is_none() && held.is_none_or(|held| !held.status.is_closed());
+        if !heard && !manual {
+            claims.push(CampaignClaim {
                 list: id.clone(),
                 product: list.product().map(str::to_owned),
-                offer: list.offer().cloned(),
+                details: list.details().cloned(),
                 invite,
                 added,
             });

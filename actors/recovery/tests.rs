@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::context::logged;
 use restockd_core::campaign::{CampaignPage, Header};
-use restockd_core::directory::{Ask, DirectoryPage, Ingest, Task, WhoHashed};
-use restockd_core::list::{How, List, ListCommand, ListDecision};
+use restockd_core::directory::{DirectoryCommand, DirectoryPage, HashedIdentity, Ingest, ListTask};
+use restockd_core::list::{ChangeSource, List, ListCommand, ListDecision};
 use restockd_core::{CampaignId, Catalog, Day, Email, PersonId, Retry};
 use restockd_journal::wal::{Log, Record};
 use restockd_records::{Entry, Stamp};
@@ -75,13 +75,13 @@ impl Plain {
 
     fn close_done(&mut self) {
         let lists = &self.lists;
-        let done = |event: u64, task: &Task| match task {
-            Task::Change { list, .. } | Task::Move { list, .. } => {
+        let done = |event: u64, task: &ListTask| match task {
+            ListTask::Change { list, .. } | ListTask::Move { list, .. } => {
                 lists.get(list).is_some_and(|list| list.passed(event))
             }
-            Task::Restock(..) => false,
+            ListTask::Restock(..) => false,
         };
-        let left = |(event, open): (u64, &Open)| {
+        let left = |(event, open): (u64, &OpenEvent)| {
             let left = open.tasks.iter().enumerate().filter(|(_, task)| !done(event, task));
             (event, left.map(|(at, _)| at).collect())
         };
@@ -93,7 +93,7 @@ impl Plain {
 /// Runs the operations on machines, and gives the records they wrote.
 fn written(ops: &[Op]) -> Vec<Record> {
     let (mut plain, mut records, catalog) = (Plain::new(), Vec::new(), Catalog::default());
-    let mut shares: BTreeMap<ListId, VecDeque<(u64, Open, Task)>> = BTreeMap::new();
+    let mut shares: BTreeMap<ListId, VecDeque<(u64, OpenEvent, ListTask)>> = BTreeMap::new();
     let mut push = |record| records.push(logged(record));
     for (step, op) in (0..).zip(ops) {
         let at = NOON.plus(step * 1000);
@@ -106,7 +106,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                     props: Vec::new(),
                     bag: bag.into_iter().map(|(n, join)| (id(n).as_str().to_owned(), join)).collect(),
                     key: None,
-                    how: How::Event,
+                    how: ChangeSource::Event,
                     timestamp: None,
                     product: None,
                     restock: None,
@@ -116,19 +116,19 @@ fn written(ops: &[Op]) -> Vec<Record> {
                 plain.directory.decide(&item, &catalog, at).unwrap().events
             }
             Op::Erase(who) => match plain.directory.known(&who_of(*who, None)) {
-                Some(person) => plain.directory.decide_ask(&Ask::Erase(person, None)),
+                Some(person) => plain.directory.decide_command(&DirectoryCommand::Erase(person, None)),
                 None => Vec::new(),
             },
             Op::Deliver(n) => {
                 if let Some((event, open, task)) = shares.entry(id(*n)).or_default().pop_front() {
                     let (person, how) = (open.person.unwrap(), open.how);
                     let command = match task {
-                        Task::Change { join, .. } => {
+                        ListTask::Change { join, .. } => {
                             let (timestamp, default_opt_in) = (None, false);
                             ListCommand::Change { event, person, join, timestamp, how, default_opt_in }
                         }
-                        Task::Move { from, .. } => ListCommand::Move { event, from, to: person },
-                        Task::Restock(..) => continue,
+                        ListTask::Move { from, .. } => ListCommand::Move { event, from, to: person },
+                        ListTask::Restock(..) => continue,
                     };
                     let list = plain.lists.entry(id(*n)).or_default();
                     if let ListDecision::New(event) = list.decide(&command, at) {
@@ -141,8 +141,9 @@ fn written(ops: &[Op]) -> Vec<Record> {
             Op::Restock(n, heard) => {
                 let campaign = CampaignId(*n as u128 + 1);
                 let (key, quantity, day) = (u128::from(step) + 1, Some(5), Day(20_000));
-                let (event, offer, restocked) = (0, Offer::default(), Some(campaign));
-                let command = ListCommand::Restock { event, key, quantity, day, campaign: restocked, offer };
+                let (event, details, restocked) = (0, ProductDetails::default(), Some(campaign));
+                let command =
+                    ListCommand::Restock { event, key, quantity, day, campaign: restocked, details };
                 let list = plain.lists.entry(id(*n)).or_default();
                 if let ListDecision::New(event) = list.decide(&command, at) {
                     list.apply(&event, at);
@@ -168,7 +169,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
             push(restockd_records::of_directory(Stamp { seq, at }, &event));
             let Some(open) = plain.directory.open_event(seq).map(|(_, open)| open.clone()) else { continue };
             for task in open.tasks.clone() {
-                let (Task::Change { list, .. } | Task::Move { list, .. }) = &task else { continue };
+                let (ListTask::Change { list, .. } | ListTask::Move { list, .. }) = &task else { continue };
                 shares.entry(list.clone()).or_default().push_back((seq, open.clone(), task));
             }
         }
@@ -176,9 +177,9 @@ fn written(ops: &[Op]) -> Vec<Record> {
     records
 }
 
-fn who_of(who: usize, user: Option<usize>) -> WhoHashed {
+fn who_of(who: usize, user: Option<usize>) -> HashedIdentity {
     let email = Email::parse(&format!("p{who}@shop.example")).unwrap();
-    WhoHashed {
+    HashedIdentity {
         email: Some((email, who as u128)),
         user_id: user.map(|user| format!("u{user}")),
         anonymous_id: None,
@@ -205,12 +206,12 @@ fn parallel(
     (disk, options): &(Arc<dyn Disk>, Options),
     base: Plain,
     workers: usize,
-) -> Result<Recovered, RecoveryError> {
+) -> Result<RecoveredState, RecoveryError> {
     // Not in the order of ids: in a snapshot, lists that were awake come behind their neighbours.
     let packed: Vec<_> =
         base.lists.iter().rev().map(|(id, list)| (id.clone(), PackedList::of(list))).collect();
     let lists = lists::deal(packed, workers).unwrap();
-    finish(crew::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
+    finish(replay::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
 }
 
 type Pages = (Vec<DirectoryPage>, Vec<CampaignPage>);
@@ -247,8 +248,8 @@ proptest! {
             let known = |id| plain.campaigns.get(id).map_or(0, |campaign| campaign.upto);
             let claimed = plain.lists.iter().flat_map(|(id, list)| {
                 let told = list.claims(known).into_iter();
-                let unheard = told.filter(|(invite, _)| known(invite.campaign) < invite.upto);
-                unheard.map(|(invite, added)| (id.clone(), invite, added)).collect::<Vec<_>>()
+                let detached = told.filter(|(invite, _)| known(invite.campaign) < invite.upto);
+                detached.map(|(invite, added)| (id.clone(), invite, added)).collect::<Vec<_>>()
             });
             let found: Vec<_> =
                 found.claims.into_iter().map(|claim| (claim.list, claim.invite, claim.added)).collect();
@@ -295,7 +296,7 @@ proptest! {
 fn an_event_stays_open_until_each_of_its_lists_has_spoken_of_it_and_no_longer() {
     let press = Op::Press { who: 0, user: None, bag: vec![(0, true), (1, true)] };
     let records = written(&[press.clone(), press, Op::Deliver(0), Op::Deliver(0), Op::Deliver(1)]);
-    let (mut directory, mut open) = (authors::DirectoryReplay::new(Directory::new(7, 1000)), Vec::new());
+    let (mut directory, mut open) = (appliers::DirectoryReplay::new(Directory::new(7, 1000)), Vec::new());
     for record in &records {
         use work::Replay;
         match restockd_records::read(record.kind, record.version, &record.bytes).unwrap() {
@@ -313,7 +314,7 @@ fn an_event_stays_open_until_each_of_its_lists_has_spoken_of_it_and_no_longer() 
 #[test]
 fn a_record_that_a_merge_left_behind_is_not_taken_for_an_answer() {
     let person = PersonId(1);
-    let mut replay = authors::DirectoryReplay::new(Directory::new(7, 1000));
+    let mut replay = appliers::DirectoryReplay::new(Directory::new(7, 1000));
     let press = Op::Press { who: 0, user: None, bag: vec![(0, true), (1, true)] };
     for record in written(&[press, Op::Erase(0)]) {
         use work::Replay;

@@ -1,13 +1,13 @@
 //! What a worker of the replay is sent, and what it does with it.
 
-use super::batch::Batch;
+use super::batch::ReplayBatch;
 use restockd_core::ListId;
 use restockd_journal::wal::RecordRef;
 
 /// What is sent to a worker.
 pub(super) enum Work {
     /// Its records.
-    Records(Batch),
+    Records(ReplayBatch),
     /// To the directory alone: events that a list has answered.
     Answers(Vec<(u64, ListId)>),
 }

@@ -53,8 +53,8 @@ impl SupervisorState {
             let forgets = match self.awake.get(id) {
                 None => packed.forgets(now),
                 // It looks for itself.
-                Some(Slot::Awake { .. }) => true,
-                Some(Slot::Leaving { .. }) => false,
+                Some(ListSlot::Awake { .. }) => true,
+                Some(ListSlot::Leaving { .. }) => false,
             };
             if forgets && !context.catalog.default_opt_in(id) {
                 found.push(id.clone());

@@ -6,10 +6,10 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use restockd_core::Sku;
+use restockd_engine::api::RestockInput;
 use restockd_engine::clock::Clock;
-use restockd_engine::verbs::RestockInput;
 
-use crate::house::House;
+use crate::live_engine::LiveEngine;
 use crate::size;
 
 /// Items are letters. The same people wait for one product after the other. A letter is started only
@@ -18,7 +18,7 @@ use crate::size;
 #[divan::bench(args = [4, 32, 256], sample_count = 4, sample_size = 1, max_time = 6)]
 fn restock(bencher: Bencher<'_, '_>, connections: usize) {
     let people = size(10_000, 20);
-    let house = House::new(Clock::real(), connections);
+    let house = LiveEngine::new(Clock::real(), connections);
     let outbox = house.outbox();
     let mut drops = 0..;
     bencher
@@ -37,7 +37,7 @@ fn restock(bencher: Bencher<'_, '_>, connections: usize) {
                     sku: Sku::parse(&sku).unwrap(),
                     product: Some("Studio chair".to_owned()),
                     quantity: Some(12),
-                    offer: Default::default(),
+                    details: Default::default(),
                 };
                 house.engine.restock(restock).await.unwrap();
                 outbox.wait_for(before + people).await;

@@ -4,8 +4,8 @@
 //! if its lists had answered.
 
 use divan::{Bencher, black_box};
-use restockd_core::directory::{Directory, Ingest, WhoHashed};
-use restockd_core::list::How;
+use restockd_core::directory::{Directory, HashedIdentity, Ingest};
+use restockd_core::list::ChangeSource;
 use restockd_core::{Catalog, Email};
 
 use crate::{NOON, size};
@@ -20,11 +20,11 @@ pub fn press(p: usize, join: bool, key: Option<u128>) -> Ingest {
     let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
     Ingest {
         name: "product.waitlisted".to_owned(),
-        who: WhoHashed { email: Some((email, p as u128)), user_id: None, anonymous_id: None },
+        who: HashedIdentity { email: Some((email, p as u128)), user_id: None, anonymous_id: None },
         props: Vec::new(),
         bag: vec![(format!("restock-sku-{:04}", p % 1000), join)],
         key,
-        how: How::Event,
+        how: ChangeSource::Event,
         timestamp: None,
         product: None,
         restock: None,

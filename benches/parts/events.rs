@@ -4,10 +4,10 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use restockd_engine::api::EventInput;
 use restockd_engine::clock::Clock;
-use restockd_engine::verbs::EventInput;
 
-use crate::house::{House, press};
+use crate::live_engine::{LiveEngine, press};
 use crate::size;
 
 /// Callers at once.
@@ -29,7 +29,7 @@ fn callers(first: usize, callers: usize) -> Vec<Vec<EventInput>> {
 }
 
 /// Everybody sends; done when everybody is answered.
-fn send(house: &House, callers: Vec<Vec<EventInput>>, new: bool) {
+fn send(house: &LiveEngine, callers: Vec<Vec<EventInput>>, new: bool) {
     house.runtime.block_on(async {
         let one = |events: Vec<EventInput>| {
             let engine = house.engine.clone();
@@ -49,7 +49,7 @@ fn send(house: &House, callers: Vec<Vec<EventInput>>, new: bool) {
 /// Somebody new each time: a record of the directory and one of a list.
 #[divan::bench(args = IN_FLIGHT, sample_count = 50, sample_size = 1, max_time = 3)]
 fn somebody_new(bencher: Bencher<'_, '_>, in_flight: usize) {
-    let house = House::new(Clock::real(), 1);
+    let house = LiveEngine::new(Clock::real(), 1);
     let events = in_flight * each(in_flight);
     send(&house, callers(0, in_flight), true);
     let mut first = 0;
@@ -65,7 +65,7 @@ fn somebody_new(bencher: Bencher<'_, '_>, in_flight: usize) {
 /// The same presses with the same keys: nothing to write, answered behind what is on its way.
 #[divan::bench(args = IN_FLIGHT, sample_count = 50, sample_size = 1, max_time = 3)]
 fn again(bencher: Bencher<'_, '_>, in_flight: usize) {
-    let house = House::new(Clock::real(), 1);
+    let house = LiveEngine::new(Clock::real(), 1);
     let known = callers(0, in_flight);
     send(&house, known.clone(), true);
     bencher

@@ -12,7 +12,7 @@ use restockd::http::{Secret, Source, sign};
 use restockd_testkit::KEY;
 use serde_json::json;
 
-use crate::door::{Door, request};
+use crate::http_server::{HttpServer, request};
 
 const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
 /// Requests sent in one go.
@@ -48,14 +48,14 @@ fn bearer() -> String {
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn health(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let request = request("GET", "/v1/health", &bearer(), "");
-    Door::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
+    HttpServer::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
 }
 
 /// A press.
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn event(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let request = request("POST", "/v1/events", &bearer(), &press(7).to_string());
-    Door::open(vec![source()]).measure(bencher, &request, "202", (in_one_go, 1));
+    HttpServer::open(vec![source()]).measure(bencher, &request, "202", (in_one_go, 1));
 }
 
 /// A press without a name: all that is wrong is said.
@@ -63,14 +63,14 @@ fn event(bencher: Bencher<'_, '_>, in_one_go: usize) {
 fn event_refused(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let body = json!({ "email": "ann", "lists": { "restock-chair-01": "yes" } }).to_string();
     let request = request("POST", "/v1/events", &bearer(), &body);
-    Door::open(vec![source()]).measure(bencher, &request, "4", (in_one_go, 1));
+    HttpServer::open(vec![source()]).measure(bencher, &request, "4", (in_one_go, 1));
 }
 
 /// A hundred presses in one request; items are presses.
 #[divan::bench(max_time = 1)]
 fn batch_of_100(bencher: Bencher<'_, '_>) {
     let request = request("POST", "/v1/events/batch", &bearer(), &batch(100));
-    Door::open(vec![source()]).measure(bencher, &request, "2", (1, 100));
+    HttpServer::open(vec![source()]).measure(bencher, &request, "2", (1, 100));
 }
 
 /// A signed restock.
@@ -79,7 +79,7 @@ fn webhook(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let body = delivery();
     let signature = format!("x-signature: {}", sign(SECRET.as_bytes(), body.as_bytes()));
     let request = request("POST", "/v1/webhooks/inventory", &signature, &body);
-    Door::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
+    HttpServer::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
 }
 
 /// The body of a batch, cut into items, each parsed and checked; items are presses.

@@ -3,8 +3,8 @@
 //! Each change is made to a list that has just woken, so none is measured twice on the same rows.
 
 use divan::{Bencher, black_box};
-use restockd_core::list::{How, List, ListCommand, ListDecision};
-use restockd_core::{CampaignId, Offer, PersonId};
+use restockd_core::list::{ChangeSource, List, ListCommand, ListDecision};
+use restockd_core::{CampaignId, PersonId, ProductDetails};
 use restockd_records::PackedList;
 
 use crate::NOON;
@@ -25,7 +25,7 @@ fn change(event: u32, person: u32, join: bool) -> ListCommand {
         person: PersonId(person),
         join,
         timestamp: None,
-        how: How::Event,
+        how: ChangeSource::Event,
         default_opt_in: false,
     }
 }
@@ -85,6 +85,7 @@ fn invite(bencher: Bencher<'_, '_>, members: u32) {
 }
 
 fn signal() -> ListCommand {
-    let (quantity, day, campaign, offer) = (Some(12), NOON.day(0), Some(CampaignId(1)), Offer::default());
-    ListCommand::Restock { event: 0, key: 1, quantity, day, campaign, offer }
+    let (quantity, day, campaign, details) =
+        (Some(12), NOON.day(0), Some(CampaignId(1)), ProductDetails::default());
+    ListCommand::Restock { event: 0, key: 1, quantity, day, campaign, details }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use restockd_core::directory::{Directory, DirectoryEvent};
-use restockd_core::list::{How, ListEvent};
+use restockd_core::list::{ChangeSource, ListEvent};
 use restockd_core::{Catalog, ListId, PersonId};
 use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::wal::{self, Log, Options, Record};
@@ -34,7 +34,7 @@ fn pressed() -> DirectoryEvent {
 
 /// What a list writes of a join.
 fn joined() -> (ListId, ListEvent) {
-    let (person, ordinal, changed, how) = (PersonId(123_456), 1234, NOON, How::Event);
+    let (person, ordinal, changed, how) = (PersonId(123_456), 1234, NOON, ChangeSource::Event);
     let event = ListEvent::Joined { event: 123_456, person, ordinal, changed, how };
     (ListId::parse("restock-sku-0007").unwrap(), event)
 }
@@ -60,7 +60,7 @@ fn decode_press(bencher: Bencher<'_, '_>) {
     bencher.bench(|| restockd_records::read(kind, version, black_box(&bytes)).unwrap());
 }
 
-fn disk() -> (TempDir, Arc<dyn Disk>, Options, wal::Recovered) {
+fn disk() -> (TempDir, Arc<dyn Disk>, Options, wal::LogRecovery) {
     let dir = tempfile::tempdir().unwrap();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let segment_bytes = size(wal::DEFAULT_SEGMENT_BYTES, 1 << 20);
@@ -79,7 +79,7 @@ fn batch(records: usize) -> Vec<Record> {
 fn frame(bencher: Bencher<'_, '_>, records: usize) {
     let (_dir, disk, options, read) = disk();
     let age = Box::new(|| Duration::ZERO);
-    let (log, mut stepper) = Log::by_hand(disk, &options, &read, age, Box::new(|_| ())).unwrap();
+    let (log, mut stepper) = Log::manual(disk, &options, &read, age, Box::new(|_| ())).unwrap();
     let told = Arc::new(AtomicUsize::new(0));
     let mut write = |records: Vec<Record>| {
         let before = told.load(Ordering::Relaxed) + records.len();

@@ -6,9 +6,10 @@ use restockd_core::PersonId;
 use restockd_core::scheduler::Recipient;
 use restockd_engine::delivery::CampaignTemplate;
 use restockd_mail::{
-    Answer, Courier, Diagnostic, Dkim, DkimKey, End, Gate, Letter, MailOptions, Mailer, Outcome, Phase,
+    Courier, DeliveryOutcome, DeliveryResult, Diagnostic, Dkim, DkimKey, DurabilityGate, Letter, MailOptions,
+    Mailer, ScriptedReply, SmtpPhase,
 };
-use restockd_render::{Own, Prepared, Rendered, Templates};
+use restockd_render::{PreparedCampaign, RecipientValues, Rendered, Templates};
 use restockd_testkit::null_engine;
 use serde_json::{Value, json};
 
@@ -28,8 +29,8 @@ fn values(price: &str) -> Value {
 }
 
 /// What the templates make of it, for Ann.
-fn rendered(templates: &Templates, common: &Prepared) -> Rendered {
-    let own = Own {
+fn rendered(templates: &Templates, common: &PreparedCampaign) -> Rendered {
+    let own = RecipientValues {
         contact: &[("firstName".to_owned(), "\"Ann\"".to_owned())],
         unsubscribe_url: "https://shop.example/v1/email/unsubscribe?token=AQEAKgAAAHJlc3RvY2stY2hhaXItMDE4f0Zr1cF4wYw0hAzVx6sS",
         preferences_url: "https://shop.example/v1/email/preferences?token=AQEBKgAAAHJlc3RvY2stY2hhaXItMDE4f0Zr1cF4wYw0hAzVx6sS",
@@ -58,7 +59,7 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
         live: PersonId(7),
         email: None,
         address: 7,
-        away: None,
+        undeliverable: None,
         props: vec![("firstName".to_owned(), "\"Ann\"".to_owned())],
     };
     bencher.bench(|| template.try_out(&context, header.id, black_box(&to)).unwrap());
@@ -92,18 +93,18 @@ fn signed(bencher: Bencher<'_, '_>, key: &str) {
     });
 }
 
-fn open() -> Gate {
+fn open() -> DurabilityGate {
     Box::pin(std::future::ready(true))
 }
 
-fn taken() -> Outcome {
-    Outcome::new(End::Sent, Phase::Dot, Diagnostic::default())
+fn taken() -> DeliveryOutcome {
+    DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, Diagnostic::default())
 }
 
 /// One that makes letters, and keeps none.
 fn courier(dkim: Option<Dkim>) -> Courier {
     let mailer = Mailer::from_url("memory:", MailOptions { dkim, ..MailOptions::default() }).unwrap();
-    mailer.outbox().unwrap().answer_with(|_| Answer::Give(taken()));
+    mailer.outbox().unwrap().answer_with(|_| ScriptedReply::Give(taken()));
     mailer.courier()
 }
 

@@ -10,29 +10,29 @@
 //! |---|---|
 //! | `list`, `directory`, `campaign` | deciding and applying, the machines alone |
 //! | `log` | records made, read, and appended in batches until the real sync is through |
-//! | `rest` | lists put to rest and woken, packed by hand and by the real actors |
+//! | `passivation` | lists put to rest and woken, packed by hand and by the real actors |
 //! | `events` | the Engine's door, acknowledged after the sync |
 //! | `http` | from bytes to answer, before an engine that says yes at once |
 //! | `snapshots`, `recovery` | generations written and loaded, the log read back |
 //! | `broadcast`, `mail` | a restock until its last letter; templates and MIME alone |
 //!
-//! What touches a disk does so in a temporary directory that goes away. `house` is a whole engine,
-//! `door` a server before one without actors and disk. The other benches measure the
+//! What touches a disk does so in a temporary directory that goes away. `live_engine` is a whole engine,
+//! `http_server` a server before one without actors and disk. The other benches measure the
 //! whole from outside.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod broadcast;
 mod campaign;
 mod directory;
-mod door;
 mod events;
-mod house;
 mod http;
+mod http_server;
 mod list;
+mod live_engine;
 mod log;
 mod mail;
+mod passivation;
 mod recovery;
-mod rest;
 mod snapshots;
 
 use restockd_core::Millis;

@@ -13,7 +13,7 @@ use restockd_core::directory::Directory;
 use restockd_engine::recovery::recover;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations};
+use restockd_journal::snapshots::{Backend, Generations};
 use restockd_journal::wal::{self, RecordRef};
 use restockd_testkit::shop::{Pen, Shop, Size, options, secrets, snapshots};
 use tempfile::TempDir;

@@ -10,10 +10,10 @@ use divan::counter::ItemsCount;
 use restockd_core::Retry;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_engine::recovery::{Recovered, recover};
+use restockd_engine::recovery::{RecoveredState, recover};
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations, Meta, Outcome};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome, Meta};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_testkit::shop::{Shop, Size, options, secrets, snapshots};
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ impl Place {
         ItemsCount::new(self.memberships)
     }
 
-    fn recover(&self) -> Recovered {
+    fn recover(&self) -> RecoveredState {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let options = options(self.dir.path(), &self.secrets);
         let directory = Directory::new(self.secrets.seed(), 20_000_000);
@@ -59,7 +59,7 @@ impl Place {
 }
 
 /// Hands all pages to `put`.
-fn pages<E: std::fmt::Debug>(found: &Recovered, put: impl FnMut(&[u8], &[u8]) -> Result<(), E>) {
+fn pages<E: std::fmt::Debug>(found: &RecoveredState, put: impl FnMut(&[u8], &[u8]) -> Result<(), E>) {
     let mut pages = PageWriter::new(put);
     pages.write(Portion::Directory(found.directory.image())).unwrap();
     pages.write(Portion::Campaigns(found.campaigns.image())).unwrap();
@@ -106,7 +106,7 @@ fn load(bencher: Bencher<'_, '_>, backend: &str) {
             bytes += key.len() + value.len();
             Ok(())
         });
-        assert!(matches!(taken, Ok(Outcome::Generation { older: false, .. })));
+        assert!(matches!(taken, Ok(LoadOutcome::Generation { older: false, .. })));
         bytes
     });
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use super::asked::Walk;
 use super::drive::Load;
-use super::loads::{Batch, Facts, Press, restock};
+use super::loads::{BatchLoad, Facts, Press, restock};
 use super::mails::{self, Sums};
 use super::report::Check;
 use super::shoppers::Shoppers;
 use super::storm::Storm;
-use super::wire::{Answer, Call, Wire};
+use super::verify::Walk;
+use super::wire::{Call, HttpReply, Wire};
 
 /// Events in one filling request.
 const FILL: u64 = 1000;
@@ -28,7 +28,7 @@ pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
     let people = storm.args.people;
     let shop = Arc::new(Shoppers::even(&storm.tag, 1));
     let facts = Facts::new(people);
-    let load = Batch { shop: Arc::clone(&shop), facts: Arc::clone(&facts), size: FILL };
+    let load = BatchLoad { shop: Arc::clone(&shop), facts: Arc::clone(&facts), size: FILL };
     storm.fill("fill the list", Arc::new(load), people.div_ceil(FILL), FILL)?;
     let people = people.div_ceil(FILL) * FILL;
     // What the filling left to do is done, so that the memory of the letters is seen by itself.
@@ -107,7 +107,7 @@ impl Load for Tail {
         Call::post("/v1/events/batch", body)
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if answer.count("\"stored\":true") != FILL {
             return Err("a batch of new people was not stored whole");
         }
@@ -130,7 +130,7 @@ pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     storm.figure("snapshot, ms", round["tookMs"].as_f64().unwrap_or_default());
     storm.figure("memory after the snapshot, MiB", storm.stage.look().rss_mib);
     if let Some(dir) = storm.stage.dir() {
-        let disk = super::watch::disk_mib(dir);
+        let disk = super::procstat::disk_mib(dir);
         storm.figure("data directory, MiB", disk);
     }
     restart(storm, "after a snapshot")?;

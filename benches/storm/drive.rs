@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use super::tally::{NUMBERS_MAX, Tally};
-use super::wire::{Answer, Call, Door, Wire};
+use super::stats::{NUMBERS_MAX, Tally};
+use super::wire::{Call, Endpoint, HttpReply, Wire};
 
 /// What is asked, and what a good answer is.
 pub(super) trait Load: Send + Sync {
@@ -27,7 +27,7 @@ pub(super) trait Load: Send + Sync {
     ///
     /// # Errors
     /// What is wrong with it.
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str>;
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str>;
 }
 
 /// How the load is driven.
@@ -61,7 +61,12 @@ struct Shared {
 }
 
 /// Drives a load and says what was seen, and a number from which on none was used.
-pub(super) async fn drive(door: &Door, load: Arc<dyn Load>, order: Order, bar: &ProgressBar) -> (Tally, u64) {
+pub(super) async fn drive(
+    door: &Endpoint,
+    load: Arc<dyn Load>,
+    order: Order,
+    bar: &ProgressBar,
+) -> (Tally, u64) {
     let begin = Instant::now();
     let next = AtomicU64::new(order.from);
     let shared = Arc::new(Shared { load, next, order, begin, bar: bar.clone() });

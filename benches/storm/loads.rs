@@ -10,8 +10,8 @@ use restockd::http;
 
 use super::drive::Load;
 use super::shoppers::{Shoppers, mix};
-use super::tally::Marks;
-use super::wire::{Answer, Call};
+use super::stats::Marks;
+use super::wire::{Call, HttpReply};
 
 const EVENTS: &str = "/v1/events";
 const BATCH: &str = "/v1/events/batch";
@@ -48,7 +48,7 @@ impl Load for Press {
         Call::post(EVENTS, self.shop.press(n, self.shop.sku(n), n))
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if !answer.says("\"stored\":true") {
             return Err("a new press was not stored");
         }
@@ -69,19 +69,19 @@ impl Load for Repeat {
         Call::post(EVENTS, self.shop.press(person, self.shop.sku(person), person))
     }
 
-    fn took(&self, _: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, _: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if answer.says("\"stored\":false") { Ok(()) } else { Err("a repeat was stored again") }
     }
 }
 
 /// Batches of new shoppers.
-pub(super) struct Batch {
+pub(super) struct BatchLoad {
     pub(super) shop: Arc<Shoppers>,
     pub(super) facts: Arc<Facts>,
     pub(super) size: u64,
 }
 
-impl Load for Batch {
+impl Load for BatchLoad {
     fn call(&self, n: u64) -> Call {
         let mut body = String::with_capacity(self.size as usize * 280 + 16);
         body.push_str("{\"events\":[");
@@ -95,7 +95,7 @@ impl Load for Batch {
         Call::post(BATCH, body)
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if answer.count("\"stored\":true") != self.size {
             return Err("a batch of new presses was not stored whole");
         }
@@ -140,7 +140,7 @@ impl Load for Webhooks {
         restock(&self.shop, &self.secret, delivery, self.shop.sku(delivery), 5)
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if !answer.says("\"ok\":true") || answer.says("skipped") {
             return Err("a restock was not accepted");
         }
@@ -167,7 +167,7 @@ impl Load for Flap {
         self.press.call(n)
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if n.is_multiple_of(FLAP_EVERY) {
             self.press.facts.delivered.set(n);
             return if answer.says("\"ok\":true") { Ok(()) } else { Err("a restock was not accepted") };
@@ -227,7 +227,7 @@ impl Load for Mixed {
         }
     }
 
-    fn took(&self, n: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         let facts = &self.press.facts;
         // What kind it was is told by the answer: whether somebody was heard of may have changed meanwhile.
         if answer.says("\"stored\"") {
@@ -246,13 +246,13 @@ impl Load for Mixed {
 }
 
 /// Every acknowledged delivery once more: the engine must say that it knows it.
-pub(super) struct Again {
+pub(super) struct RepeatedRestock {
     shop: Arc<Shoppers>,
     secret: String,
     known: Vec<u64>,
 }
 
-impl Again {
+impl RepeatedRestock {
     pub(super) fn new(shop: Arc<Shoppers>, secret: String, known: Vec<u64>) -> Self {
         Self { shop, secret, known }
     }
@@ -263,13 +263,13 @@ impl Again {
     }
 }
 
-impl Load for Again {
+impl Load for RepeatedRestock {
     fn call(&self, n: u64) -> Call {
         let delivery = self.known.get(n as usize).copied().unwrap_or_default();
         restock(&self.shop, &self.secret, delivery, self.shop.sku(delivery), 5)
     }
 
-    fn took(&self, _: u64, answer: &Answer) -> Result<(), &'static str> {
+    fn took(&self, _: u64, answer: &HttpReply) -> Result<(), &'static str> {
         if answer.says("\"duplicate\":true") { Ok(()) } else { Err("an acknowledged delivery is not known") }
     }
 }
@@ -282,7 +282,7 @@ impl Load for Unjudged {
         self.0.call(n)
     }
 
-    fn took(&self, _: u64, _: &Answer) -> Result<(), &'static str> {
+    fn took(&self, _: u64, _: &HttpReply) -> Result<(), &'static str> {
         Ok(())
     }
 }

@@ -11,19 +11,19 @@
 #![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
 
 mod args;
-mod asked;
 mod big;
 mod ceiling;
 mod drive;
+mod environment;
 mod loads;
 mod mails;
+mod procstat;
 mod report;
 mod shoppers;
 mod sink;
-mod stage;
+mod stats;
 mod storm;
-mod tally;
-mod watch;
+mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ fn run(args: &StormArgs) -> anyhow::Result<ExitCode> {
     // What an own engine is given to keep is for its owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if let Some(cores) = args.load_cores.as_deref() {
-        stage::keep_on(cores)?;
+        environment::keep_on(cores)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if args.scenario == Scenario::Ceiling {

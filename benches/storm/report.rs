@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::tally::Tally;
-use super::watch::Look;
+use super::procstat::ProcessSample;
+use super::stats::Tally;
 
 /// One measured stretch.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Row {
+pub(super) struct ResultRow {
     /// `engine` or `ceiling`, and what of the scenario.
     pub(super) what: String,
     pub(super) seconds: f64,
@@ -33,9 +33,15 @@ pub(super) struct Row {
     pub(super) written_mib: f64,
 }
 
-impl Row {
+impl ResultRow {
     /// A row of what was seen between two looks.
-    pub(super) fn new(what: &str, tally: &Tally, facts: u64, before: Look, after: Look) -> Self {
+    pub(super) fn new(
+        what: &str,
+        tally: &Tally,
+        facts: u64,
+        before: ProcessSample,
+        after: ProcessSample,
+    ) -> Self {
         let ms = |quantile: f64| tally.latency.value_at_quantile(quantile) as f64 / 1000.0;
         Self {
             what: what.to_owned(),
@@ -101,10 +107,10 @@ impl Check {
 
 /// Everything.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Report {
+pub(super) struct StormReport {
     pub(super) scenario: String,
     pub(super) cores: usize,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ResultRow>,
     /// Engine against ceiling, requests a second, of each repetition.
     pub(super) ratio: Option<Spread>,
     /// Figures with a name, each with its unit in it.
@@ -112,7 +118,7 @@ pub(super) struct Report {
     pub(super) checks: Vec<Check>,
 }
 
-impl Report {
+impl StormReport {
     /// True when all that was asked back was there, and nothing went wrong.
     pub(super) fn is_good(&self) -> bool {
         self.checks.iter().all(|check| check.good) && self.rows.iter().all(|row| row.errors.is_empty())
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_missing_fact_makes_the_report_bad() {
-        let mut report = Report::default();
+        let mut report = StormReport::default();
         assert!(report.is_good());
         report.checks.push(Check::same("members", 3, 2));
         assert!(!report.is_good());

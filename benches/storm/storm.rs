@@ -8,25 +8,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 
 use super::args::{Against, MailTo, Scenario, StormArgs};
-use super::asked::Walk;
 use super::drive::{Load, Order, drive};
-use super::loads::{self, Batch, Facts, Flap, Mixed, Press, Repeat, Webhooks};
+use super::environment::Environment;
+use super::loads::{self, BatchLoad, Facts, Flap, Mixed, Press, Repeat, Webhooks};
 use super::mails::Sums;
-use super::report::{Check, Report, Row, Spread};
+use super::report::{Check, ResultRow, Spread, StormReport};
 use super::shoppers::Shoppers;
 use super::sink::Sink;
-use super::stage::Stage;
-use super::tally::NUMBERS_MAX;
-use super::{big, watch};
+use super::stats::NUMBERS_MAX;
+use super::verify::Walk;
+use super::{big, procstat};
 
 /// A storm under way.
 pub(super) struct Storm<'a> {
     pub(super) args: &'a StormArgs,
     pub(super) tag: String,
     pub(super) runtime: Runtime,
-    pub(super) stage: Stage,
+    pub(super) stage: Environment,
     pub(super) sink: Option<Sink>,
-    report: Report,
+    report: StormReport,
 }
 
 /// Load before a measured stretch, not counted.
@@ -45,15 +45,15 @@ impl<'a> Storm<'a> {
         let sink = (args.url.is_none() && args.mail == MailTo::Sink)
             .then(|| runtime.block_on(Sink::start()))
             .transpose()?;
-        let stage = Stage::new(args, settings(args, sink.as_ref()))?;
+        let stage = Environment::new(args, settings(args, sink.as_ref()))?;
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let scenario = format!("{:?}", args.scenario).to_lowercase();
-        let report = Report { scenario, cores, ..Report::default() };
+        let report = StormReport { scenario, cores, ..StormReport::default() };
         Ok(Self { args, tag: format!("s{one:02x}{two:02x}{three:02x}"), runtime, stage, sink, report })
     }
 
     /// Blows, and gives what was seen.
-    pub(super) fn blow(mut self) -> anyhow::Result<Report> {
+    pub(super) fn blow(mut self) -> anyhow::Result<StormReport> {
         self.scenario()?;
         Ok(self.report)
     }
@@ -72,14 +72,14 @@ impl<'a> Storm<'a> {
             Scenario::Repeat => {
                 let facts = fresh();
                 let of = 200_000;
-                let fill = Batch { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
+                let fill = BatchLoad { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
                 self.fill("presses to repeat", Arc::new(fill), of / 100, 100)?;
                 self.stretches(Arc::new(Repeat { shop: Arc::clone(&even), of }), 1)?;
                 self.ask_back(&even, &facts, of)
             }
             Scenario::Batch => {
                 let facts = fresh();
-                let load = Batch { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
+                let load = BatchLoad { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
                 let used = self.stretches(Arc::new(load), 100)?;
                 self.ask_back(&even, &facts, used * 100)
             }
@@ -151,20 +151,26 @@ impl<'a> Storm<'a> {
             let order = Order { from: used, ..order };
             let (tally, next) = self.runtime.block_on(drive(&door, Arc::clone(&load), order, &bar));
             used = next;
-            self.row(Row::new(&format!("engine {round}"), &tally, facts, before, self.stage.look()));
+            self.row(ResultRow::new(&format!("engine {round}"), &tally, facts, before, self.stage.look()));
             bar.finish_and_clear();
             if let Some((door, pid)) = &ceiling {
                 let bar = self.bar(0, "ceiling");
-                let before = watch::look(*pid);
+                let before = procstat::look(*pid);
                 let (bare, _) = self.runtime.block_on(drive(door, unjudged(&load), order, &bar));
-                self.row(Row::new(&format!("ceiling {round}"), &bare, facts, before, watch::look(*pid)));
+                self.row(ResultRow::new(
+                    &format!("ceiling {round}"),
+                    &bare,
+                    facts,
+                    before,
+                    procstat::look(*pid),
+                ));
                 bar.finish_and_clear();
                 ratios.push(tally.per_second() / bare.per_second().max(1e-9));
             }
         }
         self.report.ratio = Spread::of(ratios);
         if let Some(dir) = self.stage.dir() {
-            let disk = watch::disk_mib(dir);
+            let disk = procstat::disk_mib(dir);
             self.figure("data directory, MiB", disk);
         }
         Ok(used)
@@ -214,7 +220,7 @@ impl<'a> Storm<'a> {
         load: Arc<dyn Load>,
         from: u64,
         count: u64,
-    ) -> anyhow::Result<Row> {
+    ) -> anyhow::Result<ResultRow> {
         self.counted(name, load, from, count, 1, self.args.connections)
     }
 
@@ -226,13 +232,13 @@ impl<'a> Storm<'a> {
         count: u64,
         facts: u64,
         connections: usize,
-    ) -> anyhow::Result<Row> {
+    ) -> anyhow::Result<ResultRow> {
         let bar = self.bar(count, "fill");
         let before = self.stage.look();
         let order = Order { connections, rate: None, from, count: Some(count), span: FILL_SPAN };
         let (tally, _) = self.runtime.block_on(drive(&self.stage.door()?, load, order, &bar));
         bar.finish_and_clear();
-        let row = Row::new(name, &tally, facts, before, self.stage.look());
+        let row = ResultRow::new(name, &tally, facts, before, self.stage.look());
         self.row(row.clone());
         Ok(row)
     }
@@ -257,8 +263,11 @@ impl<'a> Storm<'a> {
     /// Asks every acknowledged delivery again: each must be known.
     fn ask_deliveries(&mut self, shop: &Arc<Shoppers>, facts: &Arc<Facts>, used: u64) -> anyhow::Result<()> {
         let known: Vec<u64> = (0..=used).filter(|delivery| facts.delivered.has(*delivery)).collect();
-        let again =
-            Arc::new(loads::Again::new(Arc::clone(shop), self.stage.client.secret().to_owned(), known));
+        let again = Arc::new(loads::RepeatedRestock::new(
+            Arc::clone(shop),
+            self.stage.client.secret().to_owned(),
+            known,
+        ));
         let count = again.len();
         let order = Order { connections: 32, rate: None, from: 0, count: Some(count), span: FILL_SPAN };
         let bar = self.bar(count, "ask back");
@@ -277,7 +286,7 @@ impl<'a> Storm<'a> {
         Ok(())
     }
 
-    pub(super) fn row(&mut self, row: Row) {
+    pub(super) fn row(&mut self, row: ResultRow) {
         self.report.rows.push(row);
     }
 

@@ -35,14 +35,14 @@ impl Call {
 
 /// What was answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpReply {
     pub(super) status: u16,
     /// It said when to come again.
     pub(super) retry_after: bool,
     pub(super) body: Bytes,
 }
 
-impl Answer {
+impl HttpReply {
     pub(super) fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -79,7 +79,7 @@ pub(super) enum Broken {
 
 /// Where it leads, and as whom.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct Endpoint {
     pub(super) addr: SocketAddr,
     pub(super) bearer: HeaderValue,
 }
@@ -87,20 +87,20 @@ pub(super) struct Door {
 /// A connection that is made when it is needed.
 #[derive(Debug)]
 pub(super) struct Wire {
-    door: Door,
+    door: Endpoint,
     host: HeaderValue,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Wire {
-    pub(super) fn new(door: &Door) -> Self {
+    pub(super) fn new(door: &Endpoint) -> Self {
         let host = HeaderValue::from_str(&door.addr.to_string());
         let host = host.unwrap_or_else(|_| HeaderValue::from_static("localhost"));
         Self { door: door.clone(), host, sender: None }
     }
 
     /// Asks, connecting first where there is no connection.
-    pub(super) async fn ask(&mut self, call: Call) -> Result<Answer, Broken> {
+    pub(super) async fn ask(&mut self, call: Call) -> Result<HttpReply, Broken> {
         let answer = self.exchange(call).await;
         if answer.is_err() {
             self.sender = None;
@@ -108,7 +108,7 @@ impl Wire {
         answer
     }
 
-    async fn exchange(&mut self, call: Call) -> Result<Answer, Broken> {
+    async fn exchange(&mut self, call: Call) -> Result<HttpReply, Broken> {
         let mut sender = match self.sender.take() {
             Some(sender) if !sender.is_closed() => sender,
             _ => self.connect().await?,
@@ -134,7 +134,7 @@ impl Wire {
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| Broken::Other(error.to_string()))?.to_bytes();
         self.sender = Some(sender);
-        Ok(Answer { status, retry_after, body })
+        Ok(HttpReply { status, retry_after, body })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {

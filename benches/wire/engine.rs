@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use restockd_testkit::process::{Place, until};
 use serde_json::json;
 
-use restockd_render::{Own, Templates};
+use restockd_render::{RecipientValues, Templates};
 
 use crate::Stretch;
 
@@ -45,7 +45,7 @@ pub fn words() -> (String, String) {
     let (leave, choose) = ["unsubscribe", "preferences"]
         .map(|page| format!("https://shop.example/v1/email/{page}?token={token}"))
         .into();
-    let own = Own { contact: &[], unsubscribe_url: &leave, preferences_url: &choose };
+    let own = RecipientValues { contact: &[], unsubscribe_url: &leave, preferences_url: &choose };
     let letter = templates.letter(&common, own).unwrap();
     (letter.text, letter.html)
 }

@@ -14,12 +14,12 @@ pub struct KeysArgs {
     pub url: String,
     /// What to do.
     #[command(subcommand)]
-    pub verb: KeysVerb,
+    pub verb: KeysCommand,
 }
 
-/// The verbs on keys.
+/// The subcommands on keys.
 #[derive(Debug, Subcommand)]
-pub enum KeysVerb {
+pub enum KeysCommand {
     /// All keys, never their secrets.
     List,
     /// A new key, printed once.
@@ -52,13 +52,13 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let url = format!("{}/v1/keys", args.url.trim_end_matches('/'));
     let unreachable = || format!("no engine answers at {}", args.url);
     let answer = match &args.verb {
-        KeysVerb::List => agent.get(&url).header("authorization", &bearer).call(),
-        KeysVerb::Mint { name, scope, public, origins } => {
+        KeysCommand::List => agent.get(&url).header("authorization", &bearer).call(),
+        KeysCommand::Mint { name, scope, public, origins } => {
             let scope = if *public { "ingest-public" } else { scope };
             let body = json!({ "name": name, "scope": scope, "origins": origins });
             agent.post(&url).header("authorization", &bearer).send_json(body)
         }
-        KeysVerb::Revoke { id } => {
+        KeysCommand::Revoke { id } => {
             agent.delete(format!("{url}/{id}")).header("authorization", &bearer).call()
         }
     };

@@ -1,4 +1,4 @@
-//! The verbs of the command line, one file each.
+//! The subcommands of the command line, one file each.
 
 mod check;
 pub mod child;
@@ -31,12 +31,12 @@ pub use template::TemplateArgs;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: CliCommand,
 }
 
-/// The verbs.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum CliCommand {
     /// Run the engine.
     Serve(ServeArgs),
     /// Play the whole recipe on embedded defaults, kill -9 included, and give an account.
@@ -82,14 +82,14 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Whatever any library writes below the data directory is for its owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match cli.verb {
-        Verb::Serve(args) => serve::serve(&args),
-        Verb::Demo(args) => demo::demo(&args),
-        Verb::Sign(args) => sign::sign(&args),
-        Verb::Check(args) => check::check(&args),
-        Verb::Keys(args) => keys::keys(&args),
-        Verb::Template(args) => template::template(&args),
-        Verb::Dkim(args) => dkim::dkim(&args),
-        Verb::Suppressions(args) => suppressions::suppressions(&args),
-        Verb::Returns(args) => Ok(returns::returns(&args)),
+        CliCommand::Serve(args) => serve::serve(&args),
+        CliCommand::Demo(args) => demo::demo(&args),
+        CliCommand::Sign(args) => sign::sign(&args),
+        CliCommand::Check(args) => check::check(&args),
+        CliCommand::Keys(args) => keys::keys(&args),
+        CliCommand::Template(args) => template::template(&args),
+        CliCommand::Dkim(args) => dkim::dkim(&args),
+        CliCommand::Suppressions(args) => suppressions::suppressions(&args),
+        CliCommand::Returns(args) => Ok(returns::returns(&args)),
     }
 }

@@ -28,7 +28,7 @@ pub struct SuppressionsArgs {
     pub url: String,
     /// What to do.
     #[command(subcommand)]
-    pub verb: SuppressionsVerb,
+    pub verb: SuppressionsCommand,
 }
 
 /// How a list is written.
@@ -40,9 +40,9 @@ pub enum Format {
     Ndjson,
 }
 
-/// The verbs on the list.
+/// The subcommands on the list.
 #[derive(Debug, Subcommand)]
-pub enum SuppressionsVerb {
+pub enum SuppressionsCommand {
     /// A page of the list, or the entry of one address.
     List {
         /// Only this address.
@@ -88,7 +88,7 @@ pub enum SuppressionsVerb {
 }
 
 /// The engine's door.
-struct Door {
+struct EngineClient {
     agent: ureq::Agent,
     bearer: String,
     url: String,
@@ -98,13 +98,13 @@ struct Door {
 pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> {
     let key = std::env::var("RESTOCKD_API_KEY")
         .context("RESTOCKD_API_KEY is not set; it must hold an admin key of the engine")?;
-    let door = Door {
+    let door = EngineClient {
         agent: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
         bearer: format!("Bearer {key}"),
         url: format!("{}/v1/suppressions", args.url.trim_end_matches('/')),
     };
     let answer = match &args.verb {
-        SuppressionsVerb::List { email, limit, cursor } => {
+        SuppressionsCommand::List { email, limit, cursor } => {
             let mut asked = door.agent.get(&door.url).query("limit", limit.to_string());
             for (name, value) in [("email", email), ("cursor", cursor)] {
                 if let Some(value) = value {
@@ -113,22 +113,22 @@ pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> 
             }
             door.said(asked.header("authorization", &door.bearer).call())?
         }
-        SuppressionsVerb::Add { email, reason } => {
+        SuppressionsCommand::Add { email, reason } => {
             let body = json!({ "email": email, "reason": reason });
             door.said(door.agent.post(&door.url).header("authorization", &door.bearer).send_json(body))?
         }
-        SuppressionsVerb::Remove { email } => {
+        SuppressionsCommand::Remove { email } => {
             let asked = door.agent.delete(&door.url).header("authorization", &door.bearer);
             door.said(asked.force_send_body().send_json(json!({ "email": email })))?
         }
-        SuppressionsVerb::Import { file, format } => return import(&door, file, *format),
-        SuppressionsVerb::Export { out, format } => return export(&door, out.as_deref(), *format),
+        SuppressionsCommand::Import { file, format } => return import(&door, file, *format),
+        SuppressionsCommand::Export { out, format } => return export(&door, out.as_deref(), *format),
     };
     println!("{}", serde_json::to_string_pretty(&answer)?);
     Ok(ExitCode::SUCCESS)
 }
 
-impl Door {
+impl EngineClient {
     /// The JSON of an answer that says yes.
     fn said(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Value> {
         let mut answer = answer.with_context(|| format!("no engine answers at {}", self.url))?;
@@ -157,7 +157,7 @@ impl Door {
 }
 
 /// Sends a whole file.
-fn import(door: &Door, file: &Path, format: Option<Format>) -> anyhow::Result<ExitCode> {
+fn import(door: &EngineClient, file: &Path, format: Option<Format>) -> anyhow::Result<ExitCode> {
     let lines = file.extension().is_some_and(|name| name == "ndjson" || name == "jsonl");
     let format = format.unwrap_or(if lines { Format::Ndjson } else { Format::Csv });
     let source: Box<dyn Read> = match file.to_str() {
@@ -173,7 +173,7 @@ fn import(door: &Door, file: &Path, format: Option<Format>) -> anyhow::Result<Ex
 }
 
 /// CSV, in pieces that each begin with the header.
-fn import_csv(door: &Door, source: impl Read) -> anyhow::Result<(usize, usize)> {
+fn import_csv(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let mut text = Vec::new();
     source.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).context("the file cannot be read")?;
     if text.len() as u64 > FILE_BYTES_MAX {
@@ -200,7 +200,7 @@ fn import_csv(door: &Door, source: impl Read) -> anyhow::Result<(usize, usize)> 
 }
 
 /// One JSON object a line.
-fn import_lines(door: &Door, source: impl Read) -> anyhow::Result<(usize, usize)> {
+fn import_lines(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let (mut added, mut refused) = (0, 0);
     let mut lines = (1..).zip(BufReader::new(source).split(b'\n')).peekable();
     while lines.peek().is_some() {
@@ -220,7 +220,7 @@ fn import_lines(door: &Door, source: impl Read) -> anyhow::Result<(usize, usize)
 }
 
 /// Writes the whole list to a file of its owner's, or to standard output.
-fn export(door: &Door, out: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
+fn export(door: &EngineClient, out: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
     let word = if format == Format::Csv { "csv" } else { "ndjson" };
     let asked = door.agent.get(format!("{}/export", door.url)).query("format", word);
     let answer = asked.header("authorization", &door.bearer).call();

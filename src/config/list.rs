@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, consent, wrong};
 use restockd_core::ids::SKU_LIST_PREFIX;
-use restockd_core::{Catalog, Declared, ListId, Look, Looks, UrlPattern, text};
+use restockd_core::{Catalog, Declared, ListId, Presentation, Presentations, UrlPattern, text};
 
 /// One table.
 #[derive(Debug, Default, Deserialize)]
@@ -31,12 +31,12 @@ pub(super) struct ListFile {
 
 impl ListFile {
     /// How mails about it look.
-    fn look(&self, id: &str) -> Result<Look, ConfigError> {
+    fn look(&self, id: &str) -> Result<Presentation, ConfigError> {
         let key = |field: &str| format!("list.{id}.{field}");
         if self.subject.as_deref().is_some_and(|subject| !subject.is_empty() && !text::name_fits(subject)) {
             return Err(wrong(key("subject"), "at most 200 characters without control characters"));
         }
-        Ok(Look {
+        Ok(Presentation {
             template: self.template.clone(),
             subject: self.subject.clone(),
             product_url: address(&key("product_url"), self.product_url.as_deref())?,
@@ -50,7 +50,7 @@ pub(super) fn catalog(
     file: BTreeMap<String, ListFile>,
     confirm_within: Option<&str>,
 ) -> Result<Catalog, ConfigError> {
-    let (mut declared, mut looks) = (Vec::new(), Looks::default());
+    let (mut declared, mut presentations) = (Vec::new(), Presentations::default());
     let mut double = consent::double_opt_in(confirm_within)?;
     for (id, list) in file {
         let look = list.look(&id)?;
@@ -63,7 +63,7 @@ pub(super) fn catalog(
             let reason = "product_url and image_url are for lists of SKUs, such as \"restock-chair-*\"";
             return Err(wrong(format!("list.{id}"), reason));
         }
-        if !looks.insert(&id, look) || id == SKU_LIST_PREFIX {
+        if !presentations.insert(&id, look) || id == SKU_LIST_PREFIX {
             let reason = "an id is plain text, or restock-… with a * as its last character";
             return Err(wrong(format!("list.{id}"), reason));
         }
@@ -92,7 +92,7 @@ pub(super) fn catalog(
         let default_opt_in = list.default_opt_in.unwrap_or(false);
         declared.push((list_id, Declared { name, description: list.description, default_opt_in }));
     }
-    Ok(Catalog::new(declared).with_looks(looks).with_double_opt_in(double))
+    Ok(Catalog::new(declared).with_presentations(presentations).with_double_opt_in(double))
 }
 
 /// A product's address with `{sku}` in it.

@@ -19,7 +19,7 @@ use crate::http::{HttpSettings, Source};
 use restockd_core::keys::KEYS_MAX;
 use restockd_core::{Catalog, Millis, Rate, Retry, Span};
 use restockd_engine::Settings;
-use restockd_journal::store::Backend;
+use restockd_journal::snapshots::Backend;
 use restockd_mail::{Address, MailOptions};
 
 use file::File;

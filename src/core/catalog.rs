@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ids::{ListId, SKU_LIST_PREFIX};
-use super::look::{Look, Looks};
+use super::presentation::{Presentation, Presentations};
 use super::text;
 
 /// A list from the configuration.
@@ -42,7 +42,7 @@ impl Default for DoubleOptIn {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     declared: BTreeMap<ListId, Declared>,
-    looks: Looks,
+    presentations: Presentations,
     double: DoubleOptIn,
 }
 
@@ -50,25 +50,25 @@ impl Catalog {
     /// Takes the declared lists.
     #[must_use]
     pub fn new(declared: impl IntoIterator<Item = (ListId, Declared)>) -> Self {
-        let (looks, double) = (Looks::default(), DoubleOptIn::default());
-        Self { declared: declared.into_iter().collect(), looks, double }
+        let (presentations, double) = (Presentations::default(), DoubleOptIn::default());
+        Self { declared: declared.into_iter().collect(), presentations, double }
     }
 
     /// With looks of lists.
     #[must_use]
-    pub fn with_looks(self, looks: Looks) -> Self {
-        Self { looks, ..self }
+    pub fn with_presentations(self, presentations: Presentations) -> Self {
+        Self { presentations, ..self }
     }
 
     /// How mails about a list look, as far as the configuration says.
     #[must_use]
-    pub fn look(&self, list: &ListId) -> Look {
-        self.looks.of(list)
+    pub fn presentation(&self, list: &ListId) -> Presentation {
+        self.presentations.of(list)
     }
 
     /// Each list or pattern with a template of its own, and that template.
     pub fn templates(&self) -> impl Iterator<Item = (String, &str)> {
-        self.looks.templates()
+        self.presentations.templates()
     }
 
     /// The same with lists that ask for a confirmation.

@@ -1,4 +1,4 @@
-//! The ground floor: the words and the machines of the engine.
+//! The core: the words and the machines of the engine.
 //!
 //! Every machine has `decide` (reads a command, answers with a record, a duplicate or a refusal)
 //! and `apply` (total; the same function live and at replay). Nothing here knows a clock, dice,
@@ -16,18 +16,18 @@ pub mod campaign;
 pub mod catalog;
 pub mod directory;
 pub mod email;
+pub mod feedback;
 pub mod ids;
 pub mod index;
 pub mod keys;
 pub mod list;
-pub mod look;
-pub mod offer;
 pub mod outcome;
 pub mod pace;
 pub mod pages;
+pub mod presentation;
+pub mod product_details;
 pub mod provider;
 pub mod retry;
-pub mod returns;
 pub mod scheduler;
 pub mod shaping;
 pub mod span;
@@ -38,9 +38,9 @@ pub mod time;
 pub use catalog::{Catalog, Declared, DoubleOptIn};
 pub use email::Email;
 pub use ids::{CampaignId, ListId, PersonId, Sku};
-pub use look::{Look, Looks, UrlPattern};
-pub use offer::Offer;
-pub use pace::{Go, Pace, Rate};
+pub use pace::{Pace, Rate, RateDecision};
+pub use presentation::{Presentation, Presentations, UrlPattern};
+pub use product_details::ProductDetails;
 pub use provider::Providers;
 pub use retry::Retry;
 pub use span::Span;

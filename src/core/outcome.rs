@@ -11,11 +11,11 @@
 
 use std::fmt;
 
-use super::status::{Class, Enhanced, class_of, class_of_code};
+use super::status::{BounceClass, Enhanced, class_of, class_of_code};
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum DeliveryResult {
     /// The server has taken the letter.
     Sent,
     /// The server certainly has not taken it; it may be tried again.
@@ -30,7 +30,7 @@ pub enum End {
 
 /// The last step of a mail transaction that the server answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum SmtpPhase {
     /// None for this letter: no connection, or one that was dead before the reply to MAIL.
     Connection,
     /// MAIL.
@@ -45,7 +45,7 @@ pub enum Phase {
 
 /// At whose door a refusal lies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum FaultSource {
     /// The letter's or its recipient's: its code says which.
     #[default]
     Letter,
@@ -67,13 +67,13 @@ pub struct Diagnostic {
     /// The words after the basic code, for a person: without addresses, at most 512 characters.
     pub words: String,
     /// At whose door it lies.
-    pub fault: Fault,
+    pub fault: FaultSource,
 }
 
 impl Diagnostic {
     /// Words of the engine's own.
     #[must_use]
-    pub fn own(words: impl Into<String>, fault: Fault) -> Self {
+    pub fn own(words: impl Into<String>, fault: FaultSource) -> Self {
         Self { words: words.into(), fault, ..Self::default() }
     }
 
@@ -97,7 +97,7 @@ impl Diagnostic {
 
     /// The same at another door.
     #[must_use]
-    pub fn at(self, fault: Fault) -> Self {
+    pub fn at(self, fault: FaultSource) -> Self {
         Self { fault, ..self }
     }
 
@@ -109,11 +109,11 @@ impl Diagnostic {
 
     /// What a refusal means for the person behind the address; `None` where it says nothing of them.
     #[must_use]
-    pub fn class(&self) -> Option<Class> {
+    pub fn class(&self) -> Option<BounceClass> {
         match (self.fault, self.status, self.code) {
-            (Fault::Shop | Fault::TestInbox, ..) | (_, _, None) => None,
-            (Fault::Letter, Some(status), _) => Some(class_of(status)),
-            (Fault::Letter, None, Some(code)) => Some(class_of_code(code)),
+            (FaultSource::Shop | FaultSource::TestInbox, ..) | (_, _, None) => None,
+            (FaultSource::Letter, Some(status), _) => Some(class_of(status)),
+            (FaultSource::Letter, None, Some(code)) => Some(class_of_code(code)),
         }
     }
 }
@@ -134,26 +134,26 @@ impl fmt::Display for Diagnostic {
 
 /// What became of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct DeliveryOutcome {
     /// How it ended.
-    pub end: End,
+    pub end: DeliveryResult,
     /// How far it came.
-    pub phase: Phase,
+    pub phase: SmtpPhase,
     /// What was said.
     pub diagnostic: Diagnostic,
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     /// An end, how far it came, and what was said.
     #[must_use]
-    pub fn new(end: End, phase: Phase, diagnostic: Diagnostic) -> Self {
+    pub fn new(end: DeliveryResult, phase: SmtpPhase, diagnostic: Diagnostic) -> Self {
         Self { end, phase, diagnostic }
     }
 
     /// True when a receiver has seen the letter: then it counts against paces and ceilings.
     #[must_use]
     pub fn is_seen(&self) -> bool {
-        self.phase > Phase::Connection
+        self.phase > SmtpPhase::Connection
     }
 
     /// The same in other words; codes, phase and fault stay.
@@ -173,7 +173,7 @@ mod tests {
         let said = Diagnostic::of_server(550, "5.1.1 no such mailbox");
         assert_eq!((said.code, said.status.map(|s| s.to_string())), (Some(550), Some("5.1.1".to_owned())));
         assert_eq!(said.to_string(), "550 5.1.1 no such mailbox");
-        assert_eq!(said.class(), Some(Class::HardBounce));
+        assert_eq!(said.class(), Some(BounceClass::HardBounce));
         // A status that contradicts the basic code is none.
         assert_eq!(Diagnostic::of_server(450, "5.1.1 odd").status, None);
     }
@@ -183,27 +183,27 @@ mod tests {
         let said = Diagnostic::of_server(550, "5.1.1 no such mailbox").within("after the letter");
         let said = said.within("the test inbox");
         assert_eq!(said.to_string(), "the test inbox: after the letter: 550 5.1.1 no such mailbox");
-        assert_eq!((said.code, said.class()), (Some(550), Some(Class::HardBounce)));
+        assert_eq!((said.code, said.class()), (Some(550), Some(BounceClass::HardBounce)));
         assert!(Diagnostic::default().is_empty() && !said.is_empty());
     }
 
     #[test]
     fn a_reply_without_an_enhanced_code_is_judged_by_its_basic_one() {
         let class = |code, words| Diagnostic::of_server(code, words).class();
-        assert_eq!(class(550, "5.7.26 not authenticated"), Some(Class::Policy));
-        assert_eq!(class(550, "no such user"), Some(Class::SoftBounce));
-        assert_eq!(class(554, "rejected"), Some(Class::Policy));
-        assert_eq!(class(556, "takes no mail"), Some(Class::HardBounce));
-        assert_eq!(class(450, "5.1.1 odd"), Some(Class::Deferred));
-        assert_eq!(class(550, ""), Some(Class::SoftBounce));
+        assert_eq!(class(550, "5.7.26 not authenticated"), Some(BounceClass::Policy));
+        assert_eq!(class(550, "no such user"), Some(BounceClass::SoftBounce));
+        assert_eq!(class(554, "rejected"), Some(BounceClass::Policy));
+        assert_eq!(class(556, "takes no mail"), Some(BounceClass::HardBounce));
+        assert_eq!(class(450, "5.1.1 odd"), Some(BounceClass::Deferred));
+        assert_eq!(class(550, ""), Some(BounceClass::SoftBounce));
     }
 
     #[test]
     fn what_is_not_the_letters_fault_says_nothing_of_a_person() {
-        for fault in [Fault::Shop, Fault::TestInbox] {
+        for fault in [FaultSource::Shop, FaultSource::TestInbox] {
             let said = Diagnostic { fault, ..Diagnostic::of_server(550, "5.1.1 no such mailbox") };
             assert_eq!(said.class(), None);
         }
-        assert_eq!(Diagnostic::own("the letter cannot be made", Fault::Letter).class(), None);
+        assert_eq!(Diagnostic::own("the letter cannot be made", FaultSource::Letter).class(), None);
     }
 }

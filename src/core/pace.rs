@@ -72,7 +72,7 @@ impl std::fmt::Display for Rate {
 
 /// What the pace says of one more letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Go {
+pub enum RateDecision {
     /// Now.
     Now,
     /// Not before this instant.
@@ -89,11 +89,15 @@ pub struct Pace {
 impl Pace {
     /// May a letter start at `at`? Reads only.
     #[must_use]
-    pub fn check(&self, rate: Option<Rate>, at: Millis) -> Go {
-        let Some(rate) = rate else { return Go::Now };
+    pub fn check(&self, rate: Option<Rate>, at: Millis) -> RateDecision {
+        let Some(rate) = rate else { return RateDecision::Now };
         let slack = rate.interval_ns() * u64::from(rate.burst.saturating_sub(1));
         let earliest = self.next_ns.saturating_sub(slack);
-        if earliest <= at.0 * 1_000_000 { Go::Now } else { Go::At(Millis(earliest.div_ceil(1_000_000))) }
+        if earliest <= at.0 * 1_000_000 {
+            RateDecision::Now
+        } else {
+            RateDecision::At(Millis(earliest.div_ceil(1_000_000)))
+        }
     }
 
     /// True when the past holds no letter back any more: a new memory would say the same.
@@ -153,7 +157,7 @@ mod tests {
             let (mut pace, mut now, mut starts) = (Pace::default(), Millis(1_000_000), Vec::new());
             for gap in gaps {
                 now = now.plus(gap);
-                while pace.check(rate, now) == Go::Now && starts.len() < 1000 {
+                while pace.check(rate, now) == RateDecision::Now && starts.len() < 1000 {
                     pace.take(rate, now);
                     starts.push(now);
                 }
@@ -171,11 +175,11 @@ mod tests {
             let rate = Some(Rate { letters, period_ms: 1000, burst: 1 });
             let (mut pace, mut now) = (Pace::default(), Millis(5));
             for _ in 0..n {
-                if let Go::At(then) = pace.check(rate, now) {
+                if let RateDecision::At(then) = pace.check(rate, now) {
                     prop_assert!(then > now);
                     now = then;
                 }
-                prop_assert_eq!(pace.check(rate, now), Go::Now);
+                prop_assert_eq!(pace.check(rate, now), RateDecision::Now);
                 pace.take(rate, now);
             }
         }

@@ -25,7 +25,7 @@ pub struct Enhanced {
 
 /// What a status means for the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum BounceClass {
     /// Taken.
     Delivered,
     /// Not now; another try may do.
@@ -83,44 +83,44 @@ impl fmt::Display for Enhanced {
 /// assert_eq!(Enhanced::parse("5.1.1").map(class_of), Some(Class::HardBounce));
 /// ```
 #[must_use]
-pub fn class_of(status: Enhanced) -> Class {
+pub fn class_of(status: Enhanced) -> BounceClass {
     match (status.class, status.subject, status.detail) {
-        (2, ..) => Class::Delivered,
-        (4, ..) => Class::Deferred,
+        (2, ..) => BounceClass::Delivered,
+        (4, ..) => BounceClass::Deferred,
         // no such mailbox, domain, syntax; moved and nobody knows where; the domain takes no mail; disabled
-        (_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1) => Class::HardBounce,
+        (_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1) => BounceClass::HardBounce,
         // our own address is wrong or not believed; the way there does not speak our mail
-        (_, 1, 7..=9) => Class::Policy,
+        (_, 1, 7..=9) => BounceClass::Policy,
         // too large for the mailbox or the system, a feature that it lacks
-        (_, 2, 3) | (_, 3, 3 | 4) => Class::Policy,
+        (_, 2, 3) | (_, 3, 3 | 4) => BounceClass::Policy,
         // protocol, content, policy
-        (_, 5..=7, _) => Class::Policy,
-        _ => Class::SoftBounce,
+        (_, 5..=7, _) => BounceClass::Policy,
+        _ => BounceClass::SoftBounce,
     }
 }
 
 /// What a code means in a report that says the letter *failed*: tries are over, so what was only
 /// put off is a soft bounce, or ours where it was put off for what we are.
 #[must_use]
-pub fn class_of_failed(status: Enhanced) -> Class {
+pub fn class_of_failed(status: Enhanced) -> BounceClass {
     match class_of(status) {
-        Class::Deferred if (5..=7).contains(&status.subject) => Class::Policy,
+        BounceClass::Deferred if (5..=7).contains(&status.subject) => BounceClass::Policy,
         // `failed` with a good status contradicts itself; nobody is given up for that
-        Class::Deferred | Class::Delivered => Class::SoftBounce,
+        BounceClass::Deferred | BounceClass::Delivered => BounceClass::SoftBounce,
         other => other,
     }
 }
 
 /// What a basic SMTP code alone means; a bare 550 does not say whether the person or we are meant.
 #[must_use]
-pub fn class_of_code(code: u16) -> Class {
+pub fn class_of_code(code: u16) -> BounceClass {
     match code {
-        200..=399 => Class::Delivered,
-        400..=499 => Class::Deferred,
+        200..=399 => BounceClass::Delivered,
+        400..=499 => BounceClass::Deferred,
         // the domain says that it takes no mail at all (RFC 7504)
-        556 => Class::HardBounce,
-        500..=504 | 523 | 530 | 534 | 535 | 538 | 554 | 555 => Class::Policy,
-        _ => Class::SoftBounce,
+        556 => BounceClass::HardBounce,
+        500..=504 | 523 | 530 | 534 | 535 | 538 | 554 | 555 => BounceClass::Policy,
+        _ => BounceClass::SoftBounce,
     }
 }
 
@@ -142,59 +142,59 @@ mod tests {
     use super::*;
 
     /// Every code of the registry that a receiver may well send, with what follows from it.
-    const TABLE: [(&str, Class); 52] = [
-        ("2.0.0", Class::Delivered),
-        ("2.1.5", Class::Delivered),
-        ("4.0.0", Class::Deferred),
-        ("4.1.1", Class::Deferred),
-        ("4.2.1", Class::Deferred),
-        ("4.2.2", Class::Deferred),
-        ("4.3.0", Class::Deferred),
-        ("4.4.1", Class::Deferred),
-        ("4.4.7", Class::Deferred),
-        ("4.7.0", Class::Deferred),
-        ("4.7.28", Class::Deferred),
-        ("4.7.650", Class::Deferred),
-        ("5.0.0", Class::SoftBounce),
-        ("5.1.0", Class::SoftBounce),
-        ("5.1.1", Class::HardBounce),
-        ("5.1.2", Class::HardBounce),
-        ("5.1.3", Class::HardBounce),
-        ("5.1.4", Class::SoftBounce),
-        ("5.1.6", Class::HardBounce),
-        ("5.1.7", Class::Policy),
-        ("5.1.8", Class::Policy),
-        ("5.1.9", Class::Policy),
-        ("5.1.10", Class::HardBounce),
-        ("5.2.0", Class::SoftBounce),
-        ("5.2.1", Class::HardBounce),
-        ("5.2.2", Class::SoftBounce),
-        ("5.2.3", Class::Policy),
-        ("5.2.4", Class::SoftBounce),
-        ("5.3.0", Class::SoftBounce),
-        ("5.3.1", Class::SoftBounce),
-        ("5.3.2", Class::SoftBounce),
-        ("5.3.3", Class::Policy),
-        ("5.3.4", Class::Policy),
-        ("5.4.0", Class::SoftBounce),
-        ("5.4.1", Class::SoftBounce),
-        ("5.4.4", Class::SoftBounce),
-        ("5.4.6", Class::SoftBounce),
-        ("5.4.7", Class::SoftBounce),
-        ("5.4.14", Class::SoftBounce),
-        ("5.5.0", Class::Policy),
-        ("5.5.2", Class::Policy),
-        ("5.5.4", Class::Policy),
-        ("5.6.0", Class::Policy),
-        ("5.6.7", Class::Policy),
-        ("5.7.0", Class::Policy),
-        ("5.7.1", Class::Policy),
-        ("5.7.8", Class::Policy),
-        ("5.7.23", Class::Policy),
-        ("5.7.25", Class::Policy),
-        ("5.7.26", Class::Policy),
-        ("5.7.515", Class::Policy),
-        ("5.9.9", Class::SoftBounce),
+    const TABLE: [(&str, BounceClass); 52] = [
+        ("2.0.0", BounceClass::Delivered),
+        ("2.1.5", BounceClass::Delivered),
+        ("4.0.0", BounceClass::Deferred),
+        ("4.1.1", BounceClass::Deferred),
+        ("4.2.1", BounceClass::Deferred),
+        ("4.2.2", BounceClass::Deferred),
+        ("4.3.0", BounceClass::Deferred),
+        ("4.4.1", BounceClass::Deferred),
+        ("4.4.7", BounceClass::Deferred),
+        ("4.7.0", BounceClass::Deferred),
+        ("4.7.28", BounceClass::Deferred),
+        ("4.7.650", BounceClass::Deferred),
+        ("5.0.0", BounceClass::SoftBounce),
+        ("5.1.0", BounceClass::SoftBounce),
+        ("5.1.1", BounceClass::HardBounce),
+        ("5.1.2", BounceClass::HardBounce),
+        ("5.1.3", BounceClass::HardBounce),
+        ("5.1.4", BounceClass::SoftBounce),
+        ("5.1.6", BounceClass::HardBounce),
+        ("5.1.7", BounceClass::Policy),
+        ("5.1.8", BounceClass::Policy),
+        ("5.1.9", BounceClass::Policy),
+        ("5.1.10", BounceClass::HardBounce),
+        ("5.2.0", BounceClass::SoftBounce),
+        ("5.2.1", BounceClass::HardBounce),
+        ("5.2.2", BounceClass::SoftBounce),
+        ("5.2.3", BounceClass::Policy),
+        ("5.2.4", BounceClass::SoftBounce),
+        ("5.3.0", BounceClass::SoftBounce),
+        ("5.3.1", BounceClass::SoftBounce),
+        ("5.3.2", BounceClass::SoftBounce),
+        ("5.3.3", BounceClass::Policy),
+        ("5.3.4", BounceClass::Policy),
+        ("5.4.0", BounceClass::SoftBounce),
+        ("5.4.1", BounceClass::SoftBounce),
+        ("5.4.4", BounceClass::SoftBounce),
+        ("5.4.6", BounceClass::SoftBounce),
+        ("5.4.7", BounceClass::SoftBounce),
+        ("5.4.14", BounceClass::SoftBounce),
+        ("5.5.0", BounceClass::Policy),
+        ("5.5.2", BounceClass::Policy),
+        ("5.5.4", BounceClass::Policy),
+        ("5.6.0", BounceClass::Policy),
+        ("5.6.7", BounceClass::Policy),
+        ("5.7.0", BounceClass::Policy),
+        ("5.7.1", BounceClass::Policy),
+        ("5.7.8", BounceClass::Policy),
+        ("5.7.23", BounceClass::Policy),
+        ("5.7.25", BounceClass::Policy),
+        ("5.7.26", BounceClass::Policy),
+        ("5.7.515", BounceClass::Policy),
+        ("5.9.9", BounceClass::SoftBounce),
     ];
 
     #[test]
@@ -210,8 +210,11 @@ mod tests {
     fn policy_is_never_a_bounce_of_the_person() {
         for detail in 0..=999 {
             let status = Enhanced { class: 5, subject: 7, detail };
-            assert_eq!((class_of(status), class_of_failed(status)), (Class::Policy, Class::Policy));
-            assert_eq!(class_of_failed(Enhanced { class: 4, ..status }), Class::Policy);
+            assert_eq!(
+                (class_of(status), class_of_failed(status)),
+                (BounceClass::Policy, BounceClass::Policy)
+            );
+            assert_eq!(class_of_failed(Enhanced { class: 4, ..status }), BounceClass::Policy);
         }
     }
 
@@ -250,11 +253,11 @@ mod tests {
     #[test]
     fn a_basic_code_alone_says_little() {
         let cases = [
-            (250, Class::Delivered),
-            (421, Class::Deferred),
-            (550, Class::SoftBounce),
-            (554, Class::Policy),
-            (556, Class::HardBounce),
+            (250, BounceClass::Delivered),
+            (421, BounceClass::Deferred),
+            (550, BounceClass::SoftBounce),
+            (554, BounceClass::Policy),
+            (556, BounceClass::HardBounce),
         ];
         for (code, class) in cases {
             assert_eq!(class_of_code(code), class, "{code}");
@@ -264,11 +267,11 @@ mod tests {
     #[test]
     fn tries_that_are_over_make_a_delay_a_soft_bounce() {
         let failed = |text| class_of_failed(Enhanced::parse(text).unwrap());
-        assert_eq!(failed("4.4.7"), Class::SoftBounce);
-        assert_eq!(failed("4.2.2"), Class::SoftBounce);
-        assert_eq!(failed("4.7.1"), Class::Policy);
-        assert_eq!(failed("2.0.0"), Class::SoftBounce);
-        assert_eq!(failed("5.1.1"), Class::HardBounce);
-        assert_eq!(failed("5.0.0"), Class::SoftBounce);
+        assert_eq!(failed("4.4.7"), BounceClass::SoftBounce);
+        assert_eq!(failed("4.2.2"), BounceClass::SoftBounce);
+        assert_eq!(failed("4.7.1"), BounceClass::Policy);
+        assert_eq!(failed("2.0.0"), BounceClass::SoftBounce);
+        assert_eq!(failed("5.1.1"), BounceClass::HardBounce);
+        assert_eq!(failed("5.0.0"), BounceClass::SoftBounce);
     }
 }

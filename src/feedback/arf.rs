@@ -9,18 +9,18 @@
 //! Most providers take the address out of what they send; the token in the envelope's sender, the
 //! `CFBL-Feedback-ID` or a link of the letter then says whose it was.
 
-use super::Claim;
+use super::UnverifiedReport;
 use super::fields::Fields;
 use super::message::Shared;
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 
 /// The claim of a feedback part; none for types that are not about one letter's reader.
-pub(super) fn read(shared: &Shared, feedback: &[u8]) -> Vec<Claim> {
+pub(super) fn read(shared: &Shared, feedback: &[u8]) -> Vec<UnverifiedReport> {
     let fields = Fields::read(feedback);
     let kind = fields.get("feedback-type").unwrap_or_default().to_ascii_lowercase();
     let kind = match kind.as_str() {
-        "abuse" | "fraud" | "opt-out" | "opt-out-list" => Kind::Complaint,
-        "not-spam" => Kind::NotSpam,
+        "abuse" | "fraud" | "opt-out" | "opt-out-list" => FeedbackKind::Complaint,
+        "not-spam" => FeedbackKind::NotSpam,
         _ => return Vec::new(),
     };
     let mut claim = shared.claim(kind, shared.name.clone());

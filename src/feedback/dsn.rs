@@ -12,14 +12,14 @@
 //! A letter of ours has one recipient. Where a report has several, the letter was passed on to
 //! them (an alias, a group): the mildest word counts, for somebody has read it.
 
-use super::Claim;
+use super::UnverifiedReport;
 use super::fields::{Fields, groups};
 use super::message::Shared;
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claim of a status part; none where no recipient is named.
-pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<Claim> {
+pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<UnverifiedReport> {
     let groups = groups(status);
     let recipients = groups.iter().filter_map(|group| recipient(shared, group));
     let mildest = recipients.min_by_key(|claim| severity(claim.kind));
@@ -27,14 +27,14 @@ pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<Claim> {
 }
 
 /// One recipient's group.
-fn recipient(shared: &Shared, group: &Fields) -> Option<Claim> {
+fn recipient(shared: &Shared, group: &Fields) -> Option<UnverifiedReport> {
     let action = group.get("action")?.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let diagnostic = group.get("diagnostic-code");
     let status = refined(group.get("status").and_then(Enhanced::parse), diagnostic);
     let kind = match action.as_str() {
-        "failed" => Kind::of_failed(status),
-        "delayed" => Kind::Delayed,
-        "delivered" | "relayed" | "expanded" => Kind::Delivered,
+        "failed" => FeedbackKind::of_failed(status),
+        "delayed" => FeedbackKind::Delayed,
+        "delivered" | "relayed" | "expanded" => FeedbackKind::Delivered,
         _ => return None,
     };
     let mut claim = shared.claim(kind, shared.name.clone());
@@ -69,13 +69,13 @@ fn refined(status: Option<Enhanced>, diagnostic: Option<&str>) -> Option<Enhance
 }
 
 /// How much follows from a kind.
-fn severity(kind: Kind) -> u8 {
+fn severity(kind: FeedbackKind) -> u8 {
     match kind {
-        Kind::Delivered | Kind::AutoReply | Kind::NotSpam => 0,
-        Kind::Delayed => 1,
-        Kind::Policy => 2,
-        Kind::SoftBounce => 3,
-        Kind::HardBounce => 4,
-        Kind::Complaint => 5,
+        FeedbackKind::Delivered | FeedbackKind::AutoReply | FeedbackKind::NotSpam => 0,
+        FeedbackKind::Delayed => 1,
+        FeedbackKind::Policy => 2,
+        FeedbackKind::SoftBounce => 3,
+        FeedbackKind::HardBounce => 4,
+        FeedbackKind::Complaint => 5,
     }
 }

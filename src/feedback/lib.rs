@@ -6,7 +6,7 @@
 //! a relay's JSON ────────────────────────────────────────── relay ────┘
 //! ```
 //!
-//! Pure, and open to all floors that read. Nothing is guessed: what is no report in one of these
+//! Pure, and open to all layers that read. Nothing is guessed: what is no report in one of these
 //! forms is *nothing*, with the reason. Nothing is believed either: a reading holds what the report
 //! claims; whose letter it is about is proved above, by a token, our Message-ID or a link of ours,
 //! or by the signature of the relay that says so. Work is bounded by the size of the message, and
@@ -21,7 +21,7 @@ pub mod relay;
 use std::fmt;
 
 use restockd_core::Email;
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 pub use message::{MESSAGE_BYTES_MAX, read};
@@ -37,18 +37,18 @@ const DIAGNOSTIC_CHARS_MAX: usize = 512;
 
 /// What was read.
 #[derive(Debug)]
-pub enum Reading {
+pub enum ParsedMessage {
     /// At least one report.
-    Reports(Vec<Claim>),
+    Reports(Vec<UnverifiedReport>),
     /// No report, and why.
     Nothing(&'static str),
 }
 
 /// What a report says about one letter, unproved.
 #[derive(Clone)]
-pub struct Claim {
+pub struct UnverifiedReport {
     /// What became of the letter.
-    pub kind: Kind,
+    pub kind: FeedbackKind,
     /// The status code.
     pub status: Option<Enhanced>,
     /// The server's words, as they came: they may hold addresses.
@@ -65,10 +65,10 @@ pub struct Claim {
     pub name: String,
 }
 
-impl Claim {
+impl UnverifiedReport {
     /// A claim of this kind, with nothing else known.
     #[must_use]
-    pub fn of(kind: Kind, name: String) -> Self {
+    pub fn of(kind: FeedbackKind, name: String) -> Self {
         let (status, diagnostic, message_id) = (None, None, None);
         let (addresses, tokens, links) = (Vec::new(), Vec::new(), Vec::new());
         Self { kind, status, diagnostic, addresses, tokens, links, message_id, name }
@@ -92,9 +92,12 @@ impl Claim {
 }
 
 /// Addresses and tokens never reach a log by way of `{:?}`.
-impl fmt::Debug for Claim {
+impl fmt::Debug for UnverifiedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, status) = (self.kind, self.status);
-        f.debug_struct("Claim").field("kind", &kind).field("status", &status).finish_non_exhaustive()
+        f.debug_struct("UnverifiedReport")
+            .field("kind", &kind)
+            .field("status", &status)
+            .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 use sha2::{Digest, Sha256};
 
 use super::fields::{self, Fields};
-use super::{CLAIMS_MAX, Claim, NAME_BYTES_MAX, Reading, arf, dsn};
+use super::{CLAIMS_MAX, NAME_BYTES_MAX, ParsedMessage, UnverifiedReport, arf, dsn};
 
 /// The longest message that is read.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -33,19 +33,19 @@ pub(super) struct Shared {
 
 /// Reads a message; `envelope` is the address it was delivered to, where that is known.
 #[must_use]
-pub fn read(raw: &[u8], envelope: Option<&str>) -> Reading {
+pub fn read(raw: &[u8], envelope: Option<&str>) -> ParsedMessage {
     if raw.len() > MESSAGE_BYTES_MAX {
-        return Reading::Nothing("the message is too large to be a report");
+        return ParsedMessage::Nothing("the message is too large to be a report");
     }
     if heads(raw) > HEADS_MAX {
-        return Reading::Nothing("the message has too many parts to be a report");
+        return ParsedMessage::Nothing("the message has too many parts to be a report");
     }
     let Some(message) = MessageParser::default().parse(raw) else {
-        return Reading::Nothing("it is not a message");
+        return ParsedMessage::Nothing("it is not a message");
     };
     let head = Fields::read(raw.get(..HEAD_BYTES_MAX).unwrap_or(raw));
     if !message.is_content_type("multipart", "report") {
-        return Reading::Nothing(if is_auto_reply(&head) {
+        return ParsedMessage::Nothing(if is_auto_reply(&head) {
             "an automatic reply"
         } else {
             "not a report of a kind that is understood"
@@ -64,18 +64,22 @@ pub fn read(raw: &[u8], envelope: Option<&str>) -> Reading {
     } else if let Some(part) = part(&["message/delivery-status", "message/global-delivery-status"]) {
         dsn::read(&shared, part.contents())
     } else {
-        return Reading::Nothing("a report without a part that a machine can read");
+        return ParsedMessage::Nothing("a report without a part that a machine can read");
     };
     if claims.is_empty() {
-        return Reading::Nothing("a report that says nothing about a letter");
+        return ParsedMessage::Nothing("a report that says nothing about a letter");
     }
-    Reading::Reports(claims)
+    ParsedMessage::Reports(claims)
 }
 
 impl Shared {
     /// A claim with all that the message gives for finding whose letter it is about.
-    pub(super) fn claim(&self, kind: restockd_core::returns::Kind, name: String) -> Claim {
-        let mut claim = Claim::of(kind, name);
+    pub(super) fn claim(
+        &self,
+        kind: restockd_core::feedback::FeedbackKind,
+        name: String,
+    ) -> UnverifiedReport {
+        let mut claim = UnverifiedReport::of(kind, name);
         let carried = ["to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to"];
         let carried = carried.iter().flat_map(|name| self.head.all(name));
         let returned = ["return-path", "cfbl-feedback-id", "x-envelope-from"];
@@ -94,7 +98,7 @@ impl Shared {
     }
 }
 
-impl Claim {
+impl UnverifiedReport {
     /// Takes up what may be tokens in a field: in an address, or standing alone as a feedback id does.
     pub(super) fn search(&mut self, text: &str) {
         let alone = text.split(|c: char| c.is_whitespace() || ":<>;,".contains(c));

@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use restockd_engine::verbs::{Grant, Scope};
+use restockd_engine::api::{Grant, Scope};
 
 use super::App;
 use super::error::ApiError;

@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use restockd_engine::verbs::{EventAnswer, EventInput};
+use restockd_engine::api::{EventAnswer, EventInput};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX};
@@ -24,7 +24,7 @@ use super::consent::{self, Client};
 use super::error::ApiError;
 use super::events::{self, Stored};
 use super::validate::Issue;
-use super::{App, answer};
+use super::{App, response};
 
 /// The longest batch.
 pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
@@ -61,7 +61,7 @@ pub(super) async fn create(
         }
     }
     let given = if good.is_empty() { Vec::new() } else { app.engine.ingest_batch(good).await? };
-    Ok(answer::accepted(&Results { results: merge(bad, &given) }))
+    Ok(response::accepted(&Results { results: merge(bad, &given) }))
 }
 
 /// Bytes that may come: what the client says, else as many as it may send.
@@ -120,25 +120,25 @@ fn bounded(items: Vec<&[u8]>) -> Result<Vec<&[u8]>, ApiError> {
 
 #[derive(Serialize)]
 struct Results<'a> {
-    results: Vec<Outcome<'a>>,
+    results: Vec<ItemResult<'a>>,
 }
 
 /// What became of one item.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Outcome<'a> {
+enum ItemResult<'a> {
     Stored(Stored<'a>),
     Bad { error: String },
 }
 
 /// Puts the answers back between the items that failed.
-fn merge(bad: Vec<Option<String>>, given: &[EventAnswer]) -> Vec<Outcome<'_>> {
+fn merge(bad: Vec<Option<String>>, given: &[EventAnswer]) -> Vec<ItemResult<'_>> {
     let mut given = given.iter();
     let merged = bad.into_iter().map(|bad| match bad {
-        Some(error) => Outcome::Bad { error },
+        Some(error) => ItemResult::Bad { error },
         None => given.next().map_or_else(
-            || Outcome::Bad { error: "no answer; send it again with the same key".to_owned() },
-            |answer| Outcome::Stored(Stored::from(answer)),
+            || ItemResult::Bad { error: "no answer; send it again with the same key".to_owned() },
+            |answer| ItemResult::Stored(Stored::from(answer)),
         ),
     });
     merged.collect()

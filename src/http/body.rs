@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
 
-use restockd_engine::verbs::Who;
+use restockd_engine::api::Identity;
 
 use super::error::ApiError;
 use super::validate::{Issue, Issues};
@@ -133,10 +133,10 @@ impl Query {
     }
 
     /// Whom `email` or `userId` name; nobody when neither is there.
-    pub(super) fn who(&self) -> Result<Who, ApiError> {
+    pub(super) fn who(&self) -> Result<Identity, ApiError> {
         let mut issues = Issues::default();
         let email = issues.email("email", self.get("email").as_deref());
         let user_id = issues.key("userId", self.get("userId").map(Cow::into_owned));
-        issues.or(Who { email, user_id, anonymous_id: None })
+        issues.or(Identity { email, user_id, anonymous_id: None })
     }
 }

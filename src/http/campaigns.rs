@@ -10,15 +10,17 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
-use restockd_core::campaign::Status;
+use restockd_core::campaign::CampaignStatus;
 use restockd_core::{Email, Millis, Span};
-use restockd_engine::verbs::{CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, Held, OnDoubt};
+use restockd_engine::api::{
+    CampaignInput, CampaignVerb, CampaignView, CampaignsQuery, HeldLetters, InDoubtPolicy,
+};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, Query, Segment, header_key};
 use super::error::ApiError;
 use super::validate::{Fields, Issue, Issues};
-use super::{App, answer};
+use super::{App, response};
 
 /// Rows on a page, at most and by default.
 const PAGE_MAX: usize = 200;
@@ -32,7 +34,7 @@ const RESERVED: [&str; 2] = ["waiting", "sold_out"];
 
 /// True for the word of a status.
 fn is_status(word: &str) -> bool {
-    Status::ALL.iter().any(|status| status.as_str() == word) || RESERVED.contains(&word)
+    CampaignStatus::ALL.iter().any(|status| status.as_str() == word) || RESERVED.contains(&word)
 }
 
 /// `POST /v1/campaigns`.
@@ -55,7 +57,7 @@ pub(super) async fn create(
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
     let asked = read(Fields::parse(&body)?, header, |list| app.engine.has_template(list))?;
     let given = app.engine.create_campaign(asked).await?;
-    Ok(answer::accepted(&Created {
+    Ok(response::accepted(&Created {
         campaign_id: given.id.to_string(),
         status: given.status,
         scheduled_at: time(given.scheduled_at),
@@ -124,13 +126,13 @@ fn sender(issues: &mut Issues, from: Option<String>) -> Option<String> {
     Some(from.trim().to_owned())
 }
 
-fn doubt(issues: &mut Issues, word: Option<&str>) -> OnDoubt {
+fn doubt(issues: &mut Issues, word: Option<&str>) -> InDoubtPolicy {
     match word {
-        Some("resend") => OnDoubt::Resend,
-        None | Some("hold") => OnDoubt::Hold,
+        Some("resend") => InDoubtPolicy::Resend,
+        None | Some("hold") => InDoubtPolicy::Hold,
         Some(_) => {
             issues.add(Issue::value(&["onDoubt"], "'hold' or 'resend'", "string"));
-            OnDoubt::Hold
+            InDoubtPolicy::Hold
         }
     }
 }
@@ -154,7 +156,7 @@ pub(super) async fn index(
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Page<'a> {
-        campaigns: Vec<Row<'a>>,
+        campaigns: Vec<CampaignJson<'a>>,
         has_more: bool,
     }
     let status = query.get("status").unwrap_or_default();
@@ -175,13 +177,13 @@ pub(super) async fn index(
     let limit = query.number("limit", PAGE, 1, PAGE_MAX)?;
     let offset = query.number("offset", 0, 0, u32::MAX as usize)?;
     let (campaigns, has_more) = app.engine.campaigns(CampaignsQuery { status, limit, offset }).await?;
-    Ok(answer::ok(&Page { campaigns: campaigns.iter().map(Row::from).collect(), has_more }))
+    Ok(response::ok(&Page { campaigns: campaigns.iter().map(CampaignJson::from).collect(), has_more }))
 }
 
 /// `GET /v1/campaigns/{id}`.
 pub(super) async fn show(_: Ingest, State(app): State<Arc<App>>, id: Segment) -> Result<Response, ApiError> {
     let campaign = app.engine.campaign(fit(&id)?).await?;
-    Ok(answer::ok(&Row::from(&campaign)))
+    Ok(response::ok(&CampaignJson::from(&campaign)))
 }
 
 /// An id that could be a campaign's.
@@ -190,8 +192,8 @@ pub(super) fn fit(id: &Segment) -> Result<&str, ApiError> {
 }
 
 async fn steer(app: &App, id: &Segment, verb: CampaignVerb) -> Result<Response, ApiError> {
-    let campaign = app.engine.campaign_verb(fit(id)?, verb).await?;
-    Ok(answer::ok(&Row::from(&campaign)))
+    let campaign = app.engine.campaign_command(fit(id)?, verb).await?;
+    Ok(response::ok(&CampaignJson::from(&campaign)))
 }
 
 /// One handler for each verb's route.
@@ -225,7 +227,7 @@ fn time(at: Option<Millis>) -> Option<String> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct CampaignJson<'a> {
     id: String,
     name: &'a str,
     status: &'a str,
@@ -265,14 +267,14 @@ struct HeldRow<'a> {
     count: u64,
 }
 
-impl<'a> From<&'a Held> for HeldRow<'a> {
-    fn from(held: &'a Held) -> Self {
+impl<'a> From<&'a HeldLetters> for HeldRow<'a> {
+    fn from(held: &'a HeldLetters) -> Self {
         let (provider, until) = (held.provider.as_deref(), time(held.until));
         Self { reason: held.reason.as_str(), provider, until, count: held.count }
     }
 }
 
-impl<'a> From<&'a CampaignView> for Row<'a> {
+impl<'a> From<&'a CampaignView> for CampaignJson<'a> {
     fn from(campaign: &'a CampaignView) -> Self {
         Self {
             id: campaign.id.to_string(),

@@ -31,7 +31,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{App, envelope};
+use super::{App, middleware};
 
 /// The longest request head; also the longest read at once.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -64,7 +64,7 @@ pub(super) async fn serve(
         let (app, router, watch) = (Arc::clone(&app), router.clone(), Arc::clone(&seen));
         watch.serving();
         async move {
-            let mut response = envelope::answer(&app, router, peer, request).await;
+            let mut response = middleware::answer(&app, router, peer, request).await;
             if watch.accepted.elapsed() >= times.age {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

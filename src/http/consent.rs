@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use restockd_core::directory::{Evidence, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
+use restockd_core::directory::{ConsentEvidence, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
 use restockd_core::text;
 
 use super::error::ApiError;
@@ -48,7 +48,7 @@ pub(super) fn kept(address: IpAddr, keep: KeepAddress) -> String {
 }
 
 /// Reads the field `consent`; its `ip` stands in `source` as given until [`witness`] has seen it.
-pub(super) fn read(issues: &mut Issues, value: Option<Value>) -> Option<Evidence> {
+pub(super) fn read(issues: &mut Issues, value: Option<Value>) -> Option<ConsentEvidence> {
     let mut map = match value? {
         Value::Null => return None,
         Value::Object(map) => map,
@@ -63,7 +63,7 @@ pub(super) fn read(issues: &mut Issues, value: Option<Value>) -> Option<Evidence
     if ip.len() > 64 || (!ip.is_empty() && ip.parse::<IpAddr>().is_err()) {
         issues.add(Issue::text(&["consent", "ip"], "an ip address", "Invalid ip"));
     }
-    Some(Evidence {
+    Some(ConsentEvidence {
         key: String::new(),
         source: ip,
         wording: self::wording(issues, wording),
@@ -101,11 +101,11 @@ pub(super) fn url(issues: &mut Issues, url: String) -> String {
 
 /// Adds what the request itself shows: its key, and its client where the body names no address.
 pub(super) fn witness(
-    evidence: Option<Evidence>,
+    evidence: Option<ConsentEvidence>,
     key: &str,
     client: Client,
     keep: KeepAddress,
-) -> Option<Evidence> {
+) -> Option<ConsentEvidence> {
     let mut evidence = evidence?;
     evidence.source = kept(evidence.source.parse().unwrap_or(client.0), keep);
     evidence.key = key.to_owned();

@@ -9,15 +9,15 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use restockd_core::Email;
-use restockd_engine::Refusal;
-use restockd_engine::verbs::{ContactInput, ContactView, Who};
+use restockd_engine::RequestRefusal;
+use restockd_engine::api::{ContactInput, ContactView, Identity};
 
 use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query};
 use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::Fields;
-use super::{App, answer, export};
+use super::{App, export, response};
 
 /// `PUT /v1/contacts`.
 pub(super) async fn put(
@@ -47,7 +47,7 @@ pub(super) async fn put(
     let contact = fields.issues.or(ContactInput { who, properties, lists, consent })?;
     named(&contact.who)?;
     let given = app.engine.put_contact(contact).await?;
-    Ok(answer::ok(&Put {
+    Ok(response::ok(&Put {
         id: given.id.to_string(),
         created: given.created,
         linked: given.linked,
@@ -59,12 +59,12 @@ pub(super) async fn put(
 pub(super) async fn find(_: Ingest, State(app): State<Arc<App>>, query: Query) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Found<'a> {
-        contacts: Vec<Row<'a>>,
+        contacts: Vec<ContactJson<'a>>,
     }
     let who = query.who()?;
     named(&who)?;
     let found = app.engine.find_contacts(who).await?;
-    Ok(answer::ok(&Found { contacts: found.iter().map(Row::from).collect() }))
+    Ok(response::ok(&Found { contacts: found.iter().map(ContactJson::from).collect() }))
 }
 
 /// `GET /v1/contacts/export`.
@@ -76,7 +76,7 @@ pub(super) async fn export(
     let who = query.who()?;
     named(&who)?;
     let held = app.engine.export(who).await?;
-    held.map(|held| answer::ok(&export::json(&held))).ok_or(Refusal::UnknownContact.into())
+    held.map(|held| response::ok(&export::json(&held))).ok_or(RequestRefusal::UnknownContact.into())
 }
 
 /// `DELETE /v1/contacts`.
@@ -87,17 +87,17 @@ pub(super) async fn erase(_: Ingest, State(app): State<Arc<App>>, body: Body) ->
     let who = fields.issues.or(who)?;
     named(&who)?;
     if app.engine.erase(who).await? {
-        Ok(answer::ok(&json!({"deleted": true})))
+        Ok(response::ok(&json!({"deleted": true})))
     } else {
-        Err(Refusal::UnknownContact.into())
+        Err(RequestRefusal::UnknownContact.into())
     }
 }
 
 /// The three names a body may give a person.
-fn who(fields: &mut Fields) -> Who {
+fn who(fields: &mut Fields) -> Identity {
     let (email, user_id, anonymous_id) =
         (fields.text("email"), fields.text("userId"), fields.text("anonymousId"));
-    Who {
+    Identity {
         email: fields.issues.email("email", email.as_deref()),
         user_id: fields.issues.key("userId", user_id),
         anonymous_id: fields.issues.key("anonymousId", anonymous_id),
@@ -105,14 +105,14 @@ fn who(fields: &mut Fields) -> Who {
 }
 
 /// Refuses a request that names nobody.
-fn named(who: &Who) -> Result<(), ApiError> {
-    if who.is_nobody() { Err(Refusal::NoIdentity.into()) } else { Ok(()) }
+fn named(who: &Identity) -> Result<(), ApiError> {
+    if who.is_empty() { Err(RequestRefusal::NoIdentity.into()) } else { Ok(()) }
 }
 
 /// A contact as the wire shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Row<'a> {
+pub(super) struct ContactJson<'a> {
     id: String,
     external_id: Option<&'a str>,
     email: Option<&'a str>,
@@ -123,7 +123,7 @@ pub(super) struct Row<'a> {
     updated_at: String,
 }
 
-impl<'a> From<&'a ContactView> for Row<'a> {
+impl<'a> From<&'a ContactView> for ContactJson<'a> {
     fn from(contact: &'a ContactView) -> Self {
         Self {
             id: contact.id.to_string(),

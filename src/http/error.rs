@@ -11,9 +11,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use restockd_engine::{EngineError, Refusal};
+use restockd_engine::{EngineError, RequestRefusal};
 
-use super::answer;
+use super::response;
 use super::validate::{Issue, Issues};
 
 /// Why a request got no 2xx.
@@ -137,7 +137,7 @@ impl ApiError {
     }
 
     /// Adds the headers that go with this error to an answer that tells it.
-    pub(super) fn dress(&self, mut response: Response) -> Response {
+    pub(super) fn with_headers(&self, mut response: Response) -> Response {
         let (status, retry) = self.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -155,23 +155,23 @@ impl ApiError {
 }
 
 /// The status of what can never be had.
-fn refused(refusal: &Refusal) -> StatusCode {
+fn refused(refusal: &RequestRefusal) -> StatusCode {
     match refusal {
-        Refusal::UnknownList(_)
-        | Refusal::UnknownContact
-        | Refusal::UnknownCampaign(_)
-        | Refusal::UnknownKey(_)
-        | Refusal::NotOnList
-        | Refusal::BadLink => StatusCode::NOT_FOUND,
-        Refusal::UnknownTemplate(_)
-        | Refusal::NoEmail
-        | Refusal::NoIdentity
-        | Refusal::SendAtPast(_)
-        | Refusal::Suppressed
-        | Refusal::EmailTaken
-        | Refusal::BadCursor
-        | Refusal::NotAllowed(_) => StatusCode::BAD_REQUEST,
-        Refusal::WrongStatus { .. } => StatusCode::CONFLICT,
+        RequestRefusal::UnknownList(_)
+        | RequestRefusal::UnknownContact
+        | RequestRefusal::UnknownCampaign(_)
+        | RequestRefusal::UnknownKey(_)
+        | RequestRefusal::NotOnList
+        | RequestRefusal::BadLink => StatusCode::NOT_FOUND,
+        RequestRefusal::UnknownTemplate(_)
+        | RequestRefusal::NoEmail
+        | RequestRefusal::NoIdentity
+        | RequestRefusal::SendAtPast(_)
+        | RequestRefusal::Suppressed
+        | RequestRefusal::EmailTaken
+        | RequestRefusal::BadCursor
+        | RequestRefusal::NotAllowed(_) => StatusCode::BAD_REQUEST,
+        RequestRefusal::WrongStatus { .. } => StatusCode::CONFLICT,
     }
 }
 
@@ -184,15 +184,15 @@ fn retry_after(error: &EngineError) -> u8 {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<RequestRefusal> for ApiError {
+    fn from(refusal: RequestRefusal) -> Self {
         Self::Engine(refusal.into())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        self.dress(answer::ok(&self.body()))
+        self.with_headers(response::ok(&self.body()))
     }
 }
 
@@ -220,17 +220,17 @@ mod tests {
     #[test]
     fn refusals_have_their_documented_status() {
         for (refusal, status) in [
-            (Refusal::UnknownList("x".into()), 404),
-            (Refusal::UnknownCampaign("x".into()), 404),
-            (Refusal::UnknownContact, 404),
-            (Refusal::UnknownKey("x".into()), 404),
-            (Refusal::NotOnList, 404),
-            (Refusal::UnknownTemplate("x".into()), 400),
-            (Refusal::NoEmail, 400),
-            (Refusal::EmailTaken, 400),
-            (Refusal::Suppressed, 400),
-            (Refusal::NotAllowed("x".into()), 400),
-            (Refusal::WrongStatus { status: "sent".into(), verb: "canceled" }, 409),
+            (RequestRefusal::UnknownList("x".into()), 404),
+            (RequestRefusal::UnknownCampaign("x".into()), 404),
+            (RequestRefusal::UnknownContact, 404),
+            (RequestRefusal::UnknownKey("x".into()), 404),
+            (RequestRefusal::NotOnList, 404),
+            (RequestRefusal::UnknownTemplate("x".into()), 400),
+            (RequestRefusal::NoEmail, 400),
+            (RequestRefusal::EmailTaken, 400),
+            (RequestRefusal::Suppressed, 400),
+            (RequestRefusal::NotAllowed("x".into()), 400),
+            (RequestRefusal::WrongStatus { status: "sent".into(), verb: "canceled" }, 409),
         ] {
             assert_eq!(ApiError::from(refusal).status().0.as_u16(), status);
         }

@@ -14,7 +14,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use restockd_engine::verbs::{EventAnswer, EventInput, Who};
+use restockd_engine::api::{EventAnswer, EventInput, Identity};
 
 use super::auth::Ingest;
 use super::body::{self, BODY_BYTES_MAX, IDEMPOTENCY_KEY, header_key};
@@ -22,7 +22,7 @@ use super::consent::{self, Client};
 use super::error::ApiError;
 use super::product;
 use super::validate::{BAG_IDS_MAX, Fields, Issues};
-use super::{App, answer};
+use super::{App, response};
 
 /// Properties of a shorter body cannot be over their own limit.
 const PROPERTIES_CHECKED_FROM: usize = 8 << 10;
@@ -41,7 +41,7 @@ pub(super) async fn create(
     let mut event = parse(text, header)?;
     event.consent = consent::witness(event.consent, &key, client, app.keep_address);
     let given = app.engine.ingest(event).await?;
-    Ok(answer::accepted(&Stored::from(&given)))
+    Ok(response::accepted(&Stored::from(&given)))
 }
 
 /// The 202 of one event.
@@ -149,7 +149,7 @@ impl RawEvent {
         }
         issues.or(EventInput {
             name,
-            who: Who { email, user_id, anonymous_id },
+            who: Identity { email, user_id, anonymous_id },
             sku: said.sku,
             product: said.name,
             restock: said.restock,

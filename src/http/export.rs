@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use restockd_core::directory::Evidence;
-use restockd_core::list::How;
-use restockd_core::returns;
-use restockd_engine::verbs::{ConsentView, LetterView, MembershipView, PersonExport};
+use restockd_core::directory::ConsentEvidence;
+use restockd_core::feedback;
+use restockd_core::list::ChangeSource;
+use restockd_engine::api::{ConsentView, LetterView, MembershipView, PersonExport};
 
-use super::contacts::Row;
+use super::contacts::ContactJson;
 
 /// The whole export.
 pub(super) fn json(export: &PersonExport) -> Value {
     json!({
-        "contact": Row::from(&export.contact),
+        "contact": ContactJson::from(&export.contact),
         "unsubscribedFromAll": export.unsubscribed,
         "suppression": export.suppression.as_ref().map(|held| json!({
             "reason": held.reason.as_str(),
@@ -44,7 +44,7 @@ fn membership(view: &MembershipView) -> Value {
 /// Evidence of consent; what was not given is `null`.
 fn consent(view: &ConsentView) -> Value {
     let given = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let Evidence { key, source, wording, url } = &view.evidence;
+    let ConsentEvidence { key, source, wording, url } = &view.evidence;
     json!({
         "list": view.list,
         "how": way(view.how),
@@ -68,7 +68,7 @@ fn letter(view: &LetterView) -> Value {
 }
 
 /// What came back about the address.
-fn returned(evidence: &returns::Evidence) -> Value {
+fn returned(evidence: &feedback::FeedbackEvidence) -> Value {
     json!({
         "kind": evidence.kind.as_str(),
         "at": evidence.at.to_string(),
@@ -80,6 +80,6 @@ fn returned(evidence: &returns::Evidence) -> Value {
     })
 }
 
-fn way(how: How) -> String {
+fn way(how: ChangeSource) -> String {
     format!("{how:?}").to_lowercase()
 }

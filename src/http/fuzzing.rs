@@ -5,7 +5,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 
-use restockd_engine::verbs::{EventInput, RestockInput};
+use restockd_engine::api::{EventInput, RestockInput};
 
 use super::error::ApiError;
 use super::settings::Source;

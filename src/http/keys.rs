@@ -8,13 +8,13 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use restockd_engine::verbs::{KeyView, Scope};
+use restockd_engine::api::{KeyView, Scope};
 
 use super::auth::Admin;
 use super::body::{self, BODY_BYTES_MAX, Segment};
 use super::error::ApiError;
 use super::validate::{Fields, Issue, kind};
-use super::{App, answer};
+use super::{App, response};
 
 /// No key id is longer; what is cannot be one.
 const ID_BYTES_MAX: usize = 256;
@@ -26,7 +26,7 @@ const ORIGIN_BYTES_MAX: usize = 255;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct KeyJson<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
@@ -38,8 +38,8 @@ struct Row<'a> {
     revoked_at: Option<String>,
 }
 
-fn row<'a>(view: &'a KeyView, key: Option<&'a str>) -> Row<'a> {
-    Row {
+fn row<'a>(view: &'a KeyView, key: Option<&'a str>) -> KeyJson<'a> {
+    KeyJson {
         id: &view.id,
         key,
         name: &view.name,
@@ -58,10 +58,10 @@ fn row<'a>(view: &'a KeyView, key: Option<&'a str>) -> Row<'a> {
 pub(super) async fn index(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Keys<'a> {
-        keys: Vec<Row<'a>>,
+        keys: Vec<KeyJson<'a>>,
     }
     let keys = app.engine.keys().await?;
-    Ok(answer::ok(&Keys { keys: keys.iter().map(|view| row(view, None)).collect() }))
+    Ok(response::ok(&Keys { keys: keys.iter().map(|view| row(view, None)).collect() }))
 }
 
 /// `POST /v1/keys`.
@@ -90,7 +90,7 @@ pub(super) async fn mint(_: Admin, State(app): State<Arc<App>>, body: Body) -> R
         Scope::Public => app.engine.mint_public_key(name, origins).await?,
         scope => app.engine.mint_key(name, scope).await?,
     };
-    Ok(answer::created(&row(&view, Some(&key))))
+    Ok(response::created(&row(&view, Some(&key))))
 }
 
 /// Where a publishable key may be used from: as browsers write it, nothing behind the host and port.
@@ -130,5 +130,5 @@ pub(super) async fn revoke(_: Admin, State(app): State<Arc<App>>, id: Segment) -
         return Err(ApiError::NoRoute);
     }
     let view = app.engine.revoke_key(&id.0).await?;
-    Ok(answer::ok(&row(&view, None)))
+    Ok(response::ok(&row(&view, None)))
 }

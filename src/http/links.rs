@@ -10,8 +10,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use restockd_engine::Refusal;
-use restockd_engine::verbs::{LinkView, PreferencesInput, PreferencesView};
+use restockd_engine::RequestRefusal;
+use restockd_engine::api::{LinkView, PreferencesInput, PreferencesView};
 
 use super::body::{self, Query};
 use super::error::ApiError;
@@ -88,7 +88,7 @@ pub(super) fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
 /// The token in the query, if it can be one.
 pub(super) fn token(query: &Query) -> Result<String, ApiError> {
     let token = query.get("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
-    token.map(Into::into).ok_or(Refusal::BadLink.into())
+    token.map(Into::into).ok_or(RequestRefusal::BadLink.into())
 }
 
 pub(super) async fn form(app: &App, request: Request) -> Result<Form, ApiError> {

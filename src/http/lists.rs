@@ -11,22 +11,22 @@ use serde::Serialize;
 
 use restockd_core::text::key_fits;
 use restockd_core::{Email, ListId};
-use restockd_engine::verbs::{ListView, ListsQuery, Who};
-use restockd_engine::{EngineError, Refusal};
+use restockd_engine::api::{Identity, ListView, ListsQuery};
+use restockd_engine::{EngineError, RequestRefusal};
 
 use super::auth::{Admin, Ingest};
 use super::body::{self, BODY_BYTES_MAX, Query, Segment};
 use super::consent::{self, Client};
 use super::error::ApiError;
 use super::validate::{Fields, Issue};
-use super::{App, answer};
+use super::{App, response};
 
 /// Rows on a page, at most and by default.
 const PAGE_MAX: usize = 1000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct ListJson<'a> {
     id: &'a str,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ struct Row<'a> {
     subscribed: Option<bool>,
 }
 
-impl<'a> From<&'a ListView> for Row<'a> {
+impl<'a> From<&'a ListView> for ListJson<'a> {
     fn from(list: &'a ListView) -> Self {
         Self {
             id: list.id.as_str(),
@@ -60,21 +60,21 @@ pub(super) async fn index(
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Page<'a> {
-        lists: Vec<Row<'a>>,
+        lists: Vec<ListJson<'a>>,
         cursor: Option<&'a str>,
     }
     let who = query.who()?;
     let asked = ListsQuery {
         limit: query.number("limit", PAGE_MAX, 1, PAGE_MAX)?,
         cursor: query.get("cursor").map(Into::into),
-        who: (!who.is_nobody()).then_some(who),
+        who: (!who.is_empty()).then_some(who),
     };
     let page = app.engine.lists(asked).await.map_err(|error| match error {
-        EngineError::Refused(Refusal::BadCursor) => bad_cursor(),
+        EngineError::Refused(RequestRefusal::BadCursor) => bad_cursor(),
         error => error.into(),
     })?;
-    let lists = page.lists.iter().map(Row::from).collect();
-    Ok(answer::ok(&Page { lists, cursor: page.cursor.as_deref() }))
+    let lists = page.lists.iter().map(ListJson::from).collect();
+    Ok(response::ok(&Page { lists, cursor: page.cursor.as_deref() }))
 }
 
 /// `GET /v1/lists/{id}`.
@@ -82,15 +82,15 @@ pub(super) async fn show(_: Ingest, State(app): State<Arc<App>>, id: Segment) ->
     #[derive(Serialize)]
     struct Detail<'a> {
         #[serde(flatten)]
-        row: Row<'a>,
+        row: ListJson<'a>,
         left: u64,
         stock: Option<i64>,
         product: Option<&'a str>,
         running: Vec<String>,
     }
     let list = app.engine.list(list_id(&id)?).await?;
-    Ok(answer::ok(&Detail {
-        row: Row::from(&list.view),
+    Ok(response::ok(&Detail {
+        row: ListJson::from(&list.view),
         left: list.left,
         stock: list.stock,
         product: list.product.as_deref(),
@@ -131,7 +131,7 @@ pub(super) async fn members(
         position: member.position,
         joined_at: member.joined.to_string(),
     });
-    Ok(answer::ok(&Page { members: members.collect(), cursor: page.cursor.as_deref(), total: page.total }))
+    Ok(response::ok(&Page { members: members.collect(), cursor: page.cursor.as_deref(), total: page.total }))
 }
 
 /// `GET /v1/lists/{id}/position`.
@@ -150,12 +150,12 @@ pub(super) async fn position(
     }
     let id = list_id(&id)?;
     let who = query.who()?;
-    if who.is_nobody() {
-        return Err(Refusal::NoIdentity.into());
+    if who.is_empty() {
+        return Err(RequestRefusal::NoIdentity.into());
     }
     let place = app.engine.position(id, who).await?;
     let joined_at = place.joined.to_string();
-    Ok(answer::ok(&Place { position: place.position, total: place.total, joined_at }))
+    Ok(response::ok(&Place { position: place.position, total: place.total, joined_at }))
 }
 
 /// `POST /v1/lists/{id}/subscribe`.
@@ -204,11 +204,11 @@ async fn set(
     let consent = join.and_then(|(key, client)| consent::witness(consent, &key, client, app.keep_address));
     let given = app.engine.set_membership(id, person(email.as_deref(), user_id)?, on, consent).await?;
     let (subscribed, pending) = (given.subscribed, given.pending);
-    Ok(answer::ok(&Set { list: given.list.as_str(), subscribed, pending }))
+    Ok(response::ok(&Set { list: given.list.as_str(), subscribed, pending }))
 }
 
 /// A person named by a form's fields; these two routes say in plain words what is wrong.
-fn person(email: Option<&str>, user_id: Option<String>) -> Result<Who, ApiError> {
+fn person(email: Option<&str>, user_id: Option<String>) -> Result<Identity, ApiError> {
     let user_id = user_id.filter(|id| !id.is_empty());
     if user_id.as_ref().is_some_and(|id| !key_fits(id)) {
         return Err(ApiError::Bad("userId must hold at most 255 bytes and no control characters".into()));
@@ -217,8 +217,8 @@ fn person(email: Option<&str>, user_id: Option<String>) -> Result<Who, ApiError>
         None => None,
         Some(text) => Some(Email::parse(text).ok_or(ApiError::Bad("email is not a valid address".into()))?),
     };
-    let who = Who { email, user_id, anonymous_id: None };
-    if who.is_nobody() { Err(Refusal::NoIdentity.into()) } else { Ok(who) }
+    let who = Identity { email, user_id, anonymous_id: None };
+    if who.is_empty() { Err(RequestRefusal::NoIdentity.into()) } else { Ok(who) }
 }
 
 /// What a cursor that is none of ours is told.

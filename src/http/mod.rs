@@ -1,4 +1,4 @@
-//! The door: HTTP in, the Engine's verbs out.
+//! The door: HTTP in, the Engine's calls out.
 //!
 //! One file per noun of the wire (events, lists, contacts, webhooks, campaigns, links, keys,
 //! operations); around them what every request passes:
@@ -26,7 +26,6 @@ use tower::util::MapRequestLayer;
 use restockd_engine::Engine;
 use restockd_render::Templates;
 
-mod answer;
 mod auth;
 mod batch;
 mod body;
@@ -35,18 +34,19 @@ mod confirm;
 mod connection;
 mod consent;
 mod contacts;
-mod envelope;
 mod error;
 mod events;
 mod export;
+mod feedback;
 mod form;
 #[cfg(feature = "testing")]
 pub mod fuzzing;
-mod gate;
 mod keys;
 mod limiter;
+mod limits;
 mod links;
 mod lists;
+mod middleware;
 mod operations;
 mod pages;
 mod product;
@@ -54,7 +54,7 @@ mod providers;
 mod proxies;
 mod public;
 mod recipients;
-mod returns;
+mod response;
 mod server;
 mod settings;
 mod signature;
@@ -63,8 +63,8 @@ mod timestamp;
 mod validate;
 mod webhooks;
 
+pub use feedback::{Fetch, Fetching, ReturnsSettings};
 pub use proxies::network;
-pub use returns::{Fetch, Fetching, ReturnsSettings};
 pub use server::Server;
 pub use settings::{HttpSettings, KeepAddress, Scheme, Secret, Source, SourceFields};
 pub use signature::sign;
@@ -76,9 +76,9 @@ struct App {
     engine: Engine,
     templates: Arc<Templates>,
     sources: HashMap<String, webhooks::Receiver>,
-    batches: gate::Room,
-    returns: returns::Door,
-    places: Arc<gate::Places>,
+    batches: limits::Room,
+    returns: feedback::FeedbackVerifiers,
+    places: Arc<limits::Places>,
     trusted: Vec<IpNet>,
     keep_address: KeepAddress,
     limits: public::Limits,
@@ -106,8 +106,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/suppressions/import", post(suppressions::import::create))
         .route("/v1/suppressions/export", get(suppressions::export::show))
         .route("/v1/webhooks/{source}", post(webhooks::receive))
-        .route("/v1/returns", post(returns::message))
-        .route("/v1/returns/{relay}", post(returns::relay))
+        .route("/v1/returns", post(feedback::message))
+        .route("/v1/returns/{relay}", post(feedback::relay))
         .route("/v1/campaigns", get(campaigns::index).post(campaigns::create))
         .route("/v1/campaigns/{id}", get(campaigns::show))
         .route("/v1/campaigns/{id}/recipients", get(recipients::index))
@@ -129,6 +129,6 @@ fn router(app: Arc<App>) -> Router {
         .route("/v1/ready", get(operations::ready))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::NoMethod)
-        .route_layer(MapRequestLayer::new(envelope::name_route))
+        .route_layer(MapRequestLayer::new(middleware::name_route))
         .with_state(app)
 }

@@ -8,26 +8,26 @@ use serde_json::json;
 
 use super::auth::Admin;
 use super::error::ApiError;
-use super::{App, answer};
+use super::{App, response};
 
 /// `GET /v1/health`: the process answers.
 pub(super) async fn health() -> Response {
-    answer::ok(&json!({"ok": true}))
+    response::ok(&json!({"ok": true}))
 }
 
 /// `GET /v1/ready`: new work is taken.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let readiness = app.engine.readiness();
     if readiness.ready {
-        return answer::ok(&json!({"ready": true}));
+        return response::ok(&json!({"ready": true}));
     }
-    answer::unavailable(&json!({"ready": false, "reason": readiness.reason}))
+    response::unavailable(&json!({"ready": false, "reason": readiness.reason}))
 }
 
 /// `POST /v1/admin/snapshot`.
 pub(super) async fn snapshot(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let round = app.engine.snapshot().await?;
-    Ok(answer::ok(&json!({
+    Ok(response::ok(&json!({
         "generation": round.generation,
         "lists": round.lists,
         "people": round.people,

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use restockd_engine::{EngineError, Refusal};
+use restockd_engine::{EngineError, RequestRefusal};
 use restockd_render::Templates;
 
 use super::error::ApiError;
@@ -40,7 +40,7 @@ pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence:
 /// The page of an error, in words for somebody who only followed a link.
 pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
-        ApiError::Engine(EngineError::Refused(Refusal::BadLink)) => {
+        ApiError::Engine(EngineError::Refused(RequestRefusal::BadLink)) => {
             ("This link is not valid", "It may be incomplete. Please use the link in your mail once more.")
         }
         ApiError::Engine(EngineError::Refused(_)) | ApiError::TooLarge(_) | ApiError::Broken => {
@@ -49,7 +49,7 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Re
         _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
     };
     let context = json!({"title": title, "text": text, "shop_name": shop});
-    error.dress(done(templates, "message", &context, text))
+    error.with_headers(done(templates, "message", &context, text))
 }
 
 /// The page of a form that was not taken, in words for somebody who pressed a button.
@@ -63,7 +63,7 @@ pub(super) fn unasked(templates: &Templates, error: &ApiError, shop: &str) -> Re
         _ => ("Please try again", "We could not do this right now. Please try again in a moment."),
     };
     let context = json!({"title": title, "text": text, "shop_name": shop});
-    error.dress(done(templates, "message", &context, text))
+    error.with_headers(done(templates, "message", &context, text))
 }
 
 fn html(text: String) -> Response {

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
-use restockd_core::{Offer, Sku, text};
-use restockd_engine::verbs::EventRestock;
+use restockd_core::{ProductDetails, Sku, text};
+use restockd_engine::api::EventRestock;
 
 use super::validate::{Issue, Issues, kind};
 
@@ -53,8 +53,8 @@ pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Va
         }
     };
     let said = |name| properties.get(name);
-    let offer = || offer(said("product_url"), said("image_url"), said("price"));
-    let restock = sku.is_some().then(|| EventRestock { quantity, offer: offer() });
+    let details = || details(said("product_url"), said("image_url"), said("price"));
+    let restock = sku.is_some().then(|| EventRestock { quantity, details: details() });
     Said { sku, name, restock }
 }
 
@@ -67,14 +67,18 @@ pub(super) fn whole(number: &Number) -> Option<i64> {
 }
 
 /// Reads the three as `said` has them, a price as text or number; what does not do is left out.
-pub(super) fn offer(product_url: Option<&Value>, image_url: Option<&Value>, price: Option<&Value>) -> Offer {
+pub(super) fn details(
+    product_url: Option<&Value>,
+    image_url: Option<&Value>,
+    price: Option<&Value>,
+) -> ProductDetails {
     let number = match price {
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
     };
     let number = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
     let price = price.and_then(Value::as_str).or(number.as_deref());
-    Offer::of(product_url.and_then(Value::as_str), image_url.and_then(Value::as_str), price)
+    ProductDetails::of(product_url.and_then(Value::as_str), image_url.and_then(Value::as_str), price)
 }
 
 #[cfg(test)]
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_price_is_text_or_a_plain_number() {
-        let price = |said: Value| offer(None, Some(&json!(7)), Some(&said)).price;
+        let price = |said: Value| details(None, Some(&json!(7)), Some(&said)).price;
         assert_eq!(price(json!("49 €")).as_deref(), Some("49 €"));
         assert_eq!((price(json!(49)).as_deref(), price(json!(49.9)).as_deref()), (Some("49"), Some("49.9")));
         for bad in [json!(null), json!(-1), json!(1e300), json!([49]), json!({"amount": 49}), json!(true)] {
@@ -106,7 +110,7 @@ mod tests {
         assert!(good);
         assert_eq!((said.sku, said.name.as_deref()), (Sku::parse("chair"), Some("Chair")));
         let restock = said.restock.unwrap();
-        assert_eq!((restock.quantity, restock.offer.price.as_deref()), (Some(3), Some("49")));
+        assert_eq!((restock.quantity, restock.details.price.as_deref()), (Some(3), Some("49")));
     }
 
     #[test]

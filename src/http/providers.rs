@@ -7,15 +7,15 @@ use axum::response::Response;
 use serde::Serialize;
 
 use restockd_core::Millis;
-use restockd_engine::verbs::ProviderReport;
+use restockd_engine::api::ProviderReport;
 
 use super::auth::Admin;
 use super::error::ApiError;
-use super::{App, answer};
+use super::{App, response};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct ProviderJson<'a> {
     provider: &'a str,
     rate: Option<String>,
     set: Option<String>,
@@ -36,8 +36,8 @@ struct Throttle<'a> {
     reply: &'a str,
 }
 
-fn row(view: &ProviderReport) -> Row<'_> {
-    Row {
+fn row(view: &ProviderReport) -> ProviderJson<'_> {
+    ProviderJson {
         provider: &view.name,
         rate: view.rate.map(|rate| rate.to_string()),
         set: view.set.map(|rate| rate.to_string()),
@@ -57,8 +57,8 @@ fn row(view: &ProviderReport) -> Row<'_> {
 pub(super) async fn index(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Page<'a> {
-        providers: Vec<Row<'a>>,
+        providers: Vec<ProviderJson<'a>>,
     }
     let views = app.engine.providers().await?;
-    Ok(answer::ok(&Page { providers: views.iter().map(row).collect() }))
+    Ok(response::ok(&Page { providers: views.iter().map(row).collect() }))
 }

@@ -51,7 +51,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// What shares places: an IPv4 address, or the network of one IPv6 customer.
-pub(super) fn household(ip: IpAddr) -> IpAddr {
+pub(super) fn client_network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpNet::new_assert(ip.into(), HOUSEHOLD_BITS).network(),
         v4 => v4,
@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn one_ipv6_customer_is_one_household() {
-        assert_eq!(household(ip("2001:db8::1")), household(ip("2001:db8::ffff")));
-        assert_ne!(household(ip("2001:db8::1")), household(ip("2001:db8:0:1::1")));
-        assert_eq!(household(ip("::ffff:1.2.3.4")), ip("1.2.3.4"));
+        assert_eq!(client_network(ip("2001:db8::1")), client_network(ip("2001:db8::ffff")));
+        assert_ne!(client_network(ip("2001:db8::1")), client_network(ip("2001:db8:0:1::1")));
+        assert_eq!(client_network(ip("::ffff:1.2.3.4")), ip("1.2.3.4"));
     }
 }

@@ -19,18 +19,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use restockd_core::directory::Evidence;
+use restockd_core::directory::ConsentEvidence;
 use restockd_core::{Email, ListId};
-use restockd_engine::Refusal;
+use restockd_engine::RequestRefusal;
 
 use super::body::{self, BODY_BYTES_MAX};
 use super::consent::{self, Client, kept};
 use super::error::ApiError;
 use super::form::Form;
 use super::limiter::Limiter;
-use super::proxies::household;
+use super::proxies::client_network;
 use super::validate::{Fields, Issue, Issues};
-use super::{App, answer, pages};
+use super::{App, pages, response};
 
 /// No origin and no key of ours is longer.
 const NAME_BYTES_MAX: usize = 300;
@@ -92,7 +92,7 @@ pub(super) async fn join(State(app): State<Arc<App>>, client: Client, request: R
                 json!({"title": "Check your mail", "text": text, "shop_name": app.engine.shop_name()});
             pages::done(&app.templates, "message", &context, text)
         }
-        Ok(()) => answer::accepted(&json!({"accepted": true})),
+        Ok(()) => response::accepted(&json!({"accepted": true})),
         Err(error) if page => pages::unasked(&app.templates, &error, app.engine.shop_name()),
         Err(error) => error.into_response(),
     };
@@ -112,20 +112,20 @@ async fn asked(
 ) -> Result<(), ApiError> {
     let now = app.engine.now();
     let limited = |result: Result<(), u64>| result.map_err(|ms| ApiError::Often(ms.div_ceil(1000)));
-    limited(app.limits.client.take(household(client.0), now))?;
+    limited(app.limits.client.take(client_network(client.0), now))?;
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
     let mut issues = Issues::default();
     let asked = read(&mut issues, headers, body).await?;
     let key = origin.and_then(|origin| app.engine.public_key(&asked.key, origin));
     let key = key.ok_or(ApiError::Unauthorized)?;
     let wording = consent::wording(&mut issues, asked.wording);
-    let (email, list) = issues.or(asked.email.zip(asked.list))?.ok_or(Refusal::NoIdentity)?;
+    let (email, list) = issues.or(asked.email.zip(asked.list))?.ok_or(RequestRefusal::NoIdentity)?;
     if asked.robot {
         return Ok(());
     }
     limited(app.limits.address.take(email.as_str(), now))?;
     let url = origin.unwrap_or_default().to_owned();
-    let evidence = Evidence { key, source: kept(client.0, app.keep_address), wording, url };
+    let evidence = ConsentEvidence { key, source: kept(client.0, app.keep_address), wording, url };
     Ok(app.engine.public_join(email, list.as_str(), evidence).await?)
 }
 

@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use restockd_core::Email;
 use restockd_core::campaign::LetterState;
-use restockd_engine::verbs::{RecipientView, RecipientsQuery};
+use restockd_engine::api::{RecipientView, RecipientsQuery};
 
 use super::auth::Admin;
 use super::body::{Query, Segment};
 use super::error::ApiError;
 use super::validate::Issue;
-use super::{App, answer};
+use super::{App, response};
 
 /// Rows on a page, at most and by default.
 const PAGE_MAX: usize = 1000;
@@ -22,7 +22,7 @@ const PAGE: usize = 200;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct RecipientJson<'a> {
     id: String,
     email: Option<&'a str>,
     status: &'static str,
@@ -34,8 +34,8 @@ struct Row<'a> {
     message_id: Option<&'a str>,
 }
 
-fn row(view: &RecipientView) -> Row<'_> {
-    Row {
+fn row(view: &RecipientView) -> RecipientJson<'_> {
+    RecipientJson {
         id: view.id.to_string(),
         email: view.email.as_ref().map(Email::as_str),
         status: view.status,
@@ -57,7 +57,7 @@ pub(super) async fn index(
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Page<'a> {
-        recipients: Vec<Row<'a>>,
+        recipients: Vec<RecipientJson<'a>>,
         cursor: Option<String>,
     }
     let status = query.get("status").filter(|status| !status.is_empty()).map(|status| status.to_string());
@@ -70,5 +70,5 @@ pub(super) async fn index(
     let asked = RecipientsQuery { status, cursor, limit };
     let page = app.engine.recipients(super::campaigns::fit(&id)?, asked).await?;
     let cursor = page.cursor.map(|cursor| cursor.to_string());
-    Ok(answer::ok(&Page { recipients: page.recipients.iter().map(row).collect(), cursor }))
+    Ok(response::ok(&Page { recipients: page.recipients.iter().map(row).collect(), cursor }))
 }

@@ -21,9 +21,9 @@ use restockd_engine::Engine;
 use restockd_render::Templates;
 
 use super::connection::{self, Times};
-use super::gate::{Place, Places, Room};
+use super::limits::{Place, Places, Room};
 use super::settings::HttpSettings;
-use super::{App, public, returns, router, webhooks};
+use super::{App, feedback, public, router, webhooks};
 
 /// The first pause after accepting failed; doubled up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -64,7 +64,7 @@ impl Server {
     /// share an id, or a relay's secret is none.
     pub async fn bind(settings: HttpSettings, engine: Engine, templates: Arc<Templates>) -> io::Result<Self> {
         let sources = webhooks::receivers(settings.sources)?;
-        let returns = returns::Door::new(settings.returns)?;
+        let returns = feedback::FeedbackVerifiers::new(settings.returns)?;
         let listener = TcpListener::bind(settings.listen).await?;
         let app = Arc::new(App {
             engine,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::returns::ReturnsSettings;
+use super::feedback::ReturnsSettings;
 
 /// The settings of [`super::Server`].
 #[derive(Debug, Clone)]

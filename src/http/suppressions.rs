@@ -16,15 +16,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use restockd_core::Email;
-use restockd_core::directory::Block;
-use restockd_engine::verbs::SuppressionView;
-use restockd_engine::{EngineError, Refusal};
+use restockd_core::directory::SuppressionReason;
+use restockd_engine::api::SuppressionView;
+use restockd_engine::{EngineError, RequestRefusal};
 
 use super::auth::Admin;
 use super::body::{self, BODY_BYTES_MAX, Query};
 use super::error::ApiError;
 use super::validate::{Fields, Issue, Issues};
-use super::{App, answer};
+use super::{App, response};
 
 /// Rows in a page at most, and where nothing is asked.
 const PAGE_MAX: usize = 1000;
@@ -34,7 +34,7 @@ const REASONS: &str = "'unsubscribed', 'hard_bounce', 'complaint' or 'manual'";
 /// A row as the wire shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct SuppressionJson {
     email: Option<String>,
     address_hash: String,
     reason: &'static str,
@@ -42,7 +42,7 @@ struct Row {
     evidence: Option<String>,
 }
 
-impl From<SuppressionView> for Row {
+impl From<SuppressionView> for SuppressionJson {
     fn from(view: SuppressionView) -> Self {
         Self {
             email: view.email.map(|email| email.as_str().to_owned()),
@@ -58,22 +58,22 @@ impl From<SuppressionView> for Row {
 pub(super) async fn index(_: Admin, State(app): State<Arc<App>>, query: Query) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Page {
-        suppressions: Vec<Row>,
+        suppressions: Vec<SuppressionJson>,
         cursor: Option<String>,
     }
     let mut issues = Issues::default();
     let email = issues.email("email", query.get("email").as_deref());
     if let Some(email) = issues.or(email)? {
         let held = app.engine.suppression(email).await?;
-        return Ok(answer::ok(&Page {
-            suppressions: held.into_iter().map(Row::from).collect(),
+        return Ok(response::ok(&Page {
+            suppressions: held.into_iter().map(SuppressionJson::from).collect(),
             cursor: None,
         }));
     }
     let limit = query.number("limit", PAGE_MAX, 1, PAGE_MAX)?;
     let page = app.engine.suppressions(limit, query.get("cursor").as_deref()).await.map_err(cursor)?;
-    Ok(answer::ok(&Page {
-        suppressions: page.rows.into_iter().map(Row::from).collect(),
+    Ok(response::ok(&Page {
+        suppressions: page.rows.into_iter().map(SuppressionJson::from).collect(),
         cursor: page.cursor,
     }))
 }
@@ -87,15 +87,15 @@ pub(super) async fn create(
     #[derive(Serialize)]
     struct Made {
         #[serde(flatten)]
-        row: Option<Row>,
+        row: Option<SuppressionJson>,
         changed: bool,
     }
     let body = body::read(body, BODY_BYTES_MAX, app.body_timeout).await?;
     let (email, reason) = item(Fields::parse(&body)?)?;
     let evidence = format!("API key {key}");
     let changed = app.engine.suppress(vec![(email.clone(), reason)], &evidence).await?.contains(&true);
-    let row = app.engine.suppression(email).await?.map(Row::from);
-    Ok(answer::ok(&Made { row, changed }))
+    let row = app.engine.suppression(email).await?.map(SuppressionJson::from);
+    Ok(response::ok(&Made { row, changed }))
 }
 
 /// `DELETE /v1/suppressions`.
@@ -105,14 +105,14 @@ pub(super) async fn remove(_: Admin, State(app): State<Arc<App>>, body: Body) ->
     let email = email(&mut fields);
     let email = fields.issues.or(email)?.ok_or(ApiError::Malformed)?;
     if app.engine.release(email).await? {
-        Ok(answer::ok(&json!({"deleted": true})))
+        Ok(response::ok(&json!({"deleted": true})))
     } else {
         Err(ApiError::Unknown("Suppression not found".to_owned()))
     }
 }
 
 /// One address with its reason.
-fn item(mut fields: Fields) -> Result<(Email, Block), ApiError> {
+fn item(mut fields: Fields) -> Result<(Email, SuppressionReason), ApiError> {
     let email = email(&mut fields);
     let reason = fields.text("reason");
     let reason = reason_of(&mut fields.issues, reason.as_deref());
@@ -131,9 +131,9 @@ fn email(fields: &mut Fields) -> Option<Email> {
 }
 
 /// A reason, `manual` where none is given.
-fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<Block> {
+fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<SuppressionReason> {
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).unwrap_or("manual");
-    let block = Block::parse(reason);
+    let block = SuppressionReason::parse(reason);
     if block.is_none() {
         issues.add(Issue::value(&["reason"], REASONS, "string"));
     }
@@ -143,7 +143,7 @@ fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<Block> {
 /// A cursor that is none of ours is the request's mistake.
 fn cursor(error: EngineError) -> ApiError {
     match error {
-        EngineError::Refused(Refusal::BadCursor) => {
+        EngineError::Refused(RequestRefusal::BadCursor) => {
             ApiError::issue(Issue::value(&["cursor"], "the cursor of a page before", "string"))
         }
         error => error.into(),

@@ -19,15 +19,15 @@ use serde_json::{Map, Value, json};
 
 use restockd_core::Sku;
 use restockd_core::text::{key_fits, name_fits};
-use restockd_engine::verbs::{RestockAnswer, RestockInput};
+use restockd_engine::api::{RestockAnswer, RestockInput};
 
 use super::body::{self, BODY_BYTES_MAX, Segment};
 use super::error::ApiError;
-use super::product::{offer, whole};
+use super::product::{details, whole};
 use super::settings::{Source, SourceFields};
 use super::signature::{TAG_BYTES, Verifier};
 use super::validate::kind;
-use super::{App, answer};
+use super::{App, response};
 
 /// The one type that means something.
 const RESTOCK: &str = "restock";
@@ -95,17 +95,17 @@ pub(super) async fn receive(
     };
     Ok(match app.engine.restock(restock).await? {
         RestockAnswer::Accepted { .. } => {
-            answer::ok(&json!({"ok": true, "event": "product.restocked", "exits": []}))
+            response::ok(&json!({"ok": true, "event": "product.restocked", "exits": []}))
         }
         RestockAnswer::Duplicate { .. } => {
-            answer::ok(&json!({"ok": true, "event": "product.restocked", "exits": [], "duplicate": true}))
+            response::ok(&json!({"ok": true, "event": "product.restocked", "exits": [], "duplicate": true}))
         }
         RestockAnswer::SoldOut => skipped("quantity is 0 or below"),
     })
 }
 
 fn skipped(reason: &str) -> Response {
-    answer::ok(&json!({"ok": true, "skipped": true, "reason": reason}))
+    response::ok(&json!({"ok": true, "skipped": true, "reason": reason}))
 }
 
 /// The restock in a payload, none for another type, or all that is wrong with it.
@@ -119,10 +119,10 @@ fn read(names: &SourceFields, source: String, payload: Value) -> Result<Option<R
     let (sku, product) = (reader.sku(&names.sku), reader.product(&names.product_name));
     let quantity = reader.quantity(&names.quantity);
     let said = |name: &String| reader.map.get(name);
-    let offer = offer(said(&names.product_url), said(&names.image_url), said(&names.price));
+    let details = details(said(&names.product_url), said(&names.image_url), said(&names.price));
     match (reader.wrong.is_empty(), of_type, delivery, sku) {
         (true, Some(of_type), Some(delivery), Some(sku)) => {
-            let restock = RestockInput { source, delivery, sku, product, quantity, offer };
+            let restock = RestockInput { source, delivery, sku, product, quantity, details };
             Ok((of_type == RESTOCK).then_some(restock))
         }
         _ => Err(json!({"formErrors": [], "fieldErrors": reader.wrong})),

@@ -1,9 +1,9 @@
 //! What outlives the process: the file system behind a trait, the write-ahead log and the snapshots.
 //!
 //! ```text
-//! wal    the log: every record, in order, durable before its answer
-//! store  the snapshots: whole generations of all state, written once
-//! disk   the file system under both
+//! wal        the log: every record, in order, durable before its answer
+//! snapshots  the snapshots: whole generations of all state, written once
+//! disk       the file system under both
 //! quarantine   damaged files of either, which stay for a while
 //! ```
 //!
@@ -11,5 +11,5 @@
 
 pub mod disk;
 pub mod quarantine;
-pub mod store;
+pub mod snapshots;
 pub mod wal;

@@ -14,7 +14,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Disk, Kind};
+use crate::disk::{Disk, FileKind};
 
 /// How long something stays once an engine has seen it.
 pub const QUARANTINE_MS: u64 = 7 * 24 * 3_600_000;
@@ -92,7 +92,7 @@ pub(crate) fn sweep(disk: &dyn Disk, dir: &Path, now_ms: u64) {
 
 fn remove(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     match disk.stat(path)?.kind {
-        Kind::Dir => disk.remove_dir_all(path),
-        Kind::File | Kind::Other => disk.remove(path),
+        FileKind::Dir => disk.remove_dir_all(path),
+        FileKind::File | FileKind::Other => disk.remove(path),
     }
 }

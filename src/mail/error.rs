@@ -1,6 +1,6 @@
 //! Everything that can be wrong with mail before a letter is on its way.
 //!
-//! What goes wrong *on* the way is no error but an [`Outcome`](super::Outcome). Texts name the setting at fault and
+//! What goes wrong *on* the way is no error but an [`DeliveryOutcome`](super::DeliveryOutcome). Texts name the setting at fault and
 //! never repeat its value: it may hold a password or an address.
 
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Diagnostic, End, Fault, Gate, MailError, Outcome, Phase};
+use super::{DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource, MailError, SmtpPhase};
 
 /// A folder that receives letters.
 #[derive(Debug)]
@@ -31,9 +31,14 @@ impl Folder {
     }
 
     /// Waits for the gate, then writes the letter.
-    pub(super) async fn deliver(self: &Arc<Folder>, id: &str, message: Vec<u8>, gate: Gate) -> Outcome {
+    pub(super) async fn deliver(
+        self: &Arc<Folder>,
+        id: &str,
+        message: Vec<u8>,
+        gate: DurabilityGate,
+    ) -> DeliveryOutcome {
         if !gate.await {
-            return super::mailer::log_lost(Phase::Connection);
+            return super::mailer::log_lost(SmtpPhase::Connection);
         }
         let name = file_name(id);
         let folder = Arc::clone(self);
@@ -41,13 +46,17 @@ impl Folder {
         let written = tokio::task::spawn_blocking(move || folder.write(&name, &message)).await;
         match written.unwrap_or_else(|_| Err(io::Error::other("the writing task was stopped"))) {
             Ok(()) => {
-                let said = Diagnostic::own(format!("written to {shown}"), Fault::Letter);
-                Outcome::new(End::Sent, Phase::Dot, said)
+                let said = Diagnostic::own(format!("written to {shown}"), FaultSource::Letter);
+                DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, said)
             }
             Err(error) => {
                 tracing::warn!(mail.error = %error, "a letter could not be written to the mail folder");
                 let words = format!("the letter could not be written to the mail folder: {error}");
-                Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own(words, Fault::Shop))
+                DeliveryOutcome::new(
+                    DeliveryResult::Deferred,
+                    SmtpPhase::Connection,
+                    Diagnostic::own(words, FaultSource::Shop),
+                )
             }
         }
     }

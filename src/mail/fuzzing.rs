@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::setting::{self, Target};
-use super::smtp::{self, Post};
-use super::{Letter, MailError, MailOptions, Outcome};
+use super::smtp::{self, SmtpClient};
+use super::transport_url::{self, Target};
+use super::{DeliveryOutcome, Letter, MailError, MailOptions};
 
 /// Carries letters to the server at the other end of `stream`, as a mail setting says; one outcome for each that
 /// was tried.
@@ -22,10 +22,10 @@ pub async fn converse(
     options: MailOptions,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     letters: &[Letter],
-) -> Result<Vec<Outcome>, MailError> {
-    let Target::Smtp(relay) = setting::parse(setting)? else {
+) -> Result<Vec<DeliveryOutcome>, MailError> {
+    let Target::Smtp(relay) = transport_url::parse(setting)? else {
         return Err(MailError::Setting("only a mail server can be spoken with"));
     };
-    let post = Arc::new(Post::new(relay, options)?);
+    let post = Arc::new(SmtpClient::new(relay, options)?);
     Ok(smtp::converse(&post, Box::new(stream), letters).await)
 }

@@ -11,7 +11,7 @@
 //! * `List-Unsubscribe` and `List-Unsubscribe-Post` go together (RFC 8058).
 //!
 //! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (responders already honour `List-Id`, and some
-//! filters count it against a mail). DKIM comes after: `desk.rs`.
+//! filters count it against a mail). DKIM comes after: `pipeline.rs`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,9 +1,9 @@
-//! The mail floor: turns a [`Letter`] into bytes on a wire, and reports exactly what became of it.
+//! The mail layer: turns a [`Letter`] into bytes on a wire, and reports exactly what became of it.
 //!
 //! ```text
 //!  campaign ──courier()──▶ Courier ──ready()──▶ a connection past its greeting
 //!                             │     ──deliver(letter, gate)──▶ Outcome
-//!                             │ desk: packed, redirected in a test, signed (dkim/)
+//!                             │ pipeline: packed, redirected in a test, signed (dkim/)
 //!                             ├─ smtp/    a kept connection, phases known one by one
 //!                             ├─ folder   one .eml per letter (development)
 //!                             └─ outbox   letters in memory; in tests with scripted answers
@@ -15,19 +15,18 @@
 //!
 //! Invariants:
 //!
-//! * the first byte of the final dot leaves only after the [`Gate`] has resolved to `true`;
+//! * the first byte of the final dot leaves only after the [`DurabilityGate`] has resolved to `true`;
 //! * a letter never opens a connection: [`Courier::ready`] does, before its letter may start, and a connection that
-//!   dies before the server has answered MAIL was no start at a receiver ([`Phase::Connection`]);
-//! * [`End::Unknown`] is given only when that byte may have left and no reply was read; every loss before it
-//!   is [`End::Deferred`];
-//! * the shop's own faults (sender refused, wrong password, TLS) defer and are [`Fault::Shop`]; they never
-//!   fail a recipient. What the test inbox says is [`Fault::TestInbox`] and nobody's;
+//!   dies before the server has answered MAIL was no start at a receiver ([`SmtpPhase::Connection`]);
+//! * [`DeliveryResult::Unknown`] is given only when that byte may have left and no reply was read; every loss before it
+//!   is [`DeliveryResult::Deferred`];
+//! * the shop's own faults (sender refused, wrong password, TLS) defer and are [`FaultSource::Shop`]; they never
+//!   fail a recipient. What the test inbox says is [`FaultSource::TestInbox`] and nobody's;
 //! * no log line, `Debug` text or outcome holds an address or a password.
 //!
 //! What it does not do: decide when to send, retry, count, or speak to a recipient's provider directly.
 
 mod address;
-mod desk;
 mod dkim;
 mod error;
 mod folder;
@@ -35,11 +34,12 @@ mod folder;
 pub mod fuzzing;
 mod letter;
 mod mailer;
+mod memory_transport;
 mod oauth;
-mod outbox;
+mod pipeline;
 mod redact;
-mod setting;
 mod smtp;
+mod transport_url;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,15 +50,15 @@ pub use dkim::{Dkim, DkimKey};
 pub use error::MailError;
 pub use letter::{Complaints, Letter};
 pub use mailer::{Courier, Mailer};
-pub use oauth::OauthToken;
 #[cfg(feature = "testing")]
-pub use outbox::Answer;
-pub use outbox::{Mail, Outbox};
-pub use restockd_core::outcome::{Diagnostic, End, Fault, Outcome, Phase};
+pub use memory_transport::ScriptedReply;
+pub use memory_transport::{CapturedMail, MemoryTransport};
+pub use oauth::OauthToken;
+pub use restockd_core::outcome::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 
 /// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be: then
 /// the letter is not sent.
-pub type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
+pub type DurabilityGate = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// A server's words about a letter to `to`, without any address: fit to be recorded.
 #[must_use]
@@ -68,7 +68,7 @@ pub fn without_address(words: &str, to: &str) -> String {
 
 /// An outcome without the address of the letter it is about, however the server quoted it: fit to be recorded.
 #[must_use]
-pub fn outcome_without(outcome: Outcome, to: &str) -> Outcome {
+pub fn outcome_without(outcome: DeliveryOutcome, to: &str) -> DeliveryOutcome {
     outcome.reworded(|words| redact::redact(&words, to))
 }
 

@@ -1,4 +1,4 @@
-//! The door to the mail floor: a [`Mailer`] made from one setting, and the [`Courier`]s that carry letters for it.
+//! The door to the mail layer: a [`Mailer`] made from one setting, and the [`Courier`]s that carry letters for it.
 //!
 //! One courier per connection: a courier owns its connection, so letters of one courier never overtake each other
 //! and no lock is held while a server thinks. How many couriers work at a time is the caller's business;
@@ -7,11 +7,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::desk::Desk;
 use super::folder::Folder;
-use super::setting::{self, Target};
-use super::smtp::{Post, SmtpCourier};
-use super::{Diagnostic, End, Fault, Gate, Letter, MailError, MailOptions, Outbox, Outcome, Phase};
+use super::pipeline::Pipeline;
+use super::smtp::{SmtpClient, SmtpCourier};
+use super::transport_url::{self, Target};
+use super::{
+    DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource, Letter, MailError, MailOptions,
+    MemoryTransport, SmtpPhase,
+};
 
 const SMTP_CONNECTIONS: usize = 10;
 const LOCAL_CONNECTIONS: usize = 4;
@@ -22,15 +25,15 @@ const CONNECTIONS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Mailer {
     connections: usize,
-    desk: Arc<Desk>,
-    kind: Kind,
+    pipeline: Arc<Pipeline>,
+    kind: Transport,
 }
 
 #[derive(Debug)]
-enum Kind {
-    Smtp(Arc<Post>),
+enum Transport {
+    Smtp(Arc<SmtpClient>),
     Folder(Arc<Folder>),
-    Memory(Arc<Outbox>),
+    Memory(Arc<MemoryTransport>),
     Discard(Discard),
 }
 
@@ -54,15 +57,15 @@ impl Mailer {
             return Err(MailError::Option { name: "letters_per_connection", reason: "it is 0" });
         }
         let connections = options.connections;
-        let desk = Arc::new(Desk::new(&options));
-        let kind = match setting::parse(setting)? {
-            Target::Folder(dir) => Kind::Folder(Arc::new(Folder::new(dir, options.sync_folder)?)),
-            Target::Memory => Kind::Memory(Outbox::new()),
-            Target::Discard(how) => Kind::Discard(how),
-            Target::Smtp(relay) => Kind::Smtp(Arc::new(Post::new(relay, options)?)),
+        let pipeline = Arc::new(Pipeline::new(&options));
+        let kind = match transport_url::parse(setting)? {
+            Target::Folder(dir) => Transport::Folder(Arc::new(Folder::new(dir, options.sync_folder)?)),
+            Target::Memory => Transport::Memory(MemoryTransport::new()),
+            Target::Discard(how) => Transport::Discard(how),
+            Target::Smtp(relay) => Transport::Smtp(Arc::new(SmtpClient::new(relay, options)?)),
         };
-        let usual = if matches!(kind, Kind::Smtp(_)) { SMTP_CONNECTIONS } else { LOCAL_CONNECTIONS };
-        Ok(Mailer { connections: connections.unwrap_or(usual), desk, kind })
+        let usual = if matches!(kind, Transport::Smtp(_)) { SMTP_CONNECTIONS } else { LOCAL_CONNECTIONS };
+        Ok(Mailer { connections: connections.unwrap_or(usual), pipeline, kind })
     }
 
     /// How many couriers are meant to work at the same time.
@@ -73,30 +76,30 @@ impl Mailer {
     /// Says for a person where letters go, without credentials.
     pub fn describe(&self) -> String {
         let carrier = match &self.kind {
-            Kind::Smtp(post) => post.relay().to_string(),
-            Kind::Folder(folder) => format!("folder {}", folder.dir().display()),
-            Kind::Memory(_) => "memory".to_owned(),
-            Kind::Discard(Discard::Made) => "making each letter and throwing it away".to_owned(),
-            Kind::Discard(Discard::Unmade) => "counting letters, none is made".to_owned(),
+            Transport::Smtp(post) => post.relay().to_string(),
+            Transport::Folder(folder) => format!("folder {}", folder.dir().display()),
+            Transport::Memory(_) => "memory".to_owned(),
+            Transport::Discard(Discard::Made) => "making each letter and throwing it away".to_owned(),
+            Transport::Discard(Discard::Unmade) => "counting letters, none is made".to_owned(),
         };
-        carrier + &self.desk.describe()
+        carrier + &self.pipeline.describe()
     }
 
     /// A new courier. It connects when it is to be ready.
     pub fn courier(&self) -> Courier {
         let carrier = match &self.kind {
-            Kind::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
-            Kind::Folder(folder) => Carrier::Folder(Arc::clone(folder)),
-            Kind::Memory(outbox) => Carrier::Memory(Arc::clone(outbox)),
-            Kind::Discard(how) => Carrier::Discard(*how),
+            Transport::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
+            Transport::Folder(folder) => Carrier::Folder(Arc::clone(folder)),
+            Transport::Memory(outbox) => Carrier::Memory(Arc::clone(outbox)),
+            Transport::Discard(how) => Carrier::Discard(*how),
         };
-        Courier { desk: Arc::clone(&self.desk), carrier }
+        Courier { pipeline: Arc::clone(&self.pipeline), carrier }
     }
 
     /// The letters of a memory mailer; `None` for the others.
-    pub fn outbox(&self) -> Option<Arc<Outbox>> {
+    pub fn outbox(&self) -> Option<Arc<MemoryTransport>> {
         match &self.kind {
-            Kind::Memory(outbox) => Some(Arc::clone(outbox)),
+            Transport::Memory(outbox) => Some(Arc::clone(outbox)),
             _ => None,
         }
     }
@@ -111,7 +114,7 @@ impl fmt::Display for Mailer {
 /// Carries one letter at a time.
 #[derive(Debug)]
 pub struct Courier {
-    desk: Arc<Desk>,
+    pipeline: Arc<Pipeline>,
     carrier: Carrier,
 }
 
@@ -119,7 +122,7 @@ pub struct Courier {
 enum Carrier {
     Smtp(Box<SmtpCourier>),
     Folder(Arc<Folder>),
-    Memory(Arc<Outbox>),
+    Memory(Arc<MemoryTransport>),
     Discard(Discard),
 }
 
@@ -136,14 +139,14 @@ impl Courier {
     ///
     /// # Errors
     ///
-    /// There is no connection now: the outcome of every letter that would need it, in [`Phase::Connection`].
-    pub async fn ready(&mut self) -> Result<(), Outcome> {
+    /// There is no connection now: the outcome of every letter that would need it, in [`SmtpPhase::Connection`].
+    pub async fn ready(&mut self) -> Result<(), DeliveryOutcome> {
         let ready = match &mut self.carrier {
             Carrier::Smtp(courier) => courier.ready().await,
             Carrier::Memory(outbox) => outbox.ready().await,
             Carrier::Folder(_) | Carrier::Discard(_) => Ok(()),
         };
-        ready.map_err(|outcome| self.desk.judged(outcome))
+        ready.map_err(|outcome| self.pipeline.judged(outcome))
     }
 
     /// True where a letter may start at once, as far as this side knows. Waits for nothing.
@@ -156,22 +159,22 @@ impl Courier {
     }
 
     /// A letter that nobody made is counted as sent once its start is durable.
-    pub async fn pass(&mut self, gate: Gate) -> Outcome {
+    pub async fn pass(&mut self, gate: DurabilityGate) -> DeliveryOutcome {
         if !gate.await {
-            return log_lost(Phase::Connection);
+            return log_lost(SmtpPhase::Connection);
         }
         let (code, words) = DISCARDED;
-        Outcome::new(End::Sent, Phase::Dot, Diagnostic::of_server(code, words))
+        DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, Diagnostic::of_server(code, words))
     }
 
     /// Delivers a letter over the connection that [`Courier::ready`] brought about, or says what else became of it.
     /// Nothing that could make a server keep the letter leaves before `gate` resolves to `true`. A letter opens no
     /// connection and is tried on one alone: where there is none, or it is dead, the letter is deferred in
-    /// [`Phase::Connection`].
+    /// [`SmtpPhase::Connection`].
     ///
     /// Dropping the future ends the connection; whether the letter went out is then as unknown as after a crash.
-    pub async fn deliver(&mut self, letter: &Letter, gate: Gate) -> Outcome {
-        let packed = match self.desk.pack(letter).await {
+    pub async fn deliver(&mut self, letter: &Letter, gate: DurabilityGate) -> DeliveryOutcome {
+        let packed = match self.pipeline.pack(letter).await {
             Ok(packed) => packed,
             Err(outcome) => return outcome,
         };
@@ -181,7 +184,7 @@ impl Courier {
             Carrier::Memory(outbox) => outbox.deliver(letter, packed.message, gate).await,
             Carrier::Discard(_) => self.pass(gate).await,
         };
-        self.desk.judged(outcome)
+        self.pipeline.judged(outcome)
     }
 
     /// Says goodbye to the server, if there is a connection. The courier may be used again.
@@ -193,7 +196,7 @@ impl Courier {
 }
 
 /// The outcome for a gate that stayed shut.
-pub(super) fn log_lost(phase: Phase) -> Outcome {
+pub(super) fn log_lost(phase: SmtpPhase) -> DeliveryOutcome {
     let words = "the letter was held back: its start could not be written to the log";
-    Outcome::new(End::Deferred, phase, Diagnostic::own(words, Fault::Shop))
+    DeliveryOutcome::new(DeliveryResult::Deferred, phase, Diagnostic::own(words, FaultSource::Shop))
 }

@@ -1,6 +1,6 @@
 //! Bodies of the records of campaigns.
 
-use restockd_core::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
+use restockd_core::campaign::{CampaignEvent, Header, InDoubtPolicy, ReopenReason, Settlement, SkipReason};
 use restockd_core::{CampaignId, Day, ListId, Millis, PersonId, Span};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub(crate) struct HeaderV2<'a> {
     props: &'a str,
     subject: Option<&'a str>,
     from: Option<&'a str>,
-    on_doubt: Code<OnDoubt>,
+    on_doubt: Code<InDoubtPolicy>,
     rate: Option<RateV2>,
     scheduled: Option<u64>,
     max_age_ms: Option<u64>,
@@ -101,7 +101,7 @@ enum SettlementV2<'a> {
     Sent,
     #[serde(borrow)]
     Failed(DiagnosticV2<'a>),
-    Skipped(Code<Skip>),
+    Skipped(Code<SkipReason>),
     #[serde(borrow)]
     InDoubt(DiagnosticV2<'a>),
 }
@@ -117,7 +117,7 @@ struct DeferredV2<'a> {
 #[derive(Serialize, Deserialize)]
 struct NotedV2 {
     letter: LetterV2,
-    reason: Code<Skip>,
+    reason: Code<SkipReason>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -275,12 +275,12 @@ impl From<OpenedV2<'_>> for CampaignEvent {
     }
 }
 
-impl From<Again> for ReopenReasonV2 {
-    fn from(again: Again) -> Self {
+impl From<ReopenReason> for ReopenReasonV2 {
+    fn from(again: ReopenReason) -> Self {
         match again {
-            Again::Restock { upto, added } => Self::Restock { upto, added },
-            Again::Failed => Self::Failed,
-            Again::Doubt => Self::InDoubt,
+            ReopenReason::Restock { upto, added } => Self::Restock { upto, added },
+            ReopenReason::Failed => Self::Failed,
+            ReopenReason::Doubt => Self::InDoubt,
         }
     }
 }
@@ -288,9 +288,9 @@ impl From<Again> for ReopenReasonV2 {
 impl From<ReopenedV2> for CampaignEvent {
     fn from(ReopenedV2 { id, reason }: ReopenedV2) -> Self {
         let again = match reason {
-            ReopenReasonV2::Restock { upto, added } => Again::Restock { upto, added },
-            ReopenReasonV2::Failed => Again::Failed,
-            ReopenReasonV2::InDoubt => Again::Doubt,
+            ReopenReasonV2::Restock { upto, added } => ReopenReason::Restock { upto, added },
+            ReopenReasonV2::Failed => ReopenReason::Failed,
+            ReopenReasonV2::InDoubt => ReopenReason::Doubt,
         };
         Self::Reopened { id: CampaignId(id), again }
     }

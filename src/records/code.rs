@@ -6,11 +6,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use restockd_core::campaign::{LetterState, OnDoubt, Skip, Status};
-use restockd_core::directory::Block;
-use restockd_core::list::{How, Standing};
-use restockd_core::outcome::Fault;
-use restockd_core::returns::Kind as Report;
+use restockd_core::campaign::{CampaignStatus, InDoubtPolicy, LetterState, SkipReason};
+use restockd_core::directory::SuppressionReason;
+use restockd_core::feedback::FeedbackKind as Report;
+use restockd_core::list::{ChangeSource, MembershipStatus};
+use restockd_core::outcome::FaultSource;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -70,15 +70,15 @@ macro_rules! codes {
     };
 }
 
-codes! { "the source of a change" How {
+codes! { "the source of a change" ChangeSource {
     0 Event, 1 Api, 2 Contact, 3 Link, 4 Page, 5 Merge, 6 Erasure,
 } }
 
-codes! { "a membership's status" Standing {
+codes! { "a membership's status" MembershipStatus {
     0 Joined, 1 Left, 2 Gone,
 } }
 
-codes! { "the reason of a suppression" Block {
+codes! { "the reason of a suppression" SuppressionReason {
     0 Unsubscribed, 1 Bounced, 2 Complained, 3 Manual, 4 Erased,
 } }
 
@@ -86,19 +86,19 @@ codes! { "a kind of feedback" Report {
     0 HardBounce, 1 SoftBounce, 2 Policy, 3 Complaint, 4 Delayed, 5 Delivered, 6 AutoReply, 7 NotSpam,
 } }
 
-codes! { "whose fault a refusal is" Fault {
+codes! { "whose fault a refusal is" FaultSource {
     0 Letter, 1 Shop, 2 TestInbox,
 } }
 
-codes! { "a campaign's status" Status {
+codes! { "a campaign's status" CampaignStatus {
     0 Scheduled, 1 Queued, 2 Sending, 3 Paused, 4 Sent, 5 Failed, 6 Canceled, 7 Expired,
 } }
 
-codes! { "the reason of a skip" Skip {
+codes! { "the reason of a skip" SkipReason {
     0 Left, 1 Unsubscribed, 2 Suppressed, 3 Erased, 4 NoEmail, 5 RecentlyNotified, 6 Canceled, 7 Expired, 8 Invalid,
 } }
 
-codes! { "what becomes of letters in doubt" OnDoubt {
+codes! { "what becomes of letters in doubt" InDoubtPolicy {
     0 Hold, 1 Resend,
 } }
 
@@ -130,7 +130,7 @@ impl Coded for LetterState {
             4 => Self::Failed,
             5 => Self::Doubt,
             6 => Self::Dropped,
-            _ => Self::Skipped(Skip::of(code.checked_sub(SKIPPED)?)?),
+            _ => Self::Skipped(SkipReason::of(code.checked_sub(SKIPPED)?)?),
         })
     }
 }

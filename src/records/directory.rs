@@ -1,9 +1,10 @@
 //! Bodies of the records of the directory.
 
 use restockd_core::directory::{
-    Accepted, Attested, Block, DirectoryEvent, Evidence, PersonFact, RestockFact, Returned,
+    Accepted, Attested, ConsentEvidence, DirectoryEvent, FeedbackRecord, PersonFact, RestockFact,
+    SuppressionReason,
 };
-use restockd_core::list::How;
+use restockd_core::list::ChangeSource;
 use restockd_core::{Email, ListId, Millis, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::codec::{self, CodecError};
 use crate::keys::{ApiKeyV2, PublicKeyV2};
 use crate::kind::Kind;
 use crate::report::ReportV2;
-use crate::shared::{Few, OfferV2, owned};
+use crate::shared::{Few, ProductDetailsV2, owned};
 
 /// An accepted event, or a call that changes a person and lists in the same way.
 #[derive(Serialize, Deserialize)]
@@ -20,7 +21,7 @@ struct EventV2<'a> {
     name: &'a str,
     /// The idempotency key, hashed with its scope.
     key: Option<u128>,
-    how: Code<How>,
+    how: Code<ChangeSource>,
     #[serde(borrow)]
     person: Option<PersonFactV2<'a>>,
     #[serde(borrow)]
@@ -49,7 +50,7 @@ pub(crate) struct RestockV2<'a> {
     product: Option<&'a str>,
     quantity: Option<i64>,
     #[serde(borrow)]
-    offer: Option<OfferV2<'a>>,
+    details: Option<ProductDetailsV2<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +74,7 @@ struct MergedV2 {
 struct ErasedV2 {
     person: u32,
     /// The address, hashed, with why it must stay unmailed.
-    keep: Option<(u128, Code<Block>)>,
+    keep: Option<(u128, Code<SuppressionReason>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +87,7 @@ struct UnsubscribedV2 {
 #[derive(Serialize, Deserialize)]
 struct SuppressedV2<'a> {
     address: u128,
-    why: Code<Block>,
+    why: Code<SuppressionReason>,
     person: Option<u32>,
     evidence: &'a str,
 }
@@ -112,7 +113,7 @@ struct FeedbackV2<'a> {
     key: Option<u128>,
     address: u128,
     person: Option<u32>,
-    block: Option<Code<Block>>,
+    suppression_reason: Option<Code<SuppressionReason>>,
     #[serde(borrow)]
     report: ReportV2<'a>,
 }
@@ -152,9 +153,15 @@ pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
             codec::body(Kind::DirectoryConfirmationMailed, &body, bytes)
         }
         DirectoryEvent::Returned(returned) => {
-            let Returned { key, address, person, block, evidence } = returned;
-            let (person, block) = (person.map(|person| person.0), block.map(Code));
-            let body = FeedbackV2 { key: *key, address: *address, person, block, report: evidence.into() };
+            let FeedbackRecord { key, address, person, suppression_reason, evidence } = returned;
+            let (person, suppression_reason) = (person.map(|person| person.0), suppression_reason.map(Code));
+            let body = FeedbackV2 {
+                key: *key,
+                address: *address,
+                person,
+                suppression_reason,
+                report: evidence.into(),
+            };
             codec::body(Kind::DirectoryFeedback, &body, bytes)
         }
     }
@@ -246,13 +253,13 @@ impl From<PersonFactV2<'_>> for PersonFact {
 
 impl<'a> From<&'a RestockFact> for RestockV2<'a> {
     fn from(fact: &'a RestockFact) -> Self {
-        let RestockFact { list, key, product, quantity, offer } = fact;
+        let RestockFact { list, key, product, quantity, details } = fact;
         Self {
             list: list.as_str(),
             key: *key,
             product: product.as_deref(),
             quantity: *quantity,
-            offer: OfferV2::of(offer),
+            details: ProductDetailsV2::of(details),
         }
     }
 }
@@ -264,14 +271,14 @@ impl From<RestockV2<'_>> for RestockFact {
             key: body.key,
             product: owned(body.product),
             quantity: body.quantity,
-            offer: body.offer.map(OfferV2::offer).unwrap_or_default(),
+            details: body.details.map(ProductDetailsV2::details).unwrap_or_default(),
         }
     }
 }
 
 impl<'a> From<&'a Attested> for AttestedV2<'a> {
     fn from(Attested { evidence, asked, within_ms }: &'a Attested) -> Self {
-        let Evidence { key, source, wording, url } = evidence;
+        let ConsentEvidence { key, source, wording, url } = evidence;
         let asked = asked.iter().map(ListId::as_str).collect();
         Self { key, source, wording, url, asked, within_ms: *within_ms }
     }
@@ -281,7 +288,7 @@ impl From<AttestedV2<'_>> for Attested {
     fn from(body: AttestedV2<'_>) -> Self {
         let [key, source, wording, url] = [body.key, body.source, body.wording, body.url].map(str::to_owned);
         let asked = body.asked.into_iter().map(ListId::stored).collect();
-        Self { evidence: Evidence { key, source, wording, url }, asked, within_ms: body.within_ms }
+        Self { evidence: ConsentEvidence { key, source, wording, url }, asked, within_ms: body.within_ms }
     }
 }
 
@@ -317,8 +324,8 @@ impl From<ConfirmationMailedV2> for DirectoryEvent {
 
 impl From<FeedbackV2<'_>> for DirectoryEvent {
     fn from(body: FeedbackV2<'_>) -> Self {
-        let FeedbackV2 { key, address, person, block, report } = body;
-        let (person, block) = (person.map(PersonId), block.map(|code| code.0));
-        Self::Returned(Returned { key, address, person, block, evidence: report.into() })
+        let FeedbackV2 { key, address, person, suppression_reason, report } = body;
+        let (person, suppression_reason) = (person.map(PersonId), suppression_reason.map(|code| code.0));
+        Self::Returned(FeedbackRecord { key, address, person, suppression_reason, evidence: report.into() })
     }
 }

@@ -151,7 +151,7 @@ proptest! {
             let (packed, awake) = (PackedList::of(list), &again.lists[id]);
             prop_assert_eq!(packed.summary().unwrap(), list.summary());
             prop_assert_eq!(awake.summary(), list.summary());
-            prop_assert_eq!((awake.offer(), awake.heard()), (list.offer(), list.heard()));
+            prop_assert_eq!((awake.details(), awake.heard()), (list.details(), list.heard()));
             prop_assert!(awake.kept().eq(list.kept()) && awake.signals().eq(list.signals()));
             prop_assert_eq!(awake.invites(), list.invites());
         }
@@ -232,7 +232,7 @@ fn a_packed_list_that_lies_about_its_rows_is_refused() {
         event: 400,
         person: PersonId(7),
         changed: Millis(1_767_225_599_999),
-        how: restockd_core::list::How::Event,
+        how: restockd_core::list::ChangeSource::Event,
     };
     list.apply(&left, Millis(6));
     let mut other = PackedList::of(&list).as_bytes().to_vec();

@@ -1,13 +1,13 @@
 //! Bodies of the records of lists.
 
-use restockd_core::list::{How, ListEvent};
+use restockd_core::list::{ChangeSource, ListEvent};
 use restockd_core::{CampaignId, Day, Millis, PersonId};
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::codec::{self, CodecError};
 use crate::kind::Kind;
-use crate::shared::OfferV2;
+use crate::shared::ProductDetailsV2;
 
 #[derive(Serialize, Deserialize)]
 struct JoinedV2 {
@@ -15,7 +15,7 @@ struct JoinedV2 {
     person: u32,
     ordinal: u32,
     changed: u64,
-    how: Code<How>,
+    how: Code<ChangeSource>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct LeftV2 {
     event: u64,
     person: u32,
     changed: u64,
-    how: Code<How>,
+    how: Code<ChangeSource>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +51,7 @@ struct RestockedV2<'a> {
     upto: u32,
     added: u32,
     #[serde(borrow)]
-    offer: Option<OfferV2<'a>>,
+    details: Option<ProductDetailsV2<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,10 +102,11 @@ pub(crate) fn write(event: &ListEvent, bytes: &mut Vec<u8>) -> Kind {
         ListEvent::Named { event, product } => {
             codec::body(Kind::ListNamed, &NamedV2 { event: *event, product }, bytes)
         }
-        ListEvent::Restocked { event, key, stock, day, campaign, upto, added, offer } => {
+        ListEvent::Restocked { event, key, stock, day, campaign, upto, added, details } => {
             let (event, key, stock, upto, added) = (*event, *key, *stock, *upto, *added);
-            let (campaign, offer) = (campaign.map(|id| id.0), offer.as_ref().and_then(OfferV2::of));
-            let body = RestockedV2 { event, key, stock, day: day.0, campaign, upto, added, offer };
+            let (campaign, details) =
+                (campaign.map(|id| id.0), details.as_ref().and_then(ProductDetailsV2::of));
+            let body = RestockedV2 { event, key, stock, day: day.0, campaign, upto, added, details };
             codec::body(Kind::ListRestocked, &body, bytes)
         }
         ListEvent::Stock { event, quantity } => {
@@ -171,9 +172,9 @@ impl From<NamedV2<'_>> for ListEvent {
 
 impl From<RestockedV2<'_>> for ListEvent {
     fn from(body: RestockedV2<'_>) -> Self {
-        let RestockedV2 { event, key, stock, day, campaign, upto, added, offer } = body;
-        let (campaign, offer) = (campaign.map(CampaignId), offer.map(OfferV2::offer));
-        Self::Restocked { event, key, stock, day: Day(day), campaign, upto, added, offer }
+        let RestockedV2 { event, key, stock, day, campaign, upto, added, details } = body;
+        let (campaign, details) = (campaign.map(CampaignId), details.map(ProductDetailsV2::details));
+        Self::Restocked { event, key, stock, day: Day(day), campaign, upto, added, details }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A list at rest: a few bytes a member, and what the door needs to know without waking it.
 //!
 //! ```text
-//! [ seq | event | counts | left since | stock | product | offer | last ordinal | base times | invites | signals | rows ]
+//! [ seq | event | counts | left since | stock | product | details | last ordinal | base times | invites | signals | rows ]
 //! row: person, ordinal - last ordinal, status, how, event - base, joined - base, changed - joined
 //! ```
 //!
@@ -11,7 +11,9 @@
 //!
 //! [`Kind::PageLists`]: crate::Kind::PageLists
 
-use restockd_core::list::{How, Invite, List, ListState, Row, Signal, Standing, Summary, forgets};
+use restockd_core::list::{
+    ChangeSource, Invite, List, ListState, ListSummary, Membership, MembershipStatus, Signal, forgets,
+};
 use restockd_core::{CampaignId, Day, Millis, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,7 @@ use crate::code::Code;
 use crate::codec::{self, CodecError};
 use crate::error::RecordError;
 use crate::kind::Kind;
-use crate::shared::{Few, OfferV2, owned};
+use crate::shared::{Few, ProductDetailsV2, owned};
 
 /// A list as bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +39,7 @@ struct HeadV2<'a> {
     stock: Option<i64>,
     product: Option<&'a str>,
     #[serde(borrow)]
-    offer: Option<OfferV2<'a>>,
+    details: Option<ProductDetailsV2<'a>>,
     last_ordinal: u32,
     base_event: u64,
     base_joined: u64,
@@ -60,7 +62,7 @@ struct InviteV2 {
 
 /// Person, step of the ordinal, status, how, and the three times as steps.
 #[derive(Serialize, Deserialize)]
-struct RowV2(u32, u32, Code<Standing>, Code<How>, u64, u64, i64);
+struct RowV2(u32, u32, Code<MembershipStatus>, Code<ChangeSource>, u64, u64, i64);
 
 impl PackedList {
     /// The list as bytes; holes are left out.
@@ -77,7 +79,7 @@ impl PackedList {
             left_since: list.left_since(),
             stock: list.stock(),
             product: list.product(),
-            offer: list.offer().and_then(OfferV2::of),
+            details: list.details().and_then(ProductDetailsV2::of),
             last_ordinal: list.last_ordinal(),
             base_event,
             base_joined,
@@ -118,10 +120,10 @@ impl PackedList {
     ///
     /// # Errors
     /// When the bytes are not a packed list.
-    pub fn summary(&self) -> Result<Summary, RecordError> {
+    pub fn summary(&self) -> Result<ListSummary, RecordError> {
         let (head, _) = self.head().map_err(malformed)?;
         let running = head.invites.iter().filter(|invite| !invite.closed);
-        Ok(Summary {
+        Ok(ListSummary {
             seq: head.seq,
             joined: head.joined,
             left: head.left,
@@ -159,7 +161,7 @@ impl PackedList {
             let RowV2(person, step, standing, how, event, joined, changed) = row;
             ordinal = ordinal.checked_add(step).ok_or_else(|| odd("an ordinal is too large"))?;
             let joined = head.base_joined.wrapping_add(joined);
-            rows.push(Row {
+            rows.push(Membership {
                 person: PersonId(person),
                 ordinal,
                 standing: standing.0,
@@ -181,7 +183,7 @@ impl PackedList {
             seq: head.seq,
             event: head.event,
             product: owned(head.product),
-            offer: head.offer.map(|offer| Box::new(offer.offer())),
+            details: head.details.map(|details| Box::new(details.details())),
             stock: head.stock,
             last_ordinal: head.last_ordinal,
             joined: head.joined,

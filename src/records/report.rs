@@ -1,6 +1,6 @@
 //! Bounces and complaints, in records and pages: no address stands in them.
 
-use restockd_core::returns::{Evidence, Kind};
+use restockd_core::feedback::{FeedbackEvidence, FeedbackKind};
 use restockd_core::status::Enhanced;
 use restockd_core::{CampaignId, Millis};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::shared::{StatusV2, owned};
 /// One bounce or complaint, as it is remembered.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ReportV2<'a> {
-    kind: Code<Kind>,
+    kind: Code<FeedbackKind>,
     at: u64,
     source: &'a str,
     status: Option<StatusV2>,
@@ -20,8 +20,8 @@ pub(crate) struct ReportV2<'a> {
     message_id: Option<&'a str>,
 }
 
-impl<'a> From<&'a Evidence> for ReportV2<'a> {
-    fn from(report: &'a Evidence) -> Self {
+impl<'a> From<&'a FeedbackEvidence> for ReportV2<'a> {
+    fn from(report: &'a FeedbackEvidence) -> Self {
         Self {
             kind: Code(report.kind),
             at: report.at.0,
@@ -34,7 +34,7 @@ impl<'a> From<&'a Evidence> for ReportV2<'a> {
     }
 }
 
-impl From<ReportV2<'_>> for Evidence {
+impl From<ReportV2<'_>> for FeedbackEvidence {
     fn from(body: ReportV2<'_>) -> Self {
         Self {
             kind: body.kind.0,

@@ -3,23 +3,32 @@
 //!
 //! In tests and with the feature `sample` only.
 
-use restockd_core::campaign::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip};
+use restockd_core::campaign::{CampaignEvent, Header, InDoubtPolicy, ReopenReason, Settlement, SkipReason};
 use restockd_core::directory::{
-    Accepted, ApiKey, Attested, Block, DirectoryEvent, Evidence, PersonFact, PublicKey, RestockFact, Returned,
+    Accepted, ApiKey, Attested, ConsentEvidence, DirectoryEvent, FeedbackRecord, PersonFact, PublicKey,
+    RestockFact, SuppressionReason,
 };
-use restockd_core::list::{How, ListEvent};
-use restockd_core::outcome::{Diagnostic, Fault};
-use restockd_core::returns::{self, Kind};
-use restockd_core::shaping::Cut;
+use restockd_core::feedback::{self, FeedbackKind};
+use restockd_core::list::{ChangeSource, ListEvent};
+use restockd_core::outcome::{Diagnostic, FaultSource};
+use restockd_core::shaping::RateCut;
 use restockd_core::status::Enhanced;
-use restockd_core::{CampaignId, Day, Email, ListId, Millis, Offer, PersonId, Rate, Span};
+use restockd_core::{CampaignId, Day, Email, ListId, Millis, PersonId, ProductDetails, Rate, Span};
 
 use crate::entry::{self, Encoded, Entry, Stamp};
 
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
     let campaign = CampaignId(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
-    let hows = [How::Event, How::Api, How::Contact, How::Link, How::Page, How::Merge, How::Erasure];
+    let hows = [
+        ChangeSource::Event,
+        ChangeSource::Api,
+        ChangeSource::Contact,
+        ChangeSource::Link,
+        ChangeSource::Page,
+        ChangeSource::Merge,
+        ChangeSource::Erasure,
+    ];
     let mut events = vec![
         ListEvent::Moved { event, from: PersonId(7), to: PersonId(70_000) },
         ListEvent::Named { event, product: "Stuhl „Ü“".into() },
@@ -32,11 +41,11 @@ fn list_events() -> Vec<ListEvent> {
     events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
     events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));
     let link = "https://shop.example/p/chair-01";
-    let offer = Offer::of(Some(link), Some("http://cdn.example/chair-01.jpg"), Some("49,90 €"));
-    let bare = Offer::of(Some(link), None, None);
-    for offer in [None, Some(offer), Some(bare)] {
+    let details = ProductDetails::of(Some(link), Some("http://cdn.example/chair-01.jpg"), Some("49,90 €"));
+    let bare = ProductDetails::of(Some(link), None, None);
+    for details in [None, Some(details), Some(bare)] {
         let (event, key, stock, day, campaign) = (300, u128::MAX - 1, Some(-3), Day(20_454), Some(campaign));
-        let said = offer.clone();
+        let said = details.clone();
         events.push(ListEvent::Restocked {
             event,
             key,
@@ -45,10 +54,10 @@ fn list_events() -> Vec<ListEvent> {
             campaign,
             upto: 251,
             added: 250,
-            offer: said,
+            details: said,
         });
         let (event, key, stock, day, campaign) = (0, 1, None, Day(-1), None);
-        events.push(ListEvent::Restocked { event, key, stock, day, campaign, upto: 0, added: 0, offer });
+        events.push(ListEvent::Restocked { event, key, stock, day, campaign, upto: 0, added: 0, details });
     }
     events
 }
@@ -60,12 +69,12 @@ fn directory_events() -> Vec<DirectoryEvent> {
         key: 99,
         product: Some("Chair".into()),
         quantity: Some(4),
-        offer: Offer::default(),
+        details: ProductDetails::default(),
     };
     let full = Accepted {
         name: "notify_me".into(),
         key: Some(0xfeed),
-        how: How::Event,
+        how: ChangeSource::Event,
         person: Some(PersonFact {
             id: PersonId(1),
             email: Email::parse("ann@shop.example"),
@@ -82,7 +91,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     let bare = Accepted {
         name: String::new(),
         key: None,
-        how: How::Contact,
+        how: ChangeSource::Contact,
         person: None,
         bag: Vec::new(),
         timestamp: None,
@@ -110,15 +119,20 @@ fn directory_events() -> Vec<DirectoryEvent> {
         DirectoryEvent::KeyMinted(key),
         DirectoryEvent::KeyRevoked { id: "k1".into() },
     ];
-    for block in [Block::Unsubscribed, Block::Bounced, Block::Complained, Block::Manual] {
+    for block in [
+        SuppressionReason::Unsubscribed,
+        SuppressionReason::Bounced,
+        SuppressionReason::Complained,
+        SuppressionReason::Manual,
+    ] {
         let evidence = String::new();
         events.push(DirectoryEvent::Suppressed { address: 17, why: block, person: None, evidence });
         events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
     }
-    let (why, evidence) = (Block::Complained, "a report of a provider".to_owned());
+    let (why, evidence) = (SuppressionReason::Complained, "a report of a provider".to_owned());
     events.push(DirectoryEvent::Suppressed { address: 17, why, person: Some(person), evidence });
-    events.push(DirectoryEvent::Erased { person, keep: Some((17, Block::Erased)) });
-    let evidence = Evidence {
+    events.push(DirectoryEvent::Erased { person, keep: Some((17, SuppressionReason::Erased)) });
+    let evidence = ConsentEvidence {
         key: "k1".into(),
         source: "203.0.113.0".into(),
         wording: "v3".into(),
@@ -144,18 +158,18 @@ fn directory_events() -> Vec<DirectoryEvent> {
 /// A report of every kind, with all there is to say and with as little as there can be.
 fn returned() -> impl Iterator<Item = DirectoryEvent> {
     let kinds = [
-        Kind::HardBounce,
-        Kind::SoftBounce,
-        Kind::Policy,
-        Kind::Complaint,
-        Kind::Delayed,
-        Kind::Delivered,
-        Kind::AutoReply,
-        Kind::NotSpam,
+        FeedbackKind::HardBounce,
+        FeedbackKind::SoftBounce,
+        FeedbackKind::Policy,
+        FeedbackKind::Complaint,
+        FeedbackKind::Delayed,
+        FeedbackKind::Delivered,
+        FeedbackKind::AutoReply,
+        FeedbackKind::NotSpam,
     ];
     kinds.into_iter().enumerate().map(|(n, kind)| {
         let full = n % 2 == 0;
-        let evidence = returns::Evidence {
+        let evidence = feedback::FeedbackEvidence {
             kind,
             at: Millis(1_767_225_600_000),
             source: "message".into(),
@@ -165,8 +179,8 @@ fn returned() -> impl Iterator<Item = DirectoryEvent> {
             message_id: full.then(|| "00ff".into()),
         };
         let (key, person) = (full.then_some(0xfeed), full.then_some(PersonId(3)));
-        let block = full.then_some(Block::Bounced);
-        DirectoryEvent::Returned(Returned { key, address: 17, person, block, evidence })
+        let suppression_reason = full.then_some(SuppressionReason::Bounced);
+        DirectoryEvent::Returned(FeedbackRecord { key, address: 17, person, suppression_reason, evidence })
     })
 }
 
@@ -183,7 +197,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         props: "{}".into(),
         subject: Some("It is back".into()),
         from: Some("shop@shop.example".into()),
-        on_doubt: OnDoubt::Resend,
+        on_doubt: InDoubtPolicy::Resend,
         rate: Some(Rate { letters: 100, period_ms: 1000, burst: 10 }),
         scheduled: Some(Millis(1_767_225_600_000)),
         max_age: None,
@@ -194,7 +208,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
         day: None,
         subject: None,
         from: None,
-        on_doubt: OnDoubt::Hold,
+        on_doubt: InDoubtPolicy::Hold,
         rate: None,
         scheduled: None,
         ..header.clone()
@@ -204,9 +218,9 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Scheduled(header.clone()),
         CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
         CampaignEvent::Opened { header: None, id, upto: 9, added: 8 },
-        CampaignEvent::Reopened { id, again: Again::Restock { upto: 300, added: 2 } },
-        CampaignEvent::Reopened { id, again: Again::Failed },
-        CampaignEvent::Reopened { id, again: Again::Doubt },
+        CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto: 300, added: 2 } },
+        CampaignEvent::Reopened { id, again: ReopenReason::Failed },
+        CampaignEvent::Reopened { id, again: ReopenReason::Doubt },
         CampaignEvent::Paused(id),
         CampaignEvent::Resumed(id),
         CampaignEvent::Canceled(id),
@@ -223,17 +237,17 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Dropped(id),
         CampaignEvent::Closed { id },
     ];
-    let own = Diagnostic::own("no answer", Fault::TestInbox);
+    let own = Diagnostic::own("no answer", FaultSource::TestInbox);
     let failed = Settlement::Failed { diagnostic: diagnostic.clone() };
     let ends = [Settlement::Sent, failed, Settlement::Doubt { diagnostic: own.clone() }].into_iter();
-    for settlement in ends.chain(Skip::ALL.map(Settlement::Skipped)) {
+    for settlement in ends.chain(SkipReason::ALL.map(Settlement::Skipped)) {
         events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
     }
-    events.push(CampaignEvent::Noted { id, person, ordinal, reason: Skip::Left });
+    events.push(CampaignEvent::Noted { id, person, ordinal, reason: SkipReason::Left });
     let provider = "google".to_owned();
     let counted = Some(provider.clone());
     let started = CampaignEvent::Started { id, person, ordinal, address: 7, provider: counted.clone() };
-    let (until, diagnostic) = (Millis(1 << 40), Diagnostic { fault: Fault::Shop, ..own });
+    let (until, diagnostic) = (Millis(1 << 40), Diagnostic { fault: FaultSource::Shop, ..own });
     let unstarted = CampaignEvent::Unstarted {
         id,
         person,
@@ -245,7 +259,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
     };
     events.extend([started, unstarted, CampaignEvent::Swept]);
     let cut =
-        Cut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
+        RateCut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
     let reply = Some("421 4.7.28 slower".to_owned());
     events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
     events.push(CampaignEvent::Paced { provider, cut: None, reply: None });

@@ -1,9 +1,9 @@
 //! Parts that stand in more than one kind of record or page.
 
-use restockd_core::outcome::{Diagnostic, Fault};
-use restockd_core::shaping::Cut;
+use restockd_core::outcome::{Diagnostic, FaultSource};
+use restockd_core::shaping::RateCut;
 use restockd_core::status::Enhanced;
-use restockd_core::{Millis, Offer, Rate};
+use restockd_core::{Millis, ProductDetails, Rate};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -18,25 +18,25 @@ pub(crate) fn owned(text: Option<&str>) -> Option<String> {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct OfferV2<'a> {
+pub(crate) struct ProductDetailsV2<'a> {
     product_url: Option<&'a str>,
     image_url: Option<&'a str>,
     price: Option<&'a str>,
 }
 
-impl<'a> OfferV2<'a> {
-    /// `None` for an offer that says nothing.
-    pub(crate) fn of(offer: &'a Offer) -> Option<Self> {
-        let Offer { product_url, image_url, price } = offer;
-        (!offer.is_empty()).then_some(Self {
+impl<'a> ProductDetailsV2<'a> {
+    /// `None` for an details that says nothing.
+    pub(crate) fn of(details: &'a ProductDetails) -> Option<Self> {
+        let ProductDetails { product_url, image_url, price } = details;
+        (!details.is_empty()).then_some(Self {
             product_url: product_url.as_deref(),
             image_url: image_url.as_deref(),
             price: price.as_deref(),
         })
     }
 
-    pub(crate) fn offer(self) -> Offer {
-        Offer {
+    pub(crate) fn details(self) -> ProductDetails {
+        ProductDetails {
             product_url: owned(self.product_url),
             image_url: owned(self.image_url),
             price: owned(self.price),
@@ -73,14 +73,14 @@ pub(crate) struct CutV2 {
     stepped: u64,
 }
 
-impl From<Cut> for CutV2 {
-    fn from(cut: Cut) -> Self {
-        let Cut { rate, target, until, pause_ms, stepped } = cut;
+impl From<RateCut> for CutV2 {
+    fn from(cut: RateCut) -> Self {
+        let RateCut { rate, target, until, pause_ms, stepped } = cut;
         Self { rate, target, until: until.0, pause_ms, stepped: stepped.0 }
     }
 }
 
-impl From<CutV2> for Cut {
+impl From<CutV2> for RateCut {
     fn from(cut: CutV2) -> Self {
         let CutV2 { rate, target, until, pause_ms, stepped } = cut;
         Self { rate, target, until: Millis(until), pause_ms, stepped: Millis(stepped) }
@@ -110,7 +110,7 @@ pub(crate) struct DiagnosticV2<'a> {
     code: Option<u16>,
     status: Option<StatusV2>,
     words: &'a str,
-    fault: Code<Fault>,
+    fault: Code<FaultSource>,
 }
 
 impl<'a> From<&'a Diagnostic> for DiagnosticV2<'a> {

@@ -2,7 +2,7 @@
 
 use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
 
-use super::stencil::Hole;
+use super::render_cache::Placeholder;
 
 /// What fits in a headline.
 const SHORT_CHARS: usize = 160;
@@ -16,7 +16,7 @@ pub(super) fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &V
         Some(text) if !value.is_safe() && matches!(state.auto_escape(), AutoEscape::Html) => {
             Ok(escape(text, |part| out.write_str(part))?)
         }
-        None if let Some(hole) = value.downcast_object_ref::<Hole>() => hole.write(out, state),
+        None if let Some(hole) = value.downcast_object_ref::<Placeholder>() => hole.write(out, state),
         _ => escape_formatter(out, state, value),
     }
 }
@@ -52,7 +52,7 @@ fn escape<E>(text: &str, mut write: impl FnMut(&str) -> Result<(), E>) -> Result
 /// Lets an http or https URL through and turns anything else into nothing, so that no `javascript:` and no
 /// look-alike (`https://shop.example@evil.example`) ever stands in an `href`. The result is still escaped.
 pub(super) fn safe_url(value: &Value) -> Value {
-    if value.downcast_object_ref::<Hole>().is_some() {
+    if value.downcast_object_ref::<Placeholder>().is_some() {
         return value.clone();
     }
     Value::from(checked_url(value.as_str().unwrap_or_default().trim()))

@@ -21,8 +21,8 @@
 mod error;
 mod filters;
 mod origin;
+mod render_cache;
 mod sources;
-mod stencil;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,8 +32,8 @@ use minijinja::value::{Serde, merge_maps};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 pub use error::RenderError;
-pub use origin::{Entry, Kind, Origin};
-use stencil::{Cutter, Found, Stencils};
+pub use origin::{Origin, TemplateEntry, TemplateKind};
+use render_cache::{CacheLookup, Recorder, RenderCache};
 
 /// What a template may take: one for each step and for every 64 bytes it makes. Dozens of times what a long
 /// preferences page needs; some milliseconds and 13 MB at the worst.
@@ -67,25 +67,25 @@ impl fmt::Debug for Rendered {
 }
 
 /// What all letters of a campaign have in common: made ready once, used for each.
-pub struct Prepared {
+pub struct PreparedCampaign {
     /// Where the three templates are found.
     paths: [String; 3],
     /// The subject, when the campaign says one.
     subject: Option<String>,
     values: Value,
-    stencils: Stencils,
+    cache: RenderCache,
 }
 
 /// The words of a campaign stay out of logs, as those of a letter.
-impl fmt::Debug for Prepared {
+impl fmt::Debug for PreparedCampaign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("paths", &self.paths).finish_non_exhaustive()
+        f.debug_struct("PreparedCampaign").field("paths", &self.paths).finish_non_exhaustive()
     }
 }
 
 /// What is one recipient's own.
 #[derive(Clone, Copy)]
-pub struct Own<'a> {
+pub struct RecipientValues<'a> {
     /// The contact's properties, each a name and JSON.
     pub contact: &'a [(String, String)],
     /// The link by which they leave the list.
@@ -172,32 +172,36 @@ impl Templates {
 
     /// Makes ready what all letters of a mail have in common. A `subject` in the context that is not empty stands in
     /// place of the template's own; it is taken as it is, never as a template.
-    pub fn prepare(&self, key: &str, context: &serde_json::Value) -> Result<Prepared, RenderError> {
+    pub fn prepare(&self, key: &str, context: &serde_json::Value) -> Result<PreparedCampaign, RenderError> {
         if !self.has(key) {
             return Err(RenderError::Unknown(key.to_owned()));
         }
         let given = context.get("subject").and_then(serde_json::Value::as_str).map(subject_line);
-        Ok(Prepared {
+        Ok(PreparedCampaign {
             paths: PARTS.map(|part| format!("mail/{key}/{part}")),
             subject: given.filter(|subject| !subject.is_empty()),
             values: Value::from(Serde(context)),
-            stencils: Stencils::default(),
+            cache: RenderCache::default(),
         })
     }
 
     /// Renders a letter: what is common with the recipient's own over it. The bodies see the final subject.
-    pub fn letter(&self, common: &Prepared, own: Own<'_>) -> Result<Rendered, RenderError> {
-        let found = common.stencils.find(own.contact);
-        if let Found::Stencil(stencil) = &found {
-            return Ok(stencil.fill(own));
+    pub fn letter(
+        &self,
+        common: &PreparedCampaign,
+        own: RecipientValues<'_>,
+    ) -> Result<Rendered, RenderError> {
+        let found = common.cache.find(own.contact);
+        if let CacheLookup::Stencil(cached) = &found {
+            return Ok(cached.fill(own));
         }
         let contact = contact(own.contact);
         let (leave, choose) = (Value::from(own.unsubscribe_url), Value::from(own.preferences_url));
         let whole = self.whole(common, [contact.clone(), leave, choose])?;
-        if matches!(found, Found::Due) {
-            let cutter = Cutter::new(contact);
+        if matches!(found, CacheLookup::Due) {
+            let cutter = Recorder::new(contact);
             let marked = self.whole(common, cutter.values()).ok();
-            common.stencils.keep(&cutter, marked, own, &whole);
+            common.cache.keep(&cutter, marked, own, &whole);
         }
         Ok(whole)
     }
@@ -205,7 +209,7 @@ impl Templates {
     /// Renders the three parts.
     fn whole(
         &self,
-        common: &Prepared,
+        common: &PreparedCampaign,
         [contact, leave, choose]: [Value; 3],
     ) -> Result<Rendered, RenderError> {
         let [subject_path, text_path, html_path] = &common.paths;

@@ -16,7 +16,7 @@ pub enum Origin {
 
 /// What a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TemplateKind {
     /// A mail of three files.
     Mail,
     /// A page behind a link.
@@ -27,9 +27,9 @@ pub enum Kind {
 
 /// A mail, a page, or what they share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct TemplateEntry {
     /// What it is for.
-    pub kind: Kind,
+    pub kind: TemplateKind,
     /// A mail's key, a page's name, a part's path.
     pub key: String,
     /// Whose it is.
@@ -38,19 +38,19 @@ pub struct Entry {
 
 impl Templates {
     /// All there is: mails, pages, parts.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<TemplateEntry> {
         let mails = self.keys.iter().map(|key| {
             let paths: Vec<_> = PARTS.iter().map(|part| format!("mail/{key}/{part}")).collect();
-            Entry { kind: Kind::Mail, key: key.clone(), origin: self.origin(&paths) }
+            TemplateEntry { kind: TemplateKind::Mail, key: key.clone(), origin: self.origin(&paths) }
         });
-        let mut others: Vec<Entry> =
+        let mut others: Vec<TemplateEntry> =
             self.environment.templates().filter_map(|(path, _)| self.other(path)).collect();
         others.sort_by(|a, b| (a.kind as u8, &a.key).cmp(&(b.kind as u8, &b.key)));
         mails.chain(others).collect()
     }
 
     /// A page or a part; nothing for a file of a mail.
-    fn other(&self, path: &str) -> Option<Entry> {
+    fn other(&self, path: &str) -> Option<TemplateEntry> {
         let of_a_mail = path
             .strip_prefix("mail/")
             .and_then(|rest| rest.rsplit_once('/'))
@@ -60,10 +60,10 @@ impl Templates {
         }
         let page = path.strip_prefix("pages/").and_then(|page| page.strip_suffix(".html"));
         let (kind, key) = match page {
-            Some(page) if page != "base" => (Kind::Page, page),
-            _ => (Kind::Part, path),
+            Some(page) if page != "base" => (TemplateKind::Page, page),
+            _ => (TemplateKind::Part, path),
         };
-        Some(Entry { kind, key: key.to_owned(), origin: self.origin(&[path.to_owned()]) })
+        Some(TemplateEntry { kind, key: key.to_owned(), origin: self.origin(&[path.to_owned()]) })
     }
 
     fn origin(&self, paths: &[String]) -> Origin {

@@ -69,7 +69,7 @@ async fn copies_are_listed_with_their_age() {
 async fn a_record_from_the_future_refuses_unless_it_is_accepted() {
     let now = restockd_engine::clock::Clock::real().now();
     let mut plan = Plan::new();
-    plan.clock = restockd_engine::clock::Clock::by_hand(now.plus(24 * 3_600_000));
+    plan.clock = restockd_engine::clock::Clock::manual(now.plus(24 * 3_600_000));
     let app = plan.start().await;
     app.press("ann@shop.example", "chair").await;
     let case = Case::of(&app.crash().await);

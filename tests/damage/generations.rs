@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
-use restockd_core::list::{How, List, ListEvent};
+use restockd_core::list::{ChangeSource, List, ListEvent};
 use restockd_core::{Email, ListId, Millis, PersonId};
 use restockd_journal::disk::RealDisk;
-use restockd_journal::store::{Backend, Generations, Meta, Outcome};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome, Meta};
 use restockd_records::PackedList;
 use restockd_records::page::{PageWriter, Portion};
 use restockd_testkit::lived;
@@ -55,7 +55,7 @@ fn shop() -> Pages {
         let accepted = Accepted {
             name: "product.waitlisted".into(),
             key: Some(u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)),
-            how: How::Event,
+            how: ChangeSource::Event,
             person: Some(person),
             bag: vec![(id.clone(), true)],
             timestamp: None,
@@ -67,8 +67,13 @@ fn shop() -> Pages {
         directory.close(u64::from(number));
         let ordinal = number / LISTS + 1;
         let event = u64::from(number);
-        let joined =
-            ListEvent::Joined { event, person: PersonId(number), ordinal, changed: NOON, how: How::Event };
+        let joined = ListEvent::Joined {
+            event,
+            person: PersonId(number),
+            ordinal,
+            changed: NOON,
+            how: ChangeSource::Event,
+        };
         list.apply(&joined, NOON);
     }
     let mut pages = Pages::new();
@@ -154,7 +159,7 @@ impl Store {
         let named =
             |problems: &[String]| problems.iter().any(|problem| problem.contains(file.to_str().unwrap()));
         match outcome {
-            Ok(Outcome::Generation { number: 2, older: false, problems, .. }) => {
+            Ok(LoadOutcome::Generation { number: 2, older: false, problems, .. }) => {
                 assert!(taken == self.newest, "SILENT LOSS: {what}");
                 if problems.is_empty() {
                     return "the newest, every page of it, without a word";
@@ -165,7 +170,7 @@ impl Store {
                 assert!(self.open().current_problem().is_some_and(|it| it.contains("CURRENT")), "{what}");
                 "the newest, every page of it, the damage named"
             }
-            Ok(Outcome::Generation { number: 1, older: true, problems, meta }) => {
+            Ok(LoadOutcome::Generation { number: 1, older: true, problems, meta }) => {
                 assert!(taken == self.older && meta.replay_from == 10, "SILENT LOSS: {what}");
                 assert!(named(&problems), "{what}: {problems:?}");
                 "the older, every page of it, the damage named"

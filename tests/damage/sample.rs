@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact};
-use restockd_core::list::How;
+use restockd_core::list::ChangeSource;
 use restockd_core::{Email, Millis, PersonId};
 use restockd_journal::disk::Disk;
-use restockd_journal::wal::{Log, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, WalError, recover};
+use restockd_journal::wal::{Log, LogRecovery, Lsn, MIN_SEGMENT_BYTES, Options, Record, WalError, recover};
 use restockd_records::{Encoded, Stamp, sample};
 use restockd_testkit::disk::SimDisk;
 
@@ -86,7 +86,7 @@ fn long_event() -> Record {
     let event = DirectoryEvent::Event(Accepted {
         name: "product.waitlisted".into(),
         key: Some(3),
-        how: How::Event,
+        how: ChangeSource::Event,
         person: Some(person),
         bag: Vec::new(),
         timestamp: None,
@@ -222,7 +222,7 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
 }
 
 /// Reads a log that must hold a first part of these records: what recovery says, and how many came.
-pub fn read(sim: &SimDisk, records: &[Record], decode: bool) -> (Result<Recovered, WalError>, usize) {
+pub fn read(sim: &SimDisk, records: &[Record], decode: bool) -> (Result<LogRecovery, WalError>, usize) {
     let disk: Arc<dyn Disk> = Arc::new(sim.clone());
     let mut seen = 0;
     let outcome = recover(&disk, &options(), 1, 0, &mut |lsn, record| {

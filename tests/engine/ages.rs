@@ -1,6 +1,6 @@
 //! How old letters become in campaigns that say it themselves: by hand, by the rule, over restarts.
 
-use restockd_mail::Answer as Reply;
+use restockd_mail::ScriptedReply as Reply;
 use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn made(app: &App, sku: &str, more: Value) -> String {
     let mut body =
         json!({ "list": format!("restock-{sku}"), "template": "announcement", "idempotencyKey": sku });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    by_hand(app, body).await["campaignId"].as_str().unwrap().to_owned()
+    manual(app, body).await["campaignId"].as_str().unwrap().to_owned()
 }
 
 /// A campaign as it is now.

@@ -1,7 +1,7 @@
 //! P4: who leaves, stops or is erased gets no letter that begins after the answer, whatever state
 //! the letter is in; who may not be mailed never is.
 
-use restockd_mail::Answer as Reply;
+use restockd_mail::ScriptedReply as Reply;
 use restockd_testkit::app::App;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ async fn victim_behind_first(app: &App) -> String {
     app.outbox().hold();
     let id = restocked(app, "d1", "chair").await;
     app.held(1).await;
-    settle(app).await;
+    wait_until_settled(app).await;
     id
 }
 
@@ -77,7 +77,7 @@ async fn a_letter_fetched_before_its_person_stopped_is_not_used_when_the_campaig
     stop_all(&app, "victim").await;
     app.press(&at("late"), "chair").await;
     assert_eq!(restocked(&app, "d2", "chair").await, id);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     app.outbox().release();
     app.campaign_sent(&id).await;
     assert_eq!(mailed(&app), ["first", "third", "late"]);
@@ -194,7 +194,7 @@ async fn failing_campaign(app: &App, rule: bool) -> String {
         return restocked(app, "d1", "chair").await;
     }
     let body = json!({ "list": "restock-chair", "template": "ecommerce/back-in-stock" });
-    by_hand(app, body).await["campaignId"].as_str().unwrap().to_owned()
+    manual(app, body).await["campaignId"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +209,7 @@ async fn who_leaves_while_a_retried_letter_waits_is_not_mailed() {
         app.outbox().hold();
         verb(&app, &id, "retry-failed").await;
         app.held(1).await;
-        settle(&app).await;
+        wait_until_settled(&app).await;
         leave(&app, "victim", "chair").await;
         app.outbox().release();
         let done = app.campaign_sent(&id).await;
@@ -223,7 +223,7 @@ async fn who_leaves_while_a_retried_letter_waits_is_not_mailed() {
 async fn a_letter_in_doubt_of_somebody_who_has_left_is_not_sent_again() {
     let app = App::fresh().await;
     press_all(&app, &["victim"], "chair").await;
-    app.outbox().push(Reply::Give(unheard()));
+    app.outbox().push(Reply::Give(detached()));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "inDoubtCount") == 1).await;
     leave(&app, "victim", "chair").await;

@@ -1,7 +1,7 @@
 //! Double opt-in: nobody is mailed about a list before they confirmed, and one link does one thing once.
 
 use restockd_engine::token::{Confirming, Purpose};
-use restockd_mail::Answer as Reply;
+use restockd_mail::ScriptedReply as Reply;
 use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
@@ -18,11 +18,11 @@ fn plan() -> Plan {
 async fn mails(app: &App, count: usize) {
     let waiting = async {
         while app.outbox().count() < count {
-            settle(app).await;
+            wait_until_settled(app).await;
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.expect("the mails go out");
-    settle(app).await;
+    wait_until_settled(app).await;
     assert_eq!(app.outbox().count(), count);
 }
 
@@ -168,7 +168,7 @@ async fn what_waits_survives_a_crash_and_its_mail_goes_out_after_it() {
     let link = token(&app, "ann");
     app.post("/v1/admin/snapshot", json!({})).await;
     let app = app.crash().await.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 0, "it went out before");
     confirm(&app, &link, &["restock-chair"]).await;
     let app = app.crash().await.start().await;
@@ -188,7 +188,7 @@ async fn mails_to_one_address_are_few_however_often_somebody_presses_and_a_resta
         app.advance(10 * MINUTE);
     }
     app.press(&at("ann"), "lamp").await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 5, "five a day");
     let app = app.crash().await.start().await;
     app.press(&at("ann"), "desk").await;

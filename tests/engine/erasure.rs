@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use restockd_mail::{Answer as Reply, End};
+use restockd_mail::{DeliveryResult, ScriptedReply as Reply};
 use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
@@ -56,8 +56,8 @@ async fn live(app: &App) {
         let failed = format!("5.1.1 <{to}>: unknown, not {}", letter.to);
         let deferred = format!("4.7.1 later for {}", letter.to.replace('@', "%40"));
         match letter.to.split('.').next() {
-            Some("old" | "dee") => Reply::Give(said(End::Failed, 550, &failed)),
-            Some("ann") => Reply::Give(said(End::Deferred, 451, &deferred)),
+            Some("old" | "dee") => Reply::Give(said(DeliveryResult::Failed, 550, &failed)),
+            Some("ann") => Reply::Give(said(DeliveryResult::Deferred, 451, &deferred)),
             _ => Reply::Accept,
         }
     });
@@ -71,7 +71,7 @@ async fn live(app: &App) {
         json!({ "name": "seen", "userId": "user-of-ann", "email": "old.private@erased.example" }),
     )
     .await;
-    let dee = restockd_engine::verbs::Who {
+    let dee = restockd_engine::api::Identity {
         email: restockd_core::Email::parse("dee.private@erased.example"),
         ..Default::default()
     };

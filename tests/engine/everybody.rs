@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use restockd_mail::Answer;
+use restockd_mail::ScriptedReply;
 use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ async fn no(app: &App, name: &str) {
 
 /// A campaign to everybody: its id.
 async fn to_all(app: &App) -> String {
-    let made = by_hand(app, json!({ "list": "news", "template": "announcement" })).await;
+    let made = manual(app, json!({ "list": "news", "template": "announcement" })).await;
     made["campaignId"].as_str().unwrap().to_owned()
 }
 
@@ -62,7 +62,7 @@ async fn who_says_no_or_yes_again_while_it_runs_is_heeded() {
     app.outbox().hold();
     let id = to_all(&app).await;
     app.held(1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     for name in ["p1", "p11"] {
         no(&app, name).await;
     }
@@ -84,7 +84,7 @@ async fn a_restart_in_the_middle_mails_the_rest_and_nobody_twice() {
         if asked.fetch_add(1, Relaxed) == 9 {
             outbox.upgrade().unwrap().hold();
         }
-        Answer::Accept
+        ScriptedReply::Accept
     });
     let id = to_all(&app).await;
     app.held(1).await;

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use restockd_core::{Email, ListId, PersonId};
+use restockd_engine::api::Identity;
 use restockd_engine::token::{Purpose, Secrets};
-use restockd_engine::verbs::Who;
 use restockd_engine::{Engine, Started};
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Log, Options, Record};
-use restockd_mail::Answer as Reply;
-use restockd_mail::{Diagnostic, End, Fault, Mailer, Outbox, Outcome, Phase};
+use restockd_mail::ScriptedReply as Reply;
+use restockd_mail::{
+    DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, Mailer, MemoryTransport, SmtpPhase,
+};
 use restockd_records::Encoded;
 use restockd_testkit::app::{App, KEY, Plan};
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ pub fn one_by_one() -> Plan {
 }
 
 /// An engine without a wire, on a disk of the test's choosing, and the letters it sends.
-pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engine, Arc<Outbox>) {
+pub async fn engine_on(plan: &Plan, disk: Arc<dyn Disk>, data: PathBuf) -> (Engine, Arc<MemoryTransport>) {
     let config = plan.config();
     std::fs::create_dir_all(plan.data()).unwrap();
     let mailer = Mailer::from_url("memory:", config.mail_options).unwrap();
@@ -118,7 +120,7 @@ pub fn secrets(app: &App) -> Secrets {
 
 /// Somebody's number.
 pub async fn person(app: &App, name: &str) -> PersonId {
-    let who = Who { email: Email::parse(&at(name)), ..Who::default() };
+    let who = Identity { email: Email::parse(&at(name)), ..Identity::default() };
     app.engine().find_contacts(who).await.unwrap()[0].id
 }
 
@@ -160,24 +162,24 @@ pub fn skipped(campaign: &Value, reason: &str) -> u64 {
 }
 
 /// The server refuses the recipient, for now or for good.
-pub fn said(end: End, code: u16, words: &str) -> Outcome {
-    Outcome::new(end, Phase::Rcpt, Diagnostic::of_server(code, words))
+pub fn said(end: DeliveryResult, code: u16, words: &str) -> DeliveryOutcome {
+    DeliveryOutcome::new(end, SmtpPhase::Rcpt, Diagnostic::of_server(code, words))
 }
 
 /// The server asks for patience.
-pub fn later() -> Outcome {
-    said(End::Deferred, 451, "4.7.1 try again later")
+pub fn later() -> DeliveryOutcome {
+    said(DeliveryResult::Deferred, 451, "4.7.1 try again later")
 }
 
 /// The server refuses for good.
-pub fn never() -> Outcome {
-    said(End::Failed, 550, "5.0.0 refused")
+pub fn never() -> DeliveryOutcome {
+    said(DeliveryResult::Failed, 550, "5.0.0 refused")
 }
 
 /// The server was not heard after the dot.
-pub fn unheard() -> Outcome {
-    let said = Diagnostic::own("the connection was lost", Fault::Letter);
-    Outcome::new(End::Unknown, Phase::Data, said)
+pub fn detached() -> DeliveryOutcome {
+    let said = Diagnostic::own("the connection was lost", FaultSource::Letter);
+    DeliveryOutcome::new(DeliveryResult::Unknown, SmtpPhase::Data, said)
 }
 
 /// From now on this person's letters get this answer, all others are accepted.
@@ -192,7 +194,7 @@ pub fn accept_all(app: &App) {
 }
 
 /// A campaign by hand; the answer's body.
-pub async fn by_hand(app: &App, body: Value) -> Value {
+pub async fn manual(app: &App, body: Value) -> Value {
     app.post("/v1/campaigns", body).await
 }
 
@@ -209,10 +211,10 @@ pub async fn subscribed(app: &App, name: &str, list: &str) -> bool {
 }
 
 /// Waits until all that was asked of the actors has been handled: lists, directory, campaigns.
-pub async fn settle(app: &App) {
+pub async fn wait_until_settled(app: &App) {
     for _ in 0..8 {
         app.campaigns().await;
-        app.engine().census().await.unwrap();
+        app.engine().list_counts().await.unwrap();
         app.get("/v1/contacts/find?email=nobody@shop.example").await;
         tokio::task::yield_now().await;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use restockd_mail::Answer as Reply;
+use restockd_mail::ScriptedReply as Reply;
 use restockd_testkit::app::{App, Plan};
 use serde_json::json;
 
@@ -68,7 +68,7 @@ async fn a_crash_with_letters_on_the_wire_holds_them_in_doubt_and_sends_the_rest
 async fn letters_in_doubt_can_be_dropped_count_as_failed_and_are_not_retried_with_those_refused() {
     let app = App::fresh().await;
     press_all(&app, &["ann", "bob"], "chair").await;
-    answer_for(&app, "ann", Reply::Keep(unheard()));
+    answer_for(&app, "ann", Reply::Keep(detached()));
     let id = restocked(&app, "d1", "chair").await;
     let done = app.campaign_sent(&id).await;
     assert_eq!(n(&done, "inDoubtCount"), 1);
@@ -91,7 +91,7 @@ async fn letters_in_doubt_can_be_dropped_count_as_failed_and_are_not_retried_wit
 async fn with_the_policy_resend_letters_on_the_wire_go_again_with_the_same_message_id() {
     let app = one_by_one().toml("[rule]\non_doubt = \"resend\"\n").start().await;
     press_all(&app, &["ann", "bob"], "chair").await;
-    app.outbox().push(Reply::Keep(unheard()));
+    app.outbox().push(Reply::Keep(detached()));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1 && n(c, "sentCount") == 1).await;
     let first = app.outbox().mails()[0].letter.message_id.clone();
@@ -118,11 +118,11 @@ async fn deferred_letters_come_back_with_growing_waits_and_expire_at_the_maximum
     assert_eq!(app.get(&format!("/v1/campaigns/{id}")).await["status"], "sending");
     // Waits of 60, 120 and 240 s (and up to an eighth more); the next would end beyond 10 minutes.
     app.advance(59_000);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(n(&app.get(&format!("/v1/campaigns/{id}")).await, "deferredCount"), 1);
     for ms in [9_000, 136_000, 271_000] {
         app.advance(ms);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     let done = app.campaign_sent(&id).await;
     assert_eq!((n(&done, "sentCount"), skipped(&done, "expired")), (1, 1), "{done}");
@@ -222,7 +222,7 @@ async fn a_letter_that_cannot_be_made_for_one_person_fails_alone() {
     press_all(&app, &["ann", "bad", "cid"], "chair").await;
     let poison = json!({ "email": at("bad"), "properties": { "poison": true } });
     assert_eq!(app.ask("PUT", "/v1/contacts", Some(poison)).await.0, 200);
-    let made = by_hand(&app, json!({ "list": "restock-chair", "template": "picky" })).await;
+    let made = manual(&app, json!({ "list": "restock-chair", "template": "picky" })).await;
     let done = app.campaign_sent(made["campaignId"].as_str().unwrap()).await;
     assert_eq!((n(&done, "sentCount"), n(&done, "failedCount")), (2, 1));
     assert_eq!(mailed_sorted(&app), ["ann", "cid"]);
@@ -234,7 +234,7 @@ async fn a_campaign_whose_template_does_not_render_is_failed_and_others_go_on() 
     let app = with_templates(Plan::new()).start().await;
     press_all(&app, &["ann"], "chair").await;
     press_all(&app, &["bob"], "lamp").await;
-    let made = by_hand(&app, json!({ "list": "restock-chair", "template": "broken" })).await;
+    let made = manual(&app, json!({ "list": "restock-chair", "template": "broken" })).await;
     let id = made["campaignId"].as_str().unwrap();
     let good = restocked(&app, "d1", "lamp").await;
     app.campaign_sent(&good).await;
@@ -250,7 +250,7 @@ async fn a_campaign_whose_template_is_gone_after_a_restart_is_failed() {
     press_all(&app, &["ann"], "chair").await;
     let later = (app.engine().now().plus(60_000)).to_string();
     let body = json!({ "list": "restock-chair", "template": "picky", "sendAt": later });
-    let made = by_hand(&app, body).await;
+    let made = manual(&app, body).await;
     let plan = app.stop().await;
     std::fs::remove_dir_all(plan.dir().join("templates/mail/picky")).unwrap();
     plan.clock.advance(61_000);
@@ -273,7 +273,7 @@ async fn a_campaign_with_twenty_thousand_waiters_does_not_delay_one_with_three()
     let hype = restocked(&app, "d1", "hype").await;
     app.held(2).await;
     let small = restocked(&app, "d2", "chair").await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     app.outbox().release();
     let done = app.campaign_sent(&small).await;
     assert_eq!(n(&done, "sentCount"), 3);
@@ -293,24 +293,24 @@ async fn the_pace_holds_on_the_clock_and_a_restart_grants_no_second_burst() {
     app.press_many((0..10).map(|i| format!("p{i}@shop.example")), "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 1);
     for sent in 2..=4 {
         app.advance(1000);
         app.campaign_until(&id, |c| n(c, "sentCount") == sent).await;
-        settle(&app).await;
+        wait_until_settled(&app).await;
         assert_eq!(app.outbox().count() as u64, sent);
     }
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 0, "a restart granted a burst");
     app.advance(1000);
     app.campaign_until(&id, |c| n(c, "sentCount") == 5).await;
     app.post("/v1/admin/snapshot", json!({})).await;
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 0, "a snapshot forgot the pace");
     for sent in 6..=10 {
         app.advance(1000);
@@ -328,13 +328,13 @@ async fn a_campaign_with_a_pace_of_its_own_does_not_hold_up_another() {
     let slow = restocked(&app, "d1", "chair").await;
     app.campaign_until(&slow, |c| n(c, "sentCount") == 1).await;
     let body = json!({ "list": "restock-lamp", "template": "ecommerce/back-in-stock" });
-    let free = by_hand(&app, body).await;
+    let free = manual(&app, body).await;
     app.campaign_sent(free["campaignId"].as_str().unwrap()).await;
     assert_eq!(n(&app.get(&format!("/v1/campaigns/{slow}")).await, "sentCount"), 1);
     app.advance(10_000);
     for _ in 0..5 {
         app.advance(1000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     app.campaign_sent(&slow).await;
     app.stop().await;

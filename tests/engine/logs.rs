@@ -30,7 +30,7 @@ async fn no_line_of_any_level_holds_an_address_or_a_secret() {
     capture.with_writer(|| Capture).init();
     let app = App::fresh().await;
     press_all(&app, &["ann.logged", "bob.logged"], "chair").await;
-    answer_for(&app, "bob.logged", restockd_mail::Answer::Give(never()));
+    answer_for(&app, "bob.logged", restockd_mail::ScriptedReply::Give(never()));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_sent(&id).await;
     let token = list_token(&app, "ann.logged", "chair").await;

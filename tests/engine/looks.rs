@@ -59,13 +59,13 @@ async fn a_campaign_by_hand_may_leave_the_template_to_a_list_that_has_one() {
     let app = plan(LISTS).start().await;
     press_all(&app, &["ann"], "shoe-9").await;
     let body = json!({ "list": "restock-shoe-9", "props": { "product_url": "https://other.example/" } });
-    let made = by_hand(&app, body).await;
+    let made = manual(&app, body).await;
     let done = app.campaign_sent(made["campaignId"].as_str().unwrap()).await;
     assert_eq!((&done["templateKey"], &done["subject"]), (&json!("shoe"), &json!("Nine: shoe-9")));
     let text = app.outbox().mails()[0].letter.text.clone();
     assert!(text.starts_with("https://other.example/ https://cdn.example/shoe-9.jpg"), "props win: {text}");
-    let news = by_hand(&app, json!({ "list": "news", "idempotencyKey": "n" })).await;
-    let again = by_hand(&app, json!({ "list": "news", "idempotencyKey": "n" })).await;
+    let news = manual(&app, json!({ "list": "news", "idempotencyKey": "n" })).await;
+    let again = manual(&app, json!({ "list": "news", "idempotencyKey": "n" })).await;
     assert_eq!(news["campaignId"], again["campaignId"]);
     assert!(again.get("mismatch").is_none(), "{again}");
     let (status, answer) = app.ask("POST", "/v1/campaigns", Some(json!({ "list": "restock-chair" }))).await;

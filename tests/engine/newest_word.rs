@@ -1,8 +1,8 @@
 //! The stock and the name of a product are those that were told last, by whichever way, also after a crash.
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd_core::list::{How, ListEvent};
-use restockd_core::{Email, ListId, Offer, PersonId};
+use restockd_core::list::{ChangeSource, ListEvent};
+use restockd_core::{Email, ListId, PersonId, ProductDetails};
 use restockd_records::{Encoded, Stamp};
 use restockd_testkit::app::{App, NOON, Plan, SECRET};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) ->
     let event = Accepted {
         name: "w".to_owned(),
         key: None,
-        how: How::Event,
+        how: ChangeSource::Event,
         person: Some(person),
         bag: lists.iter().map(|list| ((*list).clone(), true)).collect(),
         timestamp: None,
@@ -112,7 +112,7 @@ fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) ->
 
 /// Ann's place, first on a list, as the first event gave it.
 fn joined() -> ListEvent {
-    ListEvent::Joined { event: 1, person: PersonId(1), ordinal: 1, changed: NOON, how: How::Event }
+    ListEvent::Joined { event: 1, person: PersonId(1), ordinal: 1, changed: NOON, how: ChangeSource::Event }
 }
 
 /// Records of a list, from its first.
@@ -136,8 +136,13 @@ async fn what_one_list_of_a_bag_has_not_heard_is_not_sent_again_to_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restock_that_also_put_somebody_on_its_list_is_counted_after_a_crash_between_the_two() {
     let (plan, lamp) = (Plan::new(), ListId::parse("restock-lamp").unwrap());
-    let restock =
-        RestockFact { list: lamp.clone(), key: 7, product: None, quantity: Some(5), offer: Offer::default() };
+    let restock = RestockFact {
+        list: lamp.clone(),
+        key: 7,
+        product: None,
+        quantity: Some(5),
+        details: ProductDetails::default(),
+    };
     write_log(
         &plan,
         std::iter::once(first(&[&lamp], None, Some(restock))).chain(said(&lamp, vec![joined()])),

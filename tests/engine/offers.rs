@@ -1,8 +1,8 @@
 //! Link, picture and price that a restock brings: in the mail, over a crash, and when they are nonsense.
 
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd_core::list::{How, ListEvent};
-use restockd_core::{Day, Email, ListId, Offer, PersonId};
+use restockd_core::list::{ChangeSource, ListEvent};
+use restockd_core::{Day, Email, ListId, PersonId, ProductDetails};
 use restockd_records::{Encoded, Stamp};
 use restockd_testkit::app::{App, NOON, Plan, SECRET};
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ async fn link_picture_and_price_of_an_event_stand_in_the_mail() {
     let event = json!({ "name": "product.restocked", "eventProperties": {
         "sku": "chair", "product_url": LINK, "image_url": PICTURE, "price": PRICE } });
     app.post("/v1/events", event).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     sent(&app).await;
     assert_eq!(shown(&app), [true; 5]);
     app.stop().await;
@@ -110,7 +110,7 @@ async fn what_a_mail_cannot_show_is_dropped_and_the_restock_counts_all_the_same(
             let properties = with(json!({ "sku": sku }));
             let event = json!({ "name": "product.restocked", "eventProperties": properties });
             app.post("/v1/events", event).await;
-            settle(&app).await;
+            wait_until_settled(&app).await;
         } else {
             deliver(&app, "inventory", with(json!({ "delivery_id": "d", "type": "restock", "sku": sku })))
                 .await;
@@ -130,7 +130,7 @@ fn waiting(list: &ListId) -> [Encoded; 2] {
     let fact = PersonFact { id: person, email, user_id: None, anonymous_id: None, props: Vec::new() };
     let accepted = Accepted { person: Some(fact), bag: vec![(list.clone(), true)], ..nobodys() };
     let stamp = Stamp { seq: 1, at: NOON };
-    let joined = ListEvent::Joined { event: 1, person, ordinal: 1, changed: NOON, how: How::Event };
+    let joined = ListEvent::Joined { event: 1, person, ordinal: 1, changed: NOON, how: ChangeSource::Event };
     [
         restockd_records::of_directory(stamp, &DirectoryEvent::Event(accepted)),
         restockd_records::of_list(stamp, list, &joined),
@@ -140,7 +140,7 @@ fn waiting(list: &ListId) -> [Encoded; 2] {
 /// An event of nobody.
 fn nobodys() -> Accepted {
     let (key, timestamp, product, restock, person) = (None, None, None, None, None);
-    let (name, how, bag) = ("w".to_owned(), How::Event, Vec::new());
+    let (name, how, bag) = ("w".to_owned(), ChangeSource::Event, Vec::new());
     Accepted { name, key, how, person, bag, timestamp, product, restock, attested: None }
 }
 
@@ -149,7 +149,7 @@ async fn a_crash_before_the_campaign_is_recorded_leaves_the_mail_as_the_restock_
     for by_event in [false, true] {
         let plan = Plan::new().toml(PATTERNS);
         let list = ListId::parse("restock-chair").unwrap();
-        let offer = Offer::of(Some(LINK), Some(PICTURE), Some(PRICE));
+        let details = ProductDetails::of(Some(LINK), Some(PICTURE), Some(PRICE));
         std::fs::create_dir_all(plan.data()).unwrap();
         let campaign = restockd::boot::secrets(&plan.data()).unwrap().campaign("restock-chair-2026-03-02");
         let stamp = Stamp { seq: 2, at: NOON };
@@ -159,20 +159,20 @@ async fn a_crash_before_the_campaign_is_recorded_leaves_the_mail_as_the_restock_
                 key: 7,
                 product: None,
                 quantity: None,
-                offer,
+                details,
             }));
             let event = Accepted { restock, ..nobodys() };
             restockd_records::of_directory(stamp, &DirectoryEvent::Event(event))
         } else {
             let day = Day((NOON.0 / 86_400_000) as i32);
             let (stock, campaign) = (Some(5), Some(campaign));
-            let (event, key, offer) = (1, 7, Some(offer));
-            let said = ListEvent::Restocked { event, key, stock, day, campaign, upto: 1, added: 1, offer };
+            let (event, key, details) = (1, 7, Some(details));
+            let said = ListEvent::Restocked { event, key, stock, day, campaign, upto: 1, added: 1, details };
             restockd_records::of_list(stamp, &list, &said)
         };
         write_log(&plan, waiting(&list).into_iter().chain([last]));
         let app = plan.start().await;
-        settle(&app).await;
+        wait_until_settled(&app).await;
         sent(&app).await;
         assert_eq!(shown(&app), [true; 5], "by event: {by_event}");
         app.stop().await;

@@ -40,7 +40,7 @@ async fn a_polite_stop_finishes_what_was_admitted_and_admits_nothing_more() {
     for i in 0..200 {
         let engine = engine.clone();
         asking.push(tokio::spawn(async move {
-            let mut event = restockd_engine::verbs::EventInput { name: "w".to_owned(), ..Default::default() };
+            let mut event = restockd_engine::api::EventInput { name: "w".to_owned(), ..Default::default() };
             event.who.email = restockd_core::Email::parse(&format!("p{i}@shop.example"));
             event.lists = vec![("restock-chair".to_owned(), true)];
             engine.ingest(event).await.is_ok()
@@ -106,7 +106,7 @@ async fn lists_sleep_and_wake_under_load_and_rounds_run_meanwhile() {
     let count = |app: &App| {
         let lists = app.engine().clone();
         async move {
-            let query = restockd_engine::verbs::ListsQuery { limit: 1000, ..Default::default() };
+            let query = restockd_engine::api::ListsQuery { limit: 1000, ..Default::default() };
             lists.lists(query).await.unwrap().lists.iter().map(|list| list.members).sum::<u64>()
         }
     };
@@ -115,11 +115,11 @@ async fn lists_sleep_and_wake_under_load_and_rounds_run_meanwhile() {
     for _ in 0..200 {
         app.engine().sweep();
         app.press(&at("again"), "s1").await;
-        if app.engine().census().await.unwrap().0 <= 8 {
+        if app.engine().list_counts().await.unwrap().0 <= 8 {
             break;
         }
     }
-    assert!(app.engine().census().await.unwrap().0 <= 8, "{:?}", app.engine().census().await);
+    assert!(app.engine().list_counts().await.unwrap().0 <= 8, "{:?}", app.engine().list_counts().await);
     for campaign in app.campaigns().await {
         app.campaign_sent(campaign["id"].as_str().unwrap()).await;
     }

@@ -80,7 +80,7 @@ async fn unsubscribed_from_all_holds_for_the_two_that_became_one() {
     app.post("/v1/events", join).await;
     seen(&app, "u1", Some("ann")).await;
     app.restock("d1", "chair", 5).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert!(mailed(&app).is_empty());
     app.stop().await;
 }
@@ -123,7 +123,7 @@ async fn two_who_become_one_while_their_letters_wait_get_one() {
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
     app.held(1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     verb(&app, &id, "pause").await;
     app.outbox().release();
     seen(&app, "u1", Some("ann")).await;
@@ -167,7 +167,7 @@ async fn who_is_erased_and_presses_again_is_not_mailed_twice_in_one_campaign() {
     erase(&app, "ann").await;
     press_all(&app, &["ann"], "chair").await;
     restocked(&app, "d2", "chair").await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let done = app.campaign_sent(&id).await;
     assert_eq!((n(&done, "sentCount"), skipped(&done, "recently_notified")), (1, 1), "{done}");
     assert_eq!(mailed(&app), ["ann"]);
@@ -206,7 +206,7 @@ async fn a_letter_at_hand_for_an_address_that_its_person_left_goes_to_the_new_on
     restocked(&app, "d1", "other").await;
     app.held(1).await;
     let id = restocked(&app, "d2", "chair").await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     app.post("/v1/events", account("new")).await;
     app.post("/v1/suppressions", json!({ "email": at("old") })).await;
     app.outbox().release();

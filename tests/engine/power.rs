@@ -4,17 +4,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use restockd_core::{Email, Offer, Sku};
+use restockd_core::{Email, ProductDetails, Sku};
 use restockd_engine::Engine;
-use restockd_engine::verbs::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
-use restockd_mail::Outbox;
+use restockd_engine::api::{CampaignsQuery, EventInput, RestockAnswer, RestockInput};
+use restockd_mail::MemoryTransport;
 use restockd_testkit::app::Plan;
 use restockd_testkit::disk::SimDisk;
 
 use crate::helpers::engine_on;
 
 /// An engine on a disk that can lose power.
-async fn engine(plan: &Plan, disk: &SimDisk, data: PathBuf) -> (Engine, Arc<Outbox>) {
+async fn engine(plan: &Plan, disk: &SimDisk, data: PathBuf) -> (Engine, Arc<MemoryTransport>) {
     disk.put_dir(&data);
     engine_on(plan, Arc::new(disk.clone()), data).await
 }
@@ -35,7 +35,7 @@ fn signal() -> RestockInput {
         sku: Sku::parse("a").unwrap(),
         product: None,
         quantity: Some(5),
-        offer: Offer::default(),
+        details: ProductDetails::default(),
     }
 }
 
@@ -67,7 +67,7 @@ async fn members(engine: &Engine) -> [u64; 3] {
 }
 
 /// Waits until no campaign has letters left to begin.
-async fn done(engine: &Engine) -> Vec<restockd_engine::verbs::CampaignView> {
+async fn done(engine: &Engine) -> Vec<restockd_engine::api::CampaignView> {
     loop {
         let query = CampaignsQuery { limit: 200, ..CampaignsQuery::default() };
         let (campaigns, _) = engine.campaigns(query).await.unwrap();

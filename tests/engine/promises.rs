@@ -78,7 +78,7 @@ async fn lists_rest_and_wake_with_everything_they_had() {
     for sku in 0..50 {
         app.press("ann@shop.example", &format!("s{sku}")).await;
     }
-    assert_eq!(app.engine().census().await.unwrap().0, 50);
+    assert_eq!(app.engine().list_counts().await.unwrap().0, 50);
     app.advance(6000);
     all_at_rest(&app, 50).await;
     app.restock("d1", "s7", 5).await;
@@ -108,7 +108,7 @@ async fn a_list_that_was_asked_and_wrote_nothing_leaves_no_trace_when_it_rests()
 /// Sweeps until nobody is awake and so many rest.
 async fn all_at_rest(app: &App, resting: usize) {
     let rested = async {
-        while app.engine().census().await.unwrap() != (0, resting, 0) {
+        while app.engine().list_counts().await.unwrap() != (0, resting, 0) {
             app.engine().sweep();
         }
     };

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use restockd_mail::Answer as Reply;
-use restockd_mail::{Diagnostic, End, Fault, Outcome, Phase};
+use restockd_mail::ScriptedReply as Reply;
+use restockd_mail::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 use restockd_testkit::app::{App, Plan};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 
 /// A provider asks for less.
-fn slower() -> Outcome {
-    said(End::Throttled, 421, "4.7.28 unusual rate of mail to <someone@gmail.com>")
+fn slower() -> DeliveryOutcome {
+    said(DeliveryResult::Throttled, 421, "4.7.28 unusual rate of mail to <someone@gmail.com>")
 }
 
 /// One provider of the answer.
@@ -41,7 +41,7 @@ async fn arrived(app: &App, domain: &str, count: usize) {
 }
 
 /// From now on letters to a domain get this answer while the switch is on.
-pub fn answer_while(app: &App, domain: &'static str, outcome: Outcome) -> Arc<AtomicBool> {
+pub fn answer_while(app: &App, domain: &'static str, outcome: DeliveryOutcome) -> Arc<AtomicBool> {
     let on = Arc::new(AtomicBool::new(true));
     let switch = Arc::clone(&on);
     app.outbox().answer_with(move |letter| {
@@ -84,7 +84,7 @@ async fn a_provider_that_throttles_for_a_minute_slows_nobody_else_and_keeps_its_
     let mut seconds = 0;
     while mailed_at(&app, "@gmail.com").len() < 150 {
         app.advance(1000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
         seconds += 1;
         assert!(seconds < 1200, "the provider did not recover: {}", provider(&app, "google").await);
     }
@@ -133,7 +133,7 @@ async fn campaigns_that_wait_for_one_provider_take_turns_and_none_is_forgotten()
     }
     arrived(&app, "@gmail.com", 1).await;
     for count in 2..=15 {
-        settle(&app).await;
+        wait_until_settled(&app).await;
         assert_eq!(app.outbox().count(), count - 1, "more than one letter a second");
         app.advance(1000);
         arrived(&app, "@gmail.com", count).await;
@@ -161,7 +161,7 @@ async fn a_provider_that_was_cut_leaves_most_couriers_to_the_others() {
     app.outbox().hold();
     app.advance(60_000);
     app.held(1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(provider(&app, "google").await["inFlight"], 1);
     app.press_many((0..3).map(|i| format!("m{i}@outlook.com")), "lamp").await;
     restocked(&app, "d2", "lamp").await;
@@ -179,18 +179,18 @@ async fn a_restart_grants_a_provider_no_second_burst() {
     app.press_many(names, "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 4).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!((mailed_at(&app, "@gmail.com").len(), mailed_at(&app, "@web.de").len()), (3, 1));
     app_snapshot(&app).await;
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 0, "a restart granted a burst");
     app.advance(1000);
     arrived(&app, "@gmail.com", 1).await;
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 0, "a restart from the log alone granted a burst");
     app.advance(60_000);
     app.campaign_until(&id, |c| n(c, "sentCount") + n(c, "inDoubtCount") == 8).await;
@@ -211,18 +211,18 @@ async fn a_restart_grants_no_second_ceiling_of_the_day_and_warm_up_goes_on_where
     app.press_many((0..12).map(|i| at(&format!("p{i}"))).chain(["free@web.de".to_owned()]), "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 3).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let row = provider(&app, "shop").await;
     assert_eq!((&row["sentToday"], &row["perDay"], &row["setAside"]), (&json!(2), &json!(2), &json!(10)));
     assert_eq!(row["opensAt"], "2026-03-03T00:00:00.000Z");
     let plan = app.crash().await;
     let mut app = plan.start().await;
     for (day, sent) in [(1, 6), (2, 10), (3, 13)] {
-        settle(&app).await;
+        wait_until_settled(&app).await;
         assert_eq!(app.outbox().count(), 0, "a restart granted a second ceiling before day {day}");
         app.advance(86_400_000);
         app.campaign_until(&id, |c| n(c, "sentCount") == sent).await;
-        settle(&app).await;
+        wait_until_settled(&app).await;
         assert_eq!(n(&app.get(&format!("/v1/campaigns/{id}")).await, "sentCount"), sent);
         if day == 2 {
             app_snapshot(&app).await;
@@ -245,7 +245,7 @@ async fn a_cut_outlives_a_restart_and_whoever_was_sent_back_is_sent_first() {
     let before = provider(&app, "google").await;
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let after = provider(&app, "google").await;
     for field in ["rate", "throttled", "opensAt", "lastThrottle"] {
         assert_eq!(after[field], before[field], "{field}");
@@ -253,7 +253,7 @@ async fn a_cut_outlives_a_restart_and_whoever_was_sent_back_is_sent_first() {
     assert_eq!(app.outbox().count(), 0, "a restart forgot the cut");
     for _ in 0..60 {
         app.advance(5000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     app.campaign_sent(&id).await;
     assert_eq!(mailed_at(&app, "@gmail.com"), names);
@@ -269,7 +269,7 @@ async fn a_letter_that_meets_a_throttle_each_time_does_not_hold_up_its_provider(
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1).await;
     for _ in 0..120 {
         app.advance(5000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     let now = app.get(&format!("/v1/campaigns/{id}")).await;
     assert_eq!((n(&now, "sentCount"), n(&now, "deferredCount")), (3, 1), "{now}");
@@ -283,11 +283,15 @@ async fn a_letter_that_meets_a_throttle_each_time_does_not_hold_up_its_provider(
 async fn a_relay_that_asks_for_less_slows_all_providers() {
     let app = one_by_one().start().await;
     app.press_many(["a@gmail.com", "b@web.de", "c@shop.example"].map(str::to_owned), "chair").await;
-    let busy = Diagnostic::of_server(421, "4.3.2 too many connections").at(Fault::Shop);
-    app.outbox().push(Reply::Give(Outcome::new(End::Throttled, Phase::Connection, busy)));
+    let busy = Diagnostic::of_server(421, "4.3.2 too many connections").at(FaultSource::Shop);
+    app.outbox().push(Reply::Give(DeliveryOutcome::new(
+        DeliveryResult::Throttled,
+        SmtpPhase::Connection,
+        busy,
+    )));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "deferredCount") == 1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!((app.outbox().count(), provider(&app, "relay").await["throttled"].clone()), (0, json!(true)));
     let google = app.get("/v1/providers").await;
     let google =
@@ -295,7 +299,7 @@ async fn a_relay_that_asks_for_less_slows_all_providers() {
     assert!(google.is_some_and(|row| row["throttled"] == false));
     for _ in 0..60 {
         app.advance(5000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     app.campaign_sent(&id).await;
     assert_eq!(mailed_sorted(&app), ["a", "b", "c"]);
@@ -309,7 +313,7 @@ async fn whoever_leaves_or_unsubscribes_while_set_aside_is_not_mailed() {
     press_all(&app, &["ann", "bob", "cid", "dan", "eve"], "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(provider(&app, "shop").await["setAside"], 4);
     leave(&app, "bob", "chair").await;
     stop_all(&app, "cid").await;
@@ -329,16 +333,16 @@ async fn a_paused_campaign_with_letters_set_aside_goes_on_when_it_is_resumed_and
     press_all(&app, &["ann", "bob", "cid"], "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     verb(&app, &id, "pause").await;
     app.advance(86_400_000);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.outbox().count(), 1);
     verb(&app, &id, "resume").await;
     app.campaign_until(&id, |c| n(c, "sentCount") == 2).await;
     let canceled = verb(&app, &id, "cancel").await;
     assert_eq!(skipped(&canceled, "canceled"), 1);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(provider(&app, "shop").await["setAside"], 0);
     app.stop().await;
 }
@@ -354,7 +358,7 @@ async fn with_nothing_set_a_provider_that_never_answers_holds_nobody_else_up() {
     let lamp = restocked(&app, "d2", "lamp").await;
     app.campaign_sent(&lamp).await;
     // Within a quarter of a second it is found to be slow.
-    settle(&app).await;
+    wait_until_settled(&app).await;
     app.advance(250);
     arrived(&app, ".example", 6).await;
     assert_eq!(provider(&app, "slow.example").await["inFlight"], 3, "one of the four is left to the others");
@@ -365,13 +369,17 @@ async fn with_nothing_set_a_provider_that_never_answers_holds_nobody_else_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ceiling_counts_what_receivers_saw_and_is_said_on_the_campaign_and_at_the_providers() {
     let app = Plan::new().toml("[provider.default]\nper_day = 2\n").start().await;
-    let refused = Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own("refused", Fault::Shop));
+    let refused = DeliveryOutcome::new(
+        DeliveryResult::Deferred,
+        SmtpPhase::Connection,
+        Diagnostic::own("refused", FaultSource::Shop),
+    );
     app.outbox().disconnect(refused);
     press_all(&app, &["ann", "bob", "cid"], "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     for _ in 0..6 {
         app.advance(60_000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     let waits = app.get(&format!("/v1/campaigns/{id}")).await;
     assert_eq!((n(&waits, "pendingCount"), n(&waits, "startedCount")), (3, 0), "{waits}");
@@ -381,7 +389,7 @@ async fn a_ceiling_counts_what_receivers_saw_and_is_said_on_the_campaign_and_at_
     app.advance(60_000);
     let full = app.campaign_until(&id, |c| n(c, "sentCount") == 2).await;
     assert_eq!(n(&full, "pendingCount"), 1);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let full = app.get(&format!("/v1/campaigns/{id}")).await;
     let held = &full["held"][0];
     let midnight = json!("2026-03-03T00:00:00.000Z");
@@ -405,11 +413,11 @@ async fn a_ceiling_counts_what_receivers_saw_and_is_said_on_the_campaign_and_at_
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_relay_accepts_and_does_not_greet_nothing_starts_and_who_leaves_is_not_mailed() {
     let app = Plan::new().env("RESTOCKD_MAIL_CONNECTIONS", "2").start().await;
-    app.outbox().fall_silent();
+    app.outbox().stop_greeting();
     press_all(&app, &["ann", "bob", "cid"], "chair").await;
     let id = restocked(&app, "d1", "chair").await;
     app.outbox().wait_ready(1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let waits = app.get(&format!("/v1/campaigns/{id}")).await;
     assert_eq!((n(&waits, "pendingCount"), n(&waits, "startedCount")), (3, 0), "{waits}");
     leave(&app, "bob", "chair").await;

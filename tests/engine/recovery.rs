@@ -2,8 +2,8 @@
 
 use restockd::boot::boot;
 use restockd_core::directory::{Accepted, DirectoryEvent, PersonFact, RestockFact};
-use restockd_core::list::How;
-use restockd_core::{Email, ListId, Millis, Offer, PersonId};
+use restockd_core::list::ChangeSource;
+use restockd_core::{Email, ListId, Millis, PersonId, ProductDetails};
 use restockd_engine::clock::Clock;
 use restockd_records::Stamp;
 use restockd_testkit::app::{App, NOON, Plan};
@@ -29,7 +29,7 @@ fn event(number: u32, email: Option<&str>, bag: &[(&str, bool)]) -> DirectoryEve
         props: Vec::new(),
     };
     let (key, timestamp, product, restock) = (None, None, None, None);
-    let (name, how, person) = ("w".to_owned(), How::Event, Some(person));
+    let (name, how, person) = ("w".to_owned(), ChangeSource::Event, Some(person));
     DirectoryEvent::Event(Accepted {
         name,
         key,
@@ -48,11 +48,11 @@ async fn a_bag_that_no_list_had_taken_up_is_sent_again_whole() {
     let plan = Plan::new();
     forge(&plan, &[event(1, Some("ann"), &[("restock-a", true), ("restock-b", true)])]);
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!((members(&app, "restock-a").await, members(&app, "restock-b").await), (1, 1));
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!((members(&app, "restock-a").await, members(&app, "restock-b").await), (1, 1));
     app.stop().await;
 }
@@ -61,7 +61,8 @@ async fn a_bag_that_no_list_had_taken_up_is_sent_again_whole() {
 async fn a_restock_whose_list_hears_of_it_after_midnight_counts_for_the_day_it_was_accepted() {
     let plan = Plan::new();
     let list = ListId::parse("restock-a").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer: Offer::default() };
+    let fact =
+        RestockFact { list, key: 7, product: None, quantity: None, details: ProductDetails::default() };
     let DirectoryEvent::Event(plain) = event(1, None, &[]) else { panic!("an event is one") };
     let restock = DirectoryEvent::Event(Accepted {
         name: "product.restocked".to_owned(),
@@ -73,7 +74,7 @@ async fn a_restock_whose_list_hears_of_it_after_midnight_counts_for_the_day_it_w
     // The engine was down over midnight.
     plan.clock.advance(13 * 3_600_000);
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let id = app.campaigns().await[0]["id"].as_str().unwrap().to_owned();
     app.campaign_sent(&id).await;
     // The same day's key by hand is the same campaign.
@@ -89,7 +90,7 @@ async fn a_no_behind_a_yes_is_sent_again_behind_it() {
     let yes = event(1, Some("ann"), &[("restock-a", true)]);
     forge(&plan, &[yes, event(1, None, &[("restock-a", false)])]);
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(members(&app, "restock-a").await, 0, "the recorded no was lost");
     app.restock("d1", "a", 5).await;
     assert!(app.campaigns().await.is_empty());
@@ -103,7 +104,7 @@ async fn a_merge_behind_a_yes_is_sent_again_behind_it() {
     let yes = event(1, Some("ann"), &[("restock-a", true)]);
     forge(&plan, &[yes, event(2, Some("bob"), &[]), merged]);
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(members(&app, "restock-a").await, 1);
     let place = app.get(&format!("/v1/lists/restock-a/position?email={}", at("ann"))).await;
     assert_eq!(place["position"], 1);
@@ -118,7 +119,7 @@ async fn an_erasure_behind_a_yes_leaves_nobody_behind() {
     let erased = DirectoryEvent::Erased { person: PersonId(1), keep: None };
     forge(&plan, &[event(1, Some("ann"), &[("restock-a", true)]), erased]);
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(members(&app, "restock-a").await, 0);
     app.stop().await;
 }
@@ -134,10 +135,10 @@ async fn records_from_the_future_refuse_to_start_unless_told_otherwise() {
         if clean {
             plan = plan.start().await.stop().await;
         }
-        plan.clock = Clock::by_hand(Millis(NOON.0 + 3_600_000 - 4 * 60_000));
+        plan.clock = Clock::manual(Millis(NOON.0 + 3_600_000 - 4 * 60_000));
         let plan = plan.start().await.crash().await;
         let mut early = plan.clone();
-        early.clock = Clock::by_hand(NOON);
+        early.clock = Clock::manual(NOON);
         let refused = boot(early.config(), early.clock.clone()).await;
         let text = refused.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(text.contains("--accept-clock"), "clean stop: {clean}: {text:?}");

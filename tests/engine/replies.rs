@@ -1,7 +1,7 @@
 //! What a mail server's reply does to the person, the letter and the provider: hard bounces, soft ones, policy.
 
-use restockd_mail::Answer as Reply;
-use restockd_mail::End;
+use restockd_mail::DeliveryResult;
+use restockd_mail::ScriptedReply as Reply;
 use restockd_testkit::app::{App, Plan};
 use restockd_testkit::mail_server::{Act, Phase, Plan as Session, Server};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
     let app = App::fresh().await;
     press_all(&app, &["gone", "full", "spam", "ann"], "chair").await;
     app.outbox().answer_with(|letter| {
-        let refused = |code, words| Reply::Refuse(said(End::Failed, code, words));
+        let refused = |code, words| Reply::Refuse(said(DeliveryResult::Failed, code, words));
         match letter.to.split('@').next().unwrap() {
             "gone" => refused(550, "5.1.1 no such mailbox"),
             "full" => refused(552, "5.2.2 over quota"),
@@ -25,7 +25,7 @@ async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
     let id = restocked(&app, "d1", "chair").await;
     let done = app.campaign_sent(&id).await;
     assert_eq!((n(&done, "sentCount"), n(&done, "failedCount")), (1, 3));
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let again = app.press(&at("gone"), "lamp").await;
     assert!(again["listsError"].as_str().is_some_and(|why| why.contains("takes no mail")), "{again}");
     for name in ["full", "spam"] {
@@ -68,10 +68,10 @@ async fn a_hard_bounce_suppresses_the_address_and_nothing_else_does() {
 async fn many_policy_refusals_in_a_row_slow_their_provider_and_are_shown() {
     let app = one_by_one().start().await;
     app.press_many((0..30).map(|i| format!("g{i}@gmail.com")), "chair").await;
-    answer_while(&app, "@gmail.com", said(End::Failed, 550, "5.7.26 not authenticated"));
+    answer_while(&app, "@gmail.com", said(DeliveryResult::Failed, 550, "5.7.26 not authenticated"));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_until(&id, |c| n(c, "failedCount") == 10).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(n(&app.get(&format!("/v1/campaigns/{id}")).await, "failedCount"), 10);
     let row = provider(&app, "google").await;
     assert_eq!(
@@ -81,12 +81,12 @@ async fn many_policy_refusals_in_a_row_slow_their_provider_and_are_shown() {
     accept_all(&app);
     for _ in 0..60 {
         app.advance(5000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     verb(&app, &id, "retry-failed").await;
     for _ in 0..60 {
         app.advance(5000);
-        settle(&app).await;
+        wait_until_settled(&app).await;
     }
     assert_eq!(n(&app.campaign_sent(&id).await, "sentCount"), 30);
     app.stop().await;
@@ -107,7 +107,7 @@ async fn a_refusal_at_the_test_inbox_suppresses_nobody_and_the_same_one_at_a_mai
         press_all(&app, &["ann"], "chair").await;
         let id = restocked(&app, "d1", "chair").await;
         assert_eq!(n(&app.campaign_sent(&id).await, "failedCount"), 1);
-        settle(&app).await;
+        wait_until_settled(&app).await;
         let rows = app.get(&format!("/v1/campaigns/{id}/recipients")).await;
         let row = &rows["recipients"][0];
         assert_eq!((&row["reply"], &row["class"]), (&json!(reply), &class), "{inbox:?}: {row}");

@@ -15,7 +15,7 @@ fn one_awake() -> Plan {
 /// Sweeps until one list is awake and so many rest.
 async fn one_awake_of(app: &App, lists: usize) {
     let rested = async {
-        while app.engine().census().await.unwrap() != (1, lists - 1, 0) {
+        while app.engine().list_counts().await.unwrap() != (1, lists - 1, 0) {
             app.engine().sweep();
         }
     };

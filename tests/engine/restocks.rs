@@ -22,7 +22,7 @@ async fn a_second_restock_of_the_day_reaches_latecomers_and_nobody_twice() {
     leave(&app, "bob", "chair").await;
     press_all(&app, &["bob"], "chair").await;
     restocked(&app, "d3", "chair").await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let done = app.campaign_sent(&id).await;
     assert_eq!((n(&done, "totalRecipients"), n(&done, "sentCount")), (3, 3));
     assert_eq!(mailed_sorted(&app), ["ann", "bob", "cid"]);
@@ -156,7 +156,7 @@ async fn a_canceled_campaign_is_not_opened_again_that_day_but_the_next_day_has_i
     press_all(&app, &["cid"], "chair").await;
     let (status, _) = app.restock("d2", "chair", 5).await;
     assert_eq!(status, 200);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert_eq!(app.campaigns().await.len(), 1);
     assert_eq!(mailed(&app), ["ann"]);
     let plan = app.crash().await;
@@ -187,7 +187,7 @@ async fn a_paused_campaign_grows_and_stays_paused_also_through_a_restart() {
     assert_eq!(mailed(&app), ["ann"], "pause acts at the next letter");
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let paused = app.get(&format!("/v1/campaigns/{id}")).await;
     assert_eq!((paused["status"].as_str(), n(&paused, "totalRecipients")), (Some("paused"), 3));
     verb(&app, &id, "resume").await;
@@ -317,17 +317,17 @@ async fn the_rule_switched_off_counts_and_opens_nothing_and_pointed_elsewhere_us
 async fn with_after_send_leave_who_was_mailed_leaves_and_nobody_else() {
     let app = Plan::new().toml("[rule]\nafter_send = \"leave\"\n").start().await;
     press_all(&app, &["ann", "bad"], "chair").await;
-    answer_for(&app, "bad", restockd_mail::Answer::Give(never()));
+    answer_for(&app, "bad", restockd_mail::ScriptedReply::Give(never()));
     let id = restocked(&app, "d1", "chair").await;
     app.campaign_sent(&id).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert!(!subscribed(&app, "ann", "restock-chair").await);
     assert!(subscribed(&app, "bad", "restock-chair").await);
     // A campaign by hand unsubscribes nobody.
     press_all(&app, &["cid"], "chair").await;
-    let made = by_hand(&app, json!({ "list": "restock-chair", "template": "announcement" })).await;
+    let made = manual(&app, json!({ "list": "restock-chair", "template": "announcement" })).await;
     app.campaign_sent(made["campaignId"].as_str().unwrap()).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert!(subscribed(&app, "cid", "restock-chair").await);
     app.stop().await;
 }

@@ -56,7 +56,7 @@ async fn victim_behind_first(app: &App) -> String {
     app.outbox().hold();
     let id = restocked(app, "d1", "chair").await;
     app.held(1).await;
-    settle(app).await;
+    wait_until_settled(app).await;
     id
 }
 
@@ -292,7 +292,7 @@ async fn a_complaint_outlives_the_erasure_of_its_person() {
     assert!(answer["listsError"].is_string(), "{answer}");
     let (_, answer) = app.restock("d1", "chair", 5).await;
     assert_eq!(answer["ok"], true);
-    settle(&app).await;
+    wait_until_settled(&app).await;
     assert!(mailed(&app).is_empty());
     app.stop().await;
 }

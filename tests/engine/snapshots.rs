@@ -15,7 +15,7 @@ async fn erasure_leaves_no_address_in_any_file_after_two_rounds() {
             "lists": { "restock-chair": true }, "contactProperties": { "note": "property-erased" } });
         app.post("/v1/events", event).await;
         press_all(&app, &["bob"], "chair").await;
-        app.outbox().answer_with(|_| restockd_mail::Answer::Give(never()));
+        app.outbox().answer_with(|_| restockd_mail::ScriptedReply::Give(never()));
         let id = restocked(&app, "d1", "chair").await;
         app.campaign_sent(&id).await;
         app.post("/v1/admin/snapshot", json!({})).await;
@@ -42,8 +42,8 @@ async fn campaigns_in_every_state_come_back_from_a_snapshot_as_they_were() {
     press_all(&app, &["ann", "bob"], "chair").await;
     press_all(&app, &["cid", "dan"], "lamp").await;
     press_all(&app, &["eve"], "sofa").await;
-    app.outbox().push(restockd_mail::Answer::Give(later()));
-    app.outbox().push(restockd_mail::Answer::Give(never()));
+    app.outbox().push(restockd_mail::ScriptedReply::Give(later()));
+    app.outbox().push(restockd_mail::ScriptedReply::Give(never()));
     let chair = restocked(&app, "d1", "chair").await;
     app.campaign_until(&chair, |c| n(c, "deferredCount") == 1 && n(c, "failedCount") == 1).await;
     app.outbox().hold();
@@ -59,7 +59,7 @@ async fn campaigns_in_every_state_come_back_from_a_snapshot_as_they_were() {
     }
     let plan = app.crash().await;
     let app = plan.start().await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     for (id, mut old) in [&chair, &lamp, &sofa].into_iter().zip(before) {
         // What was on the wire is in doubt now; all else is as it was.
         old["inDoubtCount"] = json!(n(&old, "inDoubtCount") + n(&old, "startedCount"));

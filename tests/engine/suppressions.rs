@@ -25,7 +25,7 @@ async fn who_is_suppressed_during_a_campaign_gets_no_letter_that_begins_after_th
         app.outbox().hold();
         let id = restocked(&app, "d1", "chair").await;
         app.held(1).await;
-        settle(&app).await;
+        wait_until_settled(&app).await;
         suppress(&app, "victim", reason).await;
         let noted = app.get(&format!("/v1/campaigns/{id}")).await;
         assert_eq!(skipped(&noted, skip), 1, "noted before it is acknowledged: {noted}");
@@ -43,7 +43,7 @@ async fn an_import_during_a_campaign_is_noted_before_it_is_answered() {
     app.outbox().hold();
     let id = restocked(&app, "d1", "chair").await;
     app.held(1).await;
-    settle(&app).await;
+    wait_until_settled(&app).await;
     let [bearer] = admin();
     let csv = format!("email\n{}\n{}\n", at("victim"), at("third"));
     let headers = [bearer, ("content-type", "text/csv".to_owned())];

@@ -5,21 +5,21 @@ use std::fmt::Write as _;
 
 use restockd_core::PersonId;
 use restockd_core::campaign::Campaign;
-use restockd_core::directory::Fate;
+use restockd_core::directory::PersonStatus;
 use restockd_core::list::List;
-use restockd_engine::recovery::Recovered;
+use restockd_engine::recovery::RecoveredState;
 
 /// The whole account.
-pub fn of(found: &Recovered) -> String {
+pub fn of(found: &RecoveredState) -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").unwrap();
     let directory = &found.directory;
     line(format_args!("directory: {} records, {} mailable", directory.seq(), directory.mailable()));
     for id in (1..=directory.last_person()).map(PersonId) {
         match directory.fate(id) {
-            Some(Fate::Merged(into)) => line(format_args!("{id} became {into}")),
-            Some(Fate::Erased) => line(format_args!("{id} was erased")),
-            Some(Fate::Live) => {
+            Some(PersonStatus::Merged(into)) => line(format_args!("{id} became {into}")),
+            Some(PersonStatus::Erased) => line(format_args!("{id} was erased")),
+            Some(PersonStatus::Live) => {
                 let (_, person) = directory.person(id).unwrap();
                 let email = person.email.as_ref().map_or("-", |email| email.as_str());
                 let names = (person.user_id.as_deref(), person.anonymous_id());
@@ -33,7 +33,7 @@ pub fn of(found: &Recovered) -> String {
                         pending.lists.iter().map(|one| (one.list, one.since, one.at.0)).collect();
                     line(format_args!("  pending {lists:?}, mailed {}", pending.mailed.len()));
                 }
-                for proof in directory.proofs(id) {
+                for proof in directory.consent_records(id) {
                     let known = &proof.evidence;
                     let words = [&known.key, &known.source, &known.wording, &known.url];
                     line(format_args!("  asked for list {} at {}: {words:?}", proof.list, proof.at.0));
@@ -84,8 +84,8 @@ fn of_list(list: &List) -> String {
         list.stock(),
         list.product()
     ));
-    if let Some(offer) = list.offer() {
-        line(format_args!("says {:?}", offer.named().collect::<Vec<_>>()));
+    if let Some(details) = list.details() {
+        line(format_args!("says {:?}", details.named().collect::<Vec<_>>()));
     }
     for row in list.members(0) {
         line(format_args!(

@@ -24,9 +24,9 @@ use std::sync::Arc;
 use restockd_core::Retry;
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::Directory;
-use restockd_engine::recovery::{self, Recovered};
+use restockd_engine::recovery::{self, RecoveredState};
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations};
+use restockd_journal::snapshots::{Backend, Generations};
 use restockd_journal::wal;
 use restockd_records::{Kind, KindOwner};
 
@@ -61,7 +61,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Reads a data directory as a start does.
-fn open(data: &Path) -> Recovered {
+fn open(data: &Path) -> RecoveredState {
     let secrets = restockd::boot::secrets(data).unwrap();
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let options = make::options(data, &secrets);

@@ -14,7 +14,7 @@ use restockd_core::list::{List, ListEvent};
 use restockd_core::{ListId, Millis, PersonId, Retry};
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations, Meta};
+use restockd_journal::snapshots::{Backend, Generations, Meta};
 use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_records::{Encoded, Entry, PackedList, Stamp, sample};

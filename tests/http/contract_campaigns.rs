@@ -1,7 +1,7 @@
 //! The contract of campaigns: made, read, paged, steered; and what a delivery leads to.
 
 use restockd::http::sign;
-use restockd_mail::{Answer, Diagnostic, End, Fault, Outcome, Phase};
+use restockd_mail::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, ScriptedReply, SmtpPhase};
 use serde_json::{Value, json};
 
 use crate::harness::{NOON_TEXT, RESTOCK_TEMPLATE, SECRET, TEMPLATE, TestServer, request, start};
@@ -179,11 +179,17 @@ async fn failed_letters_and_letters_in_doubt_are_counted_and_tried_again() {
     let server = start().await;
     join(&server, &["ann", "bob", "cid"], "sale").await;
     server.outbox.answer_with(|letter| {
-        let give = |end, phase, said| Answer::Give(Outcome::new(end, phase, said));
+        let give = |end, phase, said| ScriptedReply::Give(DeliveryOutcome::new(end, phase, said));
         match letter.to.split('@').next() {
-            Some("ann") => give(End::Failed, Phase::Rcpt, Diagnostic::of_server(550, "no such user")),
-            Some("bob") => give(End::Unknown, Phase::Data, Diagnostic::own("connection lost", Fault::Letter)),
-            _ => Answer::Accept,
+            Some("ann") => {
+                give(DeliveryResult::Failed, SmtpPhase::Rcpt, Diagnostic::of_server(550, "no such user"))
+            }
+            Some("bob") => give(
+                DeliveryResult::Unknown,
+                SmtpPhase::Data,
+                Diagnostic::own("connection lost", FaultSource::Letter),
+            ),
+            _ => ScriptedReply::Accept,
         }
     });
     let id = make(&server, json!({"list": "sale", "template": TEMPLATE})).await;
@@ -191,7 +197,7 @@ async fn failed_letters_and_letters_in_doubt_are_counted_and_tried_again() {
     let counts =
         |c: &Value| ["sentCount", "failedCount", "inDoubtCount"].map(|field| c[field].as_u64().unwrap());
     assert_eq!(counts(&sent), [1, 1, 1]);
-    server.outbox.answer_with(|_| Answer::Accept);
+    server.outbox.answer_with(|_| ScriptedReply::Accept);
     server.outbox.hold();
     let (status, back) = verb(&server, &id, "retry-failed").await;
     assert_eq!((status, &back["status"]), (200, &json!("sending")));

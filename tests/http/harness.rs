@@ -12,9 +12,9 @@ use restockd::config::{Config, Flags};
 use restockd::http::HttpSettings;
 use restockd_core::Millis;
 use restockd_engine::Engine;
+use restockd_engine::api::Scope;
 use restockd_engine::clock::Clock;
-use restockd_engine::verbs::Scope;
-use restockd_mail::Outbox;
+use restockd_mail::MemoryTransport;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -58,7 +58,7 @@ pub struct TestServer {
     pub addr: SocketAddr,
     pub admin: String,
     pub ingest: String,
-    pub outbox: Arc<Outbox>,
+    pub outbox: Arc<MemoryTransport>,
     pub clock: Clock,
     engine: Engine,
     running: Mutex<Option<Running>>,
@@ -91,7 +91,7 @@ pub async fn start_with(change: impl FnOnce(&mut HttpSettings)) -> TestServer {
     let flags = Flags { data: Some(dir.path().join("data")), ..Flags::default() };
     let mut config = Config::load(Some(&file), env, &flags).unwrap();
     change(&mut config.http);
-    let clock = Clock::by_hand(NOON);
+    let clock = Clock::manual(NOON);
     let running = boot(config, clock.clone()).await.unwrap();
     let (_, ingest) = running.engine.mint_key("tests".to_owned(), Scope::Ingest).await.unwrap();
     TestServer {
@@ -129,7 +129,7 @@ impl TestServer {
     }
 
     /// Mails everybody on a list; gives back the letter to this person.
-    pub async fn mail_to(&self, email: &str, list: &str) -> restockd_mail::Mail {
+    pub async fn mail_to(&self, email: &str, list: &str) -> restockd_mail::CapturedMail {
         let body = json!({"list": list, "template": TEMPLATE, "subject": "A word"}).to_string();
         let made = self.ask("POST", "/v1/campaigns", &self.ingest, body.as_bytes()).await;
         assert_eq!(made.status, 202, "{}", made.text());

@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::harness::{SECRET, request, start};
 
-/// Everything that this floor logged in any test, and whatever else named a person.
+/// Everything that this layer logged in any test, and whatever else named a person.
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Capture;

@@ -65,7 +65,7 @@ fn restock_all(entries: Vec<Entry>) -> Vec<Encoded> {
             let campaign = Some(CampaignId(key));
             let (event, stock, upto) = (0, Some(5), ordinal);
             let event =
-                ListEvent::Restocked { event, key, stock, day, campaign, upto, added: 1, offer: None };
+                ListEvent::Restocked { event, key, stock, day, campaign, upto, added: 1, details: None };
             Some(restockd_records::of_list(Stamp { seq: stamp.seq + 1, at: stamp.at }, &list, &event))
         }
         _ => None,

@@ -209,8 +209,8 @@ pub fn account(client: &Client, facts: &Facts, dots: &[Letter], accepted: &[Lett
 
 /// When the newest signal of a campaign was asked for; none where none was acknowledged.
 fn opened(facts: &Facts, subject: &str, list: &str) -> Option<u64> {
-    let by_hand = facts.campaigns.iter().find(|campaign| campaign.body["subject"] == subject);
-    by_hand.map(|campaign| campaign.asked).or_else(|| {
+    let manual = facts.campaigns.iter().find(|campaign| campaign.body["subject"] == subject);
+    manual.map(|campaign| campaign.asked).or_else(|| {
         let sku = list.trim_start_matches("restock-");
         facts.restocks.iter().filter(|restock| restock.sku == sku).map(|restock| restock.asked).max()
     })

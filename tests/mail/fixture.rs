@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use restockd_mail::{Courier, End, Fault, Gate, Letter, MailOptions, Mailer, Outcome, Phase};
+use restockd_mail::{
+    Courier, DeliveryOutcome, DeliveryResult, DurabilityGate, FaultSource, Letter, MailOptions, Mailer,
+    SmtpPhase,
+};
 use restockd_testkit::mail_server::Server;
 
 pub fn letter(n: u32) -> Letter {
@@ -23,11 +26,11 @@ pub fn letter(n: u32) -> Letter {
     }
 }
 
-pub fn open() -> Gate {
+pub fn open() -> DurabilityGate {
     Box::pin(std::future::ready(true))
 }
 
-pub fn shut() -> Gate {
+pub fn shut() -> DurabilityGate {
     Box::pin(std::future::ready(false))
 }
 
@@ -52,7 +55,7 @@ pub fn mailer(server: &Server, options: MailOptions) -> Mailer {
 }
 
 /// One letter, over a connection that is brought about first.
-pub async fn send(courier: &mut Courier, letter: &Letter, gate: Gate) -> Outcome {
+pub async fn send(courier: &mut Courier, letter: &Letter, gate: DurabilityGate) -> DeliveryOutcome {
     match courier.ready().await {
         Ok(()) => courier.deliver(letter, gate).await,
         Err(outcome) => outcome,
@@ -60,34 +63,34 @@ pub async fn send(courier: &mut Courier, letter: &Letter, gate: Gate) -> Outcome
 }
 
 /// One letter by a courier of its own.
-pub async fn send_by(mailer: &Mailer, letter: &Letter, gate: Gate) -> Outcome {
+pub async fn send_by(mailer: &Mailer, letter: &Letter, gate: DurabilityGate) -> DeliveryOutcome {
     send(&mut mailer.courier(), letter, gate).await
 }
 
 /// How a try ended.
-pub fn name(outcome: &Outcome) -> &'static str {
+pub fn name(outcome: &DeliveryOutcome) -> &'static str {
     match outcome.end {
-        End::Sent => "sent",
-        End::Deferred => "deferred",
-        End::Throttled => "throttled",
-        End::Failed => "failed",
-        End::Unknown => "unknown",
+        DeliveryResult::Sent => "sent",
+        DeliveryResult::Deferred => "deferred",
+        DeliveryResult::Throttled => "throttled",
+        DeliveryResult::Failed => "failed",
+        DeliveryResult::Unknown => "unknown",
     }
 }
 
 /// The same with the last step that was answered, and at whose door it lies if not the letter's.
-pub fn course(outcome: &Outcome) -> String {
+pub fn course(outcome: &DeliveryOutcome) -> String {
     let phase = match outcome.phase {
-        Phase::Connection => "connection",
-        Phase::Mail => "mail",
-        Phase::Rcpt => "rcpt",
-        Phase::Data => "data",
-        Phase::Dot => "dot",
+        SmtpPhase::Connection => "connection",
+        SmtpPhase::Mail => "mail",
+        SmtpPhase::Rcpt => "rcpt",
+        SmtpPhase::Data => "data",
+        SmtpPhase::Dot => "dot",
     };
     let fault = match outcome.diagnostic.fault {
-        Fault::Letter => "",
-        Fault::Shop => ", the shop's",
-        Fault::TestInbox => ", the test inbox's",
+        FaultSource::Letter => "",
+        FaultSource::Shop => ", the shop's",
+        FaultSource::TestInbox => ", the test inbox's",
     };
     format!("{} at {phase}{fault}", name(outcome))
 }

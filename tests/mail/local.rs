@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use restockd_mail::{Answer, Diagnostic, End, Fault, MailOptions, Mailer, Outcome, Phase};
+use restockd_mail::{
+    DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, MailOptions, Mailer, ScriptedReply, SmtpPhase,
+};
 
 use crate::fixture::{course, letter, name, open, send, send_by, shut};
 
@@ -57,18 +59,23 @@ async fn the_outbox_answers_as_it_is_told() {
     let mailer = Mailer::from_url("memory:", MailOptions::default()).unwrap();
     let outbox = mailer.outbox().unwrap();
     let mut courier = mailer.courier();
-    let failed = Outcome::new(End::Failed, Phase::Rcpt, Diagnostic::of_server(550, "no"));
-    let doubt = Outcome::new(End::Unknown, Phase::Data, Diagnostic::own("lost", Fault::Letter));
-    outbox.push(Answer::Refuse(failed.clone()));
-    outbox.push(Answer::Give(doubt.clone()));
-    outbox.push(Answer::Keep(doubt.clone()));
+    let failed =
+        DeliveryOutcome::new(DeliveryResult::Failed, SmtpPhase::Rcpt, Diagnostic::of_server(550, "no"));
+    let doubt = DeliveryOutcome::new(
+        DeliveryResult::Unknown,
+        SmtpPhase::Data,
+        Diagnostic::own("lost", FaultSource::Letter),
+    );
+    outbox.push(ScriptedReply::Refuse(failed.clone()));
+    outbox.push(ScriptedReply::Give(doubt.clone()));
+    outbox.push(ScriptedReply::Keep(doubt.clone()));
     // A refusal comes before the gate: this one never opens.
     assert_eq!(send(&mut courier, &letter(1), Box::pin(std::future::pending())).await, failed);
     assert_eq!(send(&mut courier, &letter(2), open()).await, doubt);
     assert_eq!(send(&mut courier, &letter(3), open()).await, doubt);
     outbox.answer_with(move |letter| match letter.to.as_str() {
-        "ann5@people.example" => Answer::Give(failed.clone()),
-        _ => Answer::Accept,
+        "ann5@people.example" => ScriptedReply::Give(failed.clone()),
+        _ => ScriptedReply::Accept,
     });
     assert_eq!(name(&send(&mut courier, &letter(4), open()).await), "sent");
     assert_eq!(name(&send(&mut courier, &letter(5), open()).await), "failed");
@@ -120,11 +127,15 @@ async fn a_courier_of_the_outbox_is_ready_as_it_is_told() {
     let outbox = mailer.outbox().unwrap();
     let mut courier = mailer.courier();
     assert!(courier.is_ready());
-    let down = Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own("no way", Fault::Shop));
+    let down = DeliveryOutcome::new(
+        DeliveryResult::Deferred,
+        SmtpPhase::Connection,
+        Diagnostic::own("no way", FaultSource::Shop),
+    );
     outbox.disconnect(down.clone());
     assert!(!courier.is_ready());
     assert_eq!(courier.ready().await, Err(down));
-    outbox.fall_silent();
+    outbox.stop_greeting();
     let waiting = tokio::spawn(async move { (courier.ready().await, courier) });
     outbox.wait_ready(2).await;
     assert!(!waiting.is_finished());

@@ -1,4 +1,4 @@
-//! The mail floor against a real server on a loopback port, and the templates against hostile data.
+//! The mail layer against a real server on a loopback port, and the templates against hostile data.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod fixture;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use restockd_core::status::Enhanced;
-use restockd_mail::Outcome;
+use restockd_mail::DeliveryOutcome;
 use restockd_testkit::mail_server::{Act, Phase, Plan, Server};
 
 use crate::fixture::{course, impatient, letter, mailer, name, open, options, send, send_by, shut};
@@ -13,7 +13,7 @@ const DRIP: Act = Act::Drip(Duration::from_millis(60));
 const NO_CONNECTION: &str = "deferred at connection, the shop's";
 
 /// One letter to a server with this plan; with and without pipelining, which must not differ.
-async fn outcome_of(plan: Plan, impatiently: bool) -> Outcome {
+async fn outcome_of(plan: Plan, impatiently: bool) -> DeliveryOutcome {
     let mut seen = None;
     for extensions in [&["PIPELINING"][..], &[]] {
         let server = Server::start().await;

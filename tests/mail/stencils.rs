@@ -1,6 +1,6 @@
 //! Letters made from a stencil are the letters that rendering whole makes, whatever the templates do.
 
-use restockd_render::{Own, RenderError, Rendered, Templates};
+use restockd_render::{RecipientValues, RenderError, Rendered, Templates};
 use serde_json::json;
 
 use super::templates::with;
@@ -8,11 +8,11 @@ use super::templates::with;
 /// A recipient: properties, and two links that differ from everybody's.
 fn one(
     templates: &Templates,
-    prepared: &restockd_render::Prepared,
+    prepared: &restockd_render::PreparedCampaign,
     n: usize,
     contact: &[(String, String)],
 ) -> Result<Rendered, RenderError> {
-    let own = Own {
+    let own = RecipientValues {
         contact,
         unsubscribe_url: &format!("https://shop.example/u?a=1&token=aB{n:04}zZ"),
         preferences_url: &format!("https://shop.example/p?token={n:04}'Q"),

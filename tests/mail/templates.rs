@@ -1,6 +1,6 @@
 //! The templates: whole mails from little data, hostile data, and a shop's own files.
 
-use restockd_render::{Own, RenderError, Rendered, Templates};
+use restockd_render::{RecipientValues, RenderError, Rendered, Templates};
 use serde_json::{Value, json};
 
 /// A mail, of one context: contact and links are the recipient's own, all else is common.
@@ -14,7 +14,7 @@ pub fn mail(templates: &Templates, key: &str, context: &Value) -> Result<Rendere
         .flatten()
         .map(|(name, value)| (name.clone(), value.to_string()))
         .collect();
-    let own = Own {
+    let own = RecipientValues {
         contact: &contact,
         unsubscribe_url: leave.as_str().unwrap_or_default(),
         preferences_url: choose.as_str().unwrap_or_default(),

@@ -1,14 +1,14 @@
 //! What is made to break a reader: deep, wide, long, cut off, binary, empty. All of it ends, quickly, as nothing or as
 //! what it says.
 
-use restockd_core::returns::Kind;
-use restockd_feedback::{MESSAGE_BYTES_MAX, Reading, read};
+use restockd_core::feedback::FeedbackKind;
+use restockd_feedback::{MESSAGE_BYTES_MAX, ParsedMessage, read};
 
 use super::sample;
 
 /// True when nothing was read.
 fn nothing(bytes: &[u8]) -> bool {
-    matches!(read(bytes, None), Reading::Nothing(_))
+    matches!(read(bytes, None), ParsedMessage::Nothing(_))
 }
 
 #[test]
@@ -49,19 +49,22 @@ fn many_parts_headers_and_groups_end() {
     let group =
         "Final-Recipient: rfc822; bea@other.example\nAction: failed\nStatus: 5.1.1\n\n".repeat(10_000);
     let many = text.replace("Final-Recipient: rfc822; ann", &format!("{group}Final-Recipient: rfc822; ann"));
-    assert!(matches!(read(many.as_bytes(), None), Reading::Reports(claims) if claims.len() == 1));
+    assert!(matches!(read(many.as_bytes(), None), ParsedMessage::Reports(claims) if claims.len() == 1));
 }
 
 #[test]
 fn a_report_cut_off_anywhere_is_nothing_or_part_of_what_it_says() {
     for name in ["postfix_no_such_user", "yahoo_abuse", "exchange_access_denied"] {
         let text = sample(name);
-        let Reading::Reports(whole) = read(text.as_bytes(), None) else { panic!("{name} is a report") };
+        let ParsedMessage::Reports(whole) = read(text.as_bytes(), None) else { panic!("{name} is a report") };
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
-            if let Reading::Reports(claims) = read(&text.as_bytes()[..end], None) {
+            if let ParsedMessage::Reports(claims) = read(&text.as_bytes()[..end], None) {
                 // What is cut inside its status says less, and less is never worse for the person.
                 let kind = claims[0].kind;
-                assert!(kind == whole[0].kind || kind == Kind::SoftBounce, "{name} cut at {end}: {kind:?}");
+                assert!(
+                    kind == whole[0].kind || kind == FeedbackKind::SoftBounce,
+                    "{name} cut at {end}: {kind:?}"
+                );
             }
         }
     }
@@ -85,7 +88,7 @@ fn bytes_that_are_changed_one_by_one_break_nothing() {
 #[test]
 fn words_and_names_that_are_too_long_are_cut() {
     let text = sample("postfix_no_such_user").replace("User unknown", &"User unknown ".repeat(20_000));
-    let Reading::Reports(claims) = read(text.as_bytes(), Some(&"x".repeat(100_000))) else {
+    let ParsedMessage::Reports(claims) = read(text.as_bytes(), Some(&"x".repeat(100_000))) else {
         panic!("a report")
     };
     assert!(claims[0].diagnostic.as_ref().unwrap().chars().count() <= 512);

@@ -8,8 +8,8 @@ mod relays;
 
 use std::path::PathBuf;
 
-use restockd_core::returns::Kind;
-use restockd_feedback::{Claim, Reading, read};
+use restockd_core::feedback::FeedbackKind;
+use restockd_feedback::{ParsedMessage, UnverifiedReport, read};
 
 /// The token in the samples' envelopes: of the right form, and nobody's.
 const TOKEN: &str = "aebagbafaydqqcikbmga2dqpcaireeyuculbogazdinryhi6d4qcc";
@@ -19,33 +19,33 @@ const LETTER: &str = "0123456789abcdef0123456789abcdef@shop.example";
 const ANN: &str = "ann@reader.example";
 
 /// A sample, what it says, its status, the address it names first, and whether the token is found in it.
-type Row = (&'static str, Kind, Option<&'static str>, Option<&'static str>, bool);
+type Row = (&'static str, FeedbackKind, Option<&'static str>, Option<&'static str>, bool);
 
 const REPORTS: [Row; 24] = [
-    ("postfix_no_such_user", Kind::HardBounce, Some("5.1.1"), Some(ANN), true),
-    ("postfix_mailbox_full", Kind::SoftBounce, Some("5.2.2"), Some(ANN), true),
-    ("postfix_delayed", Kind::Delayed, Some("4.4.1"), Some(ANN), true),
-    ("postfix_delivered", Kind::Delivered, Some("2.0.0"), Some(ANN), true),
-    ("postfix_gave_up", Kind::SoftBounce, Some("4.4.1"), Some(ANN), true),
-    ("postfix_alias_of_two", Kind::Delivered, Some("2.0.0"), Some(ANN), true),
-    ("exim_no_such_user", Kind::HardBounce, Some("5.1.1"), Some(ANN), true),
-    ("exim_without_a_code", Kind::SoftBounce, Some("5.0.0"), Some(ANN), true),
-    ("exchange_no_such_recipient", Kind::HardBounce, Some("5.1.10"), Some(ANN), true),
-    ("exchange_access_denied", Kind::Policy, Some("5.7.708"), Some(ANN), true),
-    ("gmail_no_such_user", Kind::HardBounce, Some("5.1.1"), Some(ANN), true),
-    ("gmail_not_authenticated", Kind::Policy, Some("5.7.26"), Some(ANN), true),
-    ("gmail_inactive", Kind::HardBounce, Some("5.2.1"), Some(ANN), true),
-    ("sendmail_no_such_host", Kind::HardBounce, Some("5.1.2"), Some(ANN), true),
-    ("sendmail_expired", Kind::SoftBounce, Some("4.4.7"), Some(ANN), true),
-    ("amazon_ses_message", Kind::HardBounce, Some("5.1.1"), Some(ANN), true),
-    ("utf8_no_such_user", Kind::HardBounce, Some("5.1.1"), Some(ANN), true),
-    ("yahoo_abuse", Kind::Complaint, None, Some(ANN), true),
-    ("aol_abuse_without_an_address", Kind::Complaint, None, Some("redacted@aol.com"), true),
-    ("outlook_jmrp", Kind::Complaint, None, Some(ANN), false),
-    ("comcast_abuse", Kind::Complaint, None, Some(ANN), false),
-    ("cfbl_abuse", Kind::Complaint, None, None, true),
-    ("opt_out", Kind::Complaint, None, Some(ANN), false),
-    ("not_spam", Kind::NotSpam, None, Some(ANN), true),
+    ("postfix_no_such_user", FeedbackKind::HardBounce, Some("5.1.1"), Some(ANN), true),
+    ("postfix_mailbox_full", FeedbackKind::SoftBounce, Some("5.2.2"), Some(ANN), true),
+    ("postfix_delayed", FeedbackKind::Delayed, Some("4.4.1"), Some(ANN), true),
+    ("postfix_delivered", FeedbackKind::Delivered, Some("2.0.0"), Some(ANN), true),
+    ("postfix_gave_up", FeedbackKind::SoftBounce, Some("4.4.1"), Some(ANN), true),
+    ("postfix_alias_of_two", FeedbackKind::Delivered, Some("2.0.0"), Some(ANN), true),
+    ("exim_no_such_user", FeedbackKind::HardBounce, Some("5.1.1"), Some(ANN), true),
+    ("exim_without_a_code", FeedbackKind::SoftBounce, Some("5.0.0"), Some(ANN), true),
+    ("exchange_no_such_recipient", FeedbackKind::HardBounce, Some("5.1.10"), Some(ANN), true),
+    ("exchange_access_denied", FeedbackKind::Policy, Some("5.7.708"), Some(ANN), true),
+    ("gmail_no_such_user", FeedbackKind::HardBounce, Some("5.1.1"), Some(ANN), true),
+    ("gmail_not_authenticated", FeedbackKind::Policy, Some("5.7.26"), Some(ANN), true),
+    ("gmail_inactive", FeedbackKind::HardBounce, Some("5.2.1"), Some(ANN), true),
+    ("sendmail_no_such_host", FeedbackKind::HardBounce, Some("5.1.2"), Some(ANN), true),
+    ("sendmail_expired", FeedbackKind::SoftBounce, Some("4.4.7"), Some(ANN), true),
+    ("amazon_ses_message", FeedbackKind::HardBounce, Some("5.1.1"), Some(ANN), true),
+    ("utf8_no_such_user", FeedbackKind::HardBounce, Some("5.1.1"), Some(ANN), true),
+    ("yahoo_abuse", FeedbackKind::Complaint, None, Some(ANN), true),
+    ("aol_abuse_without_an_address", FeedbackKind::Complaint, None, Some("redacted@aol.com"), true),
+    ("outlook_jmrp", FeedbackKind::Complaint, None, Some(ANN), false),
+    ("comcast_abuse", FeedbackKind::Complaint, None, Some(ANN), false),
+    ("cfbl_abuse", FeedbackKind::Complaint, None, None, true),
+    ("opt_out", FeedbackKind::Complaint, None, Some(ANN), false),
+    ("not_spam", FeedbackKind::NotSpam, None, Some(ANN), true),
 ];
 
 const NOTHING: [(&str, &str); 4] = [
@@ -67,9 +67,9 @@ fn both(text: &str) -> [String; 2] {
 }
 
 /// The one claim of a message that is a report.
-fn claim(text: &str) -> Claim {
+fn claim(text: &str) -> UnverifiedReport {
     match read(text.as_bytes(), None) {
-        Reading::Reports(mut claims) if claims.len() == 1 => claims.remove(0),
+        ParsedMessage::Reports(mut claims) if claims.len() == 1 => claims.remove(0),
         other => panic!("{other:?}"),
     }
 }
@@ -108,8 +108,8 @@ fn what_is_no_report_is_nothing_and_never_a_guess() {
     for (name, why) in NOTHING {
         for text in both(&sample(name)) {
             match read(text.as_bytes(), None) {
-                Reading::Nothing(reason) => assert_eq!(reason, why, "{name}"),
-                Reading::Reports(_) => panic!("{name} was taken for a report"),
+                ParsedMessage::Nothing(reason) => assert_eq!(reason, why, "{name}"),
+                ParsedMessage::Reports(_) => panic!("{name} was taken for a report"),
             }
         }
     }
@@ -119,7 +119,9 @@ fn what_is_no_report_is_nothing_and_never_a_guess() {
 fn the_envelope_gives_a_token_where_the_report_has_none() {
     let text = sample("outlook_jmrp");
     let envelope = format!("bounce+{}@bounces.shop.example", TOKEN.to_uppercase());
-    let Reading::Reports(claims) = read(text.as_bytes(), Some(&envelope)) else { panic!("it is a report") };
+    let ParsedMessage::Reports(claims) = read(text.as_bytes(), Some(&envelope)) else {
+        panic!("it is a report")
+    };
     assert!(claims[0].tokens.contains(&TOKEN.to_uppercase()));
 }
 

@@ -1,21 +1,21 @@
 //! Events as relays send them, written for these tests after their documentation, with what each must be read as.
 
-use restockd_core::returns::Kind;
-use restockd_feedback::Reading;
+use restockd_core::feedback::FeedbackKind;
+use restockd_feedback::ParsedMessage;
 use restockd_feedback::relay::Relay;
 use serde_json::{Value, json};
 
 /// What an event says: kinds in order, none for an event without a consequence.
-fn kinds(relay: Relay, event: &Value) -> Vec<Kind> {
+fn kinds(relay: Relay, event: &Value) -> Vec<FeedbackKind> {
     match relay.read(event.to_string().as_bytes(), Some("delivery-1")) {
-        Reading::Reports(claims) => {
+        ParsedMessage::Reports(claims) => {
             for claim in &claims {
                 assert_eq!(claim.addresses[0].as_str(), "ann@reader.example");
                 assert!(claim.message_id.is_some() && !claim.name.is_empty());
             }
             claims.iter().map(|claim| claim.kind).collect()
         }
-        Reading::Nothing(_) => Vec::new(),
+        ParsedMessage::Nothing(_) => Vec::new(),
     }
 }
 
@@ -34,14 +34,14 @@ fn an_event_of_ses_is_read_by_its_status_and_else_by_its_type() {
         })
     };
     for (event, kind) in [
-        (bounce("Permanent", "General", Some("5.1.1")), Kind::HardBounce),
-        (bounce("Permanent", "NoEmail", None), Kind::HardBounce),
-        (bounce("Permanent", "OnAccountSuppressionList", None), Kind::HardBounce),
-        (bounce("Permanent", "General", Some("5.7.1")), Kind::Policy),
-        (bounce("Transient", "MailboxFull", Some("5.2.2")), Kind::SoftBounce),
-        (bounce("Transient", "General", None), Kind::SoftBounce),
-        (bounce("Transient", "ContentRejected", None), Kind::Policy),
-        (bounce("Undetermined", "Undetermined", Some("5.0.0")), Kind::SoftBounce),
+        (bounce("Permanent", "General", Some("5.1.1")), FeedbackKind::HardBounce),
+        (bounce("Permanent", "NoEmail", None), FeedbackKind::HardBounce),
+        (bounce("Permanent", "OnAccountSuppressionList", None), FeedbackKind::HardBounce),
+        (bounce("Permanent", "General", Some("5.7.1")), FeedbackKind::Policy),
+        (bounce("Transient", "MailboxFull", Some("5.2.2")), FeedbackKind::SoftBounce),
+        (bounce("Transient", "General", None), FeedbackKind::SoftBounce),
+        (bounce("Transient", "ContentRejected", None), FeedbackKind::Policy),
+        (bounce("Undetermined", "Undetermined", Some("5.0.0")), FeedbackKind::SoftBounce),
     ] {
         assert_eq!(kinds(Relay::Ses, &event), [kind], "{event}");
         let mut newer = event.clone();
@@ -56,9 +56,9 @@ fn an_event_of_ses_is_read_by_its_status_and_else_by_its_type() {
             "mail": { "messageId": "0102-m" },
         })
     };
-    assert_eq!(kinds(Relay::Ses, &complaint(Some("abuse"))), [Kind::Complaint]);
-    assert_eq!(kinds(Relay::Ses, &complaint(None)), [Kind::Complaint]);
-    assert_eq!(kinds(Relay::Ses, &complaint(Some("not-spam"))), [Kind::NotSpam]);
+    assert_eq!(kinds(Relay::Ses, &complaint(Some("abuse"))), [FeedbackKind::Complaint]);
+    assert_eq!(kinds(Relay::Ses, &complaint(None)), [FeedbackKind::Complaint]);
+    assert_eq!(kinds(Relay::Ses, &complaint(Some("not-spam"))), [FeedbackKind::NotSpam]);
     assert_eq!(kinds(Relay::Ses, &complaint(Some("auth-failure"))), []);
     assert_eq!(kinds(Relay::Ses, &json!({ "notificationType": "Delivery" })), []);
 }
@@ -70,24 +70,24 @@ fn an_event_of_postmark_is_read_by_its_type() {
             "Details": details, "BouncedAt": "2026-03-02T12:00:01Z", "Inactive": true })
     };
     for (event, expected) in [
-        (bounce("HardBounce", "smtp;550 5.1.1 no such user"), Some(Kind::HardBounce)),
-        (bounce("HardBounce", "no words that say a code"), Some(Kind::HardBounce)),
-        (bounce("HardBounce", "smtp;550 5.7.1 refused for policy"), Some(Kind::Policy)),
-        (bounce("BadEmailAddress", ""), Some(Kind::HardBounce)),
-        (bounce("SoftBounce", "smtp;552 5.2.2 full"), Some(Kind::SoftBounce)),
-        (bounce("DnsError", ""), Some(Kind::SoftBounce)),
-        (bounce("SpamNotification", ""), Some(Kind::Policy)),
-        (bounce("Blocked", ""), Some(Kind::Policy)),
-        (bounce("SpamComplaint", ""), Some(Kind::Complaint)),
-        (bounce("AutoResponder", ""), Some(Kind::AutoReply)),
-        (bounce("Transient", ""), Some(Kind::Delayed)),
+        (bounce("HardBounce", "smtp;550 5.1.1 no such user"), Some(FeedbackKind::HardBounce)),
+        (bounce("HardBounce", "no words that say a code"), Some(FeedbackKind::HardBounce)),
+        (bounce("HardBounce", "smtp;550 5.7.1 refused for policy"), Some(FeedbackKind::Policy)),
+        (bounce("BadEmailAddress", ""), Some(FeedbackKind::HardBounce)),
+        (bounce("SoftBounce", "smtp;552 5.2.2 full"), Some(FeedbackKind::SoftBounce)),
+        (bounce("DnsError", ""), Some(FeedbackKind::SoftBounce)),
+        (bounce("SpamNotification", ""), Some(FeedbackKind::Policy)),
+        (bounce("Blocked", ""), Some(FeedbackKind::Policy)),
+        (bounce("SpamComplaint", ""), Some(FeedbackKind::Complaint)),
+        (bounce("AutoResponder", ""), Some(FeedbackKind::AutoReply)),
+        (bounce("Transient", ""), Some(FeedbackKind::Delayed)),
         (bounce("ManuallyDeactivated", ""), None),
         (bounce("SMTPApiError", ""), None),
     ] {
         assert_eq!(kinds(Relay::Postmark, &event), expected.into_iter().collect::<Vec<_>>(), "{event}");
     }
     let complaint = json!({ "RecordType": "SpamComplaint", "ID": 43, "Email": "ann@reader.example", "MessageID": "00000000-0001" });
-    assert_eq!(kinds(Relay::Postmark, &complaint), [Kind::Complaint]);
+    assert_eq!(kinds(Relay::Postmark, &complaint), [FeedbackKind::Complaint]);
     assert_eq!(kinds(Relay::Postmark, &json!({ "RecordType": "Open", "ID": 1 })), []);
 }
 
@@ -104,22 +104,31 @@ fn an_event_of_mailgun_is_read_by_its_severity_reason_and_status() {
     let no_user = json!({ "code": 550, "enhanced-code": "5.1.1", "message": "no such user" });
     let bare = json!({ "code": 550, "message": "refused" });
     for (event, expected) in [
-        (event("failed", "permanent", "bounce", no_user.clone()), Some(Kind::HardBounce)),
+        (event("failed", "permanent", "bounce", no_user.clone()), Some(FeedbackKind::HardBounce)),
         (
             event("failed", "permanent", "bounce", json!({ "code": 550, "message": "5.1.1 no such user" })),
-            Some(Kind::HardBounce),
+            Some(FeedbackKind::HardBounce),
         ),
-        (event("failed", "permanent", "generic", bare.clone()), Some(Kind::SoftBounce)),
-        (event("failed", "permanent", "generic", json!({ "code": 554, "message": "" })), Some(Kind::Policy)),
+        (event("failed", "permanent", "generic", bare.clone()), Some(FeedbackKind::SoftBounce)),
+        (
+            event("failed", "permanent", "generic", json!({ "code": 554, "message": "" })),
+            Some(FeedbackKind::Policy),
+        ),
         (
             event("failed", "permanent", "old", json!({ "code": 421, "message": "too old" })),
-            Some(Kind::SoftBounce),
+            Some(FeedbackKind::SoftBounce),
         ),
-        (event("failed", "permanent", "suppress-bounce", json!({ "code": 605 })), Some(Kind::HardBounce)),
-        (event("failed", "permanent", "suppress-complaint", json!({ "code": 607 })), Some(Kind::Complaint)),
+        (
+            event("failed", "permanent", "suppress-bounce", json!({ "code": 605 })),
+            Some(FeedbackKind::HardBounce),
+        ),
+        (
+            event("failed", "permanent", "suppress-complaint", json!({ "code": 607 })),
+            Some(FeedbackKind::Complaint),
+        ),
         (event("failed", "permanent", "suppress-unsubscribe", json!({ "code": 606 })), None),
-        (event("failed", "temporary", "generic", no_user), Some(Kind::Delayed)),
-        (event("complained", "", "", json!(null)), Some(Kind::Complaint)),
+        (event("failed", "temporary", "generic", no_user), Some(FeedbackKind::Delayed)),
+        (event("complained", "", "", json!(null)), Some(FeedbackKind::Complaint)),
         (event("delivered", "", "", bare), None),
     ] {
         assert_eq!(kinds(Relay::Mailgun, &event), expected.into_iter().collect::<Vec<_>>(), "{event}");
@@ -151,7 +160,7 @@ fn events_of_sendgrid_are_read_each_by_itself() {
         { "event": "bounce" },
         17,
     ]);
-    use Kind::{Complaint, Delayed, HardBounce, Policy, SoftBounce};
+    use FeedbackKind::{Complaint, Delayed, HardBounce, Policy, SoftBounce};
     let expected =
         [HardBounce, HardBounce, HardBounce, Policy, Policy, SoftBounce, Delayed, HardBounce, Complaint];
     assert_eq!(kinds(Relay::Sendgrid, &all), expected);
@@ -165,12 +174,12 @@ fn an_event_of_resend_is_read_by_its_words_and_else_by_its_type() {
                 "bounce": { "message": words, "type": of_type, "subType": sub } } })
     };
     for (event, kind) in [
-        (event("email.bounced", "Permanent", "General", "nobody is there"), Kind::HardBounce),
-        (event("email.bounced", "Permanent", "General", "550 5.7.1 refused"), Kind::Policy),
-        (event("email.bounced", "Transient", "MailboxFull", "full"), Kind::SoftBounce),
-        (event("email.bounced", "Undetermined", "Undetermined", ""), Kind::SoftBounce),
-        (event("email.complained", "", "", ""), Kind::Complaint),
-        (event("email.delivery_delayed", "", "", ""), Kind::Delayed),
+        (event("email.bounced", "Permanent", "General", "nobody is there"), FeedbackKind::HardBounce),
+        (event("email.bounced", "Permanent", "General", "550 5.7.1 refused"), FeedbackKind::Policy),
+        (event("email.bounced", "Transient", "MailboxFull", "full"), FeedbackKind::SoftBounce),
+        (event("email.bounced", "Undetermined", "Undetermined", ""), FeedbackKind::SoftBounce),
+        (event("email.complained", "", "", ""), FeedbackKind::Complaint),
+        (event("email.delivery_delayed", "", "", ""), FeedbackKind::Delayed),
     ] {
         assert_eq!(kinds(Relay::Resend, &event), [kind], "{event}");
     }
@@ -186,10 +195,13 @@ fn what_is_no_event_of_a_relay_is_nothing() {
         for body in
             ["", "null", "[]", "{}", "17", "\"x\"", "[[]]", "{\"event-data\":7}", "{\"data\":[]}", "\u{0}"]
         {
-            assert!(matches!(relay.read(body.as_bytes(), None), Reading::Nothing(_)), "{relay:?} {body}");
+            assert!(
+                matches!(relay.read(body.as_bytes(), None), ParsedMessage::Nothing(_)),
+                "{relay:?} {body}"
+            );
         }
         let deep = "[".repeat(200_000);
-        assert!(matches!(relay.read(deep.as_bytes(), None), Reading::Nothing(_)));
+        assert!(matches!(relay.read(deep.as_bytes(), None), ParsedMessage::Nothing(_)));
     }
     assert_eq!(Relay::parse("nobody"), None);
 }

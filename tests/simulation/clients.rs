@@ -7,12 +7,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use restockd_core::{CampaignId, Offer, PersonId, Sku};
-use restockd_engine::token::Purpose;
-use restockd_engine::verbs::{
+use restockd_core::{CampaignId, PersonId, ProductDetails, Sku};
+use restockd_engine::api::{
     CampaignCreated, CampaignInput, CampaignVerb, ContactInput, EventAnswer, EventInput, EventRestock,
-    OnDoubt, PreferencesInput, PreferencesView, RestockAnswer, RestockInput, Who,
+    Identity, InDoubtPolicy, PreferencesInput, PreferencesView, RestockAnswer, RestockInput,
 };
+use restockd_engine::token::Purpose;
 use restockd_engine::{Engine, EngineError};
 
 use crate::model::{Known, Model};
@@ -53,7 +53,7 @@ pub enum Wish {
         sku: usize,
         key: u64,
     },
-    Verb {
+    Command {
         campaign: CampaignId,
         verb: CampaignVerb,
     },
@@ -68,7 +68,7 @@ pub enum Told {
     Page(PreferencesView),
     United,
     Created(CampaignCreated),
-    Verb,
+    Command,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Told, EngineError>>>>;
@@ -92,7 +92,7 @@ impl Wish {
                 vec![*address]
             }
             Self::Unite { address, other } => vec![*address, *other],
-            Self::Restock { .. } | Self::Create { .. } | Self::Verb { .. } => Vec::new(),
+            Self::Restock { .. } | Self::Create { .. } | Self::Command { .. } => Vec::new(),
         }
     }
 
@@ -161,7 +161,7 @@ impl World {
                     CampaignVerb::ResendDoubt,
                     CampaignVerb::DropDoubt,
                 ];
-                Wish::Verb { campaign, verb: verbs[self.dice.below(verbs.len())] }
+                Wish::Command { campaign, verb: verbs[self.dice.below(verbs.len())] }
             }
         })
     }
@@ -177,7 +177,7 @@ impl World {
         }
         self.say(|| format!("{wish:?} is asked"));
         before(&mut self.model, &wish);
-        if let Wish::Verb { campaign, verb: CampaignVerb::Cancel } = &wish {
+        if let Wish::Command { campaign, verb: CampaignVerb::Cancel } = &wish {
             self.canceled.insert(campaign.0);
         }
         if key.is_some() && !self.wishes.contains(&wish) {
@@ -220,7 +220,7 @@ impl World {
             }
             Wish::Unite { address, other } => {
                 let input = |of: usize| ContactInput {
-                    who: Who { user_id: Some(format!("u{address}")), ..who(of) },
+                    who: Identity { user_id: Some(format!("u{address}")), ..who(of) },
                     ..ContactInput::default()
                 };
                 let (one, two) = (input(address), input(other));
@@ -236,7 +236,7 @@ impl World {
                     sku: Sku::parse(&format!("s{sku}"))?,
                     product: name_said(delivery),
                     quantity: quantity_said(delivery),
-                    offer: Offer::default(),
+                    details: ProductDetails::default(),
                 };
                 Box::pin(async move { engine.restock(input).await.map(Told::Restock) })
             }
@@ -262,14 +262,14 @@ impl World {
                     template: "announcement".to_owned(),
                     subject: Some("news".to_owned()),
                     key: Some(format!("create-{key}")),
-                    on_doubt: OnDoubt::Hold,
+                    on_doubt: InDoubtPolicy::Hold,
                     ..CampaignInput::default()
                 };
                 Box::pin(async move { engine.create_campaign(input).await.map(Told::Created) })
             }
-            Wish::Verb { campaign, verb } => {
+            Wish::Command { campaign, verb } => {
                 let id = campaign.to_string();
-                Box::pin(async move { engine.campaign_verb(&id, verb).await.map(|_| Told::Verb) })
+                Box::pin(async move { engine.campaign_command(&id, verb).await.map(|_| Told::Command) })
             }
         })
     }
@@ -354,7 +354,7 @@ impl World {
             (Wish::Create { .. }, Told::Created(made)) => {
                 self.created.insert(made.id);
             }
-            (Wish::Unite { .. }, Told::United) | (Wish::Verb { .. }, Told::Verb) => {}
+            (Wish::Unite { .. }, Told::United) | (Wish::Command { .. }, Told::Command) => {}
             (wish, _) => panic!("{wish:?}: another answer"),
         }
     }
@@ -387,12 +387,12 @@ fn before(model: &mut Model, wish: &Wish) {
         Wish::Unite { address, other } => [address, other].into_iter().for_each(|of| model.muddle(*of, SKUS)),
         Wish::Restock { delivery, .. } if is_sold_out(*delivery) => {}
         Wish::Restock { sku, delivery, .. } => model.restocks(*sku, u128::from(*delivery)),
-        Wish::Verb { campaign, verb: CampaignVerb::ResendDoubt } => model.resends(campaign.0),
-        Wish::Verb { campaign, verb: CampaignVerb::DropDoubt } => model.gives_up(campaign.0),
-        Wish::Create { .. } | Wish::Verb { .. } => {}
+        Wish::Command { campaign, verb: CampaignVerb::ResendDoubt } => model.resends(campaign.0),
+        Wish::Command { campaign, verb: CampaignVerb::DropDoubt } => model.gives_up(campaign.0),
+        Wish::Create { .. } | Wish::Command { .. } => {}
     }
 }
 
-fn who(address: usize) -> Who {
-    Who { email: Some(email(address)), ..Who::default() }
+fn who(address: usize) -> Identity {
+    Identity { email: Some(email(address)), ..Identity::default() }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use restockd_core::PersonId;
-use restockd_core::campaign::{LetterState, Skip, Status};
+use restockd_core::campaign::{CampaignStatus, LetterState, SkipReason};
 
 use crate::model::Known;
 use crate::running::Running;
@@ -14,7 +14,7 @@ struct Seen {
     id: u128,
     sku: usize,
     key: Option<String>,
-    status: Status,
+    status: CampaignStatus,
     total: u64,
     parts: u64,
     sent: u64,
@@ -108,10 +108,10 @@ impl World {
                 let state = row.map(|at| seen.states[at]);
                 canceled.contains(&seen.id)
                     || (judged.contains(&seen.id) && state == Some(LetterState::Dropped))
-                    || seen.status == Status::Canceled
-                    || matches!(state, Some(LetterState::Doubt | LetterState::Skipped(Skip::Expired)))
+                    || seen.status == CampaignStatus::Canceled
+                    || matches!(state, Some(LetterState::Doubt | LetterState::Skipped(SkipReason::Expired)))
                     || (tried.contains(&(sku, address))
-                        && state == Some(LetterState::Skipped(Skip::RecentlyNotified)))
+                        && state == Some(LetterState::Skipped(SkipReason::RecentlyNotified)))
             })
         });
     }

@@ -49,14 +49,15 @@ impl Parcel {
                     format!("invited again {campaign} {people:?} last {last}")
                 }
                 CampaignMessage::Input(Input::Fetched { campaign, people }) => {
-                    let rows: Vec<_> = people.iter().map(|one| (one.row, one.person.0, one.away)).collect();
+                    let rows: Vec<_> =
+                        people.iter().map(|one| (one.row, one.person.0, one.undeliverable)).collect();
                     format!("fetched {campaign} {rows:?}")
                 }
                 CampaignMessage::Note { list, person, reason, .. } => {
                     format!("note {list:?} {} {reason:?}", person.0)
                 }
                 CampaignMessage::MailboxChanged(person, _) => format!("mailbox changed {}", person.0),
-                CampaignMessage::Verb(campaign, verb, ..) => format!("{verb:?} {campaign}"),
+                CampaignMessage::Command(campaign, verb, ..) => format!("{verb:?} {campaign}"),
                 CampaignMessage::Input(Input::Delivered { campaign, person, outcome, .. }) => {
                     format!("delivered {campaign} {} {outcome:?}", person.0)
                 }

@@ -6,7 +6,7 @@ use restockd_core::scheduler::Input;
 use restockd_core::{CampaignId, Millis};
 use restockd_engine::delivery::{Job, Work};
 use restockd_engine::messages::CampaignMessage;
-use restockd_mail::{Diagnostic, End, Fault, Outcome, Phase};
+use restockd_mail::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 use tokio::sync::mpsc;
 
 use crate::dice::Dice;
@@ -66,9 +66,9 @@ impl Relay {
         let worker = self.connecting.pop()?;
         if moody && dice.one_in(8) {
             self.alive[worker] = None;
-            let end = if dice.one_in(3) { End::Throttled } else { End::Deferred };
-            let said = Diagnostic::own("nobody answers", Fault::Shop);
-            let outcome = Outcome::new(end, Phase::Connection, said);
+            let end = if dice.one_in(3) { DeliveryResult::Throttled } else { DeliveryResult::Deferred };
+            let said = Diagnostic::own("nobody answers", FaultSource::Shop);
+            let outcome = DeliveryOutcome::new(end, SmtpPhase::Connection, said);
             return Some(CampaignMessage::Input(Input::Unconnected { worker, outcome }));
         }
         self.alive[worker] = Some(now);
@@ -90,32 +90,34 @@ impl Relay {
         let (campaign, address) = (job.campaign.0, address_of(job.email.as_str()));
         let said = |end, phase, code| {
             let words = format!("<{}> says the server", job.email.as_str());
-            Outcome::new(end, phase, Diagnostic::of_server(code, words))
+            DeliveryOutcome::new(end, phase, Diagnostic::of_server(code, words))
         };
-        let lost = |end, phase, fault| Outcome::new(end, phase, Diagnostic::own("the line is dead", fault));
+        let lost =
+            |end, phase, fault| DeliveryOutcome::new(end, phase, Diagnostic::own("the line is dead", fault));
         let outcome = match dice.below(24) {
-            _ if !moody => said(End::Sent, Phase::Dot, 250),
+            _ if !moody => said(DeliveryResult::Sent, SmtpPhase::Dot, 250),
             0 => {
                 // Gone after the dot: the letter arrived, or did not.
                 if dice.one_in(2) {
                     model.accepts(campaign, address);
                 }
-                lost(End::Unknown, Phase::Data, Fault::Letter)
+                lost(DeliveryResult::Unknown, SmtpPhase::Data, FaultSource::Letter)
             }
             1 => {
                 model.refuses(campaign, address);
-                said(End::Failed, Phase::Rcpt, 550)
+                said(DeliveryResult::Failed, SmtpPhase::Rcpt, 550)
             }
-            2..5 => said(End::Deferred, Phase::Rcpt, 451),
+            2..5 => said(DeliveryResult::Deferred, SmtpPhase::Rcpt, 451),
             // Gone before it saw the letter.
-            5 => lost(End::Deferred, Phase::Connection, Fault::Shop),
-            6 => said(End::Throttled, Phase::Mail, 421),
-            _ => said(End::Sent, Phase::Dot, 250),
+            5 => lost(DeliveryResult::Deferred, SmtpPhase::Connection, FaultSource::Shop),
+            6 => said(DeliveryResult::Throttled, SmtpPhase::Mail, 421),
+            _ => said(DeliveryResult::Sent, SmtpPhase::Dot, 250),
         };
-        if outcome.end == End::Sent {
+        if outcome.end == DeliveryResult::Sent {
             model.accepts(campaign, address);
         }
-        let connected = outcome.end == End::Sent || outcome.diagnostic.code.is_some_and(|code| code != 421);
+        let connected =
+            outcome.end == DeliveryResult::Sent || outcome.diagnostic.code.is_some_and(|code| code != 421);
         self.alive[worker] = connected.then_some(now);
         let (campaign, person) = (job.campaign, job.recipient.person);
         Some(CampaignMessage::Input(Input::Delivered { worker, campaign, person, outcome, connected }))

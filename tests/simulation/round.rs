@@ -5,8 +5,8 @@ use restockd_core::ListId;
 use restockd_core::campaign::CampaignsImage;
 use restockd_core::directory::DirectoryImage;
 use restockd_core::list::List;
+use restockd_engine::ack::AckGuard;
 use restockd_engine::messages::{CampaignMessage, DirectoryMessage, Slice, SupervisorMessage};
-use restockd_engine::receipt::Part;
 use restockd_engine::snapshotter::{meta, publish, write};
 use restockd_records::page::Portion;
 use tokio::sync::oneshot::{self, Receiver};
@@ -104,7 +104,7 @@ impl Round {
                     walk(running, next)
                 } else {
                     let (durable, fence) = oneshot::channel();
-                    context.barrier(Part::new(move |all| _ = durable.send(all)));
+                    context.barrier(AckGuard::new(move |all| _ = durable.send(all)));
                     Stage::Fence(fence)
                 }
             }

@@ -19,16 +19,16 @@ use restockd_engine::campaign::{CampaignArgs, CampaignState};
 use restockd_engine::clock::Clock;
 use restockd_engine::context::{Context, Fatal};
 use restockd_engine::directory::DirectoryState;
-use restockd_engine::engine::take_up;
+use restockd_engine::engine::resume_open_work;
 use restockd_engine::list::ListState;
 use restockd_engine::mailboxes::Mailboxes;
 use restockd_engine::messages::{CampaignMessage, DirectoryMessage, ListMessage, Slice, SupervisorMessage};
 use restockd_engine::recent::Recent;
-use restockd_engine::recovery::{self, Recovered, RecoveryError};
-use restockd_engine::supervisor::Heard;
+use restockd_engine::recovery::{self, RecoveredState, RecoveryError};
+use restockd_engine::supervisor::EventWatermark;
 use restockd_engine::{Engine, StartError};
-use restockd_journal::store::{Backend, Generations};
-use restockd_journal::wal::{Log, Options, Stepper};
+use restockd_journal::snapshots::{Backend, Generations};
+use restockd_journal::wal::{Log, ManualDriver, Options};
 use restockd_records::PackedList;
 use restockd_testkit::disk::SimDisk;
 use tokio::sync::oneshot;
@@ -55,12 +55,12 @@ pub struct Running {
     pub generations: Generations,
     pub relay: Relay,
     pub round: Option<Round>,
-    stepper: Stepper,
+    stepper: ManualDriver,
     queues: Queues,
     directory: DirectoryState,
     campaign: CampaignState,
     lists: BTreeMap<ListId, Slot>,
-    heard: Heard,
+    heard: EventWatermark,
     ended: Arc<AtomicBool>,
     story: bool,
 }
@@ -77,7 +77,7 @@ impl Running {
         let ended = Arc::new(AtomicBool::new(false));
         let poisoned = Arc::clone(&ended);
         let hand = clock.clone();
-        let (log, stepper) = Log::by_hand(
+        let (log, stepper) = Log::manual(
             disk,
             &options,
             &found.log,
@@ -99,7 +99,7 @@ impl Running {
         queues.open(&context.mailboxes);
         let engine = Engine::over(Arc::clone(&context), &found.directory, None);
         let (relay, workers) = Relay::new(CONNECTIONS);
-        let Recovered { directory, campaigns, lists, claims, .. } = found;
+        let RecoveredState { directory, campaigns, lists, claims, .. } = found;
         let mut running = Self {
             engine,
             generations,
@@ -109,17 +109,17 @@ impl Running {
             directory: DirectoryState::new(directory),
             campaign: CampaignState::new(&context, CampaignArgs { campaigns, workers }),
             lists: lists.into_iter().map(|(id, packed)| (id, Slot::Resting(packed))).collect(),
-            heard: Heard::default(),
+            heard: EventWatermark::default(),
             ended,
             story: scene.story,
             context,
             queues,
         };
         running.queues.speaks(Node::Boot);
-        take_up(&running.context, claims);
+        resume_open_work(&running.context, claims);
         // The door opens when the directory has sent again what was open: all of that is on its way before anything new.
         while let Some(Parcel::Directory(message)) = running.queues.take(Node::Boot, Node::Directory) {
-            running.directory.hear(&running.context, message);
+            running.directory.handle(&running.context, message);
         }
         Ok(running)
     }
@@ -169,8 +169,8 @@ impl Running {
             println!("    to {to:?}: {}", parcel.word());
         }
         match (to, parcel) {
-            (_, Parcel::Directory(message)) => self.directory.hear(&self.context, message),
-            (_, Parcel::Campaign(message)) => self.campaign.hear(&self.context, message),
+            (_, Parcel::Directory(message)) => self.directory.handle(&self.context, message),
+            (_, Parcel::Campaign(message)) => self.campaign.handle(&self.context, message),
             (_, Parcel::Supervisor(message)) => self.supervise(message),
             (Node::List(id), Parcel::List(message)) => self.at_list(id, message, dice),
             _ => unreachable!("a parcel without an address"),
@@ -237,7 +237,7 @@ impl Running {
                 ListState::new(id.clone(), packed.unpack().expect("a list at rest unpacks"))
             }
         };
-        state.hear(&self.context, message);
+        state.handle(&self.context, message);
         self.lists.insert(id.clone(), Slot::Awake(state));
         if dice.one_in(4) {
             self.rest(&id);
@@ -269,7 +269,7 @@ impl Running {
     pub fn campaigns<T: Send + 'static>(&mut self, look: impl FnOnce(&Campaigns) -> T + Send + 'static) -> T {
         let (answer, slot) = std::sync::mpsc::channel();
         let read = Box::new(move |scheduler: &Scheduler| drop(answer.send(look(scheduler.campaigns()))));
-        self.campaign.hear(&self.context, CampaignMessage::Read(read));
+        self.campaign.handle(&self.context, CampaignMessage::Read(read));
         slot.try_recv().expect("a read answers at once")
     }
 
@@ -277,7 +277,7 @@ impl Running {
     pub fn directory<T: Send + 'static>(&mut self, look: impl FnOnce(&Directory) -> T + Send + 'static) -> T {
         let (answer, slot) = std::sync::mpsc::channel();
         let read = Box::new(move |directory: &Directory| drop(answer.send(look(directory))));
-        self.directory.hear(&self.context, DirectoryMessage::Read(read));
+        self.directory.handle(&self.context, DirectoryMessage::Read(read));
         slot.try_recv().expect("a read answers at once")
     }
 
@@ -313,7 +313,7 @@ pub fn recover(
     options: &Options,
     generations: &Generations,
     now: Option<Millis>,
-) -> Result<Recovered, RecoveryError> {
+) -> Result<RecoveredState, RecoveryError> {
     let directory = Directory::new(scene.secrets.seed(), scene.settings.keys_max);
     let campaigns = Campaigns::new(scene.settings.rate, scene.settings.retry);
     let campaigns = campaigns.shaped(Arc::clone(&scene.settings.shaping));

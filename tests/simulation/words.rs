@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use restockd_engine::verbs::RestockAnswer;
+use restockd_engine::api::RestockAnswer;
 
 use crate::clients::{Told, Wish};
 

@@ -96,7 +96,7 @@ impl World {
             dice: Dice::new(seed),
             scene,
             disk: SimDisk::new(seed),
-            clock: Clock::by_hand(Millis(1_700_000_000_000)),
+            clock: Clock::manual(Millis(1_700_000_000_000)),
             running: None,
             pending: Vec::new(),
             model: Model::default(),
@@ -291,15 +291,15 @@ impl World {
 
     /// Paused campaigns go on.
     fn resume_all(&mut self) {
-        use restockd_core::campaign::Status;
-        use restockd_engine::verbs::CampaignVerb;
+        use restockd_core::campaign::CampaignStatus;
+        use restockd_engine::api::CampaignVerb;
         let Some(running) = &mut self.running else { return };
         let paused = running.campaigns(|all| {
-            all.open().filter(|c| c.status == Status::Paused).map(|c| c.header.id).collect::<Vec<_>>()
+            all.open().filter(|c| c.status == CampaignStatus::Paused).map(|c| c.header.id).collect::<Vec<_>>()
         });
         if self.pending.is_empty() {
             for campaign in paused {
-                self.ask(Wish::Verb { campaign, verb: CampaignVerb::Resume });
+                self.ask(Wish::Command { campaign, verb: CampaignVerb::Resume });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use restockd_journal::store::{Outcome, Role};
+use restockd_journal::snapshots::{LoadOutcome, Role};
 
 use super::{BOTH, Place, copy_tree, load, loads, pages, round};
 
@@ -31,7 +31,7 @@ fn a_generation_renamed_but_not_named_is_ignored_and_cleaned() {
         // as it was between the two renames
         fs::write(place.path("CURRENT"), current).unwrap();
         fs::rename(place.path("aside"), place.path("gen-1")).unwrap();
-        let look = restockd_journal::store::Generations::look(
+        let look = restockd_journal::snapshots::Generations::look(
             super::real(),
             place.dir.clone(),
             super::ENGINE,
@@ -55,7 +55,7 @@ fn the_very_first_generation_counts_even_before_it_is_named() {
         fs::remove_file(place.path("CURRENT")).unwrap();
         let store = place.open();
         match load(&store) {
-            (Ok(Outcome::Generation { number: 1, older: false, problems, .. }), taken) => {
+            (Ok(LoadOutcome::Generation { number: 1, older: false, problems, .. }), taken) => {
                 assert!(taken == pages(1));
                 assert!(problems[0].contains("CURRENT"), "{problems:?}");
             }

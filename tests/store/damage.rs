@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use restockd_journal::store::{Backend, Outcome};
+use restockd_journal::snapshots::{Backend, LoadOutcome};
 
 use super::{BOTH, Place, load, pages, round, tree};
 
@@ -21,7 +21,7 @@ fn two_bad_generations_are_all_bad_and_never_none() {
         fs::remove_file(place.path("gen-1/MANIFEST")).unwrap();
         flip(&place.path("gen-2/MANIFEST"), 40, 1);
         let named = |outcome| match outcome {
-            Ok(Outcome::AllBad { problems }) => problems.join("\n"),
+            Ok(LoadOutcome::AllBad { problems }) => problems.join("\n"),
             other => panic!("{other:?}"),
         };
         let problems = named(load(&place.open()).0);
@@ -62,12 +62,12 @@ fn the_next_round_keeps_the_good_older_one_not_the_bad_newest() {
         let file = if backend == Backend::Sled { "gen-2/db" } else { "gen-2/pages.flat" };
         flip(&place.path(file), 100, 1);
         let store = place.open();
-        assert!(matches!(load(&store).0, Ok(Outcome::Generation { number: 1, older: true, .. })));
+        assert!(matches!(load(&store).0, Ok(LoadOutcome::Generation { number: 1, older: true, .. })));
         assert_eq!(store.replay_floor(), None);
         assert_eq!(round(&store, 30, &pages(3)), 3);
         assert_eq!(place.names(), ["CURRENT", "gen-1", "gen-3"]);
         assert_eq!(store.replay_floor(), Some(10));
         flip(&place.path("gen-3/MANIFEST"), 1, 1);
-        assert!(matches!(load(&place.open()).0, Ok(Outcome::Generation { number: 1, older: true, .. })));
+        assert!(matches!(load(&place.open()).0, Ok(LoadOutcome::Generation { number: 1, older: true, .. })));
     }
 }

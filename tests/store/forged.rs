@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use restockd_journal::store::{Backend, Outcome};
+use restockd_journal::snapshots::{Backend, LoadOutcome};
 use sha2::{Digest, Sha256};
 
 use super::{BOTH, Dice, Place, load, pages};
@@ -45,10 +45,10 @@ fn a_backend_that_reads_a_flipped_file_without_a_word_is_caught_by_count_and_dig
             let (at, bit) = (dice.below(length), 1 << dice.below(8));
             forge(&place, file, at, bit);
             match load(&place.open()) {
-                (Ok(Outcome::Generation { problems, .. }), taken) => {
+                (Ok(LoadOutcome::Generation { problems, .. }), taken) => {
                     assert!(taken == pages(1) && problems.is_empty(), "rows lost in silence at {at}");
                 }
-                (Ok(Outcome::AllBad { problems }), _) => {
+                (Ok(LoadOutcome::AllBad { problems }), _) => {
                     assert!(problems[0].contains("gen-1"), "{problems:?}");
                     noticed += 1;
                 }
@@ -79,11 +79,11 @@ fn a_manifest_that_promises_more_or_other_pages_is_caught() {
             let before = sha(&manifest);
             retell(&manifest, line, &lie.join(" "));
             retell(&place.path("CURRENT"), &before, &sha(&manifest));
-            assert!(matches!(load(&place.open()).0, Ok(Outcome::AllBad { .. })), "{lie:?}");
+            assert!(matches!(load(&place.open()).0, Ok(LoadOutcome::AllBad { .. })), "{lie:?}");
             let lied = sha(&manifest);
             retell(&manifest, &lie.join(" "), line);
             retell(&place.path("CURRENT"), &lied, &sha(&manifest));
         }
-        assert!(matches!(load(&place.open()).0, Ok(Outcome::Generation { .. })));
+        assert!(matches!(load(&place.open()).0, Ok(LoadOutcome::Generation { .. })));
     }
 }

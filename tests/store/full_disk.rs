@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use restockd_journal::store::{Backend, Generations, Outcome, StoreError};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome, StoreError};
 
 use super::{BOTH, ENGINE, load, loads, meta, pages, real, round};
 
@@ -77,5 +77,5 @@ fn a_load_without_room_for_the_copy_says_so_and_blames_no_snapshot() {
     assert!(matches!(load(&store).0, Err(StoreError::NoSpace { .. })));
     assert!(matches!(store.begin().map(|_| ()), Err(StoreError::NoSpace { .. })));
     fs::remove_file(ballast).unwrap();
-    assert!(matches!(load(&store).0, Ok(Outcome::Generation { older: false, .. })));
+    assert!(matches!(load(&store).0, Ok(LoadOutcome::Generation { older: false, .. })));
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations, Meta, Outcome, StoreError};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome, Meta, StoreError};
 use tempfile::TempDir;
 
 /// Pages by key.
@@ -102,20 +102,20 @@ pub fn round(store: &Generations, replay_from: u64, pages: &Pages) -> u64 {
 }
 
 /// What a load says, and what its sink took. The sink must have taken nothing unless a generation came.
-pub fn load(store: &Generations) -> (Result<Outcome, StoreError>, Pages) {
+pub fn load(store: &Generations) -> (Result<LoadOutcome, StoreError>, Pages) {
     let mut taken = Pages::new();
     let outcome = store.load(&mut |key, value| {
         assert!(taken.insert(key.to_vec(), value.to_vec()).is_none(), "a page came twice");
         Ok(())
     });
-    assert!(matches!(outcome, Ok(Outcome::Generation { .. })) || taken.is_empty(), "half a generation");
+    assert!(matches!(outcome, Ok(LoadOutcome::Generation { .. })) || taken.is_empty(), "half a generation");
     (outcome, taken)
 }
 
 /// Loads and expects this generation without a complaint.
 pub fn loads(store: &Generations, number: u64, pages: &Pages) -> Meta {
     match load(store) {
-        (Ok(Outcome::Generation { number: found, meta, older: false, problems }), taken) => {
+        (Ok(LoadOutcome::Generation { number: found, meta, older: false, problems }), taken) => {
             assert_eq!((found, problems), (number, vec![]));
             assert!(taken == *pages, "other pages came back");
             meta

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use restockd_journal::disk::Disk;
-use restockd_journal::store::{Backend, Generations, Outcome, StoreError};
-use restockd_testkit::disk::{Fault, Op, SimDisk};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome, StoreError};
+use restockd_testkit::disk::{DiskFault, Op, SimDisk};
 
 use super::{ENGINE, Pages, load, loads, meta};
 
@@ -57,11 +57,11 @@ fn calls() -> u64 {
 /// The newest committed generation, or the one that was under way, whole: which.
 fn whole(store: &Generations, committed: u8, what: &str) -> u8 {
     match load(store) {
-        (Ok(Outcome::None), _) => {
+        (Ok(LoadOutcome::None), _) => {
             assert_eq!(committed, 0, "{what}: what was committed is lost");
             0
         }
-        (Ok(Outcome::Generation { number, meta, older, problems }), taken) => {
+        (Ok(LoadOutcome::Generation { number, meta, older, problems }), taken) => {
             let seed = u8::try_from(meta.replay_from / 10).unwrap();
             assert!([committed, committed + 1].contains(&seed), "{what}: {seed} after {committed}");
             assert!(committed == 0 || (!older && problems.is_empty()), "{what}: {problems:?}");
@@ -134,7 +134,7 @@ fn a_crash_while_the_start_cleans_up_loses_nothing_more() {
 fn whichever_call_fails_what_was_committed_is_there_whole_with_and_without_a_crash() {
     use Op::{Create, MakeDir, Remove, RemoveDir, Rename, Sync, SyncDir, Write};
     for op in [Create, Write, Sync, SyncDir, Rename, Remove, MakeDir, RemoveDir] {
-        for fault in [Fault::Broken, Fault::Full] {
+        for fault in [DiskFault::Broken, DiskFault::Full] {
             let mut failed = 0;
             for nth in 1..100 {
                 let sim = disk(nth);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use restockd_journal::store::{
-    Backend, Generations, KEY_BYTES_MAX, Meta, Outcome, Role, StoreError, VALUE_BYTES_MAX,
+use restockd_journal::snapshots::{
+    Backend, Generations, KEY_BYTES_MAX, LoadOutcome, Meta, Role, StoreError, VALUE_BYTES_MAX,
 };
 
 use super::{BOTH, ENGINE, Pages, Place, load, loads, meta, pages, real, round, tree};
@@ -14,7 +14,7 @@ fn nothing_was_ever_there() {
     for backend in BOTH {
         let place = Place::new(backend);
         let store = place.open();
-        assert_eq!(load(&store).0.unwrap(), Outcome::None);
+        assert_eq!(load(&store).0.unwrap(), LoadOutcome::None);
         assert_eq!((store.replay_floor(), store.list(), store.current_problem()), (None, vec![], None));
         assert_eq!(fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(place.names().is_empty());
@@ -175,7 +175,7 @@ fn what_could_not_come_back_is_refused() {
             let sealed = store.begin().unwrap().seal(Meta { counts, ..meta(1) });
             assert!(matches!(sealed, Err(StoreError::Refused { .. })));
         }
-        assert_eq!(load(&store).0.unwrap(), Outcome::None);
+        assert_eq!(load(&store).0.unwrap(), LoadOutcome::None);
         assert!(place.names().is_empty());
     }
 }

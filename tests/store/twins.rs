@@ -3,7 +3,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use restockd_journal::store::Backend;
+use restockd_journal::snapshots::Backend;
 
 use super::{Pages, Place, loads, meta};
 

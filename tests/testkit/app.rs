@@ -12,7 +12,7 @@ use restockd::boot::{Running, boot};
 use restockd::config::{Config, Flags};
 use restockd_engine::Engine;
 use restockd_engine::clock::Clock;
-use restockd_mail::Outbox;
+use restockd_mail::MemoryTransport;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -35,6 +35,12 @@ pub struct Plan {
     pub clock: Clock,
 }
 
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Plan {
     /// Memory mailer, small segments, flat snapshots, no pace, the clock at noon.
     pub fn new() -> Self {
@@ -49,7 +55,7 @@ impl Plan {
             dir: Arc::new(tempfile::tempdir().unwrap()),
             toml: "[engine]\nsegment_mib = 1\nsnapshots = \"flat\"\n".to_owned(),
             env: env.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            clock: Clock::by_hand(NOON),
+            clock: Clock::manual(NOON),
         }
     }
 
@@ -121,7 +127,7 @@ impl App {
     }
 
     /// The memory mailer.
-    pub fn outbox(&self) -> Arc<Outbox> {
+    pub fn outbox(&self) -> Arc<MemoryTransport> {
         self.running().outbox.clone().unwrap()
     }
 

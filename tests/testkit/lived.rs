@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use restockd_core::campaign::Campaigns;
 use restockd_core::directory::{Accepted, Directory, DirectoryEvent, PersonFact};
-use restockd_core::list::{How, List, ListEvent};
+use restockd_core::list::{ChangeSource, List, ListEvent};
 use restockd_core::{Email, ListId, PersonId, Retry};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_records::{Entry, PackedList, sample};
@@ -22,7 +22,7 @@ fn press(number: u32, list: &ListId) -> DirectoryEvent {
     DirectoryEvent::Event(Accepted {
         name: "product.waitlisted".into(),
         key: Some(u128::from(number) << 90 | 7),
-        how: How::Event,
+        how: ChangeSource::Event,
         person: Some(person),
         bag: vec![(list.clone(), true)],
         timestamp: None,
@@ -40,7 +40,8 @@ pub fn pages() -> BTreeMap<Vec<u8>, Vec<u8>> {
     for number in 1..=8 {
         directory.apply(&press(number, &chair), NOON);
         let (event, person) = (u64::from(number), PersonId(number));
-        let joined = ListEvent::Joined { event, person, ordinal: number, changed: NOON, how: How::Event };
+        let joined =
+            ListEvent::Joined { event, person, ordinal: number, changed: NOON, how: ChangeSource::Event };
         lists.get_mut(&chair).unwrap().apply(&joined, NOON);
     }
     for entry in sample::entries() {

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use restockd::config::{Config, Flags};
-use restockd_core::directory::{Directory, Outcome};
+use restockd_core::directory::{Directory, IngestOutcome};
 use restockd_engine::Engine;
+use restockd_engine::api::{EventAnswer, RestockAnswer};
 use restockd_engine::clock::Clock;
 use restockd_engine::context::{Context, Fatal};
 use restockd_engine::mailboxes::Mailboxes;
 use restockd_engine::messages::{DirectoryMessage, ListMessage, SupervisorMessage};
 use restockd_engine::recent::Recent;
 use restockd_engine::token::Secrets;
-use restockd_engine::verbs::{EventAnswer, RestockAnswer};
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{self, Log, Options};
 use restockd_render::Templates;
@@ -23,8 +23,8 @@ use restockd_render::Templates;
 use crate::disk::SimDisk;
 use crate::{KEY, NOON};
 
-fn stored() -> (EventAnswer, Outcome) {
-    let outcome = Outcome { stored: true, person: None, created: true, linked: false, trouble: None };
+fn stored() -> (EventAnswer, IngestOutcome) {
+    let outcome = IngestOutcome { stored: true, person: None, created: true, linked: false, trouble: None };
     (EventAnswer { stored: true, contact_key: Some("ct_00000001".to_owned()), lists_error: None }, outcome)
 }
 
@@ -36,10 +36,10 @@ pub fn context() -> Arc<Context> {
     let options = Options::new("/data/wal", secrets.engine);
     let read = wal::recover(&disk, &options, 1, 0, &mut |_, _| Ok(())).unwrap();
     let age = Box::new(|| Duration::ZERO);
-    let (log, _) = Log::by_hand(disk, &options, &read, age, Box::new(|_| ())).unwrap();
+    let (log, _) = Log::manual(disk, &options, &read, age, Box::new(|_| ())).unwrap();
     let context = Context {
         log,
-        clock: Clock::by_hand(NOON),
+        clock: Clock::manual(NOON),
         secrets,
         catalog: config.catalog,
         templates: Arc::new(Templates::built_in()),

@@ -9,12 +9,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use restockd_core::campaign::Campaigns;
-use restockd_core::directory::{Directory, DirectoryEvent, Ingest, WhoHashed};
-use restockd_core::list::{How, List, ListCommand, ListDecision};
+use restockd_core::directory::{Directory, DirectoryEvent, HashedIdentity, Ingest};
+use restockd_core::list::{ChangeSource, List, ListCommand, ListDecision};
 use restockd_core::{Catalog, Email, ListId, Millis, PersonId, Retry};
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{Backend, Generations, Meta};
+use restockd_journal::snapshots::{Backend, Generations, Meta};
 use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_records::{Encoded, PackedList, Stamp};
@@ -69,7 +69,7 @@ impl Shop {
         }
         let names = bag.iter().map(|n| (self.lists[*n].0.as_str().to_owned(), true)).collect();
         let (seq, person) = self.event(p, "product.waitlisted", names, Vec::new(), write);
-        let (how, timestamp, default_opt_in) = (How::Event, None, false);
+        let (how, timestamp, default_opt_in) = (ChangeSource::Event, None, false);
         for n in bag {
             let (id, list) = &mut self.lists[n];
             let change =
@@ -96,8 +96,9 @@ impl Shop {
     ) -> (u64, PersonId) {
         self.now = self.now.plus(u64::from(p.is_multiple_of(50)));
         let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
-        let who = WhoHashed { email: Some((email, p as u128)), user_id: None, anonymous_id: None };
-        let (name, how, timestamp, product, restock) = (name.to_owned(), How::Event, None, None, None);
+        let who = HashedIdentity { email: Some((email, p as u128)), user_id: None, anonymous_id: None };
+        let (name, how, timestamp, product, restock) =
+            (name.to_owned(), ChangeSource::Event, None, None, None);
         let key = Some((p as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
         let key = key.filter(|_| !bag.is_empty());
         let (evidence, public) = (None, false);

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Lost, WalError, recover};
-use restockd_testkit::disk::{Fault, Op, SimDisk};
+use restockd_testkit::disk::{DiskFault, Op, SimDisk};
 
 use crate::support::{
     Run, arc, eventually, hold, names, options, read, read_from, record, segment_path, ticket,
@@ -37,10 +37,10 @@ fn a_ticket_is_answered_only_when_a_crash_can_no_longer_take_the_record() {
 #[test]
 fn a_failed_write_or_sync_poisons_for_good_and_fails_every_ticket() {
     for (op, fault) in [
-        (Op::Write, Fault::Broken),
-        (Op::Write, Fault::Full),
-        (Op::Sync, Fault::Broken),
-        (Op::Sync, Fault::Full),
+        (Op::Write, DiskFault::Broken),
+        (Op::Write, DiskFault::Full),
+        (Op::Sync, DiskFault::Broken),
+        (Op::Sync, DiskFault::Full),
     ] {
         let sim = SimDisk::new(3);
         let run = Run::start(&sim);
@@ -84,7 +84,7 @@ fn a_failed_take_over_of_a_segment_poisons() {
         let sim = SimDisk::new(3);
         let run = Run::start(&sim);
         run.append("before").unwrap();
-        sim.fail(op, if op == Op::Rename { ".wal" } else { "/data/wal" }, nth, Fault::Broken);
+        sim.fail(op, if op == Op::Rename { ".wal" } else { "/data/wal" }, nth, DiskFault::Broken);
         assert_eq!(run.seal(), Err(Lost::Ended));
         assert!(run.log.poisoned());
         run.log.close();
@@ -99,7 +99,7 @@ fn what_a_failed_sync_left_in_memory_is_made_durable_by_the_next_start() {
         let sim = SimDisk::new(seed);
         let run = Run::start(&sim);
         run.append("one").unwrap();
-        sim.fail(Op::Sync, ".wal", 1, Fault::Broken);
+        sim.fail(Op::Sync, ".wal", 1, DiskFault::Broken);
         assert_eq!(run.append(vec![2; 3_000]), Err(Lost::Ended));
         run.log.close();
         // Only the process died. The frame can be read although the disk never got it.
@@ -179,7 +179,7 @@ fn trimming_makes_room_again_at_once() {
 #[test]
 fn an_error_while_a_spare_is_made_that_is_no_shortage_poisons() {
     let sim = SimDisk::new(3);
-    sim.fail(Op::Sync, "spare-2", 1, Fault::Broken);
+    sim.fail(Op::Sync, "spare-2", 1, DiskFault::Broken);
     let run = Run::start(&sim);
     let mut last = run.append("a");
     while last.is_ok() {
@@ -195,9 +195,9 @@ fn the_mark_may_fail_without_anybody_noticing() {
     let sim = SimDisk::new(3);
     let run = Run::start(&sim);
     run.append("a").unwrap();
-    sim.fail(Op::Create, "mark", 1, Fault::Broken);
-    sim.fail(Op::Write, "mark", 1, Fault::Broken);
-    sim.fail(Op::Sync, "mark", 1, Fault::Broken);
+    sim.fail(Op::Create, "mark", 1, DiskFault::Broken);
+    sim.fail(Op::Write, "mark", 1, DiskFault::Broken);
+    sim.fail(Op::Sync, "mark", 1, DiskFault::Broken);
     run.append("b").unwrap();
     run.log.close();
     assert!(!run.log.poisoned());
@@ -233,7 +233,7 @@ fn a_panicking_ticket_poisons_and_the_others_still_hear() {
 #[test]
 fn a_start_needs_the_sync_of_the_file_system() {
     let sim = crate::support::closed_log(&[b"a"]);
-    sim.fail(Op::SyncFs, "", 1, Fault::Broken);
+    sim.fail(Op::SyncFs, "", 1, DiskFault::Broken);
     let error = recover(&arc(&sim), &options(), 1, 0, &mut |_, _| Ok(())).unwrap_err();
     assert!(matches!(error, WalError::Io { .. }), "{error}");
 }
@@ -251,7 +251,7 @@ fn a_cut_whose_sync_failed_is_made_again_at_the_next_start() {
     bytes[starts[1] + 20] ^= 1;
     sim.put(&segment_path(1), bytes);
     // The tail is cut, but the disk never gets the zeros: the kernel only calls their pages clean.
-    sim.fail(Op::Sync, "1.wal", 1, Fault::Broken);
+    sim.fail(Op::Sync, "1.wal", 1, DiskFault::Broken);
     assert!(read(&sim).is_err());
     // The same machine starts again: it reads zeros.
     let run = Run::start(&sim);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{Harm, WalError, repair};
-use restockd_testkit::disk::{Fault, Op, SimDisk};
+use restockd_testkit::disk::{DiskFault, Op, SimDisk};
 
 use crate::support::{Run, arc, closed_log, frame_starts, names, options, read, read_from, segment_path};
 
@@ -132,7 +132,7 @@ fn a_full_disk_stops_a_repair_before_anything_is_given_up() {
     let sim = nine();
     flip(&sim, 4, 4096 + 40);
     let before = sim.contents();
-    sim.fail(Op::Create, "repair", 1, Fault::Full);
+    sim.fail(Op::Create, "repair", 1, DiskFault::Full);
     assert!(matches!(repair(&arc(&sim), &options(), 0), Err(WalError::NoSpace { .. })));
     assert_eq!(sim.contents(), before);
 }

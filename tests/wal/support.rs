@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use restockd_journal::disk::Disk;
 use restockd_journal::wal::{
-    Log, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Recovered, Ticket, WalError, recover,
+    Log, LogRecovery, Lost, Lsn, MIN_SEGMENT_BYTES, Options, Record, Ticket, WalError, recover,
 };
 use restockd_testkit::disk::SimDisk;
 
@@ -30,7 +30,7 @@ pub fn record(bytes: impl Into<Vec<u8>>) -> Record {
 pub type Seen = Vec<(Lsn, Vec<u8>)>;
 
 /// All records from 1 on, with what recovery said.
-pub fn read_from(sim: &SimDisk, from: Lsn, known: Lsn) -> Result<(Recovered, Seen), WalError> {
+pub fn read_from(sim: &SimDisk, from: Lsn, known: Lsn) -> Result<(LogRecovery, Seen), WalError> {
     let mut seen = Vec::new();
     let recovered = recover(&arc(sim), &options(), from, known, &mut |lsn, record| {
         assert_eq!((record.kind, record.version), (7, 1));
@@ -40,7 +40,7 @@ pub fn read_from(sim: &SimDisk, from: Lsn, known: Lsn) -> Result<(Recovered, See
     Ok((recovered, seen))
 }
 
-pub fn read(sim: &SimDisk) -> Result<(Recovered, Seen), WalError> {
+pub fn read(sim: &SimDisk) -> Result<(LogRecovery, Seen), WalError> {
     read_from(sim, 1, 0)
 }
 
@@ -71,7 +71,11 @@ impl Run {
         Self::start_on(arc(sim), &options(), &recovered)
     }
 
-    pub fn start_on(disk: Arc<dyn Disk>, options: &Options, recovered: &Recovered) -> Result<Self, WalError> {
+    pub fn start_on(
+        disk: Arc<dyn Disk>,
+        options: &Options,
+        recovered: &LogRecovery,
+    ) -> Result<Self, WalError> {
         let poisons = Arc::new(AtomicUsize::new(0));
         let poison_text = Arc::new(Mutex::new(String::new()));
         let (count, text) = (poisons.clone(), poison_text.clone());

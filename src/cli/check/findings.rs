@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use restockd_engine::survey::Survey;
+use restockd_engine::recovery_stats::RecoveryStats;
 
 /// All of it.
 #[derive(Debug, Serialize)]
@@ -96,5 +96,5 @@ pub(super) struct StartFindings {
     pub(super) from: String,
     /// What would be passed over.
     pub(super) passed_over: Vec<String>,
-    pub(super) brings_back: Option<Survey>,
+    pub(super) brings_back: Option<RecoveryStats>,
 }

@@ -11,7 +11,7 @@
 //! sentence it would give.
 
 mod findings;
-mod look;
+mod inspect;
 mod repair;
 mod show;
 
@@ -46,7 +46,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         bail!("{} is not a directory; name the engine's data directory with --data", args.data.display());
     }
     let now = Clock::real().now();
-    let looker = look::Looker { data: args.data.clone(), now, accept_clock: args.accept_clock };
+    let looker = inspect::Inspector { data: args.data.clone(), now, accept_clock: args.accept_clock };
     if args.repair {
         return repair::repair(&looker);
     }

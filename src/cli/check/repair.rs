@@ -24,14 +24,14 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::look::{Held, Looker, Scratch, kind, known, sentence};
+use super::inspect::{Inspector, Scratch, SecretsState, kind, known, sentence};
 use super::show;
 use crate::boot::{self, BootError};
 use restockd_engine::recovery::RecoveryError;
 use restockd_engine::token::Secrets;
 use restockd_journal::disk::{Disk, RealDisk};
-use restockd_journal::store::{GenerationInfo, Generations, Meta, Role};
-use restockd_journal::wal::{self, Damage, Harm, LookDisk, WalError};
+use restockd_journal::snapshots::{GenerationInfo, Generations, Meta, Role};
+use restockd_journal::wal::{self, Damage, Harm, ReadOnlyDisk, WalError};
 use restockd_records::Entry;
 
 /// Each step removes one damage for good; a directory with more is beyond this tool.
@@ -51,17 +51,17 @@ struct Plan {
 }
 
 /// Repairs a data directory, or says why that cannot be done.
-pub(super) fn repair(looker: &Looker) -> anyhow::Result<ExitCode> {
+pub(super) fn repair(looker: &Inspector) -> anyhow::Result<ExitCode> {
     if looker.is_running() {
         bail!(BootError::Locked(looker.data.clone()).to_string());
     }
     let secrets = match looker.secrets()? {
-        Held::Whole(secrets) => secrets,
-        Held::NoneYet => {
+        SecretsState::Whole(secrets) => secrets,
+        SecretsState::NoneYet => {
             println!("repair      nothing to repair: no engine was ever started here");
             return Ok(ExitCode::SUCCESS);
         }
-        Held::Lost(_) => bail!("{}", BootError::Secrets(looker.data.join("secrets"))),
+        SecretsState::Lost(_) => bail!("{}", BootError::Secrets(looker.data.join("secrets"))),
     };
     let scratch = Scratch::new()?;
     let mut lock = None;
@@ -112,7 +112,7 @@ fn damage_of(error: RecoveryError) -> anyhow::Result<Damage> {
 
 /// One damage and all that is needed to do something about it.
 struct Work<'a> {
-    looker: &'a Looker,
+    looker: &'a Inspector,
     secrets: &'a Secrets,
     generations: &'a Generations,
     damage: Damage,
@@ -160,7 +160,7 @@ impl Work<'_> {
             .filter_map(|one| Some((one.number, one.meta.as_ref()?)))
             .collect();
         let options = self.looker.options(self.secrets);
-        let look = || LookDisk::new(Arc::new(RealDisk));
+        let look = || ReadOnlyDisk::new(Arc::new(RealDisk));
         if self.damage.harm == Harm::Stray {
             return Ok(Plan {
                 cut: Some(usable.first().map_or(1, |(_, meta)| meta.replay_from)),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::findings::{Findings, GenerationFinding, LogFindings};
-use restockd_engine::survey::Survey;
+use restockd_engine::recovery_stats::RecoveryStats;
 
 /// Copies of cut tails stay this long.
 const COPY_DAYS: u64 = 7;
@@ -118,13 +118,13 @@ fn log(lines: &mut Lines, log: &LogFindings) {
 }
 
 /// What a start would bring back.
-pub(super) fn survey(survey: &Survey) -> String {
+pub(super) fn survey(survey: &RecoveryStats) -> String {
     let mut lines = Lines(String::new());
     brings_back(&mut lines, survey);
     lines.0
 }
 
-fn brings_back(lines: &mut Lines, it: &Survey) {
+fn brings_back(lines: &mut Lines, it: &RecoveryStats) {
     lines.put("replay", &format!("{} records", it.replayed));
     lines.put("lists", &format!("{}, with {} members ({} have left)", it.lists, it.members, it.left));
     let suppressed: Vec<String> = it.suppressed.iter().map(|(why, count)| format!("{count} {why}")).collect();

@@ -17,12 +17,12 @@ use crate::config::{Config, Flags};
 pub struct DkimArgs {
     /// What to do.
     #[command(subcommand)]
-    pub verb: DkimVerb,
+    pub verb: DkimCommand,
 }
 
-/// The verbs on keys and records.
+/// The subcommands on keys and records.
 #[derive(Debug, Subcommand)]
-pub enum DkimVerb {
+pub enum DkimCommand {
     /// Make a key file (0600; RSA-2048 by the system's `openssl`) and say what to configure and publish.
     New {
         /// The domain that signs: that of the sender, or one above it.
@@ -58,12 +58,12 @@ pub enum DkimVerb {
 /// Carries it out.
 pub(super) fn dkim(args: &DkimArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
-        DkimVerb::New { domain, selector, out, ed25519 } => new::new(domain, selector, out, *ed25519),
-        DkimVerb::Records { config } => {
+        DkimCommand::New { domain, selector, out, ed25519 } => new::new(domain, selector, out, *ed25519),
+        DkimCommand::Records { config } => {
             print!("{}", records::Wanted::of(&load(config)?).zone());
             Ok(ExitCode::SUCCESS)
         }
-        DkimVerb::Check { config, resolver } => {
+        DkimCommand::Check { config, resolver } => {
             check::check(&records::Wanted::of(&load(config)?), &dns::Resolver::find(resolver.as_deref())?)
         }
     }

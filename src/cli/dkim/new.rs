@@ -47,17 +47,16 @@ pub(super) fn new(domain: &str, selector: &str, out: &Path, ed25519: bool) -> an
 
 /// An RSA key by openssl.
 fn rsa() -> anyhow::Result<String> {
-    let by_hand = || {
+    let manual = || {
         format!(
             "make the key elsewhere with `openssl genrsa {RSA_BITS}` and name it as mail.dkim.key_file, or make one \
              with --ed25519"
         )
     };
     let made = Command::new("openssl").args(["genrsa", RSA_BITS]).output();
-    let made =
-        made.with_context(|| format!("openssl, which makes RSA keys, cannot be run; {}", by_hand()))?;
+    let made = made.with_context(|| format!("openssl, which makes RSA keys, cannot be run; {}", manual()))?;
     if !made.status.success() {
-        bail!("openssl made no RSA key; {}", by_hand());
+        bail!("openssl made no RSA key; {}", manual());
     }
     String::from_utf8(made.stdout).context("openssl made no PEM text")
 }

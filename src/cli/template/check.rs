@@ -11,7 +11,7 @@ use super::{Sources, sample};
 use crate::boot;
 use crate::config::Config;
 use restockd_core::ListId;
-use restockd_render::{Kind, Origin, Templates};
+use restockd_render::{Origin, TemplateKind, Templates};
 
 /// Gmail cuts a mail near 102 kB, with the links at its end.
 const HTML_BYTES: usize = 100_000;
@@ -44,7 +44,7 @@ fn look(config: &Config, templates: &Templates) -> (Vec<String>, Vec<String>) {
     let list = ListId::parse("restock-chair-01");
     for entry in templates.entries() {
         match (entry.kind, &list) {
-            (Kind::Mail, Some(list)) => {
+            (TemplateKind::Mail, Some(list)) => {
                 let stranger =
                     sample::mail(config, templates, &entry.key, list, Some(Map::new()), Some(Map::new()));
                 mistakes.extend(stranger.err().map(|error| error.to_string()));
@@ -68,7 +68,7 @@ fn look(config: &Config, templates: &Templates) -> (Vec<String>, Vec<String>) {
                     Ok(_) => {}
                 }
             }
-            (Kind::Page, _) => {
+            (TemplateKind::Page, _) => {
                 let page = sample::page(config, templates, &entry.key, Map::new());
                 mistakes.extend(page.err().map(|error| error.to_string()));
             }

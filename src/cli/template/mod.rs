@@ -22,21 +22,21 @@ use clap::{Args, Subcommand};
 
 use crate::config::{Config, Flags};
 use crate::overrides;
-use restockd_render::{Kind, Origin, RenderError, Templates};
+use restockd_render::{Origin, RenderError, TemplateKind, Templates};
 
-pub use render::Part;
+pub use render::MailPart;
 
 /// What `template` takes.
 #[derive(Debug, Args)]
 pub struct TemplateArgs {
     /// What to do.
     #[command(subcommand)]
-    pub verb: TemplateVerb,
+    pub verb: TemplateCommand,
 }
 
-/// The verbs on templates.
+/// The subcommands on templates.
 #[derive(Debug, Subcommand)]
-pub enum TemplateVerb {
+pub enum TemplateCommand {
     /// All mails and pages: built in, overridden, or the shop's own.
     List(Sources),
     /// Every mistake in a folder of templates, with file and line.
@@ -85,7 +85,7 @@ pub struct RenderArgs {
     pub shown: Shown,
     /// Only this part.
     #[arg(long)]
-    pub part: Option<Part>,
+    pub part: Option<MailPart>,
     /// Write files into this folder, not to standard output.
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -105,10 +105,10 @@ pub struct SendArgs {
 /// Carries it out.
 pub(super) fn template(args: &TemplateArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
-        TemplateVerb::List(sources) => list(sources),
-        TemplateVerb::Check(sources) => check::check(sources),
-        TemplateVerb::Render(args) => render::render(args),
-        TemplateVerb::SendTest(args) => send::send(args),
+        TemplateCommand::List(sources) => list(sources),
+        TemplateCommand::Check(sources) => check::check(sources),
+        TemplateCommand::Render(args) => render::render(args),
+        TemplateCommand::SendTest(args) => send::send(args),
     }
 }
 
@@ -149,9 +149,9 @@ fn list(sources: &Sources) -> anyhow::Result<ExitCode> {
     let templates = sources.templates(&sources.config()?)?;
     for entry in templates.entries() {
         let (kind, key) = match entry.kind {
-            Kind::Mail => ("mail", entry.key),
-            Kind::Page => ("page", format!("pages/{}", entry.key)),
-            Kind::Part => ("part", entry.key),
+            TemplateKind::Mail => ("mail", entry.key),
+            TemplateKind::Page => ("page", format!("pages/{}", entry.key)),
+            TemplateKind::Part => ("part", entry.key),
         };
         let origin = match entry.origin {
             Origin::BuiltIn => "built in".to_owned(),

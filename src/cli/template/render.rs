@@ -11,7 +11,7 @@ use super::sample::Sample;
 
 /// A part of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub enum MailPart {
     /// The subject.
     Subject,
     /// The plain body.
@@ -26,11 +26,11 @@ pub(super) fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let templates = args.shown.sources.templates(&config)?;
     let mut parts = match args.shown.rendered(&config, &templates)? {
         Sample::Mail(mail) => vec![
-            (Part::Subject, "subject.txt".to_owned(), mail.subject),
-            (Part::Text, "body.txt".to_owned(), mail.text),
-            (Part::Html, "body.html".to_owned(), mail.html),
+            (MailPart::Subject, "subject.txt".to_owned(), mail.subject),
+            (MailPart::Text, "body.txt".to_owned(), mail.text),
+            (MailPart::Html, "body.html".to_owned(), mail.html),
         ],
-        Sample::Page { name, html } => vec![(Part::Html, format!("{name}.html"), html)],
+        Sample::Page { name, html } => vec![(MailPart::Html, format!("{name}.html"), html)],
     };
     parts.retain(|(part, ..)| args.part.is_none_or(|wanted| wanted == *part));
     if parts.is_empty() {
@@ -40,7 +40,7 @@ pub(super) fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
         Some(folder) => write(folder, &parts)?,
         None => {
             for (place, (part, _, text)) in parts.iter().enumerate() {
-                let label = if *part == Part::Subject && args.part.is_none() { "Subject: " } else { "" };
+                let label = if *part == MailPart::Subject && args.part.is_none() { "Subject: " } else { "" };
                 let gap = if place > 0 { "\n" } else { "" };
                 println!("{gap}{label}{}", text.trim_end_matches('\n'));
             }
@@ -50,7 +50,7 @@ pub(super) fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes each part to its file and says where.
-fn write(folder: &Path, parts: &[(Part, String, String)]) -> anyhow::Result<()> {
+fn write(folder: &Path, parts: &[(MailPart, String, String)]) -> anyhow::Result<()> {
     for (_, name, text) in parts {
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);

@@ -10,8 +10,8 @@ use super::{Shown, object};
 use crate::config::Config;
 use restockd_core::ListId;
 use restockd_engine::campaign::header;
-use restockd_engine::words;
-use restockd_render::{Own, Rendered, Templates};
+use restockd_engine::template_context;
+use restockd_render::{RecipientValues, Rendered, Templates};
 
 /// A shop that has not said its name.
 pub(super) const SHOP: &str = "The Chair Shop";
@@ -33,8 +33,8 @@ impl Shown {
         }
         let props = self.props.as_deref().map(object).transpose()?;
         let name = self.key.strip_prefix("pages/").unwrap_or(&self.key);
-        let is_page = |entry: &restockd_render::Entry| {
-            matches!(entry.kind, restockd_render::Kind::Page) && entry.key == name
+        let is_page = |entry: &restockd_render::TemplateEntry| {
+            matches!(entry.kind, restockd_render::TemplateKind::Page) && entry.key == name
         };
         if !templates.entries().iter().any(is_page) {
             bail!("there is no mail or page {:?}; `restockd template list` shows all", self.key);
@@ -70,23 +70,23 @@ pub(super) fn mail(
     let settings = &config.engine;
     let props = Value::Object(props.unwrap_or_else(|| sample_props(config, list)));
     let product = props["product_name"].as_str().or(list.sku()).unwrap_or_default();
-    let (rules, subject) = header::dress(settings, &config.catalog, list, product);
+    let (rules, subject) = header::template_and_subject(settings, &config.catalog, list, product);
     // The rule's subject is for the rule's mail only.
-    let own_subject = list.sku().is_some() || config.catalog.look(list).subject.is_some();
+    let own_subject = list.sku().is_some() || config.catalog.presentation(list).subject.is_some();
     let subject = subject.filter(|_| rules == key && own_subject);
-    let values = words::all(settings, &config.catalog, list, &props, subject.as_deref());
+    let values = template_context::all(settings, &config.catalog, list, &props, subject.as_deref());
     let contact = contact.unwrap_or_else(|| Map::from_iter([("firstName".to_owned(), json!("Ann"))]));
     let contact: Vec<_> = contact.into_iter().map(|(name, value)| (name, value.to_string())).collect();
     let link = |page: &str| format!("{}/v1/email/{page}?token=test", settings.public_url);
     let (leave, choose) = (link("unsubscribe"), link("preferences"));
-    let own = Own { contact: &contact, unsubscribe_url: &leave, preferences_url: &choose };
+    let own = RecipientValues { contact: &contact, unsubscribe_url: &leave, preferences_url: &choose };
     let prepared = templates.prepare(key, &values)?;
     Ok(templates.letter(&prepared, own)?)
 }
 
 /// Props that show everything the built-in mails can show.
 fn sample_props(config: &Config, list: &ListId) -> Map<String, Value> {
-    let (look, rule) = (config.catalog.look(list), &config.engine.rule);
+    let (look, rule) = (config.catalog.presentation(list), &config.engine.rule);
     let mut props = Map::new();
     let mut say = |name: &str, value: Value| props.insert(name.to_owned(), value);
     say("sku", json!(list.sku().unwrap_or("chair-01")));

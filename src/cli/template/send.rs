@@ -11,7 +11,7 @@ use super::SendArgs;
 use crate::config::Config;
 use restockd_core::Email;
 use restockd_engine::clock::Clock;
-use restockd_mail::{End, Letter, Mailer, outcome_without};
+use restockd_mail::{DeliveryResult, Letter, Mailer, outcome_without};
 use restockd_render::Rendered;
 
 /// A test is for a few.
@@ -66,12 +66,12 @@ async fn deliver(config: &Config, mailer: &Mailer, mail: &Rendered, all: &[Email
             Err(outcome) => outcome,
         };
         let word = match outcome.end {
-            End::Sent => "taken",
-            End::Deferred | End::Throttled => "not taken now; it is not tried again",
-            End::Failed => "refused",
-            End::Unknown => "in doubt",
+            DeliveryResult::Sent => "taken",
+            DeliveryResult::Deferred | DeliveryResult::Throttled => "not taken now; it is not tried again",
+            DeliveryResult::Failed => "refused",
+            DeliveryResult::Unknown => "in doubt",
         };
-        sent += usize::from(outcome.end == End::Sent);
+        sent += usize::from(outcome.end == DeliveryResult::Sent);
         let reply = outcome_without(outcome, to.as_str()).diagnostic;
         println!("letter {} of {}: {word}: {reply}", place + 1, all.len());
     }

@@ -8,7 +8,9 @@ use super::super::list::Invitee;
 use super::super::outcome::Diagnostic;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterState};
-use super::{Again, Campaign, CampaignEvent, Campaigns, Header, Pace, Settlement, Skip, Status};
+use super::{
+    Campaign, CampaignEvent, CampaignStatus, Campaigns, Header, Pace, ReopenReason, Settlement, SkipReason,
+};
 
 /// Campaigns looked at by housekeeping with each new one.
 const SWEEP_STEPS: usize = 4;
@@ -26,27 +28,29 @@ impl Campaigns {
         match event {
             CampaignEvent::Scheduled(header) => {
                 let later = header.scheduled.is_some_and(|time| time > at);
-                self.add(header, if later { Status::Scheduled } else { Status::Queued }, at);
+                self.add(header, if later { CampaignStatus::Scheduled } else { CampaignStatus::Queued }, at);
             }
             CampaignEvent::Opened { header, id, upto, added } => {
                 if let Some(header) = header {
-                    self.add(header, Status::Queued, at);
+                    self.add(header, CampaignStatus::Queued, at);
                 }
                 self.open_up(*id, *upto, *added, at);
             }
             CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
-            CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = Status::Paused),
+            CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = CampaignStatus::Paused),
             CampaignEvent::Resumed(id) => self.with(*id, at, |c, _| {
-                c.status = if c.started.is_some() { Status::Sending } else { Status::Queued };
+                c.status = if c.started.is_some() { CampaignStatus::Sending } else { CampaignStatus::Queued };
             }),
             CampaignEvent::Canceled(id) => self.with(*id, at, |c, at_s| {
                 c.canceled = Some(at);
-                c.end(Status::Canceled, at, at_s);
+                c.end(CampaignStatus::Canceled, at, at_s);
             }),
-            CampaignEvent::Expired(id) => self.with(*id, at, |c, at_s| c.end(Status::Expired, at, at_s)),
+            CampaignEvent::Expired(id) => {
+                self.with(*id, at, |c, at_s| c.end(CampaignStatus::Expired, at, at_s))
+            }
             CampaignEvent::Failed { id, why } => self.with(*id, at, |c, at_s| {
                 c.why = Some(why.clone());
-                c.end(Status::Failed, at, at_s);
+                c.end(CampaignStatus::Failed, at, at_s);
             }),
             CampaignEvent::Started { id, person, ordinal, address, provider } => {
                 if let Some(provider) = provider {
@@ -56,7 +60,7 @@ impl Campaigns {
             }
             CampaignEvent::Unstarted { id, person, ordinal, started, provider, until, diagnostic } => {
                 self.pace.give_back(self.rate);
-                self.shaping.unstarted(provider.as_deref(), *started, at);
+                self.shaping.undo_start(provider.as_deref(), *started, at);
                 self.with(*id, at, |c, _| c.pace.give_back(c.header.rate));
                 self.put_off(*id, *person, *ordinal, *until, diagnostic, at);
             }
@@ -80,7 +84,7 @@ impl Campaigns {
             CampaignEvent::Swept => self.sweep(at),
             CampaignEvent::Closed { id } => self.with(*id, at, |c, _| {
                 c.all_invited();
-                c.status = Status::Sent;
+                c.status = CampaignStatus::Sent;
                 c.completed = Some(at);
                 if c.header.day.is_none() {
                     c.ledger.addresses.clear();
@@ -98,7 +102,7 @@ impl Campaigns {
                 return;
             }
             for invitee in people {
-                if campaign.ledger.take_up(invitee.person, invitee.ordinal, at_s) {
+                if campaign.ledger.upsert(invitee.person, invitee.ordinal, at_s) {
                     campaign.uninvited = campaign.uninvited.saturating_sub(1);
                 }
             }
@@ -115,14 +119,14 @@ impl Campaigns {
             campaign.uninvited = added;
             campaign.handed_over = false;
             campaign.started = Some(at);
-            if campaign.status != Status::Paused {
-                campaign.status = Status::Sending;
+            if campaign.status != CampaignStatus::Paused {
+                campaign.status = CampaignStatus::Sending;
             }
         }
     }
 
     /// Adds a campaign.
-    fn add(&mut self, header: &Header, status: Status, at: Millis) {
+    fn add(&mut self, header: &Header, status: CampaignStatus, at: Millis) {
         let campaign = Campaign {
             header: header.clone(),
             status,
@@ -230,13 +234,13 @@ impl Campaigns {
         self.letter(id, person, ordinal, at, |c, row, at_s| {
             let first = c.ledger.first_attempt(row).unwrap_or(at);
             // Canceled while it was on the wire: it is not tried again.
-            let ended = c.status.is_closed().then_some(Skip::Canceled);
+            let ended = c.status.is_closed().then_some(SkipReason::Canceled);
             if let Some(reason) = ended.or_else(|| c.ledger.gone.get(&row).copied()) {
                 return c.settle(row, &Settlement::Skipped(reason), at_s);
             }
             c.ledger.set(row, LetterState::Deferred, at_s);
             c.ledger.deferrals.insert(row, Deferral { first, until });
-            c.ledger.remark(row, diagnostic);
+            c.ledger.set_diagnostic(row, diagnostic);
         });
     }
 
@@ -252,7 +256,7 @@ impl Campaigns {
         self.with(id, at, |campaign, at_s| {
             let row = match campaign.ledger.find(person) {
                 Some((row, _)) => {
-                    campaign.ledger.stand(row, ordinal);
+                    campaign.ledger.change_place(row, ordinal);
                     row
                 }
                 None => {
@@ -285,23 +289,23 @@ impl Campaign {
             Settlement::Skipped(reason) => self.ledger.set(row, LetterState::Skipped(*reason), at_s),
             Settlement::Failed { diagnostic } => {
                 self.ledger.set(row, LetterState::Failed, at_s);
-                self.ledger.remark(row, diagnostic);
+                self.ledger.set_diagnostic(row, diagnostic);
             }
             Settlement::Doubt { diagnostic } => {
                 self.ledger.set(row, LetterState::Doubt, at_s);
-                self.ledger.remark(row, diagnostic);
+                self.ledger.set_diagnostic(row, diagnostic);
             }
         }
     }
 
     /// Letters become pending again, and the campaign with them (a paused one stays paused).
-    fn reopen(&mut self, again: Again, at_s: u32) {
+    fn reopen(&mut self, again: ReopenReason, at_s: u32) {
         // An old ledger has let go of its index; letters are looked up by it again.
         if self.ledger.places.is_none() {
             self.ledger.index();
         }
         match again {
-            Again::Restock { upto, added } => {
+            ReopenReason::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);
                 self.uninvited += added;
                 self.handed_over = false;
@@ -309,18 +313,19 @@ impl Campaign {
                     |state| matches!(state, LetterState::Skipped(reason) if reason.may_change());
                 self.ledger.reopen(looks_again, at_s);
             }
-            Again::Failed => self.ledger.reopen(|state| state == LetterState::Failed, at_s),
-            Again::Doubt => self.ledger.reopen(|state| state == LetterState::Doubt, at_s),
+            ReopenReason::Failed => self.ledger.reopen(|state| state == LetterState::Failed, at_s),
+            ReopenReason::Doubt => self.ledger.reopen(|state| state == LetterState::Doubt, at_s),
         }
         if self.status.is_closed() {
-            self.status = Status::Sending;
+            self.status = CampaignStatus::Sending;
             self.completed = None;
         }
     }
 
     /// The campaign ends by decision: whoever was not started is skipped.
-    fn end(&mut self, status: Status, at: Millis, at_s: u32) {
-        let reason = if status == Status::Expired { Skip::Expired } else { Skip::Canceled };
+    fn end(&mut self, status: CampaignStatus, at: Millis, at_s: u32) {
+        let reason =
+            if status == CampaignStatus::Expired { SkipReason::Expired } else { SkipReason::Canceled };
         let open = [LetterState::Pending, LetterState::Deferred];
         self.ledger.turn(&open, LetterState::Skipped(reason), at_s);
         self.unreached += self.uninvited;

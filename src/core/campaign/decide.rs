@@ -1,14 +1,17 @@
 //! What the campaigns answer; reads only.
 
 use super::super::ids::{CampaignId, PersonId};
-use super::super::outcome::{Diagnostic, Fault};
+use super::super::outcome::{Diagnostic, FaultSource};
 use super::super::time::Millis;
 use super::ledger::{LetterRow, LetterState};
-use super::{Again, Campaign, CampaignEvent, Campaigns, Header, OnDoubt, Settlement, Skip, Status};
+use super::{
+    Campaign, CampaignEvent, CampaignStatus, Campaigns, Header, InDoubtPolicy, ReopenReason, Settlement,
+    SkipReason,
+};
 
 /// A verb on one campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum CampaignCommand {
     /// Pending and deferred become skipped.
     Cancel,
     /// Nothing more starts.
@@ -29,7 +32,7 @@ pub enum CampaignRefusal {
     /// No such campaign.
     Unknown,
     /// Its status does not allow it; the participle for the sentence.
-    WrongStatus(Status, &'static str),
+    WrongStatus(CampaignStatus, &'static str),
 }
 
 /// What to do with a letter whose address and consent have just been fetched.
@@ -56,14 +59,17 @@ impl Campaigns {
             .ledger
             .rows()
             .any(|row| matches!(row.state, LetterState::Skipped(reason) if reason.may_change()));
-        let closed_for_good = matches!(held.status, Status::Canceled | Status::Failed | Status::Expired);
+        let closed_for_good = matches!(
+            held.status,
+            CampaignStatus::Canceled | CampaignStatus::Failed | CampaignStatus::Expired
+        );
         if held.header.list != header.list
             || closed_for_good
             || (added == 0 && !looks_again && held.upto >= upto)
         {
             return None;
         }
-        Some(CampaignEvent::Reopened { id, again: Again::Restock { upto, added } })
+        Some(CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto, added } })
     }
 
     /// True when the key is held by a campaign of another list.
@@ -76,40 +82,51 @@ impl Campaigns {
     ///
     /// # Errors
     /// When there is no such campaign, or its status does not allow the verb.
-    pub fn decide_verb(&self, id: CampaignId, verb: Verb) -> Result<Option<CampaignEvent>, CampaignRefusal> {
+    pub fn decide_command(
+        &self,
+        id: CampaignId,
+        command: CampaignCommand,
+    ) -> Result<Option<CampaignEvent>, CampaignRefusal> {
         let campaign = self.get(id).ok_or(CampaignRefusal::Unknown)?;
         let status = campaign.status;
         let counts = campaign.ledger.counts();
         let wrong = |participle| Err(CampaignRefusal::WrongStatus(status, participle));
-        let final_status = matches!(status, Status::Canceled | Status::Failed | Status::Expired);
-        match verb {
-            Verb::Cancel if status.is_closed() => wrong("canceled"),
-            Verb::Cancel => Ok(Some(CampaignEvent::Canceled(id))),
-            Verb::Pause if status == Status::Paused => Ok(None),
-            Verb::Pause if status.is_closed() || status == Status::Scheduled => wrong("paused"),
-            Verb::Pause => Ok(Some(CampaignEvent::Paused(id))),
-            Verb::Resume if status == Status::Sending => Ok(None),
-            Verb::Resume if status != Status::Paused => wrong("resumed"),
-            Verb::Resume => Ok(Some(CampaignEvent::Resumed(id))),
-            Verb::RetryFailed if final_status => wrong("retried"),
-            Verb::RetryFailed if counts.failed == 0 => Ok(None),
-            Verb::RetryFailed => Ok(Some(CampaignEvent::Reopened { id, again: Again::Failed })),
-            Verb::ResendDoubt if final_status => wrong("sent again"),
-            Verb::ResendDoubt if counts.doubt == 0 => Ok(None),
-            Verb::ResendDoubt => Ok(Some(CampaignEvent::Reopened { id, again: Again::Doubt })),
-            Verb::DropDoubt if counts.doubt == 0 => Ok(None),
-            Verb::DropDoubt => Ok(Some(CampaignEvent::Dropped(id))),
+        let final_status =
+            matches!(status, CampaignStatus::Canceled | CampaignStatus::Failed | CampaignStatus::Expired);
+        match command {
+            CampaignCommand::Cancel if status.is_closed() => wrong("canceled"),
+            CampaignCommand::Cancel => Ok(Some(CampaignEvent::Canceled(id))),
+            CampaignCommand::Pause if status == CampaignStatus::Paused => Ok(None),
+            CampaignCommand::Pause if status.is_closed() || status == CampaignStatus::Scheduled => {
+                wrong("paused")
+            }
+            CampaignCommand::Pause => Ok(Some(CampaignEvent::Paused(id))),
+            CampaignCommand::Resume if status == CampaignStatus::Sending => Ok(None),
+            CampaignCommand::Resume if status != CampaignStatus::Paused => wrong("resumed"),
+            CampaignCommand::Resume => Ok(Some(CampaignEvent::Resumed(id))),
+            CampaignCommand::RetryFailed if final_status => wrong("retried"),
+            CampaignCommand::RetryFailed if counts.failed == 0 => Ok(None),
+            CampaignCommand::RetryFailed => {
+                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Failed }))
+            }
+            CampaignCommand::ResendDoubt if final_status => wrong("sent again"),
+            CampaignCommand::ResendDoubt if counts.doubt == 0 => Ok(None),
+            CampaignCommand::ResendDoubt => {
+                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Doubt }))
+            }
+            CampaignCommand::DropDoubt if counts.doubt == 0 => Ok(None),
+            CampaignCommand::DropDoubt => Ok(Some(CampaignEvent::Dropped(id))),
         }
     }
 
-    /// Decides a letter at the moment it could start: `away` is what the directory said of the
+    /// Decides a letter at the moment it could start: `undeliverable` is what the directory said of the
     /// person, `address` the hash of theirs.
     #[must_use]
     pub fn decide_letter(
         &self,
         id: CampaignId,
         at_row: u32,
-        away: Option<Skip>,
+        undeliverable: Option<SkipReason>,
         address: u64,
         renotify_ms: u64,
         at: Millis,
@@ -133,11 +150,11 @@ impl Campaigns {
                 .ledger
                 .first_attempt(at_row)
                 .is_some_and(|first| at.since(first) > self.retry(campaign).max_age_ms);
-        let skip = away.or(too_old.then_some(Skip::Expired)).or_else(|| {
+        let skip = undeliverable.or(too_old.then_some(SkipReason::Expired)).or_else(|| {
             let other_row = campaign.ledger.address_started(address, at_row);
             let again =
                 row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);
-            (other_row || again).then_some(Skip::RecentlyNotified)
+            (other_row || again).then_some(SkipReason::RecentlyNotified)
         });
         let LetterRow { person, ordinal, .. } = row;
         match skip {
@@ -171,7 +188,7 @@ impl Campaigns {
         match until.filter(|_| gone.is_none()) {
             Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, diagnostic },
             None => {
-                let settlement = Settlement::Skipped(gone.unwrap_or(Skip::Expired));
+                let settlement = Settlement::Skipped(gone.unwrap_or(SkipReason::Expired));
                 CampaignEvent::Settled { id, person, ordinal, settlement }
             }
         }
@@ -235,8 +252,8 @@ impl Campaigns {
     /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
     /// that a later restock of the day would look at again, or that may be tried again.
     #[must_use]
-    pub fn decide_note(&self, id: CampaignId, person: PersonId, reason: Skip) -> Option<CampaignEvent> {
-        let campaign = self.get(id).filter(|c| !c.status.is_closed() || c.status == Status::Sent)?;
+    pub fn decide_note(&self, id: CampaignId, person: PersonId, reason: SkipReason) -> Option<CampaignEvent> {
+        let campaign = self.get(id).filter(|c| !c.status.is_closed() || c.status == CampaignStatus::Sent)?;
         let (at_row, row) = campaign.ledger.find(person)?;
         let ordinal = row.ordinal;
         let settled =
@@ -261,11 +278,11 @@ impl Campaigns {
         for campaign in self.all.values().filter(|c| c.ledger.counts().started > 0) {
             let (id, on_doubt) = (campaign.header.id, campaign.header.on_doubt);
             let words = "the engine stopped before the mail server answered";
-            let diagnostic = Diagnostic::own(words, Fault::Shop);
+            let diagnostic = Diagnostic::own(words, FaultSource::Shop);
             for row in campaign.ledger.rows().filter(|row| row.state == LetterState::Started) {
                 let LetterRow { person, ordinal, .. } = *row;
                 events.push(match on_doubt {
-                    OnDoubt::Resend if !campaign.status.is_closed() => {
+                    InDoubtPolicy::Resend if !campaign.status.is_closed() => {
                         let diagnostic = diagnostic.clone();
                         CampaignEvent::Deferred { id, person, ordinal, until: at, diagnostic }
                     }

@@ -3,13 +3,13 @@
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::outcome::Diagnostic;
 use super::super::pace::Rate;
-use super::super::shaping::Cut;
+use super::super::shaping::RateCut;
 use super::super::span::Span;
 use super::super::time::{Day, Millis};
 
 /// Where a campaign is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum CampaignStatus {
     /// Waits for its time.
     Scheduled,
     /// Waits for its list.
@@ -28,7 +28,7 @@ pub enum Status {
     Expired,
 }
 
-impl Status {
+impl CampaignStatus {
     /// All statuses.
     pub const ALL: [Self; 8] = [
         Self::Scheduled,
@@ -65,7 +65,7 @@ impl Status {
 
 /// Why somebody was not mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Skip {
+pub enum SkipReason {
     /// Left the list.
     Left,
     /// Wants no mail at all.
@@ -86,7 +86,7 @@ pub enum Skip {
     Invalid,
 }
 
-impl Skip {
+impl SkipReason {
     /// All reasons, in the order of the wire.
     pub const ALL: [Self; 9] = [
         Self::Left,
@@ -126,7 +126,7 @@ impl Skip {
 
 /// What becomes of letters in doubt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnDoubt {
+pub enum InDoubtPolicy {
     /// Hold and report.
     #[default]
     Hold,
@@ -158,7 +158,7 @@ pub struct Header {
     /// The sender, if not the configured one.
     pub from: Option<String>,
     /// What becomes of letters in doubt.
-    pub on_doubt: OnDoubt,
+    pub on_doubt: InDoubtPolicy,
     /// Its own pace.
     pub rate: Option<Rate>,
     /// When it starts, if not at once.
@@ -178,7 +178,7 @@ pub enum Settlement {
         diagnostic: Diagnostic,
     },
     /// Not mailed.
-    Skipped(Skip),
+    Skipped(SkipReason),
     /// Sent off, outcome unknown.
     Doubt {
         /// What is known.
@@ -188,7 +188,7 @@ pub enum Settlement {
 
 /// Why closed letters become pending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub enum ReopenReason {
     /// A later restock of the day: `added` more people, and those skipped who may be eligible.
     Restock {
         /// The last ordinal of the audience.
@@ -223,7 +223,7 @@ pub enum CampaignEvent {
         /// The campaign.
         id: CampaignId,
         /// Which.
-        again: Again,
+        again: ReopenReason,
     },
     /// Nothing more starts.
     Paused(CampaignId),
@@ -310,14 +310,14 @@ pub enum CampaignEvent {
         /// The place by which they were invited.
         ordinal: u32,
         /// Why.
-        reason: Skip,
+        reason: SkipReason,
     },
     /// A provider's rate was cut, grew back by a step, or is as it was.
     Paced {
         /// The provider's name, the domain, or `relay` for all letters.
         provider: String,
         /// The rate from now on; `None` for no cut any more.
-        cut: Option<Cut>,
+        cut: Option<RateCut>,
         /// The server's words that led to it, without addresses.
         reply: Option<String>,
     },

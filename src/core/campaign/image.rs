@@ -2,10 +2,10 @@
 
 use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
-use super::super::shaping::LaneImage;
+use super::super::shaping::ThrottleImage;
 use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
-use super::{Campaign, Campaigns, Header, Pace, Skip, Status, Swept};
+use super::{Campaign, CampaignStatus, Campaigns, Header, Pace, SkipReason, Swept};
 
 /// Rows in a page of a snapshot.
 const ROWS: usize = 2048;
@@ -16,7 +16,7 @@ pub struct CampaignsImage {
     seq: u64,
     pace: Pace,
     swept: Swept,
-    lanes: Vec<LaneImage>,
+    throttles: Vec<ThrottleImage>,
     all: Vec<CampaignImage>,
 }
 
@@ -33,7 +33,7 @@ pub struct CampaignHead {
     /// What it is.
     pub header: Header,
     /// Where it is.
-    pub status: Status,
+    pub status: CampaignStatus,
     /// The last ordinal of its audience.
     pub upto: u32,
     /// People of the audience whom the list has not handed over yet.
@@ -61,7 +61,7 @@ pub struct CampaignHead {
     /// What was last said of letters that were not accepted, by row.
     pub diagnostics: Vec<(u32, Diagnostic)>,
     /// Letters that must not be tried again, by row, and why.
-    pub gone: Vec<(u32, Skip)>,
+    pub gone: Vec<(u32, SkipReason)>,
     /// Counters of a ledger whose rows are gone, by state.
     pub counts: Option<Vec<(LetterState, u64)>>,
 }
@@ -83,7 +83,7 @@ pub enum CampaignPage {
     /// Rows of the campaign whose head came last.
     Rows(Vec<LetterRow>),
     /// What providers must not be granted twice.
-    Lanes(Vec<LaneImage>),
+    Lanes(Vec<ThrottleImage>),
 }
 
 impl CampaignsImage {
@@ -102,8 +102,8 @@ impl CampaignsImage {
     /// All pages, in an order that [`Campaigns::restore`] takes.
     pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
         let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace, swept: self.swept });
-        let lanes = self.lanes.chunks(ROWS).map(|lanes| CampaignPage::Lanes(lanes.to_vec()));
-        desk.chain(lanes).chain(self.all.iter().flat_map(|campaign| {
+        let throttles = self.throttles.chunks(ROWS).map(|throttles| CampaignPage::Lanes(throttles.to_vec()));
+        desk.chain(throttles).chain(self.all.iter().flat_map(|campaign| {
             let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
@@ -122,7 +122,7 @@ impl Campaigns {
             seq: self.seq,
             pace: self.pace,
             swept: self.swept,
-            lanes: self.shaping.image(),
+            throttles: self.shaping.image(),
             all: all.map(Campaign::image).collect(),
         }
     }
@@ -134,7 +134,7 @@ impl Campaigns {
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
             CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
-            CampaignPage::Lanes(lanes) => self.shaping.restore(lanes),
+            CampaignPage::Lanes(throttles) => self.shaping.restore(throttles),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
             CampaignPage::Rows(rows) => {
                 let campaign = self.newest_mut()?;

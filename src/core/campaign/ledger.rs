@@ -13,7 +13,7 @@ use super::super::ids::PersonId;
 use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
 use super::super::time::Millis;
-use super::Skip;
+use super::SkipReason;
 
 /// Where a letter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum LetterState {
     /// Refused for good.
     Failed,
     /// Not mailed.
-    Skipped(Skip),
+    Skipped(SkipReason),
     /// Outcome unknown.
     Doubt,
     /// Was in doubt and was given up: counted as failed, but it may have arrived, so it is not tried again.
@@ -97,7 +97,7 @@ pub struct Counts {
     pub failed: u64,
     /// Outcome unknown.
     pub doubt: u64,
-    /// Not mailed, by reason, in the order of [`Skip::ALL`].
+    /// Not mailed, by reason, in the order of [`SkipReason::ALL`].
     pub skipped: [u64; 9],
 }
 
@@ -114,15 +114,15 @@ impl Counts {
             LetterState::Skipped(reason) => {
                 let [a, b, c, d, e, f, g, h, i] = &mut self.skipped;
                 match reason {
-                    Skip::Left => a,
-                    Skip::Unsubscribed => b,
-                    Skip::Suppressed => c,
-                    Skip::Erased => d,
-                    Skip::NoEmail => e,
-                    Skip::RecentlyNotified => f,
-                    Skip::Canceled => g,
-                    Skip::Expired => h,
-                    Skip::Invalid => i,
+                    SkipReason::Left => a,
+                    SkipReason::Unsubscribed => b,
+                    SkipReason::Suppressed => c,
+                    SkipReason::Erased => d,
+                    SkipReason::NoEmail => e,
+                    SkipReason::RecentlyNotified => f,
+                    SkipReason::Canceled => g,
+                    SkipReason::Expired => h,
+                    SkipReason::Invalid => i,
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Counts {
     /// Every counter that is not zero, by its state.
     pub(super) fn by_state(mut self) -> Vec<(LetterState, u64)> {
         use LetterState::{Deferred, Doubt, Failed, Pending, Sent, Started};
-        let skipped = Skip::ALL.map(LetterState::Skipped);
+        let skipped = SkipReason::ALL.map(LetterState::Skipped);
         let states = [Pending, Started, Deferred, Sent, Failed, Doubt].into_iter().chain(skipped);
         states.map(|state| (state, *self.of(state))).filter(|(_, count)| *count > 0).collect()
     }
@@ -172,7 +172,7 @@ pub struct Ledger {
     /// What was last said of letters that were not accepted.
     pub(super) diagnostics: BTreeMap<u32, Box<Diagnostic>>,
     /// Letters that began before their people left: not to be tried again, and why.
-    pub(super) gone: BTreeMap<u32, Skip>,
+    pub(super) gone: BTreeMap<u32, SkipReason>,
 }
 
 /// Diagnostics kept in one campaign at most.
@@ -257,15 +257,16 @@ impl Ledger {
 
     /// Takes up somebody a list handed over: a new row, or a skipped one that came back by a new
     /// place. Answers whether a row was added.
-    pub(crate) fn take_up(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
+    pub(crate) fn upsert(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
         match self.find(person) {
             None => {
                 self.add(person, ordinal, at_s);
                 true
             }
             Some((at, row)) => {
-                if self.stand(at, ordinal) {
-                    let back = matches!(row.state, LetterState::Skipped(reason) if reason != Skip::Canceled);
+                if self.change_place(at, ordinal) {
+                    let back =
+                        matches!(row.state, LetterState::Skipped(reason) if reason != SkipReason::Canceled);
                     if back {
                         self.set(at, LetterState::Pending, at_s);
                     }
@@ -276,7 +277,7 @@ impl Ledger {
     }
 
     /// A row's person has a new place (who had left is back); false for one they had before.
-    pub(super) fn stand(&mut self, at: u32, ordinal: u32) -> bool {
+    pub(super) fn change_place(&mut self, at: u32, ordinal: u32) -> bool {
         let Some(row) = self.rows.get_mut(at as usize).filter(|row| ordinal > row.ordinal) else {
             return false;
         };
@@ -341,7 +342,7 @@ impl Ledger {
     }
 
     /// Remembers what was said of a row.
-    pub(super) fn remark(&mut self, at: u32, said: &Diagnostic) {
+    pub(super) fn set_diagnostic(&mut self, at: u32, said: &Diagnostic) {
         let known = self.diagnostics.contains_key(&at);
         if !said.is_empty() && (self.diagnostics.len() < DIAGNOSTICS_MAX || known) {
             self.diagnostics.insert(at, Box::new(said.clone()));

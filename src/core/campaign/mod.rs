@@ -28,13 +28,13 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use decide::{CampaignRefusal, KEEPS_PLACE, NextLetter, Verb};
-pub use event::{Again, CampaignEvent, Header, OnDoubt, Settlement, Skip, Status};
+pub use decide::{CampaignCommand, CampaignRefusal, KEEPS_PLACE, NextLetter};
+pub use event::{CampaignEvent, CampaignStatus, Header, InDoubtPolicy, ReopenReason, Settlement, SkipReason};
 pub use image::{CampaignHead, CampaignPage, CampaignsImage};
 pub use ledger::{Counts, Deferral, Ledger, LetterRow, LetterState};
 
 use super::ids::{CampaignId, ListId};
-use super::pace::{Go, Pace, Rate};
+use super::pace::{Pace, Rate, RateDecision};
 use super::retry::Retry;
 use super::shaping::{Plan, Shaping};
 use super::time::Millis;
@@ -45,7 +45,7 @@ pub struct Campaign {
     /// What it is.
     pub header: Header,
     /// Where it is.
-    pub status: Status,
+    pub status: CampaignStatus,
     /// The last ordinal of its audience.
     pub upto: u32,
     /// People of the audience whom the list has not handed over yet.
@@ -83,12 +83,13 @@ impl Campaign {
         self.ledger.counts().pending + u64::from(self.uninvited)
     }
 
-    /// Letters not mailed, by reason, in the order of [`Skip::ALL`].
+    /// Letters not mailed, by reason, in the order of [`SkipReason::ALL`].
     #[must_use]
     pub fn skipped(&self) -> [u64; 9] {
         let mut skipped = self.ledger.counts().skipped;
-        let ended = if self.status == Status::Expired { Skip::Expired } else { Skip::Canceled };
-        for (reason, count) in Skip::ALL.iter().zip(&mut skipped) {
+        let ended =
+            if self.status == CampaignStatus::Expired { SkipReason::Expired } else { SkipReason::Canceled };
+        for (reason, count) in SkipReason::ALL.iter().zip(&mut skipped) {
             if *reason == ended {
                 *count += u64::from(self.unreached);
             }
@@ -111,7 +112,7 @@ impl Campaign {
     /// True while letters may start.
     #[must_use]
     pub fn is_sending(&self) -> bool {
-        self.status == Status::Sending
+        self.status == CampaignStatus::Sending
     }
 }
 
@@ -207,7 +208,7 @@ impl Campaigns {
 
     /// What the overall pace says of one more letter.
     #[must_use]
-    pub fn check_pace(&self, at: Millis) -> Go {
+    pub fn check_pace(&self, at: Millis) -> RateDecision {
         self.pace.check(self.rate, at)
     }
 

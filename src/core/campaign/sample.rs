@@ -1,6 +1,6 @@
 //! A header as tests need one.
 
-use super::{Header, OnDoubt};
+use super::{Header, InDoubtPolicy};
 use crate::ids::{CampaignId, ListId};
 use crate::time::Day;
 
@@ -19,7 +19,7 @@ impl Header {
             props: "{}".to_owned(),
             subject: None,
             from: None,
-            on_doubt: OnDoubt::Hold,
+            on_doubt: InDoubtPolicy::Hold,
             rate: None,
             scheduled: None,
             max_age: None,

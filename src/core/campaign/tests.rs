@@ -8,7 +8,7 @@ mod verbs;
 use super::*;
 use crate::ids::PersonId;
 use crate::list::Invitee;
-use crate::outcome::{Diagnostic, Fault};
+use crate::outcome::{Diagnostic, FaultSource};
 use crate::scheduler::Backlog;
 use crate::time::Day;
 
@@ -40,7 +40,7 @@ fn manual(id: u128) -> Header {
 
 /// What a server said.
 fn said(words: &str) -> Diagnostic {
-    Diagnostic::own(words, Fault::Letter)
+    Diagnostic::own(words, FaultSource::Letter)
 }
 
 /// All pages of a snapshot.
@@ -67,7 +67,7 @@ impl Desk {
     fn opened(people: u32) -> Self {
         let mut desk = Self::new();
         desk.restock(&rule(1, 1), people, people, START);
-        desk.take_up(1, 1..=people);
+        desk.upsert(1, 1..=people);
         desk.all_invited(1);
         desk
     }
@@ -89,12 +89,12 @@ impl Desk {
     }
 
     /// People stand at the place of their own number.
-    fn take_up(&mut self, id: u128, people: impl IntoIterator<Item = u32>) {
-        self.take_up_at(id, people.into_iter().map(|n| (n, n)));
+    fn upsert(&mut self, id: u128, people: impl IntoIterator<Item = u32>) {
+        self.upsert_at(id, people.into_iter().map(|n| (n, n)));
     }
 
     /// People with their places are handed over.
-    fn take_up_at(&mut self, id: u128, people: impl IntoIterator<Item = (u32, u32)>) {
+    fn upsert_at(&mut self, id: u128, people: impl IntoIterator<Item = (u32, u32)>) {
         let invitee = |(person, ordinal)| Invitee { person: PersonId(person), ordinal, here: true };
         let people: Vec<Invitee> = people.into_iter().map(invitee).collect();
         self.campaigns.apply_invited(CampaignId(id), &people, false, START);
@@ -118,9 +118,16 @@ impl Desk {
     }
 
     /// A letter at the moment it could start; each person's address is the person's number.
-    fn letter(&self, id: u128, person: u32, away: Option<Skip>, address: u64, at: Millis) -> NextLetter {
+    fn letter(
+        &self,
+        id: u128,
+        person: u32,
+        undeliverable: Option<SkipReason>,
+        address: u64,
+        at: Millis,
+    ) -> NextLetter {
         let (row, _) = self.get(id).ledger.find(PersonId(person)).unwrap();
-        self.campaigns.decide_letter(CampaignId(id), row, away, address, GUARD, at)
+        self.campaigns.decide_letter(CampaignId(id), row, undeliverable, address, GUARD, at)
     }
 
     /// A letter starts.
@@ -132,8 +139,8 @@ impl Desk {
     }
 
     /// A letter is not mailed, and why.
-    fn skip(&mut self, id: u128, person: u32, away: Option<Skip>, at: Millis) -> Skip {
-        match self.letter(id, person, away, u64::from(person), at) {
+    fn skip(&mut self, id: u128, person: u32, undeliverable: Option<SkipReason>, at: Millis) -> SkipReason {
+        match self.letter(id, person, undeliverable, u64::from(person), at) {
             NextLetter::Skip(event) => {
                 let CampaignEvent::Settled { settlement: Settlement::Skipped(reason), .. } = event else {
                     panic!("{event:?}")
@@ -163,14 +170,14 @@ impl Desk {
     }
 
     /// A verb; whether anything happens.
-    fn verb(&mut self, id: u128, verb: Verb) -> Result<bool, CampaignRefusal> {
-        let event = self.campaigns.decide_verb(CampaignId(id), verb)?;
+    fn command(&mut self, id: u128, command: CampaignCommand) -> Result<bool, CampaignRefusal> {
+        let event = self.campaigns.decide_command(CampaignId(id), command)?;
         let happens = event.is_some();
         event.into_iter().for_each(|event| self.record(event, START));
         Ok(happens)
     }
 
-    fn note(&mut self, id: u128, person: u32, reason: Skip) -> bool {
+    fn note(&mut self, id: u128, person: u32, reason: SkipReason) -> bool {
         let event = self.campaigns.decide_note(CampaignId(id), PersonId(person), reason);
         let happens = event.is_some();
         event.into_iter().for_each(|event| self.record(event, START));

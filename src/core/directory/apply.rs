@@ -2,8 +2,11 @@
 
 use super::super::ids::{ListId, PersonId};
 use super::super::time::Millis;
-use super::person::{Fate, Person};
-use super::{Accepted, Attested, Directory, DirectoryEvent, How, Open, PersonFact, Suppression, Task, Wait};
+use super::person::{Person, PersonStatus};
+use super::{
+    Accepted, Attested, ChangeSource, Directory, DirectoryEvent, ListTask, OpenEvent, PendingConfirmation,
+    PersonFact, Suppression,
+};
 
 impl Directory {
     /// Applies a record made at `at`.
@@ -18,11 +21,12 @@ impl Directory {
             }
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
-                if let Some((address, block)) = keep {
+                if let Some((address, suppression_reason)) = keep {
                     // What was known of the address stays, but for whose it was.
-                    let since = self.blocks.get(address).filter(|held| held.why == *block);
+                    let since =
+                        self.suppression_reasons.get(address).filter(|held| held.why == *suppression_reason);
                     let since = since.map_or(Some(at), |held| held.at);
-                    self.blocks.insert(*address, Suppression::plain(*block, since));
+                    self.suppression_reasons.insert(*address, Suppression::plain(*suppression_reason, since));
                     self.forget_returns(*address);
                 }
                 self.erase(*person, at);
@@ -34,19 +38,19 @@ impl Directory {
                 // Mail again: the person's own word lifts a block that came from them, and no other.
                 if let Some(address) = address
                     && !*on
-                    && self.block(*address) == Some(super::Block::Unsubscribed)
+                    && self.suppression_reason(*address) == Some(super::SuppressionReason::Unsubscribed)
                 {
-                    self.blocks.remove(address);
+                    self.suppression_reasons.remove(address);
                 }
             }
             DirectoryEvent::Released { address } => {
-                self.blocks.remove(address);
-                self.forgive(*address);
+                self.suppression_reasons.remove(address);
+                self.reset_soft_bounces(*address);
             }
             DirectoryEvent::Suppressed { address, why, person, evidence } => {
                 let evidence = evidence.as_str().into();
                 let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
-                self.blocks.insert(*address, held);
+                self.suppression_reasons.insert(*address, held);
             }
             DirectoryEvent::Returned(returned) => self.returned(returned, at),
             DirectoryEvent::KeyMinted(key) => {
@@ -58,7 +62,7 @@ impl Directory {
             }
             DirectoryEvent::Mailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
-                self.waits.mailed(live, *round, at);
+                self.unconfirmed.mailed(live, *round, at);
             }
         }
     }
@@ -80,13 +84,13 @@ impl Directory {
                 held.link(number, told.then_some(*join));
             }
             if let Some(person) = person {
-                self.waits.settle(person, number);
+                self.unconfirmed.settle(person, number);
             }
             let named = accepted.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.clone());
-            tasks.push(Task::Change { list: list.clone(), join: *join, product });
+            tasks.push(ListTask::Change { list: list.clone(), join: *join, product });
         }
-        tasks.extend(accepted.restock.clone().map(Task::Restock));
+        tasks.extend(accepted.restock.clone().map(ListTask::Restock));
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
     }
 
@@ -96,14 +100,18 @@ impl Directory {
         let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
         for (list, _) in event.bag.iter().filter(|(_, join)| *join) {
             let number = self.number(list);
-            self.proofs.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.how, at, evidence);
         }
         for list in asked {
             let number = self.number(list);
-            self.proofs.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.how, at, evidence);
             let named = event.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.as_str().into());
-            self.waits.ask(person, Wait { list: number, since: self.seq, at, product }, *within_ms);
+            self.unconfirmed.ask(
+                person,
+                PendingConfirmation { list: number, since: self.seq, at, product },
+                *within_ms,
+            );
         }
     }
 
@@ -147,14 +155,14 @@ impl Directory {
         let Some(old) = self.people.get(from_row as usize).cloned() else { return };
         self.unname(from_row);
         if let Some(person) = self.people.get_mut(from_row as usize) {
-            *person = Person { fate: Fate::Merged(to), ..Person::new(at) };
+            *person = Person { fate: PersonStatus::Merged(to), ..Person::new(at) };
         }
-        self.proofs.merge(from, to);
-        self.waits.merge(from, to);
+        self.consent_records.merge(from, to);
+        self.unconfirmed.merge(from, to);
         let mut tasks = Vec::new();
         for link in &old.links {
             if let Some(list) = self.lists.get(link.list() as usize) {
-                tasks.push(Task::Move { list: list.clone(), from });
+                tasks.push(ListTask::Move { list: list.clone(), from });
             }
         }
         let to_row = to.0.saturating_sub(1);
@@ -177,7 +185,7 @@ impl Directory {
             person.updated = at;
             old.links.iter().for_each(|link| person.link(link.list(), None));
         }
-        self.open_up(Some(to), How::Merge, None, tasks, at);
+        self.open_up(Some(to), ChangeSource::Merge, None, tasks, at);
     }
 
     /// Everything about a person ends: lists are left, names are freed, open bags are moot.
@@ -185,10 +193,10 @@ impl Directory {
         let row = person.0.saturating_sub(1);
         let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
         self.unname(row);
-        self.proofs.erase(person);
-        self.waits.take(person);
+        self.consent_records.erase(person);
+        self.unconfirmed.take(person);
         if let Some(held) = self.people.get_mut(row as usize) {
-            *held = Person { fate: Fate::Erased, ..Person::new(at) };
+            *held = Person { fate: PersonStatus::Erased, ..Person::new(at) };
         }
         let moot: Vec<u64> = self
             .open
@@ -200,7 +208,7 @@ impl Directory {
             if let Some(open) = self.open.get_mut(&event) {
                 // A restock is nobody's; and a list that has not heard of a merge still holds the
                 // other half of this person under the old number, so it must hear of it first.
-                open.tasks.retain(|task| !matches!(task, Task::Change { .. }));
+                open.tasks.retain(|task| !matches!(task, ListTask::Change { .. }));
                 if open.tasks.is_empty() {
                     self.close(event);
                 }
@@ -208,17 +216,17 @@ impl Directory {
         }
         let lists = links.iter().filter_map(|link| self.lists.get(link.list() as usize));
         let tasks =
-            lists.map(|list| Task::Change { list: list.clone(), join: false, product: None }).collect();
-        self.open_up(Some(person), How::Erasure, None, tasks, at);
+            lists.map(|list| ListTask::Change { list: list.clone(), join: false, product: None }).collect();
+        self.open_up(Some(person), ChangeSource::Erasure, None, tasks, at);
     }
 
     /// Keeps an event open for its lists.
     fn open_up(
         &mut self,
         person: Option<PersonId>,
-        how: How,
+        how: ChangeSource,
         timestamp: Option<Millis>,
-        tasks: Vec<Task>,
+        tasks: Vec<ListTask>,
         at: Millis,
     ) {
         if tasks.is_empty() {
@@ -227,7 +235,7 @@ impl Directory {
         if let Some(person) = person {
             *self.busy.entry(person).or_default() += 1;
         }
-        self.open.insert(self.seq, Open { person, how, timestamp, at, tasks });
+        self.open.insert(self.seq, OpenEvent { person, how, timestamp, at, tasks });
     }
 
     /// Gives a row an address (or none), with its index.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::super::ids::PersonId;
 use super::super::index::Index;
-use super::super::list::How;
+use super::super::list::ChangeSource;
 use super::super::pages::Pages;
 use super::super::time::Millis;
 
@@ -25,7 +25,7 @@ pub const WORDING_URL_BYTES_MAX: usize = 500;
 
 /// What is known of how somebody asked; an empty text is not given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub struct ConsentEvidence {
     /// The public id of the API key it came by.
     pub key: String,
     /// The client's address, as much of it as is kept.
@@ -38,7 +38,7 @@ pub struct Evidence {
 
 /// One row of evidence, as held and as snapshots have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub struct ConsentRecord {
     /// Whose; 0 for a row that was emptied.
     pub person: u32,
     /// The list's number.
@@ -46,7 +46,7 @@ pub struct Proof {
     /// The person's row before this one, plus one.
     pub before: u32,
     /// The way in.
-    pub how: How,
+    pub how: ChangeSource,
     /// When.
     pub at: Millis,
     /// The client's address, as much of it as is kept.
@@ -57,21 +57,21 @@ pub struct Proof {
 
 /// A row with its words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProofView {
+pub struct ConsentView {
     /// The list's number.
     pub list: u32,
     /// The way in.
-    pub how: How,
+    pub how: ChangeSource,
     /// When.
     pub at: Millis,
     /// What is known.
-    pub evidence: Evidence,
+    pub evidence: ConsentEvidence,
 }
 
 /// All evidence.
 #[derive(Debug, Clone)]
-pub struct Proofs {
-    rows: Pages<Proof>,
+pub struct ConsentRecords {
+    rows: Pages<ConsentRecord>,
     words: Pages<Box<str>>,
     /// Derived.
     numbers: Index,
@@ -79,7 +79,7 @@ pub struct Proofs {
     last: BTreeMap<u32, u32>,
 }
 
-impl Proofs {
+impl ConsentRecords {
     /// None yet; `seed` keys the index.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -92,31 +92,38 @@ impl Proofs {
     }
 
     /// Notes how somebody asked for a list; the newest of each way in is kept.
-    pub(super) fn note(&mut self, person: PersonId, list: u32, how: How, at: Millis, evidence: &Evidence) {
+    pub(super) fn note(
+        &mut self,
+        person: PersonId,
+        list: u32,
+        how: ChangeSource,
+        at: Millis,
+        evidence: &ConsentEvidence,
+    ) {
         let words = [&evidence.key, &evidence.wording, &evidence.url].map(|word| self.word(word));
         let source = evidence.source.as_str().into();
         let held = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
         if let Some((at_row, before)) = held.map(|(at, row)| (at, row.before)) {
             if let Some(row) = self.rows.get_mut(at_row as usize) {
-                *row = Proof { person: person.0, list, before, how, at, source, words };
+                *row = ConsentRecord { person: person.0, list, before, how, at, source, words };
             }
             return;
         }
         let before = self.last.get(&person.0).map_or(0, |row| row + 1);
-        let row = self.rows.push(Proof { person: person.0, list, before, how, at, source, words });
+        let row = self.rows.push(ConsentRecord { person: person.0, list, before, how, at, source, words });
         self.last.insert(person.0, row as u32);
     }
 
     /// What is known of a person's asking, the newest row first.
-    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = ProofView> + '_ {
+    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = ConsentView> + '_ {
         self.chain(person.0).map(|(_, row)| {
             let word = |at: usize| {
                 let number = row.words.get(at).copied().unwrap_or_default() as usize;
                 number.checked_sub(1).and_then(|at| self.words.get(at)).map(|w| w.to_string())
             };
             let [key, wording, url] = [0, 1, 2].map(|at| word(at).unwrap_or_default());
-            let evidence = Evidence { key, source: row.source.to_string(), wording, url };
-            ProofView { list: row.list, how: row.how, at: row.at, evidence }
+            let evidence = ConsentEvidence { key, source: row.source.to_string(), wording, url };
+            ConsentView { list: row.list, how: row.how, at: row.at, evidence }
         })
     }
 
@@ -125,8 +132,16 @@ impl Proofs {
         let rows: Vec<u32> = self.chain(person.0).map(|(at, _)| at).collect();
         for at in rows {
             if let Some(row) = self.rows.get_mut(at as usize) {
-                let (how, source) = (How::Erasure, "".into());
-                *row = Proof { person: 0, list: 0, before: 0, how, at: Millis(0), source, words: [0; 3] };
+                let (how, source) = (ChangeSource::Erasure, "".into());
+                *row = ConsentRecord {
+                    person: 0,
+                    list: 0,
+                    before: 0,
+                    how,
+                    at: Millis(0),
+                    source,
+                    words: [0; 3],
+                };
             }
         }
         self.last.remove(&person.0);
@@ -148,7 +163,7 @@ impl Proofs {
     }
 
     /// Rows and words, for a snapshot.
-    pub(super) fn parts(&self) -> (Pages<Proof>, Pages<Box<str>>) {
+    pub(super) fn parts(&self) -> (Pages<ConsentRecord>, Pages<Box<str>>) {
         (self.rows.clone(), self.words.clone())
     }
 
@@ -162,7 +177,7 @@ impl Proofs {
     }
 
     /// Takes rows back, in their order.
-    pub(super) fn restore_rows(&mut self, first: u32, rows: Vec<Proof>) -> Result<(), String> {
+    pub(super) fn restore_rows(&mut self, first: u32, rows: Vec<ConsentRecord>) -> Result<(), String> {
         if first as usize != self.rows.len() {
             return Err(format!("evidence page {first} came after {} rows", self.rows.len()));
         }
@@ -179,7 +194,7 @@ impl Proofs {
     }
 
     /// A person's rows, the newest first.
-    fn chain(&self, person: u32) -> impl Iterator<Item = (u32, &Proof)> {
+    fn chain(&self, person: u32) -> impl Iterator<Item = (u32, &ConsentRecord)> {
         let mut next = self.last.get(&person).copied();
         // Each step leads to another row of theirs; never more steps than rows.
         (0..self.rows.len()).map_while(move |_| {
@@ -214,8 +229,8 @@ impl Proofs {
 mod tests {
     use super::*;
 
-    fn evidence(wording: &str) -> Evidence {
-        Evidence {
+    fn evidence(wording: &str) -> ConsentEvidence {
+        ConsentEvidence {
             key: "k1".into(),
             source: "203.0.113.0".into(),
             wording: wording.into(),
@@ -223,43 +238,43 @@ mod tests {
         }
     }
 
-    fn wordings(proofs: &Proofs, person: u32) -> Vec<(u32, String)> {
-        proofs.of(PersonId(person)).map(|proof| (proof.list, proof.evidence.wording)).collect()
+    fn wordings(consent_records: &ConsentRecords, person: u32) -> Vec<(u32, String)> {
+        consent_records.of(PersonId(person)).map(|proof| (proof.list, proof.evidence.wording)).collect()
     }
 
     #[test]
     fn the_newest_of_each_list_and_way_in_is_kept_and_goes_with_its_person() {
-        let mut proofs = Proofs::new(1);
+        let mut consent_records = ConsentRecords::new(1);
         let mut note = |person, list, how, wording: &str| {
-            proofs.note(PersonId(person), list, how, Millis(5), &evidence(wording));
+            consent_records.note(PersonId(person), list, how, Millis(5), &evidence(wording));
         };
-        note(1, 0, How::Event, "v1");
-        note(2, 0, How::Event, "v1");
-        note(1, 1, How::Event, "v2");
-        note(1, 0, How::Event, "v3");
-        note(1, 0, How::Link, "v3");
+        note(1, 0, ChangeSource::Event, "v1");
+        note(2, 0, ChangeSource::Event, "v1");
+        note(1, 1, ChangeSource::Event, "v2");
+        note(1, 0, ChangeSource::Event, "v3");
+        note(1, 0, ChangeSource::Link, "v3");
         let of = |wording: &str, list| (list, wording.to_owned());
-        assert_eq!(wordings(&proofs, 1), [of("v3", 0), of("v2", 1), of("v3", 0)]);
-        assert_eq!(proofs.words.len(), 4, "each word once: the key and three wordings");
-        proofs.merge(PersonId(2), PersonId(1));
-        assert_eq!(wordings(&proofs, 1).len(), 4);
-        assert_eq!(wordings(&proofs, 2), []);
-        let before = wordings(&proofs, 1);
-        proofs.restored();
-        assert_eq!(wordings(&proofs, 1), before);
-        proofs.erase(PersonId(1));
-        assert_eq!(wordings(&proofs, 1), []);
-        assert!(proofs.rows.iter().all(|row| row.person == 0 && row.source.is_empty()));
+        assert_eq!(wordings(&consent_records, 1), [of("v3", 0), of("v2", 1), of("v3", 0)]);
+        assert_eq!(consent_records.words.len(), 4, "each word once: the key and three wordings");
+        consent_records.merge(PersonId(2), PersonId(1));
+        assert_eq!(wordings(&consent_records, 1).len(), 4);
+        assert_eq!(wordings(&consent_records, 2), []);
+        let before = wordings(&consent_records, 1);
+        consent_records.restored();
+        assert_eq!(wordings(&consent_records, 1), before);
+        consent_records.erase(PersonId(1));
+        assert_eq!(wordings(&consent_records, 1), []);
+        assert!(consent_records.rows.iter().all(|row| row.person == 0 && row.source.is_empty()));
     }
 
     #[test]
     fn merging_somebody_of_whom_nothing_is_known_changes_nothing() {
-        let mut proofs = Proofs::new(1);
-        proofs.merge(PersonId(2), PersonId(1));
-        proofs.note(PersonId(1), 0, How::Event, Millis(1), &evidence("v1"));
-        proofs.merge(PersonId(3), PersonId(1));
-        assert_eq!(wordings(&proofs, 1).len(), 1);
-        proofs.merge(PersonId(1), PersonId(4));
-        assert_eq!((wordings(&proofs, 1).len(), wordings(&proofs, 4).len()), (0, 1));
+        let mut consent_records = ConsentRecords::new(1);
+        consent_records.merge(PersonId(2), PersonId(1));
+        consent_records.note(PersonId(1), 0, ChangeSource::Event, Millis(1), &evidence("v1"));
+        consent_records.merge(PersonId(3), PersonId(1));
+        assert_eq!(wordings(&consent_records, 1).len(), 1);
+        consent_records.merge(PersonId(1), PersonId(4));
+        assert_eq!((wordings(&consent_records, 1).len(), wordings(&consent_records, 4).len()), (0, 1));
     }
 }

@@ -7,14 +7,17 @@
 use super::super::catalog::Catalog;
 use super::super::email::Email;
 use super::super::ids::{ListId, PersonId};
-use super::super::list::How;
+use super::super::list::ChangeSource;
 use super::super::time::Millis;
-use super::person::{Away, Person, Props};
-use super::{Accepted, Attested, Block, Directory, DirectoryEvent, Evidence, PersonFact, RestockFact};
+use super::person::{Person, Props, Undeliverable};
+use super::{
+    Accepted, Attested, ConsentEvidence, Directory, DirectoryEvent, PersonFact, RestockFact,
+    SuppressionReason,
+};
 
 /// The names a request gives, with the address hashed under the engine's key.
 #[derive(Debug, Clone, Default)]
-pub struct WhoHashed {
+pub struct HashedIdentity {
     /// The address and its hash.
     pub email: Option<(Email, u128)>,
     /// The shop's own id.
@@ -29,7 +32,7 @@ pub struct Ingest {
     /// The event's name; empty for calls.
     pub name: String,
     /// Whom it is about.
-    pub who: WhoHashed,
+    pub who: HashedIdentity,
     /// Properties to set, each as JSON text.
     pub props: Props,
     /// The bag as sent, ids unchecked.
@@ -37,7 +40,7 @@ pub struct Ingest {
     /// The key, hashed with its scope.
     pub key: Option<u128>,
     /// How it came.
-    pub how: How,
+    pub how: ChangeSource,
     /// When, by the sender's clock.
     pub timestamp: Option<Millis>,
     /// The product's name for a SKU list.
@@ -45,7 +48,7 @@ pub struct Ingest {
     /// The restock it carries; for one without a key of its own, the key is made at deciding.
     pub restock: Option<RestockFact>,
     /// What is known of how it was asked for.
-    pub evidence: Option<Box<Evidence>>,
+    pub evidence: Option<Box<ConsentEvidence>>,
     /// From somebody whom nobody vouches for: every join asks for a confirmation, and nothing else
     /// of a person known already changes.
     pub public: bool,
@@ -53,7 +56,7 @@ pub struct Ingest {
 
 /// Why a membership could not be changed although the event is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum MembershipProblem {
     /// No address.
     NoEmail,
     /// The address takes no mail.
@@ -66,7 +69,7 @@ pub enum Trouble {
 
 /// What the answer to an ingest will say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct IngestOutcome {
     /// False for a repeat of the key.
     pub stored: bool,
     /// Whom it was about.
@@ -76,7 +79,7 @@ pub struct Outcome {
     /// True when names or people were joined.
     pub linked: bool,
     /// What could not be done.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<MembershipProblem>,
 }
 
 /// What the directory decided.
@@ -85,11 +88,11 @@ pub struct DirectoryDecision {
     /// What happens, in order: recorded and applied one after the other.
     pub events: Vec<DirectoryEvent>,
     /// What the answer says.
-    pub outcome: Outcome,
+    pub outcome: IngestOutcome,
 }
 
 /// Who an ingest is about, found without changing anything.
-struct Found {
+struct ResolvedPerson {
     id: PersonId,
     created: bool,
     /// Somebody without user id who is the same person.
@@ -112,7 +115,7 @@ impl Directory {
         let trouble = self.trouble(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
         let (bag, asked) = self.part(ingest, found.as_ref(), bag, catalog);
-        let outcome = Outcome {
+        let outcome = IngestOutcome {
             stored: !repeat,
             person: found.as_ref().map(|found| found.id),
             created: found.as_ref().is_some_and(|found| found.created),
@@ -167,25 +170,27 @@ impl Directory {
 
     /// Why a person gets no mail, if so: the one function that broadcast, door and page ask.
     #[must_use]
-    pub fn away(&self, person: PersonId, address: Option<u128>) -> Option<Away> {
-        let Some((_, held)) = self.person(person) else { return Some(Away::Erased) };
+    pub fn undeliverable(&self, person: PersonId, address: Option<u128>) -> Option<Undeliverable> {
+        let Some((_, held)) = self.person(person) else { return Some(Undeliverable::Erased) };
         if held.email.is_none() {
-            return Some(Away::NoEmail);
+            return Some(Undeliverable::NoEmail);
         }
         if held.unsubscribed {
-            return Some(Away::Unsubscribed);
+            return Some(Undeliverable::Unsubscribed);
         }
-        match address.and_then(|hash| self.block(hash))? {
-            Block::Unsubscribed => Some(Away::Unsubscribed),
-            Block::Bounced | Block::Complained | Block::Manual => Some(Away::Suppressed),
-            // Not a block of mail: `block` never answers with it.
-            Block::Erased => None,
+        match address.and_then(|hash| self.suppression_reason(hash))? {
+            SuppressionReason::Unsubscribed => Some(Undeliverable::Unsubscribed),
+            SuppressionReason::Bounced | SuppressionReason::Complained | SuppressionReason::Manual => {
+                Some(Undeliverable::Suppressed)
+            }
+            // Not a block of mail: `suppression_reason` never answers with it.
+            SuppressionReason::Erased => None,
         }
     }
 
     /// The live person a request names, without creating one.
     #[must_use]
-    pub fn known(&self, who: &WhoHashed) -> Option<PersonId> {
+    pub fn known(&self, who: &HashedIdentity) -> Option<PersonId> {
         let user = who.user_id.as_deref().and_then(|user| self.by_user(user));
         let email = || who.email.as_ref().and_then(|(email, _)| self.by_email(email));
         let anonymous = || who.anonymous_id.as_deref().and_then(|id| self.by_anonymous(id));
@@ -193,7 +198,7 @@ impl Directory {
     }
 
     /// Who is meant, and what that changes.
-    fn find(&self, who: &WhoHashed) -> Option<Found> {
+    fn find(&self, who: &HashedIdentity) -> Option<ResolvedPerson> {
         let email = who.email.as_ref().map(|(email, _)| email);
         let by_email = email.and_then(|email| self.by_email(email));
         let by_user = who.user_id.as_deref().and_then(|user| self.by_user(user));
@@ -234,7 +239,7 @@ impl Directory {
             email.filter(|email| !email_taken && held.and_then(|p| p.email.as_ref()) != Some(email));
         let new_user = who.user_id.as_ref().filter(|_| held.is_none_or(|p| p.user_id.is_none()));
         let free_browser = by_anonymous.is_none() && held.is_none_or(|p| p.anonymous_id().is_none());
-        Some(Found {
+        Some(ResolvedPerson {
             id,
             created: known.is_none(),
             absorbs,
@@ -246,7 +251,7 @@ impl Directory {
     }
 
     /// The record of what changes about a person: only what is different.
-    fn fact(&self, found: Found, props: &Props) -> PersonFact {
+    fn fact(&self, found: ResolvedPerson, props: &Props) -> PersonFact {
         let held = self.person(found.id).map(|(_, p)| p);
         let differs = |(name, value): &&(String, String)| held.and_then(|p| p.prop(name)) != Some(value);
         PersonFact {
@@ -260,14 +265,14 @@ impl Directory {
 
     /// The part of a bag that is carried out: known lists, for somebody who can be mailed (leaving
     /// is always possible).
-    fn bag(&self, ingest: &Ingest, found: Option<&Found>, catalog: &Catalog) -> Vec<(ListId, bool)> {
+    fn bag(&self, ingest: &Ingest, found: Option<&ResolvedPerson>, catalog: &Catalog) -> Vec<(ListId, bool)> {
         let Some(found) = found else { return Vec::new() };
         if found.email_taken || !self.has_email(found) {
             return Vec::new();
         }
-        let away = self.unmailable(ingest, found);
+        let undeliverable = self.unmailable(ingest, found);
         let known = ingest.bag.iter().filter_map(|(id, join)| Some((catalog.find(id)?, *join)));
-        known.filter(|(_, join)| !(*join && away)).collect()
+        known.filter(|(_, join)| !(*join && undeliverable)).collect()
     }
 
     /// Parts a bag into what is carried out and the lists that wait for a confirmation. Who is on a
@@ -275,12 +280,12 @@ impl Directory {
     fn part(
         &self,
         ingest: &Ingest,
-        found: Option<&Found>,
+        found: Option<&ResolvedPerson>,
         bag: Vec<(ListId, bool)>,
         catalog: &Catalog,
     ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
-        let proven = matches!(ingest.how, How::Link | How::Page);
-        let waits = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
+        let proven = matches!(ingest.how, ChangeSource::Link | ChangeSource::Page);
+        let unconfirmed = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
         let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
         let member = |list: &ListId| {
             let link = self.list_number(list).and_then(|n| links?.iter().find(|link| link.list() == n));
@@ -288,7 +293,7 @@ impl Directory {
         };
         let (mut now, mut asked) = (Vec::with_capacity(bag.len()), Vec::new());
         for (list, join) in bag {
-            match (join && waits(&list), member(&list)) {
+            match (join && unconfirmed(&list), member(&list)) {
                 (false, _) if !ingest.public => now.push((list, join)),
                 (true, false) => asked.push(list),
                 (true, true) if !ingest.public => now.push((list, join)),
@@ -299,27 +304,34 @@ impl Directory {
     }
 
     /// What the answer has to say about the bag.
-    fn trouble(&self, ingest: &Ingest, found: Option<&Found>, catalog: &Catalog) -> Option<Trouble> {
+    fn trouble(
+        &self,
+        ingest: &Ingest,
+        found: Option<&ResolvedPerson>,
+        catalog: &Catalog,
+    ) -> Option<MembershipProblem> {
         if found.is_some_and(|found| found.email_taken) {
-            return Some(Trouble::EmailTaken);
+            return Some(MembershipProblem::EmailTaken);
         }
         if ingest.bag.is_empty() {
             return None;
         }
         if self.before_erasure(ingest) {
-            return Some(Trouble::Suppressed);
+            return Some(MembershipProblem::Suppressed);
         }
-        let Some(found) = found.filter(|found| self.has_email(found)) else { return Some(Trouble::NoEmail) };
+        let Some(found) = found.filter(|found| self.has_email(found)) else {
+            return Some(MembershipProblem::NoEmail);
+        };
         if ingest.bag.iter().any(|(_, join)| *join) && self.unmailable(ingest, found) {
-            return Some(Trouble::Suppressed);
+            return Some(MembershipProblem::Suppressed);
         }
         let unknown = ingest.bag.iter().filter(|(id, _)| catalog.find(id).is_none());
         let unknown: Vec<String> = unknown.map(|(id, _)| id.clone()).collect();
-        (!unknown.is_empty()).then_some(Trouble::UnknownLists(unknown))
+        (!unknown.is_empty()).then_some(MembershipProblem::UnknownLists(unknown))
     }
 
     /// True when the person has, or gets by this, an address.
-    fn has_email(&self, found: &Found) -> bool {
+    fn has_email(&self, found: &ResolvedPerson) -> bool {
         let held = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
         let absorbed = found.absorbs.and_then(|id| self.person(id)).is_some_and(|(_, p)| p.email.is_some());
         found.email.is_some() || held || absorbed
@@ -327,7 +339,9 @@ impl Directory {
 
     /// When the person who had an address was erased, if that is all that is held of it.
     fn erased(&self, address: u128) -> Option<Millis> {
-        self.suppression(address).filter(|held| held.why == Block::Erased).and_then(|held| held.at)
+        self.suppression(address)
+            .filter(|held| held.why == SuppressionReason::Erased)
+            .and_then(|held| held.at)
     }
 
     /// True for an event of before its person's erasure: it may not bring them back.
@@ -337,15 +351,16 @@ impl Directory {
     }
 
     /// True when the person takes no mail at all.
-    fn unmailable(&self, ingest: &Ingest, found: &Found) -> bool {
-        let blocked = ingest.who.email.as_ref().is_some_and(|(_, hash)| self.block(*hash).is_some());
+    fn unmailable(&self, ingest: &Ingest, found: &ResolvedPerson) -> bool {
+        let blocked =
+            ingest.who.email.as_ref().is_some_and(|(_, hash)| self.suppression_reason(*hash).is_some());
         let unsubscribed = |id| self.person(id).is_some_and(|(_, p)| p.unsubscribed);
         blocked || unsubscribed(found.id) || found.absorbs.is_some_and(unsubscribed)
     }
 
     /// True when a repeat changes nothing: no open event of that person, and each list was last
     /// told what the bag says.
-    fn told_before(&self, found: Option<&Found>, bag: &[(ListId, bool)]) -> bool {
+    fn told_before(&self, found: Option<&ResolvedPerson>, bag: &[(ListId, bool)]) -> bool {
         let Some(found) = found else { return true };
         if found.created
             || found.absorbs.is_some()

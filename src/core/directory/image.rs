@@ -10,12 +10,12 @@
 
 use std::sync::Arc;
 
+use super::super::feedback::FeedbackEvidence;
 use super::super::index::Index;
 use super::super::keys::{KeyWindow, Seen};
 use super::super::pages::Pages;
-use super::super::returns::Evidence;
-use super::person::{Fate, Person};
-use super::{ApiKey, Directory, Open, Proof, PublicKey, Suppression, Waiting};
+use super::person::{Person, PersonStatus};
+use super::{ApiKey, ConsentRecord, Directory, OpenEvent, PersonPending, PublicKey, Suppression};
 use crate::ids::{ListId, PersonId};
 
 /// Rows in a page of a snapshot.
@@ -28,14 +28,14 @@ pub struct DirectoryImage {
     people: Pages<Person>,
     lists: Pages<ListId>,
     keys: KeyWindow,
-    blocks: Vec<(u128, Suppression)>,
+    suppression_reasons: Vec<(u128, Suppression)>,
     api_keys: Vec<ApiKey>,
-    open: Vec<(u64, Open)>,
-    proofs: Pages<Proof>,
+    open: Vec<(u64, OpenEvent)>,
+    consent_records: Pages<ConsentRecord>,
     words: Pages<Box<str>>,
-    waiting: Vec<(PersonId, Waiting)>,
+    waiting: Vec<(PersonId, PersonPending)>,
     public_keys: Vec<PublicKey>,
-    returns: Vec<(u128, Arc<Vec<Evidence>>)>,
+    returns: Vec<(u128, Arc<Vec<FeedbackEvidence>>)>,
 }
 
 /// One page of it.
@@ -55,26 +55,26 @@ pub enum DirectoryPage {
     /// API keys.
     ApiKeys(Vec<ApiKey>),
     /// Open events.
-    Open(Vec<(u64, Open)>),
+    Open(Vec<(u64, OpenEvent)>),
     /// Addresses that take no mail.
     Suppressed(Vec<(u128, Suppression)>),
     /// Words of evidence in the order of their numbers, from the first given.
     Words(u32, Vec<Box<str>>),
     /// Evidence of consent in the order of its rows, from the first given.
-    Proofs(u32, Vec<Proof>),
+    Proofs(u32, Vec<ConsentRecord>),
     /// What people have pending.
-    Waiting(Vec<(PersonId, Waiting)>),
+    Waiting(Vec<(PersonId, PersonPending)>),
     /// Publishable keys.
     PublicKeys(Vec<PublicKey>),
     /// What came back about addresses.
-    Returns(Vec<(u128, Arc<Vec<Evidence>>)>),
+    Returns(Vec<(u128, Arc<Vec<FeedbackEvidence>>)>),
 }
 
 impl DirectoryImage {
     /// How many live people are in it.
     #[must_use]
     pub fn people(&self) -> u64 {
-        self.people.iter().filter(|person| person.fate == Fate::Live).count() as u64
+        self.people.iter().filter(|person| person.fate == PersonStatus::Live).count() as u64
     }
 
     /// All pages, in an order that [`Directory::restore`] takes.
@@ -93,22 +93,29 @@ impl DirectoryImage {
             let seen: Vec<Seen> = run.iter().flat_map(|shard| shard.iter().copied()).collect();
             seen.chunks(ROWS * 4).map(|chunk| DirectoryPage::Keys(chunk.to_vec())).collect::<Vec<_>>()
         });
-        let blocks = self.blocks.chunks(ROWS * 4).map(|chunk| DirectoryPage::Suppressed(chunk.to_vec()));
+        let suppression_reasons =
+            self.suppression_reasons.chunks(ROWS * 4).map(|chunk| DirectoryPage::Suppressed(chunk.to_vec()));
         let api_keys = self.api_keys.chunks(ROWS).map(|chunk| DirectoryPage::ApiKeys(chunk.to_vec()));
         let open = self.open.chunks(32).map(|chunk| DirectoryPage::Open(chunk.to_vec()));
         let words = (0..self.words.len()).step_by(ROWS).map(|first| {
             let rows = self.words.iter_from(first).take(ROWS).map(|(_, word)| word.clone());
             DirectoryPage::Words(first as u32, rows.collect())
         });
-        let proofs = (0..self.proofs.len()).step_by(ROWS).map(|first| {
-            let rows = self.proofs.iter_from(first).take(ROWS).map(|(_, row)| row.clone());
+        let consent_records = (0..self.consent_records.len()).step_by(ROWS).map(|first| {
+            let rows = self.consent_records.iter_from(first).take(ROWS).map(|(_, row)| row.clone());
             DirectoryPage::Proofs(first as u32, rows.collect())
         });
         let waiting = self.waiting.chunks(ROWS).map(|chunk| DirectoryPage::Waiting(chunk.to_vec()));
         let public = self.public_keys.chunks(ROWS).map(|chunk| DirectoryPage::PublicKeys(chunk.to_vec()));
         let returns = self.returns.chunks(ROWS).map(|chunk| DirectoryPage::Returns(chunk.to_vec()));
-        let older = head.chain(lists).chain(people).chain(keys).chain(blocks).chain(api_keys).chain(open);
-        older.chain(words).chain(proofs).chain(waiting).chain(public).chain(returns)
+        let older = head
+            .chain(lists)
+            .chain(people)
+            .chain(keys)
+            .chain(suppression_reasons)
+            .chain(api_keys)
+            .chain(open);
+        older.chain(words).chain(consent_records).chain(waiting).chain(public).chain(returns)
     }
 }
 
@@ -116,17 +123,21 @@ impl Directory {
     /// Holds the directory still for a snapshot; copies pointers, not rows.
     #[must_use]
     pub fn image(&self) -> DirectoryImage {
-        let (proofs, words) = self.proofs.parts();
+        let (consent_records, words) = self.consent_records.parts();
         DirectoryImage {
-            proofs,
+            consent_records,
             words,
-            waiting: self.waits.iter().map(|(person, held)| (person, held.clone())).collect(),
+            waiting: self.unconfirmed.iter().map(|(person, held)| (person, held.clone())).collect(),
             public_keys: self.public_keys.values().cloned().collect(),
             seq: self.seq,
             people: self.people.clone(),
             lists: self.lists.clone(),
             keys: self.keys.clone(),
-            blocks: self.blocks.iter().map(|(address, held)| (*address, held.clone())).collect(),
+            suppression_reasons: self
+                .suppression_reasons
+                .iter()
+                .map(|(address, held)| (*address, held.clone()))
+                .collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
             returns: self.returns.iter().map(|(address, held)| (*address, Arc::clone(held))).collect(),
@@ -157,15 +168,17 @@ impl Directory {
                 });
             }
             DirectoryPage::Keys(seen) => self.keys.restore(seen),
-            DirectoryPage::Suppressed(blocks) => self.blocks.extend(blocks),
+            DirectoryPage::Suppressed(suppression_reasons) => {
+                self.suppression_reasons.extend(suppression_reasons)
+            }
             DirectoryPage::ApiKeys(keys) => {
                 self.api_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
             }
             DirectoryPage::Open(open) => self.open.extend(open),
-            DirectoryPage::Words(first, words) => self.proofs.restore_words(first, words)?,
-            DirectoryPage::Proofs(first, rows) => self.proofs.restore_rows(first, rows)?,
+            DirectoryPage::Words(first, words) => self.consent_records.restore_words(first, words)?,
+            DirectoryPage::Proofs(first, rows) => self.consent_records.restore_rows(first, rows)?,
             DirectoryPage::Waiting(waiting) => {
-                waiting.into_iter().for_each(|(person, held)| self.waits.restore(person, held));
+                waiting.into_iter().for_each(|(person, held)| self.unconfirmed.restore(person, held));
             }
             DirectoryPage::PublicKeys(keys) => {
                 self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
@@ -193,7 +206,7 @@ impl Directory {
                 insert(&mut self.by_anonymous, people, anonymous, row, Person::anonymous_id);
             }
         }
-        self.proofs.restored();
+        self.consent_records.restored();
         for person in self.open.values().filter_map(|open| open.person) {
             *self.busy.entry(person).or_default() += 1;
         }

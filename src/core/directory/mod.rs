@@ -15,39 +15,41 @@
 
 mod api_key;
 mod apply;
-mod ask;
+mod command;
 mod consent;
 mod decide;
+mod feedback;
 mod image;
+mod pending;
 mod person;
-mod returned;
 mod suppression;
 mod task;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 use std::collections::BTreeMap;
 
 pub use api_key::{ApiKey, PublicKey};
-pub use ask::Ask;
-pub use consent::{Evidence, Proof, ProofView, Proofs, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX};
-pub use decide::{DirectoryDecision, Ingest, Outcome, Trouble, WhoHashed};
+pub use command::DirectoryCommand;
+pub use consent::{
+    ConsentEvidence, ConsentRecord, ConsentRecords, ConsentView, WORDING_CHARS_MAX, WORDING_URL_BYTES_MAX,
+};
+pub use decide::{DirectoryDecision, HashedIdentity, Ingest, IngestOutcome, MembershipProblem};
+pub use feedback::{EVIDENCE_MAX, FeedbackDecision, FeedbackRecord};
 pub use image::{DirectoryImage, DirectoryPage};
-pub use person::{Away, Extras, Fate, Link, Person, Props};
-pub use returned::{EVIDENCE_MAX, ReturnDecision, Returned};
-pub use suppression::{Block, EVIDENCE_BYTES_MAX, Suppression};
-pub use task::{Open, RestockFact, Task};
-pub use waiting::{Wait, Waiting, Waits};
+pub use pending::{PendingConfirmation, PendingConfirmations, PersonPending};
+pub use person::{Extras, ListLink, Person, PersonStatus, Props, Undeliverable};
+pub use suppression::{EVIDENCE_BYTES_MAX, Suppression, SuppressionReason};
+pub use task::{ListTask, OpenEvent, RestockFact};
 
 use super::email::Email;
 use super::ids::{ListId, PersonId};
 use super::index::Index;
 use super::keys::KeyWindow;
-use super::list::How;
+use super::list::ChangeSource;
 use super::pages::Pages;
 use super::time::Millis;
-use returned::Returns;
+use feedback::Returns;
 
 /// What an event does to a person's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,7 @@ pub struct Accepted {
     /// Its idempotency key, hashed with its scope, when seen for the first time.
     pub key: Option<u128>,
     /// How it came.
-    pub how: How,
+    pub how: ChangeSource,
     /// Whom it is about.
     pub person: Option<PersonFact>,
     /// The bag: what each list has to do.
@@ -91,7 +93,7 @@ pub struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attested {
     /// What is known of it.
-    pub evidence: Evidence,
+    pub evidence: ConsentEvidence,
     /// The lists that wait.
     pub asked: Vec<ListId>,
     /// How long the links that confirm them work, in milliseconds.
@@ -115,7 +117,7 @@ pub enum DirectoryEvent {
         /// Who.
         person: PersonId,
         /// The address, hashed, with why it must stay unmailed.
-        keep: Option<(u128, Block)>,
+        keep: Option<(u128, SuppressionReason)>,
     },
     /// No mail at all, or mail again.
     Unsubscribed {
@@ -143,7 +145,7 @@ pub enum DirectoryEvent {
         /// The address, hashed.
         address: u128,
         /// Why.
-        why: Block,
+        why: SuppressionReason,
         /// Whose it was.
         person: Option<PersonId>,
         /// How it is known, in words without an address.
@@ -159,7 +161,7 @@ pub enum DirectoryEvent {
     /// A publishable key was made.
     PublicKeyMinted(PublicKey),
     /// A report about an address came back.
-    Returned(Returned),
+    Returned(FeedbackRecord),
 }
 
 impl DirectoryEvent {
@@ -184,13 +186,13 @@ pub struct Directory {
     /// List to number; derived.
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
-    pub(super) blocks: BTreeMap<u128, Suppression>,
+    pub(super) suppression_reasons: BTreeMap<u128, Suppression>,
     pub(super) returns: Returns,
     pub(super) api_keys: BTreeMap<String, ApiKey>,
     pub(super) public_keys: BTreeMap<String, PublicKey>,
-    pub(super) proofs: Proofs,
-    pub(super) waits: Waits,
-    pub(super) open: BTreeMap<u64, Open>,
+    pub(super) consent_records: ConsentRecords,
+    pub(super) unconfirmed: PendingConfirmations,
+    pub(super) open: BTreeMap<u64, OpenEvent>,
     /// How many open events each person has; derived.
     pub(super) busy: BTreeMap<PersonId, u32>,
     /// How many live people have an address; derived.
@@ -226,12 +228,12 @@ impl Directory {
             lists: Pages::default(),
             list_numbers: Index::new(seed ^ 3),
             keys: KeyWindow::new(keys_max),
-            blocks: BTreeMap::new(),
+            suppression_reasons: BTreeMap::new(),
             returns: Returns::new(),
             api_keys: BTreeMap::new(),
             public_keys: BTreeMap::new(),
-            proofs: Proofs::new(seed ^ 4),
-            waits: Waits::default(),
+            consent_records: ConsentRecords::new(seed ^ 4),
+            unconfirmed: PendingConfirmations::default(),
             open: BTreeMap::new(),
             busy: BTreeMap::new(),
             mailable: 0,
@@ -264,9 +266,9 @@ impl Directory {
         for _ in 0..=self.people.len() {
             let person = self.people.get((id.0 as usize).checked_sub(1)?)?;
             match person.fate {
-                Fate::Live => return Some((id, person)),
-                Fate::Merged(into) => id = into,
-                Fate::Erased => return None,
+                PersonStatus::Live => return Some((id, person)),
+                PersonStatus::Merged(into) => id = into,
+                PersonStatus::Erased => return None,
             }
         }
         None
@@ -274,7 +276,7 @@ impl Directory {
 
     /// What became of a person's number: live, merged or erased; `None` when never given out.
     #[must_use]
-    pub fn fate(&self, id: PersonId) -> Option<Fate> {
+    pub fn fate(&self, id: PersonId) -> Option<PersonStatus> {
         Some(self.people.get((id.0 as usize).checked_sub(1)?)?.fate)
     }
 
@@ -307,13 +309,13 @@ impl Directory {
 
     /// What a person has pending, and when each list was asked for.
     #[must_use]
-    pub fn waiting(&self, person: PersonId) -> Option<&Waiting> {
-        self.waits.of(person)
+    pub fn waiting(&self, person: PersonId) -> Option<&PersonPending> {
+        self.unconfirmed.of(person)
     }
 
     /// Who may be mailed for a confirmation now.
     pub fn due(&self, at: Millis) -> impl Iterator<Item = PersonId> + '_ {
-        self.waits.due(at)
+        self.unconfirmed.due(at)
     }
 
     /// A list by its number.
@@ -323,18 +325,18 @@ impl Directory {
     }
 
     /// What is known of how a live person asked for lists.
-    pub fn proofs(&self, person: PersonId) -> impl Iterator<Item = ProofView> + '_ {
-        self.proofs.of(person)
+    pub fn consent_records(&self, person: PersonId) -> impl Iterator<Item = ConsentView> + '_ {
+        self.consent_records.of(person)
     }
 
     /// Events whose lists have not all answered.
-    pub fn open(&self) -> impl Iterator<Item = (u64, &Open)> {
+    pub fn open(&self) -> impl Iterator<Item = (u64, &OpenEvent)> {
         self.open.iter().map(|(event, open)| (*event, open))
     }
 
     /// One event whose lists have not all answered.
     #[must_use]
-    pub fn open_event(&self, event: u64) -> Option<(u64, &Open)> {
+    pub fn open_event(&self, event: u64) -> Option<(u64, &OpenEvent)> {
         self.open.get(&event).map(|open| (event, open))
     }
 

@@ -11,7 +11,7 @@ pub type Props = Vec<(String, String)>;
 
 /// What became of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum PersonStatus {
     /// A person.
     Live,
     /// Became part of another.
@@ -22,7 +22,7 @@ pub enum Fate {
 
 /// Why a person gets no mail at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Away {
+pub enum Undeliverable {
     /// Wants none at all.
     Unsubscribed,
     /// The address bounced, complained, or was blocked by hand.
@@ -35,9 +35,9 @@ pub enum Away {
 
 /// A list the person is or was on, and what the directory last told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link(u32);
+pub struct ListLink(u32);
 
-impl Link {
+impl ListLink {
     /// A link to list number `list`, last told `told` (`None`: with a sender's timestamp, so only
     /// the list knows whether it counted).
     #[must_use]
@@ -92,7 +92,7 @@ pub struct Extras {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// Whether the number still stands for somebody.
-    pub fate: Fate,
+    pub fate: PersonStatus,
     /// The address.
     pub email: Option<Email>,
     /// The shop's own id.
@@ -100,7 +100,7 @@ pub struct Person {
     /// The rest, where there is any.
     pub extras: Option<Box<Extras>>,
     /// Lists they are or were on.
-    pub links: SmallVec<[Link; 4]>,
+    pub links: SmallVec<[ListLink; 4]>,
     /// Wants no mail at all.
     pub unsubscribed: bool,
     /// When the record was made.
@@ -116,7 +116,7 @@ impl Person {
     #[must_use]
     pub fn new(at: Millis) -> Self {
         Self {
-            fate: Fate::Live,
+            fate: PersonStatus::Live,
             email: None,
             user_id: None,
             extras: None,
@@ -172,10 +172,10 @@ impl Person {
     /// Notes what a list was told.
     pub(super) fn link(&mut self, list: u32, told: Option<bool>) {
         match self.links.iter_mut().find(|link| link.list() == list) {
-            Some(link) => *link = Link::new(list, told),
+            Some(link) => *link = ListLink::new(list, told),
             None => {
                 self.links.reserve_exact(1);
-                self.links.push(Link::new(list, told));
+                self.links.push(ListLink::new(list, told));
             }
         }
     }

@@ -20,7 +20,7 @@ pub const EVIDENCE_BYTES_MAX: usize = 200;
 
 /// Why an address takes no mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Block {
+pub enum SuppressionReason {
     /// The person wants no mail at all.
     Unsubscribed,
     /// The address does not exist.
@@ -33,7 +33,7 @@ pub enum Block {
     Erased,
 }
 
-impl Block {
+impl SuppressionReason {
     /// Every reason, the weakest first.
     pub const ALL: [Self; 5] =
         [Self::Erased, Self::Unsubscribed, Self::Bounced, Self::Manual, Self::Complained];
@@ -53,12 +53,15 @@ impl Block {
     /// Reads a reason that may be given from outside; `erased` is what an erasure writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().filter(|block| *block != Self::Erased).find(|block| block.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .filter(|suppression_reason| *suppression_reason != Self::Erased)
+            .find(|suppression_reason| suppression_reason.as_str() == text)
     }
 
     /// How strong the reason is.
     fn rank(self) -> usize {
-        Self::ALL.iter().position(|block| *block == self).unwrap_or_default()
+        Self::ALL.iter().position(|suppression_reason| *suppression_reason == self).unwrap_or_default()
     }
 }
 
@@ -66,7 +69,7 @@ impl Block {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
     /// Why.
-    pub why: Block,
+    pub why: SuppressionReason,
     /// Since when; a snapshot of an older version did not keep it.
     pub at: Option<Millis>,
     /// Whose address it was then.
@@ -77,7 +80,7 @@ pub struct Suppression {
 
 impl Suppression {
     /// A bare reason.
-    pub(super) fn plain(why: Block, at: Option<Millis>) -> Self {
+    pub(super) fn plain(why: SuppressionReason, at: Option<Millis>) -> Self {
         Self { why, at, person: None, evidence: "".into() }
     }
 }
@@ -85,26 +88,29 @@ impl Suppression {
 impl Directory {
     /// Why an address takes no mail, by its hash; an erasure alone stops no mail.
     #[must_use]
-    pub fn block(&self, address: u128) -> Option<Block> {
-        self.blocks.get(&address).map(|held| held.why).filter(|why| *why != Block::Erased)
+    pub fn suppression_reason(&self, address: u128) -> Option<SuppressionReason> {
+        self.suppression_reasons
+            .get(&address)
+            .map(|held| held.why)
+            .filter(|why| *why != SuppressionReason::Erased)
     }
 
     /// The entry of an address, by its hash.
     #[must_use]
     pub fn suppression(&self, address: u128) -> Option<&Suppression> {
-        self.blocks.get(&address)
+        self.suppression_reasons.get(&address)
     }
 
     /// Entries after an address, in the order of the hashes.
     pub fn suppressions(&self, after: Option<u128>) -> impl Iterator<Item = (u128, &Suppression)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
-        self.blocks.range((from, Unbounded)).map(|(address, held)| (*address, held))
+        self.suppression_reasons.range((from, Unbounded)).map(|(address, held)| (*address, held))
     }
 
     /// Why addresses take no mail, one entry an address.
-    pub fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        self.blocks.values().map(|held| held.why)
+    pub fn suppression_reasons(&self) -> impl Iterator<Item = SuppressionReason> + '_ {
+        self.suppression_reasons.values().map(|held| held.why)
     }
 
     /// The person whose address an entry is, if they still have it: `hash` hashes an address.
@@ -124,10 +130,10 @@ impl Directory {
         &self,
         person: Option<PersonId>,
         address: u128,
-        why: Block,
+        why: SuppressionReason,
         evidence: &str,
     ) -> Option<DirectoryEvent> {
-        let weaker = self.blocks.get(&address).is_none_or(|held| held.why.rank() < why.rank());
+        let weaker = self.suppression_reasons.get(&address).is_none_or(|held| held.why.rank() < why.rank());
         let mut evidence = evidence.to_owned();
         evidence.truncate(evidence.floor_char_boundary(EVIDENCE_BYTES_MAX));
         weaker.then_some(DirectoryEvent::Suppressed { address, why, person, evidence })
@@ -136,7 +142,7 @@ impl Directory {
     /// Decides that an address may be mailed again, whoever said that it may not.
     pub(super) fn decide_release(&self, email: &Email, address: u128) -> Vec<DirectoryEvent> {
         let mut events = Vec::new();
-        if self.blocks.contains_key(&address) {
+        if self.suppression_reasons.contains_key(&address) {
             events.push(DirectoryEvent::Released { address });
         }
         if let Some((person, _)) =

@@ -1,8 +1,8 @@
 //! What lists have to do for an accepted event, and the events that are open until they have.
 
 use super::super::ids::{ListId, PersonId};
-use super::super::list::How;
-use super::super::offer::Offer;
+use super::super::list::ChangeSource;
+use super::super::product_details::ProductDetails;
 use super::super::time::Millis;
 
 /// A restock that came as an event: part of the event's open bag.
@@ -17,12 +17,12 @@ pub struct RestockFact {
     /// Units, if given.
     pub quantity: Option<i64>,
     /// What it says of the product beyond its name; empty where it says nothing.
-    pub offer: Offer,
+    pub details: ProductDetails,
 }
 
 /// What one list has to do for an open event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
+pub enum ListTask {
     /// Join or leave.
     Change {
         /// The list.
@@ -45,20 +45,20 @@ pub enum Task {
 
 /// An event whose lists have not all answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenEvent {
     /// Whom it is about.
     pub person: Option<PersonId>,
     /// How it came.
-    pub how: How,
+    pub how: ChangeSource,
     /// When, by the sender's clock.
     pub timestamp: Option<Millis>,
     /// When it was accepted.
     pub at: Millis,
     /// What its lists have to do.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<ListTask>,
 }
 
-impl Task {
+impl ListTask {
     /// The list that has to do it.
     #[must_use]
     pub fn list(&self) -> &ListId {

@@ -1,12 +1,12 @@
 //! What holds of the directory, by example and by law.
 
+mod feedback;
 mod laws;
 mod lists;
 mod people;
-mod returned;
 
 use super::*;
-use crate::Offer;
+use crate::ProductDetails;
 use crate::catalog::{Catalog, Declared};
 
 /// The start of time in these tests.
@@ -32,14 +32,14 @@ fn hash(email: &str) -> u128 {
 }
 
 /// An address that takes no mail, as a record says it.
-fn blocked(address: u128, why: Block) -> DirectoryEvent {
+fn blocked(address: u128, why: SuppressionReason) -> DirectoryEvent {
     DirectoryEvent::Suppressed { address, why, person: None, evidence: String::new() }
 }
 
 /// Names as a request gives them; an empty one is not given.
-fn who(email: &str, user: &str, anonymous: &str) -> WhoHashed {
+fn who(email: &str, user: &str, anonymous: &str) -> HashedIdentity {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    WhoHashed {
+    HashedIdentity {
         email: Email::parse(email).map(|parsed| (parsed, hash(email))),
         user_id: given(user),
         anonymous_id: given(anonymous),
@@ -47,14 +47,14 @@ fn who(email: &str, user: &str, anonymous: &str) -> WhoHashed {
 }
 
 /// An event with a bag.
-fn event(who: WhoHashed, bag: &[(&str, bool)]) -> Ingest {
+fn event(who: HashedIdentity, bag: &[(&str, bool)]) -> Ingest {
     Ingest {
         name: "notify_me".into(),
         who,
         props: Vec::new(),
         bag: bag.iter().map(|(list, join)| ((*list).to_owned(), *join)).collect(),
         key: None,
-        how: How::Event,
+        how: ChangeSource::Event,
         timestamp: None,
         product: None,
         restock: None,
@@ -90,7 +90,7 @@ impl Desk {
     }
 
     /// Decides (which reads only), records, applies.
-    fn ingest(&mut self, ingest: &Ingest, at: Millis) -> Option<Outcome> {
+    fn ingest(&mut self, ingest: &Ingest, at: Millis) -> Option<IngestOutcome> {
         let before = pages(&self.directory);
         let decision = self.directory.decide(ingest, &catalog(), at);
         assert_eq!(before, pages(&self.directory), "asking changed the directory");
@@ -100,13 +100,13 @@ impl Desk {
     }
 
     /// An event with a bag, now.
-    fn press(&mut self, who: WhoHashed, bag: &[(&str, bool)]) -> Outcome {
+    fn press(&mut self, who: HashedIdentity, bag: &[(&str, bool)]) -> IngestOutcome {
         self.ingest(&event(who, bag), START).unwrap()
     }
 
     /// A plain change.
-    fn ask(&mut self, ask: &Ask) -> bool {
-        let events = self.directory.decide_ask(ask);
+    fn ask(&mut self, ask: &DirectoryCommand) -> bool {
+        let events = self.directory.decide_command(ask);
         let happens = !events.is_empty();
         events.into_iter().for_each(|event| self.record(event, START));
         happens
@@ -138,10 +138,10 @@ fn tasks(directory: &Directory) -> Vec<String> {
 }
 
 /// A task in short.
-fn short(task: &Task) -> String {
+fn short(task: &ListTask) -> String {
     match task {
-        Task::Change { list, join, .. } => format!("{}{list}", if *join { '+' } else { '-' }),
-        Task::Move { list, from } => format!("{list}<{}", from.0),
-        Task::Restock(fact) => format!("!{}", fact.list),
+        ListTask::Change { list, join, .. } => format!("{}{list}", if *join { '+' } else { '-' }),
+        ListTask::Move { list, from } => format!("{list}<{}", from.0),
+        ListTask::Restock(fact) => format!("!{}", fact.list),
     }
 }

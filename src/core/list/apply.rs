@@ -3,7 +3,7 @@
 use super::super::ids::{CampaignId, PersonId};
 use super::super::keys;
 use super::super::time::Millis;
-use super::{How, Invite, List, ListEvent, Row, Signal, Standing};
+use super::{ChangeSource, Invite, List, ListEvent, Membership, MembershipStatus, Signal};
 
 /// From this many rows on a list keeps an index of who stands where.
 pub(super) const INDEX_FROM: usize = 48;
@@ -16,10 +16,10 @@ impl List {
         match event {
             ListEvent::Joined { event, person, ordinal, changed, how } => {
                 self.give_up(*person);
-                self.push(Row {
+                self.push(Membership {
                     person: *person,
                     ordinal: *ordinal,
-                    standing: Standing::Joined,
+                    standing: MembershipStatus::Joined,
                     how: *how,
                     event: *event,
                     joined: *changed,
@@ -30,8 +30,8 @@ impl List {
             ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
             ListEvent::Named { product, .. } => self.product = Some(product.clone()),
-            ListEvent::Restocked { key, stock, day, campaign, upto, offer, .. } => {
-                self.offer = offer.clone().filter(|_| campaign.is_some()).map(Box::new);
+            ListEvent::Restocked { key, stock, day, campaign, upto, details, .. } => {
+                self.details = details.clone().filter(|_| campaign.is_some()).map(Box::new);
                 self.signals.retain(|_, signal| at.since(signal.at) < keys::KEEP_MS);
                 self.signals.insert(*key, Signal { at, campaign: *campaign });
                 self.stock = stock.or(self.stock);
@@ -58,7 +58,7 @@ impl List {
                 self.invites.retain(|invite| !invite.closed || invite.day.is_some());
                 // A campaign that is done has been opened: from then on its own record says it all.
                 if self.invites.iter().all(|invite| invite.closed || invite.day.is_none()) {
-                    self.offer = None;
+                    self.details = None;
                 }
             }
             ListEvent::Forgotten { upto } => self.forget(*upto),
@@ -85,24 +85,24 @@ impl List {
     }
 
     /// Somebody leaves (or says no in advance); by erasure the row is forgotten.
-    fn leave(&mut self, event: u64, person: PersonId, changed: Millis, how: How) {
+    fn leave(&mut self, event: u64, person: PersonId, changed: Millis, how: ChangeSource) {
         self.note_moved(person);
         let Some(at) = self.place(person) else {
             let ordinal = self.last_ordinal + 1;
-            let standing = Standing::Left;
+            let standing = MembershipStatus::Left;
             self.left += 1;
-            return self.push(Row { person, ordinal, standing, how, event, joined: changed, changed });
+            return self.push(Membership { person, ordinal, standing, how, event, joined: changed, changed });
         };
-        if how == How::Erasure {
+        if how == ChangeSource::Erasure {
             return self.give_up(person);
         }
         let (mut joined, mut left) = (self.joined, self.left);
         if let Some(row) = self.rows.get_mut(at) {
-            if row.standing == Standing::Joined {
+            if row.standing == MembershipStatus::Joined {
                 joined -= 1;
                 left += 1;
             }
-            (row.standing, row.how, row.event, row.changed) = (Standing::Left, how, event, changed);
+            (row.standing, row.how, row.event, row.changed) = (MembershipStatus::Left, how, event, changed);
         }
         (self.joined, self.left) = (joined, left);
     }
@@ -115,29 +115,29 @@ impl List {
         self.give_up(from);
         let Some(ours) = ours else {
             let event = event.max(theirs.event);
-            return self.restand(Row { person: to, event, how: How::Merge, ..theirs });
+            return self.change_place(Membership { person: to, event, how: ChangeSource::Merge, ..theirs });
         };
         let event = event.max(theirs.event).max(ours.event);
         // `false` wins: who said no under one name is off under both.
-        if ours.standing == Standing::Left || theirs.standing == Standing::Left {
+        if ours.standing == MembershipStatus::Left || theirs.standing == MembershipStatus::Left {
             let changed = ours.changed.max(theirs.changed);
-            return self.leave(event, to, changed, How::Merge);
+            return self.leave(event, to, changed, ChangeSource::Merge);
         }
         if theirs.ordinal < ours.ordinal {
             // Every audience that covers the later place covers the earlier: the person is not
             // missing from it, so the later place is not noted as given up.
             self.give_up(to);
-            self.restand(Row { person: to, event, how: How::Merge, ..theirs });
+            self.change_place(Membership { person: to, event, how: ChangeSource::Merge, ..theirs });
         }
     }
 
     /// Puts a row back at the place of a hole with the same ordinal.
-    fn restand(&mut self, row: Row) {
+    fn change_place(&mut self, row: Membership) {
         let at = self.rows.partition_point(|other| other.ordinal < row.ordinal);
         match row.standing {
-            Standing::Joined => self.joined += 1,
-            Standing::Left => self.left += 1,
-            Standing::Gone => {}
+            MembershipStatus::Joined => self.joined += 1,
+            MembershipStatus::Left => self.left += 1,
+            MembershipStatus::Gone => {}
         }
         if let Some(places) = &mut self.places {
             places.insert(row.person, at as u32);
@@ -157,11 +157,11 @@ impl List {
             && let Some(row) = self.rows.get_mut(at)
         {
             match row.standing {
-                Standing::Joined => self.joined -= 1,
-                Standing::Left => self.left -= 1,
-                Standing::Gone => {}
+                MembershipStatus::Joined => self.joined -= 1,
+                MembershipStatus::Left => self.left -= 1,
+                MembershipStatus::Gone => {}
             }
-            row.standing = Standing::Gone;
+            row.standing = MembershipStatus::Gone;
             if let Some(places) = &mut self.places {
                 places.remove(&person);
             }
@@ -170,7 +170,9 @@ impl List {
 
     /// Remembers, for each campaign that covers it, that a member's place is given up.
     fn note_moved(&mut self, person: PersonId) {
-        let Some(row) = self.row(person).filter(|row| row.standing == Standing::Joined) else { return };
+        let Some(row) = self.row(person).filter(|row| row.standing == MembershipStatus::Joined) else {
+            return;
+        };
         let place = (row.ordinal, row.person);
         for invite in self.invites.iter_mut().filter(|invite| place.0 <= invite.upto) {
             invite.moved.push(place);
@@ -178,9 +180,9 @@ impl List {
     }
 
     /// Adds a row at the end.
-    fn push(&mut self, row: Row) {
+    fn push(&mut self, row: Membership) {
         self.last_ordinal = row.ordinal;
-        if row.standing == Standing::Joined {
+        if row.standing == MembershipStatus::Joined {
             self.joined += 1;
         }
         let person = row.person;
@@ -194,7 +196,7 @@ impl List {
 
     /// Makes the index of who stands where.
     pub(super) fn index(&mut self) {
-        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.standing != Standing::Gone);
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.standing != MembershipStatus::Gone);
         self.places = Some(rows.map(|(at, row)| (row.person, at as u32)).collect());
     }
 
@@ -210,7 +212,7 @@ impl List {
     fn compact(&mut self) {
         let holes = self.rows.len() - (self.joined + self.left) as usize;
         if self.rows.len() >= INDEX_FROM && holes * 2 > self.rows.len() {
-            self.rows.retain(|row| row.standing != Standing::Gone);
+            self.rows.retain(|row| row.standing != MembershipStatus::Gone);
             self.index();
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::ids::{CampaignId, PersonId};
-use super::{Invite, List, Standing};
+use super::{Invite, List, MembershipStatus};
 
 /// Somebody handed to a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl List {
     /// all but those who said no.
     #[must_use]
     pub fn unless_left(&self, people: &[PersonId]) -> Vec<Invitee> {
-        let here = |person| self.row(person).is_none_or(|row| row.standing != Standing::Left);
+        let here = |person| self.row(person).is_none_or(|row| row.standing != MembershipStatus::Left);
         people.iter().map(|p| Invitee { person: *p, ordinal: p.0, here: here(*p) }).collect()
     }
 }

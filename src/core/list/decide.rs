@@ -2,9 +2,9 @@
 
 use super::super::ids::{CampaignId, PersonId};
 use super::super::keys;
-use super::super::offer::Offer;
+use super::super::product_details::ProductDetails;
 use super::super::time::{Day, Millis};
-use super::{How, Invite, List, ListEvent, REMEMBER_MS, Standing};
+use super::{ChangeSource, Invite, List, ListEvent, MembershipStatus, REMEMBER_MS};
 
 /// All that may be asked of a list.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub enum ListCommand {
         /// When, by the sender's clock, if it said so.
         timestamp: Option<Millis>,
         /// How.
-        how: How,
+        how: ChangeSource,
         /// Everybody is on the list unless they left: a no is kept, also of a stranger.
         default_opt_in: bool,
     },
@@ -53,7 +53,7 @@ pub enum ListCommand {
         /// The campaign of that day; `None` when the rule is switched off.
         campaign: Option<CampaignId>,
         /// What it says of the product beyond its name.
-        offer: Offer,
+        details: ProductDetails,
     },
     /// A campaign made by hand starts.
     Begin {
@@ -118,8 +118,8 @@ impl List {
                 Some(known) if known == product => Nothing,
                 _ => New(ListEvent::Named { event: *event, product: product.clone() }),
             },
-            ListCommand::Restock { event, key, quantity, day, campaign, offer } => {
-                self.restock(*event, *key, *quantity, *day, *campaign, offer, at)
+            ListCommand::Restock { event, key, quantity, day, campaign, details } => {
+                self.restock(*event, *key, *quantity, *day, *campaign, details, at)
             }
             ListCommand::Begin { campaign, everybody } => match self.invite(*campaign) {
                 Some(_) => Nothing,
@@ -170,7 +170,7 @@ impl List {
         person: PersonId,
         join: bool,
         timestamp: Option<Millis>,
-        how: How,
+        how: ChangeSource,
         default_opt_in: bool,
         at: Millis,
     ) -> ListDecision {
@@ -178,8 +178,8 @@ impl List {
         let row = self.row(person);
         if let Some(row) = row {
             let stale = row.event >= event || timestamp.is_some_and(|sent| sent < row.changed);
-            let same = (row.standing == Standing::Joined) == join;
-            let forgets = how == How::Erasure;
+            let same = (row.standing == MembershipStatus::Joined) == join;
+            let forgets = how == ChangeSource::Erasure;
             if stale || (same && !forgets) {
                 return ListDecision::Nothing;
             }
@@ -188,7 +188,7 @@ impl List {
             let ordinal = self.last_ordinal + 1;
             return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, how });
         }
-        if row.is_some() || (default_opt_in && how != How::Erasure) {
+        if row.is_some() || (default_opt_in && how != ChangeSource::Erasure) {
             return ListDecision::New(ListEvent::Left { event, person, changed, how });
         }
         ListDecision::Nothing
@@ -203,7 +203,7 @@ impl List {
         stock: Option<i64>,
         day: Day,
         campaign: Option<CampaignId>,
-        offer: &Offer,
+        details: &ProductDetails,
         at: Millis,
     ) -> ListDecision {
         if let Some(quantity) = stock.filter(|quantity| *quantity <= 0) {
@@ -225,8 +225,8 @@ impl List {
         // A campaign of the day is told of every later restock: it may have skipped somebody who
         // is eligible again, which only its ledger knows.
         let campaign = campaign.filter(|_| added > 0 || invite.is_some());
-        let (upto, offer) = (self.last_ordinal, (!offer.is_empty()).then(|| offer.clone()));
-        ListDecision::New(ListEvent::Restocked { event, key, stock, day, campaign, upto, added, offer })
+        let (upto, details) = (self.last_ordinal, (!details.is_empty()).then(|| details.clone()));
+        ListDecision::New(ListEvent::Restocked { event, key, stock, day, campaign, upto, added, details })
     }
 
     /// The claim of a campaign.

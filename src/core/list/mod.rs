@@ -23,16 +23,16 @@ use std::collections::BTreeMap;
 
 pub use audience::{Invitation, Invitee};
 pub use decide::{ListCommand, ListDecision};
-pub use state::{ListState, Summary, forgets};
+pub use state::{ListState, ListSummary, forgets};
 
 use super::ids::{CampaignId, PersonId};
-use super::offer::Offer;
 use super::pages::Pages;
+use super::product_details::ProductDetails;
 use super::time::{Day, Millis};
 
 /// How a membership changed: the evidence of consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum ChangeSource {
     /// The bag of an event.
     Event,
     /// The subscribe or unsubscribe call.
@@ -51,7 +51,7 @@ pub enum How {
 
 /// Whether a row's person is on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum MembershipStatus {
     /// On it.
     Joined,
     /// Was on it, or said no to a list that everybody is on.
@@ -62,15 +62,15 @@ pub enum Standing {
 
 /// One place in line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct Membership {
     /// Whose place it is.
     pub person: PersonId,
     /// The place: rises with each join, never reused.
     pub ordinal: u32,
     /// Whether it counts.
-    pub standing: Standing,
+    pub standing: MembershipStatus,
     /// How it last changed.
-    pub how: How,
+    pub how: ChangeSource,
     /// The directory's counter of the event that last changed it.
     pub event: u64,
     /// When the person took the place.
@@ -84,10 +84,10 @@ const REMEMBER_MS: u64 = 400 * DAY_MS;
 /// A day.
 const DAY_MS: u64 = 86_400_000;
 
-impl Row {
+impl Membership {
     /// True when all is forgotten of those who left up to then.
     fn is_forgotten(&self, upto: Millis) -> bool {
-        self.standing == Standing::Left && self.changed <= upto
+        self.standing == MembershipStatus::Left && self.changed <= upto
     }
 }
 
@@ -131,7 +131,7 @@ pub enum ListEvent {
         /// When, by the sender's clock if it said so.
         changed: Millis,
         /// How.
-        how: How,
+        how: ChangeSource,
     },
     /// Somebody left, or said no in advance.
     Left {
@@ -142,7 +142,7 @@ pub enum ListEvent {
         /// When.
         changed: Millis,
         /// How; by erasure the row is forgotten.
-        how: How,
+        how: ChangeSource,
     },
     /// Two people became one: the earlier place stays.
     Moved {
@@ -177,7 +177,7 @@ pub enum ListEvent {
         /// How many that adds to the campaign.
         added: u32,
         /// What it said of the product beyond its name, if anything.
-        offer: Option<Offer>,
+        details: Option<ProductDetails>,
     },
     /// The stock is known to be this.
     Stock {
@@ -246,10 +246,10 @@ pub struct List {
     pub(super) event: u64,
     pub(super) product: Option<String>,
     /// What the last restock said of the product, until the campaign it led to is done.
-    pub(super) offer: Option<Box<Offer>>,
+    pub(super) details: Option<Box<ProductDetails>>,
     pub(super) stock: Option<i64>,
     pub(super) last_ordinal: u32,
-    pub(super) rows: Pages<Row>,
+    pub(super) rows: Pages<Membership>,
     pub(super) joined: u32,
     pub(super) left: u32,
     pub(super) invites: Vec<Invite>,
@@ -273,8 +273,8 @@ impl List {
 
     /// What the last restock said of the product, while the campaign it led to runs.
     #[must_use]
-    pub fn offer(&self) -> Option<&Offer> {
-        self.offer.as_deref()
+    pub fn details(&self) -> Option<&ProductDetails> {
+        self.details.as_deref()
     }
 
     /// Units on hand, as last reported.
@@ -302,7 +302,7 @@ impl List {
 
     /// The row that counts for a person, if any.
     #[must_use]
-    pub fn row(&self, person: PersonId) -> Option<&Row> {
+    pub fn row(&self, person: PersonId) -> Option<&Membership> {
         self.place(person).and_then(|at| self.rows.get(at))
     }
 
@@ -310,22 +310,22 @@ impl List {
     /// page, broadcast and wire all answer from here.
     #[must_use]
     pub fn subscribed(&self, person: PersonId) -> Option<bool> {
-        self.row(person).map(|row| row.standing == Standing::Joined)
+        self.row(person).map(|row| row.standing == MembershipStatus::Joined)
     }
 
     /// A member's place in line (1-based) and when it was taken.
     #[must_use]
     pub fn position(&self, person: PersonId) -> Option<(u64, Millis)> {
-        let row = self.row(person).filter(|row| row.standing == Standing::Joined)?;
+        let row = self.row(person).filter(|row| row.standing == MembershipStatus::Joined)?;
         let ahead = self.rows.iter().take_while(|other| other.ordinal < row.ordinal);
-        let ahead = ahead.filter(|other| other.standing == Standing::Joined).count();
+        let ahead = ahead.filter(|other| other.standing == MembershipStatus::Joined).count();
         Some((ahead as u64 + 1, row.joined))
     }
 
     /// Members in join order after place `after`: ordinal, person, when joined.
-    pub fn members(&self, after: u32) -> impl Iterator<Item = &Row> {
+    pub fn members(&self, after: u32) -> impl Iterator<Item = &Membership> {
         let from = self.rows.partition_point(|row| row.ordinal <= after);
-        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == Standing::Joined)
+        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == MembershipStatus::Joined)
     }
 
     /// True when `event` of the directory is in the state: then it must not be sent again at start. Events come in
@@ -349,7 +349,10 @@ impl List {
     fn place(&self, person: PersonId) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&person).map(|at| *at as usize),
-            None => self.rows.iter().position(|row| row.person == person && row.standing != Standing::Gone),
+            None => self
+                .rows
+                .iter()
+                .position(|row| row.person == person && row.standing != MembershipStatus::Gone),
         }
     }
 }

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::super::ids::CampaignId;
-use super::super::offer::Offer;
 use super::super::pages::Pages;
+use super::super::product_details::ProductDetails;
 use super::super::time::Millis;
-use super::{DAY_MS, Invite, List, REMEMBER_MS, Row, Signal, Standing};
+use super::{DAY_MS, Invite, List, Membership, MembershipStatus, REMEMBER_MS, Signal};
 
 /// What can be told of a list without its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub struct ListSummary {
     /// The list's own counter.
     pub seq: u64,
     /// How many are on it.
@@ -38,7 +38,7 @@ pub struct ListState {
     /// The product's name, as last given.
     pub product: Option<String>,
     /// What the last restock said of the product, until the campaign it led to is done.
-    pub offer: Option<Box<Offer>>,
+    pub details: Option<Box<ProductDetails>>,
     /// Units on hand, as last reported.
     pub stock: Option<i64>,
     /// The last ordinal that was given.
@@ -52,7 +52,7 @@ pub struct ListState {
     /// Restock signals seen, by key.
     pub signals: BTreeMap<u128, Signal>,
     /// The rows, in the order of their ordinals; no holes.
-    pub rows: Pages<Row>,
+    pub rows: Pages<Membership>,
 }
 
 impl List {
@@ -64,24 +64,24 @@ impl List {
         let (mut joined, mut left) = (0, 0);
         for row in state.rows.iter() {
             match row.standing {
-                Standing::Joined => joined += 1,
-                Standing::Left => left += 1,
-                Standing::Gone => return Err("a hole was kept"),
+                MembershipStatus::Joined => joined += 1,
+                MembershipStatus::Left => left += 1,
+                MembershipStatus::Gone => return Err("a hole was kept"),
             }
         }
         if (joined, left) != (state.joined, state.left) {
             return Err("its counts are not those of its rows");
         }
-        if state.offer.as_ref().is_some_and(|offer| offer.is_empty()) {
+        if state.details.as_ref().is_some_and(|details| details.is_empty()) {
             return Err("an offer of nothing was kept");
         }
-        let ListState { seq, event, product, offer, stock, last_ordinal, joined, left, .. } = state;
+        let ListState { seq, event, product, details, stock, last_ordinal, joined, left, .. } = state;
         let ListState { invites, signals, rows, .. } = state;
         let mut list = Self {
             seq,
             event,
             product,
-            offer,
+            details,
             stock,
             last_ordinal,
             rows,
@@ -99,8 +99,8 @@ impl List {
 
     /// What can be told of it without its rows.
     #[must_use]
-    pub fn summary(&self) -> Summary {
-        Summary {
+    pub fn summary(&self) -> ListSummary {
+        ListSummary {
             seq: self.seq,
             joined: self.joined,
             left: self.left,
@@ -117,7 +117,7 @@ impl List {
             seq: self.seq,
             event: self.event,
             product: self.product.clone(),
-            offer: self.offer.clone(),
+            details: self.details.clone(),
             stock: self.stock,
             last_ordinal: self.last_ordinal,
             rows: self.rows.clone(),
@@ -130,8 +130,8 @@ impl List {
     }
 
     /// Rows in the order of their ordinals, holes left out.
-    pub fn kept(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.standing != Standing::Gone)
+    pub fn kept(&self) -> impl Iterator<Item = &Membership> {
+        self.rows.iter().filter(|row| row.standing != MembershipStatus::Gone)
     }
 
     /// The directory's counter of an event: that one and all before it were heard here.
@@ -160,7 +160,7 @@ impl List {
     /// The day, counted from 1970, of the first leave that is remembered.
     #[must_use]
     pub fn left_since(&self) -> Option<u64> {
-        let left = self.rows.iter().filter(|row| row.standing == Standing::Left);
+        let left = self.rows.iter().filter(|row| row.standing == MembershipStatus::Left);
         left.map(|row| row.changed.0 / DAY_MS).min()
     }
 }

@@ -5,7 +5,7 @@ mod members;
 mod restocks;
 
 use super::*;
-use crate::Offer;
+use crate::ProductDetails;
 
 /// The start of time in these tests, far from zero.
 const START: Millis = Millis(1_700_000_000_000);
@@ -62,7 +62,7 @@ impl Desk {
         self.event += 1;
         let mut command = change(self.event, person, false);
         if let ListCommand::Change { how, .. } = &mut command {
-            *how = How::Erasure;
+            *how = ChangeSource::Erasure;
         }
         self.ask(&command, START)
     }
@@ -101,15 +101,16 @@ fn change(event: u64, person: u32, join: bool) -> ListCommand {
         person: PersonId(person),
         join,
         timestamp: None,
-        how: How::Event,
+        how: ChangeSource::Event,
         default_opt_in: false,
     }
 }
 
 /// A restock signal with stock 5.
 fn restock(key: u128, day: i32, campaign: u128) -> ListCommand {
-    let (quantity, day, campaign, offer) = (Some(5), Day(day), Some(CampaignId(campaign)), Offer::default());
-    ListCommand::Restock { event: 0, key, quantity, day, campaign, offer }
+    let (quantity, day, campaign, details) =
+        (Some(5), Day(day), Some(CampaignId(campaign)), ProductDetails::default());
+    ListCommand::Restock { event: 0, key, quantity, day, campaign, details }
 }
 
 /// Who is handed over and still here.
@@ -133,7 +134,7 @@ fn state(list: &List) -> ListState {
         seq: list.seq,
         event: list.event,
         product: list.product.clone(),
-        offer: list.offer.clone(),
+        details: list.details.clone(),
         stock: list.stock,
         last_ordinal: list.last_ordinal,
         joined: list.joined,

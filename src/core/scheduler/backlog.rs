@@ -96,7 +96,7 @@ mod tests {
 
     fn ledger(people: u32) -> Ledger {
         let mut ledger = Ledger::default();
-        (1..=people).for_each(|n| _ = ledger.take_up(PersonId(n), n, 0));
+        (1..=people).for_each(|n| _ = ledger.upsert(PersonId(n), n, 0));
         ledger
     }
 

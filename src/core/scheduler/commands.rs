@@ -1,14 +1,14 @@
-//! What is asked of campaigns from outside: restocks, campaigns by hand, verbs, news of people.
+//! What is asked of campaigns from outside: restocks, campaigns by hand, commands, news of people.
 
-use super::super::campaign::{Campaign, CampaignEvent, Header, Skip, Status, Verb};
+use super::super::campaign::{Campaign, CampaignCommand, CampaignEvent, CampaignStatus, Header, SkipReason};
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::Scheduler;
-use super::input::{Answer, Created, Effect, Now};
+use super::input::{Created, Effect, SchedulerReply, Tick};
 use super::run::Run;
 
 impl Scheduler {
     /// A restock leads to the campaign of its SKU and day.
-    pub(super) fn restocked(&mut self, header: Header, upto: u32, added: u32, at_start: bool, now: Now) {
+    pub(super) fn restocked(&mut self, header: Header, upto: u32, added: u32, at_start: bool, now: Tick) {
         let id = header.id;
         if self.campaigns.collides(&header) {
             let (campaign, list, upto) = (id, header.list.clone(), u32::MAX);
@@ -34,7 +34,7 @@ impl Scheduler {
     }
 
     /// The campaign that the rule opens beside one that has its key.
-    pub(super) fn beside(&mut self, header: Header, now: Now) {
+    pub(super) fn open_sibling(&mut self, header: Header, now: Tick) {
         let id = header.id;
         if self.campaigns.get(id).is_some() {
             return self.effects.push(Effect::Fence);
@@ -44,19 +44,19 @@ impl Scheduler {
     }
 
     /// A campaign made by hand; the same key again answers with the one there is.
-    pub(super) fn create(&mut self, header: Header, now: Now) {
+    pub(super) fn create(&mut self, header: Header, now: Tick) {
         let id = header.id;
         if let Some(held) = self.campaigns.get(id) {
             let mismatch = mismatch(&held.header, &header);
             let created = Created { status: held.status, scheduled: held.header.scheduled, mismatch };
-            self.effects.push(Effect::Answer(Answer::Created(created)));
+            self.effects.push(Effect::Answer(SchedulerReply::Created(created)));
             return self.effects.push(Effect::Fence);
         }
         let scheduled = header.scheduled;
         let later = scheduled.is_some_and(|time| time > now.at);
-        let status = if later { Status::Scheduled } else { Status::Queued };
+        let status = if later { CampaignStatus::Scheduled } else { CampaignStatus::Queued };
         let created = Created { status, scheduled, mismatch: Vec::new() };
-        self.effects.push(Effect::Answer(Answer::Created(created)));
+        self.effects.push(Effect::Answer(SchedulerReply::Created(created)));
         self.record(CampaignEvent::Scheduled(header), now, true);
         self.run_or(id, Run::fresh);
         if later {
@@ -67,31 +67,31 @@ impl Scheduler {
     }
 
     /// A verb on a campaign.
-    pub(super) fn verb(&mut self, id: CampaignId, verb: Verb, now: Now) {
-        let event = match self.campaigns.decide_verb(id, verb) {
-            Err(refusal) => return self.effects.push(Effect::Answer(Answer::Verb(Err(refusal)))),
+    pub(super) fn command(&mut self, id: CampaignId, command: CampaignCommand, now: Tick) {
+        let event = match self.campaigns.decide_command(id, command) {
+            Err(refusal) => return self.effects.push(Effect::Answer(SchedulerReply::Command(Err(refusal)))),
             Ok(event) => event,
         };
-        self.effects.push(Effect::Answer(Answer::Verb(Ok(()))));
+        self.effects.push(Effect::Answer(SchedulerReply::Command(Ok(()))));
         let Some(event) = event else { return self.effects.push(Effect::Fence) };
         // Nobody new is invited by letters that go again.
-        let again = matches!(verb, Verb::RetryFailed | Verb::ResendDoubt);
+        let again = matches!(command, CampaignCommand::RetryFailed | CampaignCommand::ResendDoubt);
         self.record(event, now, true);
-        if verb == Verb::Cancel {
+        if command == CampaignCommand::Cancel {
             self.end(id);
         }
         if again && let Some(run) = self.run_or(id, Run::again) {
             run.inviting = false;
         }
-        let queued = self.campaigns.get(id).is_some_and(|campaign| campaign.status == Status::Queued);
-        if verb == Verb::Resume && queued {
+        let queued = self.campaigns.get(id).is_some_and(|campaign| campaign.status == CampaignStatus::Queued);
+        if command == CampaignCommand::Resume && queued {
             return self.begin(id);
         }
         self.feed(id, now);
     }
 
     /// Somebody may no longer be mailed; from here on no letter of theirs starts.
-    pub(super) fn note(&mut self, list: Option<&ListId>, person: PersonId, reason: Skip, now: Now) {
+    pub(super) fn note(&mut self, list: Option<&ListId>, person: PersonId, reason: SkipReason, now: Tick) {
         let ids = |campaign: &Campaign| campaign.header.id;
         let campaigns: Vec<CampaignId> = match list {
             Some(list) => self.campaigns.open_on(list).map(ids).collect(),
@@ -113,14 +113,14 @@ impl Scheduler {
 
     /// Somebody's address is another one, or they are no more because two people became one: letters at hand of the
     /// number are fetched again, so that none starts with what was fetched before.
-    pub(super) fn mailbox_changed(&mut self, person: PersonId, now: Now) {
+    pub(super) fn mailbox_changed(&mut self, person: PersonId, now: Tick) {
         let ids: Vec<CampaignId> = self.runs.keys().copied().collect();
         for id in ids {
             let Some(run) = self.runs.get_mut(&id) else { continue };
             let forgotten = run.forget(person);
             let Some(campaign) = self.campaigns.get(id).filter(|_| !forgotten.is_empty()) else { continue };
             // Who waits for a provider is fetched again in their turn.
-            for (row, _) in forgotten.iter().filter(|(row, _)| !run.aside.holds(*row)) {
+            for (row, _) in forgotten.iter().filter(|(row, _)| !run.held_rows.holds(*row)) {
                 run.backlog.put_back(&campaign.ledger, *row);
             }
             self.feed(id, now);

@@ -13,8 +13,8 @@
 //! A relay that turns us away is tried by one worker at a time, at growing intervals; the first letter that it answers
 //! lets the others connect.
 
-use super::super::outcome::{Diagnostic, Outcome};
-use super::super::shaping::{LaneId, OTHERS};
+use super::super::outcome::{DeliveryOutcome, Diagnostic};
+use super::super::shaping::{OTHERS, ThrottleId};
 use super::super::time::Millis;
 
 /// A connection idle for longer than this must answer before a letter starts on it.
@@ -27,8 +27,8 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 /// What is known of a letter in flight.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
-    /// Its provider's lane.
-    pub(super) lane: LaneId,
+    /// Its provider's throttle.
+    pub(super) throttle: ThrottleId,
     /// The address, hashed.
     pub(super) address: u128,
     /// The provider that counts it, as its record says.
@@ -39,7 +39,7 @@ pub(super) struct Flight {
 
 impl Default for Flight {
     fn default() -> Self {
-        Self { lane: OTHERS, address: 0, provider: None, at: Millis(0) }
+        Self { throttle: OTHERS, address: 0, provider: None, at: Millis(0) }
     }
 }
 
@@ -111,7 +111,7 @@ impl Connections {
     }
 
     /// A letter starts on a worker's connection.
-    pub(super) fn departs(&mut self, worker: usize, flight: Flight) {
+    pub(super) fn letter_started(&mut self, worker: usize, flight: Flight) {
         if self.free.last() == Some(&worker) {
             self.free.pop();
         } else {
@@ -153,7 +153,7 @@ impl Connections {
     pub(super) fn unconnected(
         &mut self,
         worker: usize,
-        outcome: &Outcome,
+        outcome: &DeliveryOutcome,
         base_ms: u64,
         at: Millis,
     ) -> Millis {

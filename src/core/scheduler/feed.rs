@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::campaign::{Campaign, CampaignEvent, Ledger, Skip, Status};
+use super::super::campaign::{Campaign, CampaignEvent, CampaignStatus, Ledger, SkipReason};
 use super::super::ids::{CampaignId, ListId};
 use super::super::list::Invitee;
 use super::super::time::Millis;
 use super::Scheduler;
-use super::input::{Effect, News, Now, Recipient};
+use super::input::{Effect, Notice, Recipient, Tick};
 use super::pump::common_part;
 use super::run::{Run, Template};
 
@@ -19,11 +19,11 @@ impl Scheduler {
     }
 
     /// Brings a campaign on by one step: fetch, invite, wait, or close.
-    pub(super) fn feed(&mut self, id: CampaignId, now: Now) {
+    pub(super) fn feed(&mut self, id: CampaignId, now: Tick) {
         let (at, window) = (now.at, self.setup.window);
         self.wake_at(id, None);
         let Some(campaign) = self.campaigns.get(id) else { return };
-        if campaign.status == Status::Scheduled {
+        if campaign.status == CampaignStatus::Scheduled {
             return self.fall_due(id, now);
         }
         if campaign.status.is_closed() {
@@ -38,12 +38,12 @@ impl Scheduler {
         }
         run.backlog.tidy(&campaign.ledger);
         let at_hand = run.at_hand();
-        let common = if run.aside.is_empty() { window } else { common_part(window) };
+        let common = if run.held_rows.is_empty() { window } else { common_part(window) };
         if at_hand < common {
             // A row that became pending again may lie before others that are at hand already, or wait aside.
             let Run { backlog, .. } = &mut *run;
             let mut backlog = std::mem::take(backlog);
-            let wanted = |row| !run.is_at_hand(row) && !run.aside.holds(row);
+            let wanted = |row| !run.is_at_hand(row) && !run.held_rows.holds(row);
             let rows = backlog.take(&campaign.ledger, at, common - at_hand, wanted);
             run.backlog = backlog;
             let people = rows.into_iter().filter_map(|row| Some((row, campaign.ledger.row(row)?.person)));
@@ -99,7 +99,7 @@ impl Scheduler {
     }
 
     /// Less than half a window at hand: fetch more while these go out.
-    pub(super) fn low(&mut self, id: CampaignId, now: Now) {
+    pub(super) fn low(&mut self, id: CampaignId, now: Tick) {
         if self.runs.get(&id).is_some_and(|run| run.at_hand() <= self.setup.window / 2) {
             self.feed(id, now);
         }
@@ -114,7 +114,7 @@ impl Scheduler {
     }
 
     /// Nobody is pending, started or deferred.
-    fn close(&mut self, id: CampaignId, now: Now) {
+    fn close(&mut self, id: CampaignId, now: Tick) {
         self.record(CampaignEvent::Closed { id }, now, false);
         self.retire(id);
         self.tell_closed(id);
@@ -129,11 +129,11 @@ impl Scheduler {
     }
 
     /// Recipients just looked up; those of whom there was news meanwhile are asked for again.
-    pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Recipient>, now: Now) {
+    pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Recipient>, now: Tick) {
         let (Some(run), Some(campaign)) = (self.runs.get_mut(&id), self.campaigns.get(id)) else { return };
         let again = run.fetched(people);
         // Who waits for a provider is fetched again in their turn.
-        for row in again.iter().filter(|row| !run.aside.holds(**row)) {
+        for row in again.iter().filter(|row| !run.held_rows.holds(**row)) {
             run.backlog.put_back(&campaign.ledger, *row);
         }
         if again.is_empty() {
@@ -144,7 +144,7 @@ impl Scheduler {
     }
 
     /// What the template says to the campaign's first letter.
-    pub(super) fn template_tried(&mut self, id: CampaignId, result: Result<(), String>, now: Now) {
+    pub(super) fn template_tried(&mut self, id: CampaignId, result: Result<(), String>, now: Tick) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.template == Template::Asked) else { return };
         match result {
             Ok(()) => {
@@ -154,7 +154,7 @@ impl Scheduler {
             Err(why) => {
                 run.template = Template::Untried;
                 if self.campaigns.get(id).is_some_and(|campaign| !campaign.status.is_closed()) {
-                    self.effects.push(Effect::Say(News::Template { campaign: id, why: why.clone() }));
+                    self.effects.push(Effect::Say(Notice::Template { campaign: id, why: why.clone() }));
                     self.record(CampaignEvent::Failed { id, why }, now, false);
                     self.end(id);
                 }
@@ -169,12 +169,12 @@ impl Scheduler {
         people: &[Invitee],
         page: Option<u32>,
         last: bool,
-        now: Now,
+        now: Tick,
     ) {
         if self.campaigns.get(id).is_none_or(|campaign| campaign.status.is_closed()) {
             return;
         }
-        self.take_up(id, people, last, now);
+        self.upsert(id, people, last, now);
         let Some(run) = self.run_or(id, Run::fresh) else { return };
         run.inviting = false;
         run.all_invited = last;
@@ -183,7 +183,7 @@ impl Scheduler {
     }
 
     /// All that was handed over before a restart.
-    pub(super) fn invited_again(&mut self, id: CampaignId, people: Vec<Invitee>, last: bool, now: Now) {
+    pub(super) fn invited_again(&mut self, id: CampaignId, people: Vec<Invitee>, last: bool, now: Tick) {
         let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
             return;
         };
@@ -194,7 +194,7 @@ impl Scheduler {
             .into_iter()
             .filter(|invitee| ledger.find(invitee.person).is_some() || !places.contains(&invitee.ordinal))
             .collect();
-        self.take_up(id, &people, last, now);
+        self.upsert(id, &people, last, now);
         let Some(run) = self.run_or(id, Run::resuming) else { return };
         run.resumed = true;
         run.all_invited = last;
@@ -203,7 +203,7 @@ impl Scheduler {
 
     /// Takes people into the ledger, one place after the other; who has left theirs by now is
     /// skipped with that reason, unless they stand there by another place.
-    fn take_up(&mut self, id: CampaignId, people: &[Invitee], last: bool, now: Now) {
+    fn upsert(&mut self, id: CampaignId, people: &[Invitee], last: bool, now: Tick) {
         for invitee in people {
             let Some(campaign) = self.campaigns.get(id) else { return };
             let held = campaign.ledger.find(invitee.person);
@@ -216,7 +216,7 @@ impl Scheduler {
                 run.backlog.rewind(row);
             }
             if !invitee.here
-                && let Some(event) = self.campaigns.decide_note(id, invitee.person, Skip::Left)
+                && let Some(event) = self.campaigns.decide_note(id, invitee.person, SkipReason::Left)
             {
                 self.record(event, now, false);
             }
@@ -225,7 +225,7 @@ impl Scheduler {
     }
 
     /// A scheduled campaign: it waits for its time, or its list is asked for its audience.
-    fn fall_due(&mut self, id: CampaignId, now: Now) {
+    fn fall_due(&mut self, id: CampaignId, now: Tick) {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let scheduled = campaign.header.scheduled.unwrap_or(now.at);
         if scheduled > now.at {
@@ -249,7 +249,7 @@ impl Scheduler {
     }
 
     /// The list's answer: the campaign opens.
-    pub(super) fn begun(&mut self, id: CampaignId, upto: u32, added: u32, now: Now) {
+    pub(super) fn begun(&mut self, id: CampaignId, upto: u32, added: u32, now: Tick) {
         let waits = |campaign: &Campaign| campaign.started.is_none() && !campaign.status.is_closed();
         if !self.campaigns.get(id).is_some_and(waits) {
             return;
@@ -261,7 +261,7 @@ impl Scheduler {
     }
 
     /// After a restart: doubt is settled, open campaigns ask for what they were given.
-    pub(super) fn resume(&mut self, now: Now) {
+    pub(super) fn resume(&mut self, now: Tick) {
         for event in self.campaigns.decide_doubt(now.at) {
             self.record(event, now, false);
         }
@@ -269,7 +269,7 @@ impl Scheduler {
             let header = &campaign.header;
             (header.id, campaign.status, header.list.clone(), campaign.started.is_some())
         });
-        let open: Vec<(CampaignId, Status, ListId, bool)> = open.collect();
+        let open: Vec<(CampaignId, CampaignStatus, ListId, bool)> = open.collect();
         for (id, status, list, started) in open {
             if started && !self.setup.catalog.default_opt_in(&list) {
                 self.ask_again(id, list);
@@ -279,8 +279,8 @@ impl Scheduler {
             match status {
                 // Pages of everybody are simply walked again; the ledger knows whom it has.
                 _ if started => self.feed(id, now),
-                Status::Scheduled => self.feed(id, now),
-                Status::Queued => self.begin(id),
+                CampaignStatus::Scheduled => self.feed(id, now),
+                CampaignStatus::Queued => self.begin(id),
                 _ => {}
             }
         }

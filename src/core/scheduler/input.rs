@@ -1,16 +1,18 @@
 //! What goes into the scheduler and what comes out of it.
 
-use super::super::campaign::{CampaignEvent, CampaignRefusal, Header, Skip, Status, Verb};
+use super::super::campaign::{
+    CampaignCommand, CampaignEvent, CampaignRefusal, CampaignStatus, Header, SkipReason,
+};
 use super::super::directory::Props;
 use super::super::email::Email;
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::list::Invitee;
-use super::super::outcome::{Diagnostic, Outcome};
+use super::super::outcome::{DeliveryOutcome, Diagnostic};
 use super::super::time::Millis;
 
 /// The moment of a step, and whether the disk has room for what it may have to record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
+pub struct Tick {
     /// The engine's clock.
     pub at: Millis,
     /// False while the log has no room but its spare: nothing starts then.
@@ -33,7 +35,7 @@ pub struct Recipient {
     /// The number of the provider that receives it, if it has a name.
     pub provider: Option<u16>,
     /// Why not, if so.
-    pub away: Option<Skip>,
+    pub undeliverable: Option<SkipReason>,
     /// The contact's properties, for the template.
     pub props: Props,
 }
@@ -57,7 +59,7 @@ pub enum Input {
     /// A campaign made by hand.
     Create(Header),
     /// A verb on a campaign.
-    Verb(CampaignId, Verb),
+    Command(CampaignId, CampaignCommand),
     /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
     Noted {
         /// Which; `None` for all.
@@ -65,7 +67,7 @@ pub enum Input {
         /// Who.
         person: PersonId,
         /// Why.
-        reason: Skip,
+        reason: SkipReason,
     },
     /// Somebody's address is another one, or two people became one: what is at hand of the number is fetched again.
     MailboxChanged(PersonId),
@@ -122,7 +124,7 @@ pub enum Input {
         /// Which worker.
         worker: usize,
         /// Why.
-        outcome: Outcome,
+        outcome: DeliveryOutcome,
     },
     /// A letter came back.
     Delivered {
@@ -133,7 +135,7 @@ pub enum Input {
         /// Whose letter.
         person: PersonId,
         /// What came of it.
-        outcome: Outcome,
+        outcome: DeliveryOutcome,
         /// The connection can carry another letter.
         connected: bool,
     },
@@ -177,7 +179,7 @@ pub enum Effect {
     /// The asker's answer waits for everything that was recorded before.
     Fence,
     /// The asker's answer.
-    Answer(Answer),
+    Answer(SchedulerReply),
     /// Append this record, and give the letter to the worker: its final dot waits until the record is durable.
     Start {
         /// The record's number.
@@ -278,25 +280,25 @@ pub enum Effect {
     /// Ring at this time; an alarm that was set for later need not ring.
     Alarm(Millis),
     /// Something that a person should read in the log.
-    Say(News),
+    Say(Notice),
     /// Nothing is in flight any more.
     Stopped,
 }
 
 /// The answer to whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum SchedulerReply {
     /// To [`Input::Create`].
     Created(Created),
-    /// To [`Input::Verb`].
-    Verb(Result<(), CampaignRefusal>),
+    /// To [`Input::Command`].
+    Command(Result<(), CampaignRefusal>),
 }
 
 /// A campaign that was made, or that was there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     /// Where it is.
-    pub status: Status,
+    pub status: CampaignStatus,
     /// When it starts, if not at once.
     pub scheduled: Option<Millis>,
     /// The fields in which the request differs from what is there.
@@ -305,7 +307,7 @@ pub struct Created {
 
 /// What a person should read in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum Notice {
     /// A provider asks for less; its mail is slowed to so many letters a minute.
     Slowed {
         /// The provider's name, or `another` for a domain, which may be one person's.

@@ -20,11 +20,11 @@
 //! past its greeting; within a provider no letter of a campaign overtakes an earlier one that waits for that provider;
 //! whatever waits for a time has an alarm.
 
-mod aside;
 mod backlog;
 mod commands;
 mod connections;
 mod feed;
+mod held;
 mod input;
 mod pump;
 mod queues;
@@ -39,9 +39,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[cfg(test)]
 pub(crate) use backlog::Backlog;
-pub use input::{Answer, Created, Effect, Input, News, Now, Recipient, Start};
-pub use report::{Held, ProviderReport};
-pub use start::Reason;
+pub use input::{Created, Effect, Input, Notice, Recipient, SchedulerReply, Start, Tick};
+pub use report::{HeldLetters, ProviderReport};
+pub use start::HoldReason;
 
 use self::connections::Connections;
 use self::queues::Queues;
@@ -128,7 +128,7 @@ impl Scheduler {
     }
 
     /// Takes one input in, and puts what follows from it behind `effects`, in the order in which it must be done.
-    pub fn step(&mut self, input: Input, now: Now, effects: &mut Vec<Effect>) {
+    pub fn step(&mut self, input: Input, now: Tick, effects: &mut Vec<Effect>) {
         std::mem::swap(&mut self.effects, effects);
         if self.sweep_at == Millis(0) {
             self.sweep_at = now.at.plus(SWEEP_EVERY_MS);
@@ -137,9 +137,9 @@ impl Scheduler {
             Input::Restocked { header, upto, added, at_start } => {
                 self.restocked(header, upto, added, at_start, now);
             }
-            Input::Beside(header) => self.beside(header, now),
+            Input::Beside(header) => self.open_sibling(header, now),
             Input::Create(header) => self.create(header, now),
-            Input::Verb(id, verb) => self.verb(id, verb, now),
+            Input::Command(id, command) => self.command(id, command, now),
             Input::Noted { list, person, reason } => self.note(list.as_ref(), person, reason, now),
             Input::MailboxChanged(person) => self.mailbox_changed(person, now),
             Input::Begun { campaign, upto, added } => self.begun(campaign, upto, added, now),
@@ -173,7 +173,7 @@ impl Scheduler {
     }
 
     /// Applies an event and has it recorded. What of this run follows from it is brought along.
-    fn record(&mut self, event: CampaignEvent, now: Now, asked: bool) {
+    fn record(&mut self, event: CampaignEvent, now: Tick, asked: bool) {
         self.apply(&event, now);
         let seq = self.campaigns.seq();
         self.effects.push(Effect::Record { seq, event, asked, along: false });
@@ -181,14 +181,14 @@ impl Scheduler {
 
     /// As [`Self::record`], but the record may wait for the next one of the same step: a letter's end and the next
     /// one's start reach the disk together.
-    fn record_along(&mut self, event: CampaignEvent, now: Now) {
+    fn record_along(&mut self, event: CampaignEvent, now: Tick) {
         self.apply(&event, now);
         let seq = self.campaigns.seq();
         self.effects.push(Effect::Record { seq, event, asked: false, along: true });
     }
 
     /// The one way in which campaigns change here: their own `apply`, as at replay.
-    fn apply(&mut self, event: &CampaignEvent, now: Now) {
+    fn apply(&mut self, event: &CampaignEvent, now: Tick) {
         self.campaigns.apply(event, now.at);
         let run = event.campaign().and_then(|id| Some((id, self.runs.get_mut(&id)?)));
         let Some((id, run)) = run else { return };
@@ -206,7 +206,7 @@ impl Scheduler {
     }
 
     /// The alarm: deferred letters fall due, campaigns come to their time, old ledgers are let go.
-    fn rung(&mut self, now: Now) {
+    fn rung(&mut self, now: Tick) {
         self.alarm = None;
         let due: Vec<CampaignId> =
             self.wakes.iter().take_while(|(then, _)| *then <= now.at).map(|(_, id)| *id).collect();
@@ -217,7 +217,7 @@ impl Scheduler {
     }
 
     /// Housekeeping: old ledgers and headers are let go, so many in one step.
-    fn sweep(&mut self, now: Now) {
+    fn sweep(&mut self, now: Tick) {
         self.sweep_at = now.at.plus(SWEEP_EVERY_MS);
         for _ in 0..SWEEPS_MOST {
             let Some(event) = self.campaigns.decide_sweep(now.at) else { return };
@@ -227,7 +227,7 @@ impl Scheduler {
     }
 
     /// Sets the alarm to the earliest of what waits for a time, unless it rings early enough already.
-    fn set_alarm(&mut self, now: Now) {
+    fn set_alarm(&mut self, now: Tick) {
         let wake = self.wakes.first().map(|(then, _)| *then);
         let sweep = (!self.campaigns.is_empty()).then_some(self.sweep_at);
         let Some(then) = [self.queues.alarm, wake, sweep].into_iter().flatten().min() else { return };

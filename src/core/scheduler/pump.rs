@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use super::super::campaign::Campaign;
 use super::super::email::Email;
 use super::super::ids::CampaignId;
-use super::super::shaping::{Gate, LaneId, OTHERS, Shaping};
+use super::super::shaping::{OTHERS, Shaping, ThrottleDecision, ThrottleId};
 use super::super::time::Millis;
 use super::connections::Flight;
-use super::input::{Effect, News, Now, Recipient, Start};
+use super::input::{Effect, Notice, Recipient, Start, Tick};
 use super::queues::LOOK_MS;
 use super::run::{Run, Template};
-use super::start::{Admission, Reason, Scope};
+use super::start::{Admission, HoldReason, HoldScope};
 use super::{CampaignEvent, Scheduler, Stopping};
 
 /// One part of the window in so many is kept for letters that were set aside.
@@ -29,7 +29,7 @@ pub(super) fn common_part(window: usize) -> usize {
 
 impl Scheduler {
     /// Starts what may start.
-    pub(super) fn pump(&mut self, now: Now) {
+    pub(super) fn pump(&mut self, now: Tick) {
         if self.stopping == Stopping::No && now.room {
             // First, so that those who waited are not passed by whoever is at hand.
             self.recall(now);
@@ -38,7 +38,7 @@ impl Scheduler {
         let mut resting = 0;
         while resting < self.ready.len() {
             let Some(id) = self.ready.front().copied() else { break };
-            let Some(lane) = self.lane_of_next(id, now.at) else {
+            let Some(throttle) = self.lane_of_next(id, now.at) else {
                 // Nothing at hand: it stands in line until it was looked after, so that it does so once.
                 self.ready.pop_front();
                 self.feed(id, now);
@@ -46,21 +46,21 @@ impl Scheduler {
                 continue;
             };
             let Some(next) = self.runs.get(&id).and_then(Run::front) else { break };
-            match self.may_start(id, next, lane, now) {
+            match self.may_start(id, next, throttle, now) {
                 Admission::Start(event, email, worker) => {
                     resting = 0;
                     self.ready.rotate_left(1);
-                    self.start(id, (event, email, worker), lane, now);
+                    self.start(id, (event, email, worker), throttle, now);
                 }
                 Admission::Skip(event) => {
                     self.drop_next(id, now.at);
                     self.record(event, now, false);
                 }
                 Admission::Gone => self.drop_next(id, now.at),
-                Admission::Wait { scope: Scope::Provider(gate), reason, .. } => {
-                    self.set_aside(id, lane, gate, reason, now.at);
+                Admission::Wait { scope: HoldScope::Provider(gate), reason, .. } => {
+                    self.set_aside(id, throttle, gate, reason, now.at);
                 }
-                Admission::Wait { scope: Scope::Campaign, reason, until: then } => {
+                Admission::Wait { scope: HoldScope::Campaign, reason, until: then } => {
                     if then.is_some() {
                         until = earliest(until, then);
                         self.ready.rotate_left(1);
@@ -69,14 +69,14 @@ impl Scheduler {
                         // It comes back when it goes on, or when its template was tried.
                         self.ready.pop_front();
                         self.leave_line(id);
-                        if reason == Reason::Template {
+                        if reason == HoldReason::Template {
                             self.try_template(id);
                         }
                     }
                 }
-                Admission::Wait { scope: Scope::All, reason, until: then } => {
+                Admission::Wait { scope: HoldScope::All, reason, until: then } => {
                     until = earliest(until, then);
-                    if reason == Reason::Connection {
+                    if reason == HoldReason::Connection {
                         self.connect(now.at);
                     }
                     break;
@@ -95,8 +95,8 @@ impl Scheduler {
         self.queues.alarm = until;
     }
 
-    /// The lane of a campaign's next letter; `None` where nothing is at hand.
-    fn lane_of_next(&mut self, id: CampaignId, at: Millis) -> Option<LaneId> {
+    /// The throttle of a campaign's next letter; `None` where nothing is at hand.
+    fn lane_of_next(&mut self, id: CampaignId, at: Millis) -> Option<ThrottleId> {
         let next = self.runs.get(&id)?.front()?;
         if let Some(provider) = next.provider {
             return Some(Shaping::named(provider));
@@ -106,8 +106,9 @@ impl Scheduler {
             return Some(known);
         }
         if self.queues.is_tight(at) {
-            let aside: BTreeSet<LaneId> = self.runs.values().flat_map(|run| run.aside.lanes()).collect();
-            self.queues.sweep(&aside, at);
+            let held_rows: BTreeSet<ThrottleId> =
+                self.runs.values().flat_map(|run| run.held_rows.throttles()).collect();
+            self.queues.sweep(&held_rows, at);
         }
         Some(self.queues.open(self.campaigns.shaping(), domain))
     }
@@ -117,16 +118,16 @@ impl Scheduler {
         &mut self,
         id: CampaignId,
         (event, email, worker): (CampaignEvent, Email, usize),
-        lane: LaneId,
-        now: Now,
+        throttle: ThrottleId,
+        now: Tick,
     ) {
         let Some(recipient) = self.take_next(id, now.at) else { return };
-        let remembers = self.queues.lane(self.campaigns.shaping(), lane).remembers();
-        let counted = remembers.then(|| self.queues.get(lane).name.to_string());
+        let remembers = self.queues.throttle(self.campaigns.shaping(), throttle).remembers();
+        let counted = remembers.then(|| self.queues.get(throttle).name.to_string());
         let event = event.counted_by(counted.clone());
         let address = recipient.address;
-        self.queues.departs(lane, now.at);
-        self.connections.departs(worker, Flight { lane, address, provider: counted, at: now.at });
+        self.queues.letter_started(throttle, now.at);
+        self.connections.letter_started(worker, Flight { throttle, address, provider: counted, at: now.at });
         self.apply(&event, now);
         let letter = Box::new(Start { campaign: id, worker, recipient, email, date: now.at });
         self.effects.push(Effect::Start { seq: self.campaigns.seq(), event, letter });
@@ -137,8 +138,8 @@ impl Scheduler {
     fn take_next(&mut self, id: CampaignId, at: Millis) -> Option<Recipient> {
         let run = self.runs.get_mut(&id)?;
         let next = run.take_front()?;
-        if let Some(lane) = run.aside.take(next.row) {
-            self.queues.look_at(lane, at);
+        if let Some(throttle) = run.held_rows.take(next.row) {
+            self.queues.look_at(throttle, at);
         }
         Some(next)
     }
@@ -180,98 +181,119 @@ impl Scheduler {
     }
 
     /// Sets a campaign's next letter aside: its provider is shut, or an earlier letter waits for it.
-    fn set_aside(&mut self, id: CampaignId, lane: LaneId, gate: Gate, reason: Reason, at: Millis) {
-        if let (Reason::Ceiling, Gate::Ceiling(until)) = (reason, gate)
-            && self.queues.tells_ceiling(lane, at)
+    fn set_aside(
+        &mut self,
+        id: CampaignId,
+        throttle: ThrottleId,
+        gate: ThrottleDecision,
+        reason: HoldReason,
+        at: Millis,
+    ) {
+        if let (HoldReason::Ceiling, ThrottleDecision::Ceiling(until)) = (reason, gate)
+            && self.queues.tells_ceiling(throttle, at)
         {
-            let ceiling = self.queues.lane(self.campaigns.shaping(), lane).ceiling(at).unwrap_or_default();
-            let provider = shown(&self.queues.get(lane).name);
-            self.effects.push(Effect::Say(News::Ceiling { provider, ceiling, until }));
+            let ceiling =
+                self.queues.throttle(self.campaigns.shaping(), throttle).ceiling(at).unwrap_or_default();
+            let provider = shown(&self.queues.get(throttle).name);
+            self.effects.push(Effect::Say(Notice::Ceiling { provider, ceiling, until }));
         }
         let Some(run) = self.runs.get_mut(&id) else { return };
         let Some(next) = run.take_front() else { return };
-        run.aside.put(next.row, lane);
-        self.stand_in_line(id, lane, gate, at);
+        run.held_rows.put(next.row, throttle);
+        self.enqueue_campaign(id, throttle, gate, at);
     }
 
     /// The campaign stands in a provider's queue, which is looked at when that may be worth it.
-    pub(super) fn stand_in_line(&mut self, id: CampaignId, lane: LaneId, gate: Gate, at: Millis) {
+    pub(super) fn enqueue_campaign(
+        &mut self,
+        id: CampaignId,
+        throttle: ThrottleId,
+        gate: ThrottleDecision,
+        at: Millis,
+    ) {
         let look = match gate {
-            Gate::Open => at,
-            Gate::At(then) | Gate::Ceiling(then) => then,
+            ThrottleDecision::Open => at,
+            ThrottleDecision::At(then) | ThrottleDecision::Ceiling(then) => then,
             // A letter that comes back has it looked at earlier.
-            Gate::Full => at.plus(LOOK_MS),
+            ThrottleDecision::Full => at.plus(LOOK_MS),
         };
-        if self.runs.get_mut(&id).is_some_and(|run| run.aside.joins(lane)) {
-            self.queues.join(lane, id, look);
+        if self.runs.get_mut(&id).is_some_and(|run| run.held_rows.joins(throttle)) {
+            self.queues.join(throttle, id, look);
         }
-        if gate != Gate::Open {
-            self.queues.look_at(lane, look);
+        if gate != ThrottleDecision::Open {
+            self.queues.look_at(throttle, look);
         }
     }
 
     /// The campaign stands in the queue of each provider that somebody of it waits for.
     pub(super) fn line_up_aside(&mut self, id: CampaignId, at: Millis) {
-        let Some(run) = self.runs.get(&id).filter(|run| !run.aside.is_empty()) else { return };
-        let lanes: Vec<LaneId> = run.aside.lanes().collect();
-        for lane in lanes {
-            if self.runs.get_mut(&id).is_some_and(|run| run.aside.joins(lane)) {
-                self.queues.join(lane, id, at);
-                self.queues.look_at(lane, at);
+        let Some(run) = self.runs.get(&id).filter(|run| !run.held_rows.is_empty()) else { return };
+        let throttles: Vec<ThrottleId> = run.held_rows.throttles().collect();
+        for throttle in throttles {
+            if self.runs.get_mut(&id).is_some_and(|run| run.held_rows.joins(throttle)) {
+                self.queues.join(throttle, id, at);
+                self.queues.look_at(throttle, at);
             }
         }
     }
 
     /// A letter that a throttle, or a dead connection, sent back keeps its place: before all later ones of its provider.
-    pub(super) fn keeps_place(&mut self, id: CampaignId, row: u32, lane: LaneId, at: Millis) {
-        let gate = self.queues.check(self.campaigns.shaping(), lane, at);
+    pub(super) fn keeps_place(&mut self, id: CampaignId, row: u32, throttle: ThrottleId, at: Millis) {
+        let gate = self.queues.check(self.campaigns.shaping(), throttle, at);
         if let Some(run) = self.runs.get_mut(&id) {
-            run.aside.put(row, lane);
-            self.stand_in_line(id, lane, gate, at);
+            run.held_rows.put(row, throttle);
+            self.enqueue_campaign(id, throttle, gate, at);
         }
     }
 
     /// Looks at the queues that are due: those who wait in one that is open are fetched.
-    fn recall(&mut self, now: Now) {
+    fn recall(&mut self, now: Tick) {
         let at = now.at;
-        while let Some((lane, waiting)) = self.queues.due(at) {
-            match self.queues.check(self.campaigns.shaping(), lane, at) {
-                Gate::At(then) | Gate::Ceiling(then) => self.queues.look_at(lane, then.max(at.plus(1))),
-                Gate::Full => self.queues.look_at(lane, at.plus(LOOK_MS)),
-                Gate::Open => {
-                    self.queues.look_at(lane, at.plus(LOOK_MS));
-                    let mut room = self.queues.room(self.campaigns.shaping(), lane);
+        while let Some((throttle, waiting)) = self.queues.due(at) {
+            match self.queues.check(self.campaigns.shaping(), throttle, at) {
+                ThrottleDecision::At(then) | ThrottleDecision::Ceiling(then) => {
+                    self.queues.look_at(throttle, then.max(at.plus(1)))
+                }
+                ThrottleDecision::Full => self.queues.look_at(throttle, at.plus(LOOK_MS)),
+                ThrottleDecision::Open => {
+                    self.queues.look_at(throttle, at.plus(LOOK_MS));
+                    let mut room = self.queues.room(self.campaigns.shaping(), throttle);
                     let share = room.div_ceil(waiting.max(1));
                     for _ in 0..waiting {
                         if room == 0 {
                             break;
                         }
-                        let Some(id) = self.queues.next(lane) else { break };
-                        room -= self.fetch_aside(id, lane, share.min(room)).min(room);
+                        let Some(id) = self.queues.next(throttle) else { break };
+                        room -= self.fetch_held(id, throttle, share.min(room)).min(room);
                         // One that is paused joins again when it goes on.
                         let goes_on = self.campaigns.get(id).is_some_and(Campaign::is_sending);
-                        let joins = |run: &mut Run| goes_on && run.aside.joins(lane);
+                        let joins = |run: &mut Run| goes_on && run.held_rows.joins(throttle);
                         if self.runs.get_mut(&id).is_some_and(joins) {
-                            self.queues.join(lane, id, at);
+                            self.queues.join(throttle, id, at);
                         }
                     }
-                    self.queues.close_empty(lane);
+                    self.queues.close_empty(throttle);
                 }
             }
         }
     }
 
     /// Asks for the first letters of a campaign that wait for a provider; answers for how many.
-    fn fetch_aside(&mut self, id: CampaignId, lane: LaneId, most: usize) -> usize {
+    fn fetch_held(&mut self, id: CampaignId, throttle: ThrottleId, most: usize) -> usize {
         let Some(run) = self.runs.get_mut(&id) else { return 0 };
-        run.aside.leaves_line(lane);
+        run.held_rows.leaves_line(throttle);
         let Some(campaign) = self.campaigns.get(id).filter(|campaign| campaign.is_sending()) else {
             return 0;
         };
         let window = self.setup.window.max(WINDOW_PARTS);
         let most = most.min(window.saturating_sub(run.at_hand()));
-        let rows: Vec<u32> =
-            run.aside.rows(lane).take(window).filter(|row| !run.is_at_hand(*row)).take(most).collect();
+        let rows: Vec<u32> = run
+            .held_rows
+            .rows(throttle)
+            .take(window)
+            .filter(|row| !run.is_at_hand(*row))
+            .take(most)
+            .collect();
         let people = rows.into_iter().filter_map(|row| Some((row, campaign.ledger.row(row)?.person)));
         let rows: Vec<_> = people.filter(|(row, _)| run.fetch(*row)).collect();
         let asked = rows.len();

@@ -1,7 +1,7 @@
 //! The providers' queues: the campaigns that wait for each, when it is worth another look, and how its letters go.
 //!
-//! What limits a provider by records (rate, ceiling, cut) is its lane in [`Shaping`]; here is only what is of this run.
-//! A queue has the lane's number: relay, others and named providers have fixed ones, a domain that is its own provider
+//! What limits a provider by records (rate, ceiling, cut) is its throttle in [`Shaping`]; here is only what is of this run.
+//! A queue has the throttle's number: relay, others and named providers have fixed ones, a domain that is its own provider
 //! gets one with its first letter.
 //!
 //! Invariants: a number is good as long as letters of it are in flight or set aside; a campaign stands in a queue once.
@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::ids::CampaignId;
-use super::super::shaping::{Flow, Gate, LANES_MAX, Lane, LaneId, Load, OTHERS, RELAY, Shaping};
+use super::super::shaping::{
+    Flow, OTHERS, ProviderThrottle, RELAY, Shaping, THROTTLES_MAX, ThrottleDecision, ThrottleId, WorkerLoad,
+};
 use super::super::time::Millis;
 
 /// A queue whose rows were asked for is looked at again after this much, if nothing of it comes earlier.
@@ -32,11 +34,11 @@ pub(super) struct Queue {
     /// The day on which its ceiling was last told.
     told: Option<u64>,
     /// Campaigns that wait, in turn, and when it is looked at; `None` while nobody waits.
-    line: Option<Line>,
+    line: Option<CampaignQueue>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct CampaignQueue {
     look: Millis,
     campaigns: VecDeque<CampaignId>,
 }
@@ -57,11 +59,11 @@ impl Queue {
 pub(super) struct Queues {
     queues: Vec<Queue>,
     /// Domains by name.
-    numbers: BTreeMap<Box<str>, LaneId>,
+    numbers: BTreeMap<Box<str>, ThrottleId>,
     /// Numbers of domains that were forgotten.
-    free: Vec<LaneId>,
+    free: Vec<ThrottleId>,
     fixed: usize,
-    looks: BTreeSet<(Millis, LaneId)>,
+    looks: BTreeSet<(Millis, ThrottleId)>,
     swept: Millis,
     connections: u32,
     /// When letters that wait are next worth a look.
@@ -69,9 +71,9 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    /// Queues for the lanes with fixed numbers.
+    /// Queues for the throttles with fixed numbers.
     pub(super) fn new(shaping: &Shaping, connections: usize) -> Self {
-        let queues: Vec<Queue> = shaping.fixed().iter().map(|lane| Queue::new(&lane.name)).collect();
+        let queues: Vec<Queue> = shaping.fixed().iter().map(|throttle| Queue::new(&throttle.name)).collect();
         Self {
             fixed: queues.len(),
             queues,
@@ -85,73 +87,74 @@ impl Queues {
     }
 
     /// A queue; the shared one for a number that is none.
-    pub(super) fn get(&self, lane: LaneId) -> &Queue {
+    pub(super) fn get(&self, throttle: ThrottleId) -> &Queue {
         let fallback = usize::from(OTHERS.0);
-        self.queues.get(usize::from(lane.0)).unwrap_or(&self.queues[fallback])
+        self.queues.get(usize::from(throttle.0)).unwrap_or(&self.queues[fallback])
     }
 
-    fn get_mut(&mut self, lane: LaneId) -> &mut Queue {
-        let at = usize::from(lane.0);
+    fn get_mut(&mut self, throttle: ThrottleId) -> &mut Queue {
+        let at = usize::from(throttle.0);
         let at = if at < self.queues.len() { at } else { usize::from(OTHERS.0) };
         &mut self.queues[at]
     }
 
     /// How many letters are in flight, and how many may be.
-    pub(super) fn load(&self) -> Load {
-        Load { connections: self.connections, in_flight: self.get(RELAY).flow.in_flight() }
+    pub(super) fn load(&self) -> WorkerLoad {
+        WorkerLoad { connections: self.connections, in_flight: self.get(RELAY).flow.in_flight() }
     }
 
-    /// The lane of a queue.
-    pub(super) fn lane<'a>(&self, shaping: &'a Shaping, lane: LaneId) -> &'a Lane {
-        shaping.lane(lane, &self.get(lane).name)
+    /// The throttle of a queue.
+    pub(super) fn throttle<'a>(&self, shaping: &'a Shaping, throttle: ThrottleId) -> &'a ProviderThrottle {
+        shaping.throttle(throttle, &self.get(throttle).name)
     }
 
     /// May a letter of this provider start at `at`?
-    pub(super) fn check(&self, shaping: &Shaping, lane: LaneId, at: Millis) -> Gate {
-        self.lane(shaping, lane).check(&self.get(lane).flow, self.load(), at)
+    pub(super) fn check(&self, shaping: &Shaping, throttle: ThrottleId, at: Millis) -> ThrottleDecision {
+        self.throttle(shaping, throttle).check(&self.get(throttle).flow, self.load(), at)
     }
 
     /// Until when a provider that has its fair share is not yet known to be slow: its next letter may stay at hand, for a
     /// quick one is open again at once.
-    pub(super) fn soon(&self, shaping: &Shaping, lane: LaneId, at: Millis) -> Option<Millis> {
-        let adaptive = self.lane(shaping, lane).is_adaptive();
-        self.get(lane).flow.unknown_until(at).filter(|_| adaptive)
+    pub(super) fn soon(&self, shaping: &Shaping, throttle: ThrottleId, at: Millis) -> Option<Millis> {
+        let adaptive = self.throttle(shaping, throttle).is_adaptive();
+        self.get(throttle).flow.unknown_until(at).filter(|_| adaptive)
     }
 
     /// How many letters of a provider that is open are worth fetching.
-    pub(super) fn room(&self, shaping: &Shaping, lane: LaneId) -> usize {
-        self.lane(shaping, lane).room(&self.get(lane).flow, self.load())
+    pub(super) fn room(&self, shaping: &Shaping, throttle: ThrottleId) -> usize {
+        self.throttle(shaping, throttle).room(&self.get(throttle).flow, self.load())
     }
 
     /// The queue of a domain, if it has one.
-    pub(super) fn find(&self, domain: &str) -> Option<LaneId> {
+    pub(super) fn find(&self, domain: &str) -> Option<ThrottleId> {
         self.numbers.get(domain).copied()
     }
 
     /// True when a new domain finds no number, and it is worth looking for some.
     pub(super) fn is_tight(&self, at: Millis) -> bool {
-        self.queues.len() >= LANES_MAX && self.free.is_empty() && at.since(self.swept) >= SWEEP_MS
+        self.queues.len() >= THROTTLES_MAX && self.free.is_empty() && at.since(self.swept) >= SWEEP_MS
     }
 
     /// Forgets the half of the idle domains that was used least recently; none of those that letters are set aside for.
-    pub(super) fn sweep(&mut self, aside: &BTreeSet<LaneId>, at: Millis) {
+    pub(super) fn sweep(&mut self, held_rows: &BTreeSet<ThrottleId>, at: Millis) {
         self.swept = at;
-        let idle = self.numbers.values().filter(|lane| {
-            let queue = self.get(**lane);
-            queue.flow.in_flight() == 0 && queue.line.is_none() && !aside.contains(*lane)
+        let idle = self.numbers.values().filter(|throttle| {
+            let queue = self.get(**throttle);
+            queue.flow.in_flight() == 0 && queue.line.is_none() && !held_rows.contains(*throttle)
         });
-        let mut going: Vec<(Millis, LaneId)> = idle.map(|lane| (self.get(*lane).used, *lane)).collect();
+        let mut going: Vec<(Millis, ThrottleId)> =
+            idle.map(|throttle| (self.get(*throttle).used, *throttle)).collect();
         going.sort_unstable();
         going.truncate(going.len().div_ceil(2));
-        for (_, lane) in going {
-            let name = self.get(lane).name.clone();
+        for (_, throttle) in going {
+            let name = self.get(throttle).name.clone();
             self.numbers.remove(&name);
-            self.free.push(lane);
+            self.free.push(throttle);
         }
     }
 
     /// Gives a domain a queue; without room it is the one that all such domains share.
-    pub(super) fn open(&mut self, shaping: &Shaping, domain: &str) -> LaneId {
+    pub(super) fn open(&mut self, shaping: &Shaping, domain: &str) -> ThrottleId {
         if !shaping.has_room(domain) {
             return OTHERS;
         }
@@ -160,9 +163,9 @@ impl Queues {
                 *self.get_mut(number) = Queue::new(domain);
                 number
             }
-            None if self.queues.len() < LANES_MAX => {
+            None if self.queues.len() < THROTTLES_MAX => {
                 self.queues.push(Queue::new(domain));
-                LaneId(u16::try_from(self.queues.len() - 1).unwrap_or(OTHERS.0))
+                ThrottleId(u16::try_from(self.queues.len() - 1).unwrap_or(OTHERS.0))
             }
             None => return OTHERS,
         };
@@ -171,10 +174,10 @@ impl Queues {
     }
 
     /// A letter is on the wire.
-    pub(super) fn departs(&mut self, lane: LaneId, at: Millis) {
-        for number in [lane, RELAY] {
+    pub(super) fn letter_started(&mut self, throttle: ThrottleId, at: Millis) {
+        for number in [throttle, RELAY] {
             let queue = self.get_mut(number);
-            queue.flow.departs(at);
+            queue.flow.letter_started(at);
             let today = queue.today(at);
             (queue.seen, queue.used) = (today.saturating_add(1), at);
         }
@@ -183,14 +186,14 @@ impl Queues {
     /// It came back; one that no receiver saw is no letter of today.
     pub(super) fn returns(
         &mut self,
-        lane: LaneId,
+        throttle: ThrottleId,
         started: Millis,
         accepted: bool,
         is_seen: bool,
         at: Millis,
     ) {
         let connections = self.connections;
-        for number in [lane, RELAY] {
+        for number in [throttle, RELAY] {
             let queue = self.get_mut(number);
             queue.flow.returns(at.since(started), accepted, connections, at);
             queue.seen = queue.seen.saturating_sub(u32::from(!is_seen));
@@ -198,41 +201,41 @@ impl Queues {
     }
 
     /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
-    pub(super) fn refuses(&mut self, lane: LaneId) -> bool {
-        self.get_mut(lane).flow.refuses()
+    pub(super) fn refuses(&mut self, throttle: ThrottleId) -> bool {
+        self.get_mut(throttle).flow.refuses()
     }
 
     /// True once a day: its ceiling has not been told yet.
-    pub(super) fn tells_ceiling(&mut self, lane: LaneId, at: Millis) -> bool {
+    pub(super) fn tells_ceiling(&mut self, throttle: ThrottleId, at: Millis) -> bool {
         let day = at.0 / DAY_MS;
-        self.get_mut(lane).told.replace(day) != Some(day)
+        self.get_mut(throttle).told.replace(day) != Some(day)
     }
 
     /// A campaign joins a queue; one in which nobody stood is looked at at `look`.
-    pub(super) fn join(&mut self, lane: LaneId, campaign: CampaignId, look: Millis) {
-        let line = &mut self.get_mut(lane).line;
+    pub(super) fn join(&mut self, throttle: ThrottleId, campaign: CampaignId, look: Millis) {
+        let line = &mut self.get_mut(throttle).line;
         match line {
             Some(line) => line.campaigns.push_back(campaign),
             None => {
-                *line = Some(Line { look, campaigns: VecDeque::from([campaign]) });
-                self.looks.insert((look, lane));
+                *line = Some(CampaignQueue { look, campaigns: VecDeque::from([campaign]) });
+                self.looks.insert((look, throttle));
             }
         }
     }
 
     /// The queue, if anybody stands in it, is looked at at `look`.
-    pub(super) fn look_at(&mut self, lane: LaneId, look: Millis) {
-        if let Some(line) = &mut self.get_mut(lane).line {
+    pub(super) fn look_at(&mut self, throttle: ThrottleId, look: Millis) {
+        if let Some(line) = &mut self.get_mut(throttle).line {
             let before = std::mem::replace(&mut line.look, look);
-            self.looks.remove(&(before, lane));
-            self.looks.insert((look, lane));
+            self.looks.remove(&(before, throttle));
+            self.looks.insert((look, throttle));
         }
     }
 
     /// A queue that is to be looked at by now, and how many campaigns stand in it.
-    pub(super) fn due(&self, at: Millis) -> Option<(LaneId, usize)> {
-        let (_, lane) = self.looks.first().filter(|(look, _)| *look <= at)?;
-        Some((*lane, self.get(*lane).line.as_ref().map_or(0, |line| line.campaigns.len())))
+    pub(super) fn due(&self, at: Millis) -> Option<(ThrottleId, usize)> {
+        let (_, throttle) = self.looks.first().filter(|(look, _)| *look <= at)?;
+        Some((*throttle, self.get(*throttle).line.as_ref().map_or(0, |line| line.campaigns.len())))
     }
 
     /// When a queue is next to be looked at.
@@ -241,21 +244,22 @@ impl Queues {
     }
 
     /// Takes the campaign whose turn it is.
-    pub(super) fn next(&mut self, lane: LaneId) -> Option<CampaignId> {
-        self.get_mut(lane).line.as_mut()?.campaigns.pop_front()
+    pub(super) fn next(&mut self, throttle: ThrottleId) -> Option<CampaignId> {
+        self.get_mut(throttle).line.as_mut()?.campaigns.pop_front()
     }
 
     /// A queue in which nobody stands is not looked at.
-    pub(super) fn close_empty(&mut self, lane: LaneId) {
-        let queue = self.get_mut(lane);
+    pub(super) fn close_empty(&mut self, throttle: ThrottleId) {
+        let queue = self.get_mut(throttle);
         if let Some(line) = queue.line.take_if(|line| line.campaigns.is_empty()) {
-            self.looks.remove(&(line.look, lane));
+            self.looks.remove(&(line.look, throttle));
         }
     }
 
     /// Every queue: those with fixed numbers, and the domains.
-    pub(super) fn all(&self) -> impl Iterator<Item = (LaneId, &Queue)> {
-        let fixed = self.queues.iter().take(self.fixed).zip(0u16..).map(|(queue, at)| (LaneId(at), queue));
-        fixed.chain(self.numbers.values().map(|lane| (*lane, self.get(*lane))))
+    pub(super) fn all(&self) -> impl Iterator<Item = (ThrottleId, &Queue)> {
+        let fixed =
+            self.queues.iter().take(self.fixed).zip(0u16..).map(|(queue, at)| (ThrottleId(at), queue));
+        fixed.chain(self.numbers.values().map(|throttle| (*throttle, self.get(*throttle))))
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::super::campaign::Campaign;
 use super::super::ids::CampaignId;
 use super::super::pace::Rate;
-use super::super::shaping::{Gate, Lane, LaneId, RELAY};
+use super::super::shaping::{ProviderThrottle, RELAY, ThrottleDecision, ThrottleId};
 use super::super::time::Millis;
-use super::start::Reason;
-use super::{Now, Scheduler};
+use super::start::HoldReason;
+use super::{Scheduler, Tick};
 
 /// How fast one provider is mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +41,11 @@ pub struct ProviderReport {
 
 /// Letters of a campaign that wait for one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldLetters {
     /// The provider, where it is one.
     pub provider: Option<String>,
     /// What for.
-    pub reason: Reason,
+    pub reason: HoldReason,
     /// Until when, where that is known.
     pub until: Option<Millis>,
     /// How many letters.
@@ -56,35 +56,37 @@ impl Scheduler {
     /// How fast each provider is mailed, by name.
     #[must_use]
     pub fn providers(&self, at: Millis) -> Vec<ProviderReport> {
-        let mut waiting: BTreeMap<LaneId, u64> = BTreeMap::new();
-        for aside in self.runs.values().map(|run| &run.aside) {
-            for lane in aside.lanes() {
-                *waiting.entry(lane).or_default() += aside.count(lane) as u64;
+        let mut waiting: BTreeMap<ThrottleId, u64> = BTreeMap::new();
+        for held_rows in self.runs.values().map(|run| &run.held_rows) {
+            for throttle in held_rows.throttles() {
+                *waiting.entry(throttle).or_default() += held_rows.count(throttle) as u64;
             }
         }
         let shaping = self.campaigns.shaping();
         let mut reports: BTreeMap<String, ProviderReport> = BTreeMap::new();
         for (number, queue) in self.queues.all() {
-            let lane = self.queues.lane(shaping, number);
-            let known = lane.remembers() || lane.last_throttle().is_some() || lane.today(at) > 0;
+            let throttle = self.queues.throttle(shaping, number);
+            let known = throttle.remembers() || throttle.last_throttle().is_some() || throttle.today(at) > 0;
             if queue.used == Millis(0) && !known && !(number == RELAY && self.connections.trouble().is_some())
             {
                 continue;
             }
             let report = ProviderReport {
-                connections: lane
+                connections: throttle
                     .connections(&queue.flow, self.queues.load())
                     .min(self.queues.load().connections),
                 in_flight: queue.flow.in_flight(),
                 set_aside: waiting.get(&number).copied().unwrap_or_default(),
-                today: lane.today(at).max(queue.today(at)),
+                today: throttle.today(at).max(queue.today(at)),
                 opens_at: self.queues.check(shaping, number, at).opens(),
-                ..remembered(&queue.name, lane, at)
+                ..remembered(&queue.name, throttle, at)
             };
             reports.insert(report.name.clone(), report);
         }
-        for lane in shaping.known() {
-            reports.entry(lane.name.to_string()).or_insert_with(|| remembered(&lane.name, lane, at));
+        for throttle in shaping.known() {
+            reports
+                .entry(throttle.name.to_string())
+                .or_insert_with(|| remembered(&throttle.name, throttle, at));
         }
         if let (Some((when, said)), Some(relay)) = (self.connections.trouble(), reports.get_mut("relay")) {
             relay.opens_at = relay.opens_at.max(self.connections.shut_until(at));
@@ -95,44 +97,53 @@ impl Scheduler {
 
     /// What the letters of a campaign wait for that are not on their way: by provider, and as a whole.
     #[must_use]
-    pub fn held(&self, id: CampaignId, now: Now) -> Vec<Held> {
+    pub fn held(&self, id: CampaignId, now: Tick) -> Vec<HeldLetters> {
         let sends = self.campaigns.get(id).is_some_and(Campaign::is_sending);
         let Some(run) = self.runs.get(&id).filter(|_| sends) else { return Vec::new() };
         let shaping = self.campaigns.shaping();
         let mut held = Vec::new();
-        for lane in run.aside.lanes() {
-            let gate = self.queues.check(shaping, lane, now.at);
-            let reason = if matches!(gate, Gate::Ceiling(_)) { Reason::Ceiling } else { Reason::Provider };
-            let provider = Some(self.queues.get(lane).name.to_string());
-            held.push(Held { provider, reason, until: gate.opens(), count: run.aside.count(lane) as u64 });
+        for throttle in run.held_rows.throttles() {
+            let gate = self.queues.check(shaping, throttle, now.at);
+            let reason = if matches!(gate, ThrottleDecision::Ceiling(_)) {
+                HoldReason::Ceiling
+            } else {
+                HoldReason::Provider
+            };
+            let provider = Some(self.queues.get(throttle).name.to_string());
+            held.push(HeldLetters {
+                provider,
+                reason,
+                until: gate.opens(),
+                count: run.held_rows.count(throttle) as u64,
+            });
         }
         let at_hand = run.fetched_count() as u64;
         // Without a time one is being made.
         let none = self.connections.fresh(now.at).is_none() && self.connections.in_flight() == 0;
-        let none = none.then(|| (Reason::Connection, self.connections.shut_until(now.at)));
+        let none = none.then(|| (HoldReason::Connection, self.connections.shut_until(now.at)));
         if at_hand > 0
             && let Some((reason, until)) = self.holds_all(now).or(none)
         {
-            held.push(Held { provider: None, reason, until, count: at_hand });
+            held.push(HeldLetters { provider: None, reason, until, count: at_hand });
         }
         held
     }
 }
 
 /// What records say of a provider.
-fn remembered(name: &str, lane: &Lane, at: Millis) -> ProviderReport {
+fn remembered(name: &str, throttle: &ProviderThrottle, at: Millis) -> ProviderReport {
     ProviderReport {
         name: name.to_owned(),
-        rate: lane.rate(),
-        set: lane.limits.rate,
-        throttled: lane.shut_until().is_some(),
-        opens_at: lane.check_time(at).opens(),
+        rate: throttle.rate(),
+        set: throttle.limits.rate,
+        throttled: throttle.shut_until().is_some(),
+        opens_at: throttle.check_time(at).opens(),
         connections: 0,
         in_flight: 0,
         set_aside: 0,
-        today: lane.today(at),
-        ceiling: lane.ceiling(at),
-        ceiling_reached: matches!(lane.check_time(at), Gate::Ceiling(_)),
-        last: lane.last_throttle().map(|(at, words)| (at, words.to_owned())),
+        today: throttle.today(at),
+        ceiling: throttle.ceiling(at),
+        ceiling_reached: matches!(throttle.check_time(at), ThrottleDecision::Ceiling(_)),
+        last: throttle.last_throttle().map(|(at, words)| (at, words.to_owned())),
     }
 }

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::super::campaign::Ledger;
 use super::super::ids::PersonId;
 use super::super::time::Millis;
-use super::aside::Aside;
 use super::backlog::Backlog;
+use super::held::HeldRows;
 use super::input::Recipient;
 
 /// Whether the campaign's template makes letters.
@@ -63,7 +63,7 @@ pub(super) struct Run {
     /// Whether its template makes letters.
     pub(super) template: Template,
     /// Rows that wait for their provider.
-    pub(super) aside: Aside,
+    pub(super) held_rows: HeldRows,
 }
 
 impl Run {
@@ -165,7 +165,7 @@ impl Run {
         self.held.clear();
         self.fetching.clear();
         self.news.clear();
-        self.aside.clear();
+        self.held_rows.clear();
     }
 }
 
@@ -175,8 +175,8 @@ mod tests {
 
     fn recipient(row: u32, person: u32) -> Recipient {
         let person = PersonId(person);
-        let (email, address, provider, away, props) = (None, 0, None, None, Vec::new());
-        Recipient { row, person, live: person, email, address, provider, away, props }
+        let (email, address, provider, undeliverable, props) = (None, 0, None, None, Vec::new());
+        Recipient { row, person, live: person, email, address, provider, undeliverable, props }
     }
 
     fn run() -> Run {

@@ -14,26 +14,26 @@
 //! | a deferred letter is within its campaign's maximum age | skipped as expired |
 //! | neither the address in this campaign nor the person lately was mailed | skipped as recently notified |
 //! | no earlier letter of the campaign waits for the same provider | set aside behind it |
-//! | the provider's lane is open: connections, cut, ceiling, rate | set aside until it opens; it stays for a moment where the provider is not known to be slow |
+//! | the provider's throttle is open: connections, cut, ceiling, rate | set aside until it opens; it stays for a moment where the provider is not known to be slow |
 //! | the campaign's template makes letters | it is tried first |
 //! | a connection is past its greeting and has answered within a second | one is asked for |
 //!
 //! The first condition that does not hold counts. What is added later (stock and turns, holds until a time, an epoch of
 //! leadership) is one more line here.
 
-use super::super::campaign::{CampaignEvent, NextLetter, Skip};
+use super::super::campaign::{CampaignEvent, NextLetter, SkipReason};
 use super::super::email::Email;
 use super::super::ids::CampaignId;
-use super::super::pace::Go;
-use super::super::shaping::{Gate, LaneId, RELAY};
+use super::super::pace::RateDecision;
+use super::super::shaping::{RELAY, ThrottleDecision, ThrottleId};
 use super::super::time::Millis;
-use super::input::{Now, Recipient};
+use super::input::{Recipient, Tick};
 use super::run::Template;
 use super::{Scheduler, Stopping};
 
 /// Why a letter does not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum HoldReason {
     /// The engine stops.
     Stopping,
     /// The disk is full.
@@ -58,7 +58,7 @@ pub enum Reason {
     Connection,
 }
 
-impl Reason {
+impl HoldReason {
     /// The wire's word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -80,13 +80,13 @@ impl Reason {
 
 /// Whom a condition holds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum HoldScope {
     /// Every letter.
     All,
     /// Every letter of the campaign.
     Campaign,
     /// Every letter of the campaign to this provider.
-    Provider(Gate),
+    Provider(ThrottleDecision),
 }
 
 /// Whether a letter may start.
@@ -101,9 +101,9 @@ pub(super) enum Admission {
     /// Not now.
     Wait {
         /// Whom that holds up.
-        scope: Scope,
+        scope: HoldScope,
         /// Why.
-        reason: Reason,
+        reason: HoldReason,
         /// Not before this, where a time is known.
         until: Option<Millis>,
     },
@@ -111,65 +111,77 @@ pub(super) enum Admission {
 
 impl Scheduler {
     /// May this letter, the campaign's next one, start? Reads only.
-    pub(super) fn may_start(&self, id: CampaignId, next: &Recipient, lane: LaneId, now: Now) -> Admission {
+    pub(super) fn may_start(
+        &self,
+        id: CampaignId,
+        next: &Recipient,
+        throttle: ThrottleId,
+        now: Tick,
+    ) -> Admission {
         let wait = |scope, reason, until| Admission::Wait { scope, reason, until };
         if let Some((reason, until)) = self.holds_all(now) {
-            return wait(Scope::All, reason, until);
+            return wait(HoldScope::All, reason, until);
         }
         if !self.connections.has_free() {
             // Whichever letter comes back first lets the next one go: nobody is set aside for that.
-            return wait(Scope::All, Reason::Connection, None);
+            return wait(HoldScope::All, HoldReason::Connection, None);
         }
         let campaign = self.campaigns.get(id).filter(|campaign| campaign.is_sending());
         let (Some(campaign), Some(run)) = (campaign, self.runs.get(&id)) else {
-            return wait(Scope::Campaign, Reason::NotSending, None);
+            return wait(HoldScope::Campaign, HoldReason::NotSending, None);
         };
-        if let Go::At(then) = campaign.pace.check(campaign.header.rate, now.at) {
-            return wait(Scope::Campaign, Reason::CampaignPace, Some(then));
+        if let RateDecision::At(then) = campaign.pace.check(campaign.header.rate, now.at) {
+            return wait(HoldScope::Campaign, HoldReason::CampaignPace, Some(then));
         }
-        let away = next.away.or_else(|| next.email.is_none().then_some(Skip::NoEmail));
+        let undeliverable =
+            next.undeliverable.or_else(|| next.email.is_none().then_some(SkipReason::NoEmail));
         let (address, renotify) = (next.address as u64, self.setup.renotify_ms);
-        let event = match self.campaigns.decide_letter(id, next.row, away, address, renotify, now.at) {
+        let event = match self.campaigns.decide_letter(id, next.row, undeliverable, address, renotify, now.at)
+        {
             NextLetter::Start(event) => event,
             NextLetter::Skip(event) => return Admission::Skip(event),
             NextLetter::Gone => return Admission::Gone,
         };
         let shaping = self.campaigns.shaping();
-        let gate = self.queues.check(shaping, lane, now.at);
-        if run.aside.overtakes(lane, next.row) {
-            return wait(Scope::Provider(gate), Reason::Order, gate.opens());
+        let gate = self.queues.check(shaping, throttle, now.at);
+        if run.held_rows.overtakes(throttle, next.row) {
+            return wait(HoldScope::Provider(gate), HoldReason::Order, gate.opens());
         }
         match gate {
-            Gate::Open => {}
-            Gate::Ceiling(then) => return wait(Scope::Provider(gate), Reason::Ceiling, Some(then)),
-            Gate::Full if let Some(soon) = self.queues.soon(shaping, lane, now.at) => {
-                return wait(Scope::Campaign, Reason::Provider, Some(soon));
+            ThrottleDecision::Open => {}
+            ThrottleDecision::Ceiling(then) => {
+                return wait(HoldScope::Provider(gate), HoldReason::Ceiling, Some(then));
             }
-            Gate::At(_) | Gate::Full => return wait(Scope::Provider(gate), Reason::Provider, gate.opens()),
+            ThrottleDecision::Full if let Some(soon) = self.queues.soon(shaping, throttle, now.at) => {
+                return wait(HoldScope::Campaign, HoldReason::Provider, Some(soon));
+            }
+            ThrottleDecision::At(_) | ThrottleDecision::Full => {
+                return wait(HoldScope::Provider(gate), HoldReason::Provider, gate.opens());
+            }
         }
         if run.template != Template::Good {
-            return wait(Scope::Campaign, Reason::Template, None);
+            return wait(HoldScope::Campaign, HoldReason::Template, None);
         }
         match (self.connections.fresh(now.at), next.email.clone()) {
             (Some(worker), Some(email)) => Admission::Start(event, email, worker),
-            _ => wait(Scope::All, Reason::Connection, self.connections.shut_until(now.at)),
+            _ => wait(HoldScope::All, HoldReason::Connection, self.connections.shut_until(now.at)),
         }
     }
 
     /// What holds up every letter, whoever it is to.
-    pub(super) fn holds_all(&self, now: Now) -> Option<(Reason, Option<Millis>)> {
+    pub(super) fn holds_all(&self, now: Tick) -> Option<(HoldReason, Option<Millis>)> {
         if self.stopping != Stopping::No {
-            return Some((Reason::Stopping, None));
+            return Some((HoldReason::Stopping, None));
         }
         if !now.room {
-            return Some((Reason::DiskFull, Some(now.at.plus(ROOM_LOOK_MS))));
+            return Some((HoldReason::DiskFull, Some(now.at.plus(ROOM_LOOK_MS))));
         }
-        if let Go::At(then) = self.campaigns.check_pace(now.at) {
-            return Some((Reason::Pace, Some(then)));
+        if let RateDecision::At(then) = self.campaigns.check_pace(now.at) {
+            return Some((HoldReason::Pace, Some(then)));
         }
         match self.queues.check(self.campaigns.shaping(), RELAY, now.at) {
-            Gate::Open => None,
-            gate => Some((Reason::Relay, gate.opens())),
+            ThrottleDecision::Open => None,
+            gate => Some((HoldReason::Relay, gate.opens())),
         }
     }
 }

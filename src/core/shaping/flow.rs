@@ -56,7 +56,7 @@ impl Meter {
 
 /// How many letters are in flight over all providers, and how many may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct WorkerLoad {
     /// Connections there are.
     pub connections: u32,
     /// Letters in flight.
@@ -85,7 +85,7 @@ impl Flow {
 
     /// Letters that may be in flight at once where the shop has set no number.
     #[must_use]
-    pub fn concurrency(&self, load: Load) -> u32 {
+    pub fn concurrency(&self, load: WorkerLoad) -> u32 {
         let free = load.connections.saturating_sub(load.in_flight);
         let fair = if free > 1 { free.saturating_mul(2) } else { 1 };
         self.earned.max(fair).min(load.connections)
@@ -105,7 +105,7 @@ impl Flow {
     }
 
     /// A letter is on the wire.
-    pub fn departs(&mut self, at: Millis) {
+    pub fn letter_started(&mut self, at: Millis) {
         if self.in_flight == 0 {
             self.moved = at;
         }

@@ -1,12 +1,12 @@
-//! The lanes as a snapshot takes them: what must not be granted twice, and the last words of a throttle.
+//! The throttles as a snapshot takes them: what must not be granted twice, and the last words of a throttle.
 
 use super::super::pace::Pace;
 use super::super::time::Millis;
-use super::{Cut, Lane, Shaping};
+use super::{ProviderThrottle, RateCut, Shaping};
 
-/// One lane in a snapshot.
+/// One throttle in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneImage {
+pub struct ThrottleImage {
     /// The provider's name, or the domain.
     pub name: String,
     /// The memory of its rate.
@@ -18,7 +18,7 @@ pub struct LaneImage {
     /// The day on which its warm-up began.
     pub first_day: Option<u32>,
     /// The rate that a throttle has left it.
-    pub cut: Option<Cut>,
+    pub cut: Option<RateCut>,
     /// The last words of a throttle, and when.
     pub last: Option<(Millis, String)>,
     /// When it was last used.
@@ -26,29 +26,29 @@ pub struct LaneImage {
 }
 
 impl Shaping {
-    /// All lanes that hold something a restart must know.
+    /// All throttles that hold something a restart must know.
     #[must_use]
-    pub fn image(&self) -> Vec<LaneImage> {
-        let image = |lane: &Lane| LaneImage {
-            name: lane.name.to_string(),
-            pace: lane.pace,
-            day: lane.day,
-            today: lane.today,
-            first_day: lane.first_day,
-            cut: lane.cut,
-            last: lane.last.as_ref().map(|(at, words)| (*at, words.to_string())),
-            used: lane.used,
+    pub fn image(&self) -> Vec<ThrottleImage> {
+        let image = |throttle: &ProviderThrottle| ThrottleImage {
+            name: throttle.name.to_string(),
+            pace: throttle.pace,
+            day: throttle.day,
+            today: throttle.today,
+            first_day: throttle.first_day,
+            cut: throttle.cut,
+            last: throttle.last.as_ref().map(|(at, words)| (*at, words.to_string())),
+            used: throttle.used,
         };
-        self.known().filter(|lane| lane.lasts()).map(image).collect()
+        self.known().filter(|throttle| throttle.lasts()).map(image).collect()
     }
 
-    /// Takes lanes back.
-    pub fn restore(&mut self, lanes: Vec<LaneImage>) {
-        for image in lanes {
-            let lane = self.of_record(&image.name, image.used);
-            (lane.pace, lane.day, lane.today) = (image.pace, image.day, image.today);
-            (lane.first_day, lane.cut, lane.used) = (image.first_day, image.cut, image.used);
-            lane.last = image.last.map(|(at, words)| (at, words.into()));
+    /// Takes throttles back.
+    pub fn restore(&mut self, throttles: Vec<ThrottleImage>) {
+        for image in throttles {
+            let throttle = self.of_record(&image.name, image.used);
+            (throttle.pace, throttle.day, throttle.today) = (image.pace, image.day, image.today);
+            (throttle.first_day, throttle.cut, throttle.used) = (image.first_day, image.cut, image.used);
+            throttle.last = image.last.map(|(at, words)| (at, words.into()));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The pace of each receiving provider: lanes side by side, none of which slows another.
+//! The pace of each receiving provider: throttles side by side, none of which slows another.
 //!
 //! ```text
 //!                    ┌─ relay      all letters; cut when the relay itself asks for less
-//! letter ─ domain ───┼─ others     domains beyond the table's room share one lane
+//! letter ─ domain ───┼─ others     domains beyond the table's room share one throttle
 //!                    ├─ google …   named providers, by number
 //!                    └─ shop.example …   every other domain, once a record names it; forgotten when long unused
 //! ```
@@ -11,54 +11,54 @@
 //! each change of a cut is a record ([`CampaignEvent::Paced`]). Everything here changes by records alone; what is in
 //! flight and how fast letters went lately is the scheduler's, a [`Flow`] for each provider.
 //!
-//! Invariants: a lane is forgotten only when a new one would grant nothing more; there are at most
-//! [`LANES_MAX`] of them.
+//! Invariants: a throttle is forgotten only when a new one would grant nothing more; there are at most
+//! [`THROTTLES_MAX`] of them.
 //!
 //! [`CampaignEvent::Paced`]: super::campaign::CampaignEvent::Paced
 
 mod flow;
 mod image;
-mod lane;
 mod limits;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use flow::{Flow, Load, POLICY_ROW, QUICK_MS, SLOW_MS};
-pub use image::LaneImage;
-pub use lane::{Cut, Gate, Lane};
+pub use flow::{Flow, POLICY_ROW, QUICK_MS, SLOW_MS, WorkerLoad};
+pub use image::ThrottleImage;
 pub use limits::{Limits, Plan};
+pub use throttle::{ProviderThrottle, RateCut, ThrottleDecision};
 
 use super::time::Millis;
 
 /// Lanes at most: some 200 bytes each.
-pub const LANES_MAX: usize = 4096;
-/// A full table is searched for lanes to forget at most this often.
+pub const THROTTLES_MAX: usize = 4096;
+/// A full table is searched for throttles to forget at most this often.
 const SWEEP_MS: u64 = 1000;
 
-/// A lane's number within one run.
+/// A throttle's number within one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LaneId(pub(super) u16);
+pub struct ThrottleId(pub(super) u16);
 
-/// The lane of all letters.
-pub const RELAY: LaneId = LaneId(0);
-/// The lane of domains for which there was no room.
-pub const OTHERS: LaneId = LaneId(1);
+/// The throttle of all letters.
+pub const RELAY: ThrottleId = ThrottleId(0);
+/// The throttle of domains for which there was no room.
+pub const OTHERS: ThrottleId = ThrottleId(1);
 /// Named providers follow.
 const NAMED: u16 = 2;
 
-/// All lanes.
+/// All throttles.
 #[derive(Debug, Clone)]
 pub struct Shaping {
     plan: Arc<Plan>,
     /// Relay, others, and the named providers: by their number.
-    fixed: Vec<Lane>,
+    fixed: Vec<ProviderThrottle>,
     /// Domains that a record has named.
-    domains: BTreeMap<Box<str>, Lane>,
+    domains: BTreeMap<Box<str>, ProviderThrottle>,
     /// What a domain is of which nothing is remembered.
-    blank: Lane,
+    blank: ProviderThrottle,
     swept: Millis,
 }
 
@@ -73,54 +73,55 @@ impl Shaping {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         // All connections are the relay's.
-        let relay = Lane::new("relay", Limits { connections: Some(u32::MAX), ..Limits::default() });
-        let others = Lane::new("others", plan.default.clone());
+        let relay =
+            ProviderThrottle::new("relay", Limits { connections: Some(u32::MAX), ..Limits::default() });
+        let others = ProviderThrottle::new("others", plan.default.clone());
         let names = plan.providers.names().iter().zip(0u16..);
-        let named = names.map(|(name, number)| Lane::new(name, plan.limits(number).clone()));
+        let named = names.map(|(name, number)| ProviderThrottle::new(name, plan.limits(number).clone()));
         let fixed = [relay, others].into_iter().chain(named).collect();
-        let blank = Lane::new("", plan.default.clone());
+        let blank = ProviderThrottle::new("", plan.default.clone());
         Self { plan, fixed, domains: BTreeMap::new(), blank, swept: Millis(0) }
     }
 
-    /// The lane of a provider with a name.
+    /// The throttle of a provider with a name.
     #[must_use]
-    pub fn named(provider: u16) -> LaneId {
-        LaneId(NAMED + provider)
+    pub fn named(provider: u16) -> ThrottleId {
+        ThrottleId(NAMED + provider)
     }
 
     /// Lanes with a fixed number, in its order: relay, others, named providers.
     #[must_use]
-    pub fn fixed(&self) -> &[Lane] {
+    pub fn fixed(&self) -> &[ProviderThrottle] {
         &self.fixed
     }
 
-    /// The lane of a number, or of the domain that has it in this run. A domain of which nothing is remembered has one
+    /// The throttle of a number, or of the domain that has it in this run. A domain of which nothing is remembered has one
     /// that is unused, or, where a record of it would find no room, the one in which it would be counted.
     #[must_use]
-    pub fn lane(&self, number: LaneId, domain: &str) -> &Lane {
+    pub fn throttle(&self, number: ThrottleId, domain: &str) -> &ProviderThrottle {
         let own = self.fixed.get(usize::from(number.0)).or_else(|| self.domains.get(domain));
         own.unwrap_or(if self.is_full() { &self.fixed[usize::from(OTHERS.0)] } else { &self.blank })
     }
 
-    /// The lane of all letters.
+    /// The throttle of all letters.
     #[must_use]
-    pub fn relay(&self) -> &Lane {
-        self.lane(RELAY, "")
+    pub fn relay(&self) -> &ProviderThrottle {
+        self.throttle(RELAY, "")
     }
 
-    /// True when a domain may have a lane of its own: what is counted of it finds a place.
+    /// True when a domain may have a throttle of its own: what is counted of it finds a place.
     #[must_use]
     pub fn has_room(&self, domain: &str) -> bool {
         !self.is_full() || self.domains.contains_key(domain) || !self.blank.remembers()
     }
 
     fn is_full(&self) -> bool {
-        self.domains.len() + self.fixed.len() >= LANES_MAX
+        self.domains.len() + self.fixed.len() >= THROTTLES_MAX
     }
 
-    /// The lane that a record names; without room the one that all such domains share.
-    fn of_record(&mut self, name: &str, at: Millis) -> &mut Lane {
-        if let Some(number) = self.fixed.iter().position(|lane| &*lane.name == name) {
+    /// The throttle that a record names; without room the one that all such domains share.
+    fn of_record(&mut self, name: &str, at: Millis) -> &mut ProviderThrottle {
+        if let Some(number) = self.fixed.iter().position(|throttle| &*throttle.name == name) {
             return &mut self.fixed[number];
         }
         if !self.domains.contains_key(name) {
@@ -134,15 +135,15 @@ impl Shaping {
         let default = &self.plan.default;
         self.domains
             .entry(name.into())
-            .or_insert_with(|| Lane { used: at, ..Lane::new(name, default.clone()) })
+            .or_insert_with(|| ProviderThrottle { used: at, ..ProviderThrottle::new(name, default.clone()) })
     }
 
     /// Forgets the half of the domains that may go which was used least recently.
     fn sweep(&mut self, at: Millis) {
         self.swept = at;
-        let may_go = self.domains.iter().filter(|(_, lane)| lane.may_go(at));
+        let may_go = self.domains.iter().filter(|(_, throttle)| throttle.may_go(at));
         let mut going: Vec<(Millis, Box<str>)> =
-            may_go.map(|(name, lane)| (lane.used, name.clone())).collect();
+            may_go.map(|(name, throttle)| (throttle.used, name.clone())).collect();
         going.sort_unstable();
         going.truncate(going.len().div_ceil(2));
         for (_, name) in going {
@@ -150,7 +151,7 @@ impl Shaping {
         }
     }
 
-    /// Any start, for the relay's lane.
+    /// Any start, for the relay's throttle.
     pub(super) fn started(&mut self, at: Millis) {
         if let Some(relay) = self.fixed.first_mut().filter(|relay| relay.cut.is_some()) {
             relay.take(at);
@@ -163,7 +164,7 @@ impl Shaping {
     }
 
     /// A start that no receiver has seen was none; its record named the provider where it was counted.
-    pub(super) fn unstarted(&mut self, name: Option<&str>, started: Millis, at: Millis) {
+    pub(super) fn undo_start(&mut self, name: Option<&str>, started: Millis, at: Millis) {
         if let Some(relay) = self.fixed.first_mut().filter(|relay| relay.cut.is_some()) {
             relay.give_back();
         }
@@ -173,17 +174,17 @@ impl Shaping {
     }
 
     /// A change of a cut.
-    pub(super) fn paced(&mut self, name: &str, cut: Option<Cut>, reply: Option<&str>, at: Millis) {
-        let lane = self.of_record(name, at);
-        lane.set_cut(cut);
+    pub(super) fn paced(&mut self, name: &str, cut: Option<RateCut>, reply: Option<&str>, at: Millis) {
+        let throttle = self.of_record(name, at);
+        throttle.set_cut(cut);
         if let Some(reply) = reply {
-            lane.last = Some((at, reply.into()));
+            throttle.last = Some((at, reply.into()));
         }
     }
 
     /// Lanes that were ever used by a record, and those with limits.
-    pub fn known(&self) -> impl Iterator<Item = &Lane> {
+    pub fn known(&self) -> impl Iterator<Item = &ProviderThrottle> {
         let all = self.fixed.iter().chain(self.domains.values());
-        all.filter(|lane| lane.used > Millis(0) || lane.last.is_some() || lane.remembers())
+        all.filter(|throttle| throttle.used > Millis(0) || throttle.last.is_some() || throttle.remembers())
     }
 }

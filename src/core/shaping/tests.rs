@@ -1,38 +1,38 @@
-//! What holds of lanes, by example and by law.
+//! What holds of throttles, by example and by law.
 
 use proptest::prelude::*;
 
 use super::super::pace::Rate;
-use super::lane::{PAUSE_MS, STEP_MS};
+use super::throttle::{PAUSE_MS, STEP_MS};
 use super::*;
 
 /// The start of time in these tests: a midnight.
 const START: Millis = Millis(19_700 * 86_400_000);
 
-/// A provider's lane with its letters in this run; eight connections over all, the others idle.
+/// A provider's throttle with its letters in this run; eight connections over all, the others idle.
 struct Provider {
-    lane: Lane,
+    throttle: ProviderThrottle,
     flow: Flow,
 }
 
-fn lane(limits: Limits) -> Provider {
-    Provider { lane: Lane::new("google", limits), flow: Flow::default() }
+fn provider(limits: Limits) -> Provider {
+    Provider { throttle: ProviderThrottle::new("google", limits), flow: Flow::default() }
 }
 
 impl std::ops::Deref for Provider {
-    type Target = Lane;
-    fn deref(&self) -> &Lane {
-        &self.lane
+    type Target = ProviderThrottle;
+    fn deref(&self) -> &ProviderThrottle {
+        &self.throttle
     }
 }
 
 impl Provider {
-    fn load(&self) -> Load {
-        Load { connections: 8, in_flight: self.flow.in_flight() }
+    fn load(&self) -> WorkerLoad {
+        WorkerLoad { connections: 8, in_flight: self.flow.in_flight() }
     }
 
-    fn check(&self, at: Millis) -> Gate {
-        self.lane.check(&self.flow, self.load(), at)
+    fn check(&self, at: Millis) -> ThrottleDecision {
+        self.throttle.check(&self.flow, self.load(), at)
     }
 
     /// One letter is back.
@@ -47,94 +47,97 @@ impl Provider {
 }
 
 /// A letter starts, if it may.
-fn start(lane: &mut Provider, at: Millis) -> bool {
-    let open = lane.check(at) == Gate::Open;
+fn start(throttle: &mut Provider, at: Millis) -> bool {
+    let open = throttle.check(at) == ThrottleDecision::Open;
     if open {
-        lane.flow.departs(at);
-        lane.lane.count(at);
+        throttle.flow.letter_started(at);
+        throttle.throttle.count(at);
     }
     open
 }
 
 /// A letter comes back throttled.
-fn throttle(lane: &mut Provider, at: Millis) -> bool {
-    let cut = lane.lane.decide_cut(&lane.flow, at);
-    lane.lane.set_cut(cut.or(lane.lane.cut));
+fn answer_throttled(throttle: &mut Provider, at: Millis) -> bool {
+    let cut = throttle.throttle.decide_cut(&throttle.flow, at);
+    throttle.throttle.set_cut(cut.or(throttle.throttle.cut));
     cut.is_some()
 }
 
 /// A letter comes back accepted.
-fn accept(lane: &mut Provider, at: Millis) {
-    if let Some(cut) = lane.lane.decide_growth(at) {
-        lane.lane.set_cut(cut);
+fn accept(throttle: &mut Provider, at: Millis) {
+    if let Some(cut) = throttle.throttle.decide_growth(at) {
+        throttle.throttle.set_cut(cut);
     }
 }
 
-/// What a lane says by records alone.
-fn told(shaping: &Shaping, name: &str, at: Millis) -> Gate {
-    shaping.known().find(|lane| &*lane.name == name).map_or(Gate::Open, |lane| lane.check_time(at))
+/// What a throttle says by records alone.
+fn told(shaping: &Shaping, name: &str, at: Millis) -> ThrottleDecision {
+    shaping
+        .known()
+        .find(|throttle| &*throttle.name == name)
+        .map_or(ThrottleDecision::Open, |throttle| throttle.check_time(at))
 }
 
 #[test]
 fn a_throttle_halves_what_was_achieved_once_however_many_letters_were_in_flight() {
-    let mut lane = lane(Limits::default());
+    let mut throttle = provider(Limits::default());
     // Ten a second for ten seconds: 600 a minute.
     for n in 0..100 {
-        assert!(start(&mut lane, START.plus(n * 100)));
-        lane.returns();
+        assert!(start(&mut throttle, START.plus(n * 100)));
+        throttle.returns();
     }
     let at = START.plus(10_000);
-    let cuts = (0..50).filter(|n| throttle(&mut lane, at.plus(n * 20))).count();
-    let cut = lane.cut.unwrap();
+    let cuts = (0..50).filter(|n| answer_throttled(&mut throttle, at.plus(n * 20))).count();
+    let cut = throttle.cut.unwrap();
     assert_eq!((cuts, cut.until), (1, at.plus(u64::from(PAUSE_MS))));
     assert!((295..=305).contains(&cut.rate), "{cut:?}");
-    assert_eq!(lane.check(at), Gate::At(cut.until));
-    assert_eq!(lane.check(cut.until), Gate::Open);
+    assert_eq!(throttle.check(at), ThrottleDecision::At(cut.until));
+    assert_eq!(throttle.check(cut.until), ThrottleDecision::Open);
 }
 
 #[test]
 fn throttles_that_go_on_lead_to_one_letter_a_minute_and_longer_pauses_and_success_leads_back() {
     let limits = Limits { rate: Rate::parse("20/s").flatten(), ..Limits::default() };
-    let mut lane = lane(limits);
+    let mut throttle = provider(limits);
     let mut at = START;
     let mut pauses = Vec::new();
     for _ in 0..16 {
-        while !start(&mut lane, at) {
+        while !start(&mut throttle, at) {
             at = at.plus(100);
         }
-        lane.returns();
-        assert!(throttle(&mut lane, at));
-        pauses.push(lane.cut.unwrap().pause_ms);
+        throttle.returns();
+        assert!(answer_throttled(&mut throttle, at));
+        pauses.push(throttle.cut.unwrap().pause_ms);
     }
-    assert_eq!(lane.cut.unwrap().rate, 1);
+    assert_eq!(throttle.cut.unwrap().rate, 1);
     assert_eq!(&pauses[..5], &[5_000, 10_000, 20_000, 40_000, 60_000]);
     assert!(pauses[5..].iter().all(|pause| *pause == 60_000));
     let (began, mut rates) = (at, Vec::new());
-    while lane.cut.is_some() && at.since(began) < 3_600_000 {
+    while throttle.cut.is_some() && at.since(began) < 3_600_000 {
         at = at.plus(50);
-        if start(&mut lane, at) {
-            lane.returns();
-            accept(&mut lane, at);
-            rates.extend(lane.cut.map(|cut| cut.rate));
+        if start(&mut throttle, at) {
+            throttle.returns();
+            accept(&mut throttle, at);
+            rates.extend(throttle.cut.map(|cut| cut.rate));
         }
     }
-    assert!(lane.cut.is_none(), "it never came back: {rates:?}");
+    assert!(throttle.cut.is_none(), "it never came back: {rates:?}");
     assert!(rates.windows(2).all(|pair| pair[0] <= pair[1] && pair[1] - pair[0] <= 1200 / 40), "{rates:?}");
     assert!(at.since(began) >= 30 * STEP_MS, "it came back within {} ms", at.since(began));
-    assert_eq!(lane.rate(), Rate::parse("20/s").flatten());
+    assert_eq!(throttle.rate(), Rate::parse("20/s").flatten());
 }
 
 #[test]
 fn a_minute_of_throttles_halves_the_rate_once_a_try_and_the_first_success_leads_on_at_once() {
-    let mut lane = lane(Limits { rate: Rate::parse("200/s").flatten(), ..Limits::default() });
+    let mut throttle = provider(Limits { rate: Rate::parse("200/s").flatten(), ..Limits::default() });
     // Two hundred a second for twenty seconds, then nothing is accepted for a minute.
     let (shut, end) = (START.plus(20_000), START.plus(80_000));
     let (mut at, mut cuts) = (START, Vec::new());
     while at < end {
-        if start(&mut lane, at) {
-            lane.returns();
-            if at >= shut && throttle(&mut lane, at) {
-                cuts.extend(lane.cut);
+        if start(&mut throttle, at) {
+            throttle.returns();
+            if at >= shut && answer_throttled(&mut throttle, at) {
+                cuts.extend(throttle.cut);
             }
         }
         at = at.plus(1);
@@ -147,30 +150,30 @@ fn a_minute_of_throttles_halves_the_rate_once_a_try_and_the_first_success_leads_
     let mut taken = 0;
     for ms in 0..5_000 {
         let at = cuts[3].until.plus(ms);
-        if start(&mut lane, at) {
-            lane.returns();
-            accept(&mut lane, at);
+        if start(&mut throttle, at) {
+            throttle.returns();
+            accept(&mut throttle, at);
             taken += 1;
         }
     }
     let grown = rates[3] + 12_000 / 40;
-    assert_eq!(lane.cut.map(|cut| cut.rate), Some(grown));
+    assert_eq!(throttle.cut.map(|cut| cut.rate), Some(grown));
     assert!(taken >= grown * 5 / 60, "{taken} letters in five seconds at {grown}/m");
 }
 
 #[test]
 fn a_letter_of_a_slow_pace_does_not_hold_up_the_next_one_at_a_quicker_pace() {
     let mut shaping = Shaping::default();
-    let cut = |rate, stepped| Cut { rate, target: 12_000, until: START, pause_ms: 5000, stepped };
+    let cut = |rate, stepped| RateCut { rate, target: 12_000, until: START, pause_ms: 5000, stepped };
     for name in ["shop.example", "relay"] {
         shaping.paced(name, Some(cut(1, START)), Some("421 slower"), START);
         match name {
             "relay" => shaping.started(START),
             _ => shaping.started_for(name, START),
         }
-        assert_eq!(told(&shaping, name, START.plus(10)), Gate::At(START.plus(60_000)), "{name}");
+        assert_eq!(told(&shaping, name, START.plus(10)), ThrottleDecision::At(START.plus(60_000)), "{name}");
         shaping.paced(name, Some(cut(301, START.plus(10))), None, START.plus(10));
-        assert_eq!(told(&shaping, name, START.plus(10)), Gate::At(START.plus(200)), "{name}");
+        assert_eq!(told(&shaping, name, START.plus(10)), ThrottleDecision::At(START.plus(200)), "{name}");
     }
 }
 
@@ -179,33 +182,36 @@ fn a_start_that_no_receiver_saw_takes_nothing_of_rate_or_ceiling() {
     let default = Limits { rate: Rate::parse("60/m").flatten(), per_day: Some(2), ..Limits::default() };
     let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
     for n in 0..9 {
-        assert_eq!(told(&shaping, "shop.example", START), Gate::Open, "{n}");
+        assert_eq!(told(&shaping, "shop.example", START), ThrottleDecision::Open, "{n}");
         shaping.started_for("shop.example", START);
-        shaping.unstarted(Some("shop.example"), START, START);
+        shaping.undo_start(Some("shop.example"), START, START);
     }
     shaping.started_for("shop.example", START);
-    assert_eq!(told(&shaping, "shop.example", START), Gate::At(START.plus(1000)));
+    assert_eq!(told(&shaping, "shop.example", START), ThrottleDecision::At(START.plus(1000)));
     shaping.started_for("shop.example", START.plus(1000));
-    assert_eq!(told(&shaping, "shop.example", START.plus(5000)), Gate::Ceiling(START.plus(86_400_000)));
+    assert_eq!(
+        told(&shaping, "shop.example", START.plus(5000)),
+        ThrottleDecision::Ceiling(START.plus(86_400_000))
+    );
 }
 
 #[test]
 fn a_cut_keeps_its_rate_where_letters_start_at_whole_milliseconds_and_its_burst_is_never_more_than_is_set() {
-    let cut = Cut { rate: 11_400, target: 12_000, until: START, pause_ms: 5000, stepped: START };
+    let cut = RateCut { rate: 11_400, target: 12_000, until: START, pause_ms: 5000, stepped: START };
     for (burst, bursts) in [(20, 19), (1, 1)] {
         let limits =
             Limits { rate: Some(Rate { letters: 200, period_ms: 1000, burst }), ..Limits::default() };
-        let mut lane = lane(limits);
-        lane.lane.set_cut(Some(cut));
+        let mut throttle = provider(limits);
+        throttle.throttle.set_cut(Some(cut));
         let mut starts = 0;
         // Each is looked at again two milliseconds after the one before at the earliest.
         for ms in (0..10_000).step_by(2) {
-            if start(&mut lane, START.plus(ms)) {
-                lane.returns();
+            if start(&mut throttle, START.plus(ms)) {
+                throttle.returns();
                 starts += 1;
             }
         }
-        assert_eq!(lane.rate().map(|rate| rate.burst), Some(bursts));
+        assert_eq!(throttle.rate().map(|rate| rate.burst), Some(bursts));
         assert_eq!(starts >= 1_890, burst > 1, "{starts} in ten seconds of 190/s");
     }
 }
@@ -217,41 +223,41 @@ fn a_rate_that_changes_grants_no_second_burst() {
         connections: Some(99),
         ..Limits::default()
     };
-    let mut lane = lane(limits);
-    assert_eq!((0..30).filter(|_| start(&mut lane, START)).count(), 19);
-    throttle(&mut lane, START);
-    lane.land();
+    let mut throttle = provider(limits);
+    assert_eq!((0..30).filter(|_| start(&mut throttle, START)).count(), 19);
+    answer_throttled(&mut throttle, START);
+    throttle.land();
     let at = START.plus(10_000);
     // One that was under way all the time.
-    accept(&mut lane, at);
-    assert_eq!(lane.check(at), Gate::At(START.plus(19_000)));
+    accept(&mut throttle, at);
+    assert_eq!(throttle.check(at), ThrottleDecision::At(START.plus(19_000)));
 }
 
 #[test]
 fn a_day_has_its_ceiling_and_the_next_one_its_own() {
-    let mut lane =
-        lane(Limits { per_day: Some(5), warm_up: vec![2], connections: Some(9), ..Limits::default() });
+    let mut throttle =
+        provider(Limits { per_day: Some(5), warm_up: vec![2], connections: Some(9), ..Limits::default() });
     let day = |n: u64| START.plus(n * 86_400_000 + 1);
-    let starts = |lane: &mut Provider, at| (0..10).filter(|_| start(lane, at)).count();
+    let starts = |throttle: &mut Provider, at| (0..10).filter(|_| start(throttle, at)).count();
     // Connections are no matter here.
     let mut counts = Vec::new();
     for n in [0, 0, 1, 1, 4] {
-        counts.push(starts(&mut lane, day(n)));
-        lane.land();
+        counts.push(starts(&mut throttle, day(n)));
+        throttle.land();
     }
     assert_eq!(counts, [2, 0, 5, 0, 5]);
-    assert_eq!(lane.check(day(4)), Gate::Ceiling(START.plus(5 * 86_400_000)));
+    assert_eq!(throttle.check(day(4)), ThrottleDecision::Ceiling(START.plus(5 * 86_400_000)));
 }
 
 #[test]
 fn connections_bound_what_is_in_flight_and_a_cut_leaves_most_of_them_to_others() {
-    let mut lane = lane(Limits { connections: Some(3), ..Limits::default() });
-    assert_eq!((0..9).filter(|_| start(&mut lane, START)).count(), 3);
-    assert_eq!(lane.check(START), Gate::Full);
-    lane.returns();
-    assert_eq!(lane.check(START), Gate::Open);
-    throttle(&mut lane, START);
-    let of = |connections| lane.connections(&lane.flow, Load { connections, in_flight: 2 });
+    let mut throttle = provider(Limits { connections: Some(3), ..Limits::default() });
+    assert_eq!((0..9).filter(|_| start(&mut throttle, START)).count(), 3);
+    assert_eq!(throttle.check(START), ThrottleDecision::Full);
+    throttle.returns();
+    assert_eq!(throttle.check(START), ThrottleDecision::Open);
+    answer_throttled(&mut throttle, START);
+    let of = |connections| throttle.connections(&throttle.flow, WorkerLoad { connections, in_flight: 2 });
     assert_eq!((of(8), of(2), of(40)), (2, 1, 3));
 }
 
@@ -268,12 +274,13 @@ fn policy_refusals_count_only_in_a_row() {
 #[test]
 fn who_is_slow_leaves_a_connection_to_whoever_comes_and_who_is_quick_may_have_all() {
     let (ten, mut slow, mut in_flight) = (10, [Flow::default(); 4], 0);
-    let may =
-        |flow: &Flow, in_flight| flow.in_flight() < flow.concurrency(Load { connections: ten, in_flight });
+    let may = |flow: &Flow, in_flight| {
+        flow.in_flight() < flow.concurrency(WorkerLoad { connections: ten, in_flight })
+    };
     let mut taken = Vec::new();
     for flow in &mut slow {
         while in_flight < ten && may(flow, in_flight) {
-            flow.departs(START);
+            flow.letter_started(START);
             in_flight += 1;
         }
         taken.push(flow.in_flight());
@@ -282,18 +289,18 @@ fn who_is_slow_leaves_a_connection_to_whoever_comes_and_who_is_quick_may_have_al
     // Letters that come back late change nothing; quick ones do.
     let mut flow = Flow::default();
     for (took_ms, expected) in [(SLOW_MS + 1, 1), (QUICK_MS + 1, 1)] {
-        flow.departs(START);
+        flow.letter_started(START);
         flow.returns(took_ms, true, ten, START);
-        assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), expected);
+        assert_eq!(flow.concurrency(WorkerLoad { connections: ten, in_flight: 9 }), expected);
     }
     for _ in 0..20 {
-        flow.departs(START);
+        flow.letter_started(START);
         flow.returns(QUICK_MS, true, ten, START);
     }
-    assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), ten);
-    flow.departs(START);
+    assert_eq!(flow.concurrency(WorkerLoad { connections: ten, in_flight: 9 }), ten);
+    flow.letter_started(START);
     flow.returns(SLOW_MS + 1, true, ten, START);
-    assert_eq!(flow.concurrency(Load { connections: ten, in_flight: 9 }), 1);
+    assert_eq!(flow.concurrency(WorkerLoad { connections: ten, in_flight: 9 }), 1);
 }
 
 #[test]
@@ -301,7 +308,7 @@ fn domains_beyond_the_room_share_a_lane_and_nothing_counted_is_forgotten() {
     let default = Limits { per_day: Some(10), ..Limits::default() };
     let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
     let mut n = 0;
-    while shaping.domains.len() + shaping.fixed.len() < LANES_MAX {
+    while shaping.domains.len() + shaping.fixed.len() < THROTTLES_MAX {
         n += 1;
         shaping.started_for(&format!("d{n}.example"), START.plus(n));
     }
@@ -317,7 +324,7 @@ fn domains_beyond_the_room_share_a_lane_and_nothing_counted_is_forgotten() {
         !shaping.domains.contains_key("d1.example")
             && shaping.domains.contains_key(&*format!("d{n}.example"))
     );
-    assert_eq!(shaping.domains.get("late.example").map(|lane| lane.today(next)), Some(1));
+    assert_eq!(shaping.domains.get("late.example").map(|throttle| throttle.today(next)), Some(1));
 }
 
 #[test]
@@ -325,18 +332,18 @@ fn a_domain_without_room_of_its_own_is_checked_by_the_lane_that_counts_it() {
     let default = Limits { per_day: Some(3), ..Limits::default() };
     let mut shaping = Shaping::new(Arc::new(Plan { default, ..Plan::default() }));
     let mut n = 0;
-    while shaping.domains.len() + shaping.fixed.len() < LANES_MAX {
+    while shaping.domains.len() + shaping.fixed.len() < THROTTLES_MAX {
         n += 1;
         shaping.started_for(&format!("d{n}.example"), START);
     }
     // It had a queue before the room was gone.
-    let late = LaneId(u16::MAX);
+    let late = ThrottleId(u16::MAX);
     for _ in 0..3 {
-        assert_eq!(shaping.lane(late, "late.example").check_time(START), Gate::Open);
+        assert_eq!(shaping.throttle(late, "late.example").check_time(START), ThrottleDecision::Open);
         shaping.started_for("late.example", START);
     }
-    assert!(matches!(shaping.lane(late, "late.example").check_time(START), Gate::Ceiling(_)));
-    assert_eq!(shaping.lane(late, "d1.example").check_time(START), Gate::Open);
+    assert!(matches!(shaping.throttle(late, "late.example").check_time(START), ThrottleDecision::Ceiling(_)));
+    assert_eq!(shaping.throttle(late, "d1.example").check_time(START), ThrottleDecision::Open);
 }
 
 #[test]
@@ -345,12 +352,12 @@ fn a_warm_up_begins_with_the_first_letter_that_a_receiver_saw() {
     let mut shaping = Shaping::new(Arc::new(Plan { default: limits, ..Plan::default() }));
     let next = START.plus(86_400_000);
     shaping.started_for("d.example", START);
-    shaping.unstarted(Some("d.example"), START, START);
+    shaping.undo_start(Some("d.example"), START, START);
     assert_eq!(shaping.domains["d.example"].first_day, None);
     shaping.started_for("d.example", next);
     let first = shaping.domains["d.example"].first_day;
     shaping.started_for("d.example", next);
-    shaping.unstarted(Some("d.example"), next, next);
+    shaping.undo_start(Some("d.example"), next, next);
     assert!(first.is_some() && shaping.domains["d.example"].first_day == first, "one of them was seen");
 }
 
@@ -363,7 +370,7 @@ fn a_snapshot_gives_back_all_that_must_not_be_granted_twice() {
     for n in 0..5 {
         shaping.started_for("google", START.plus(n * 500));
     }
-    let cut = Cut { rate: 3, target: 120, until: START.plus(9000), pause_ms: 5000, stepped: START };
+    let cut = RateCut { rate: 3, target: 120, until: START.plus(9000), pause_ms: 5000, stepped: START };
     shaping.paced("shop.example", Some(cut), Some("421 slower"), START);
     let mut again = Shaping::new(plan);
     again.restore(shaping.image());
@@ -376,7 +383,7 @@ fn a_snapshot_gives_back_all_that_must_not_be_granted_twice() {
     assert_eq!(shaping.image(), again.image());
 }
 
-/// One thing that happens to a lane.
+/// One thing that happens to a throttle.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Wait(u64),
@@ -407,29 +414,29 @@ proptest! {
         let limits = Limits { rate: Some(rate), connections: Some(4), per_day: Some(per_day), warm_up: vec![warm] };
         let plan = Arc::new(Plan { named: BTreeMap::from([(0, limits)]), ..Plan::default() });
         let mut shaping = Shaping::new(Arc::clone(&plan));
-        let google = |shaping: &Shaping| shaping.lane(Shaping::named(0), "").clone();
+        let google = |shaping: &Shaping| shaping.throttle(Shaping::named(0), "").clone();
         let (mut flow, mut at, mut starts, mut cuts) = (Flow::default(), START, Vec::new(), Vec::new());
-        let load = |flow: &Flow| Load { connections: 8, in_flight: flow.in_flight() };
+        let load = |flow: &Flow| WorkerLoad { connections: 8, in_flight: flow.in_flight() };
         for step in steps {
-            let lane = google(&shaping);
+            let throttle = google(&shaping);
             match step {
                 Step::Wait(ms) => at = at.plus(ms),
-                Step::Start if lane.check(&flow, load(&flow), at) == Gate::Open => {
-                    flow.departs(at);
+                Step::Start if throttle.check(&flow, load(&flow), at) == ThrottleDecision::Open => {
+                    flow.letter_started(at);
                     shaping.started_for("google", at);
                     starts.push(at);
                     prop_assert!(flow.in_flight() <= 4);
                 }
                 Step::Accepted if flow.in_flight() > 0 => {
                     flow.returns(1, true, 8, START);
-                    if let Some(cut) = lane.decide_growth(at) {
+                    if let Some(cut) = throttle.decide_growth(at) {
                         shaping.paced("google", cut, None, at);
                     }
                 }
                 Step::Throttled if flow.in_flight() > 0 => {
                     flow.returns(1, false, 8, START);
-                    let held = lane.rate().map_or(u32::MAX, Rate::per_minute);
-                    if let Some(cut) = lane.decide_cut(&flow, at) {
+                    let held = throttle.rate().map_or(u32::MAX, Rate::per_minute);
+                    if let Some(cut) = throttle.decide_cut(&flow, at) {
                         prop_assert!(cut.rate >= 1 && cut.rate <= (held / 2).max(1), "{:?} after {}", cut, held);
                         shaping.paced("google", Some(cut), Some("421"), at);
                         cuts.push(at);
@@ -440,7 +447,7 @@ proptest! {
                     shaping = Shaping::new(Arc::clone(&plan));
                     shaping.restore(image);
                     let after = google(&shaping);
-                    prop_assert_eq!((lane.cut, lane.today(at), lane.pace), (after.cut, after.today(at), after.pace));
+                    prop_assert_eq!((throttle.cut, throttle.today(at), throttle.pace), (after.cut, after.today(at), after.pace));
                     flow = Flow::default();
                 }
                 _ => {}

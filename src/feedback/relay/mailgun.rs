@@ -5,25 +5,25 @@
 
 use serde_json::Value;
 
-use super::super::Claim;
+use super::super::UnverifiedReport;
 use super::{by_code, by_status, claim, text};
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claim of one event.
-pub(super) fn read(body: &Value) -> Option<Claim> {
+pub(super) fn read(body: &Value) -> Option<UnverifiedReport> {
     let event = body.get("event-data")?;
     let status = status(event);
     let kind = match text(event, &["event"])? {
-        "complained" => Kind::Complaint,
-        "failed" if text(event, &["severity"]) == Some("temporary") => Kind::Delayed,
+        "complained" => FeedbackKind::Complaint,
+        "failed" if text(event, &["severity"]) == Some("temporary") => FeedbackKind::Delayed,
         "failed" => match text(event, &["reason"]) {
-            Some("suppress-bounce") => Kind::HardBounce,
-            Some("suppress-complaint") => Kind::Complaint,
+            Some("suppress-bounce") => FeedbackKind::HardBounce,
+            Some("suppress-complaint") => FeedbackKind::Complaint,
             Some("suppress-unsubscribe") => return None,
             _ => {
                 let code = event.get("delivery-status").and_then(|s| s.get("code")).and_then(Value::as_u64);
-                by_status(status, code.map_or(Kind::SoftBounce, by_code))
+                by_status(status, code.map_or(FeedbackKind::SoftBounce, by_code))
             }
         },
         _ => return None,
@@ -31,7 +31,7 @@ pub(super) fn read(body: &Value) -> Option<Claim> {
     let token = text(body, &["signature", "token"])?;
     let letter = text(event, &["message", "headers", "message-id"]);
     let mut claim = claim(kind, token, text(event, &["recipient"])?, letter)?;
-    if kind != Kind::Complaint {
+    if kind != FeedbackKind::Complaint {
         claim.status = status;
         let words =
             ["message", "description"].iter().find_map(|word| text(event, &["delivery-status", word]));

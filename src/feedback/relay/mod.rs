@@ -13,8 +13,8 @@ mod ses;
 
 use serde_json::Value;
 
-use super::{Claim, NAME_BYTES_MAX, REPORTS_MAX, Reading};
-use restockd_core::returns::Kind;
+use super::{NAME_BYTES_MAX, ParsedMessage, REPORTS_MAX, UnverifiedReport};
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::{Enhanced, class_of_code};
 
 /// The relays whose events are read.
@@ -56,11 +56,11 @@ impl Relay {
 
     /// Reads a verified body. `name` is the delivery's own name where it stands outside the body.
     #[must_use]
-    pub fn read(self, body: &[u8], name: Option<&str>) -> Reading {
+    pub fn read(self, body: &[u8], name: Option<&str>) -> ParsedMessage {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
-            return Reading::Nothing("the event is not JSON");
+            return ParsedMessage::Nothing("the event is not JSON");
         };
-        let claims: Vec<Claim> = match self {
+        let claims: Vec<UnverifiedReport> = match self {
             Self::Ses => ses::read(&body),
             Self::Postmark => postmark::read(&body).into_iter().collect(),
             Self::Mailgun => mailgun::read(&body).into_iter().collect(),
@@ -68,9 +68,9 @@ impl Relay {
             Self::Resend => resend::read(&body, name.unwrap_or_default()).into_iter().collect(),
         };
         if claims.is_empty() {
-            return Reading::Nothing("an event without a consequence here");
+            return ParsedMessage::Nothing("an event without a consequence here");
         }
-        Reading::Reports(claims)
+        ParsedMessage::Reports(claims)
     }
 }
 
@@ -87,24 +87,24 @@ fn name(text: &str) -> Option<String> {
 }
 
 /// The kind of a failed letter: by a status that says something, else by what the relay calls it.
-fn by_status(status: Option<Enhanced>, relays: Kind) -> Kind {
+fn by_status(status: Option<Enhanced>, relays: FeedbackKind) -> FeedbackKind {
     match status {
-        Some(status) if (status.subject, status.detail) != (0, 0) => Kind::of_failed(Some(status)),
+        Some(status) if (status.subject, status.detail) != (0, 0) => FeedbackKind::of_failed(Some(status)),
         _ => relays,
     }
 }
 
 /// The kind of a failed letter by a bare SMTP code.
-fn by_code(code: u64) -> Kind {
-    match u16::try_from(code).map(class_of_code).map(Kind::of_class) {
-        Ok(Kind::Delayed | Kind::Delivered) | Err(_) => Kind::SoftBounce,
+fn by_code(code: u64) -> FeedbackKind {
+    match u16::try_from(code).map(class_of_code).map(FeedbackKind::of_class) {
+        Ok(FeedbackKind::Delayed | FeedbackKind::Delivered) | Err(_) => FeedbackKind::SoftBounce,
         Ok(kind) => kind,
     }
 }
 
 /// A claim about one address in a relay's event.
-fn claim(kind: Kind, event: &str, address: &str, letter: Option<&str>) -> Option<Claim> {
-    let mut claim = Claim::of(kind, name(event)?);
+fn claim(kind: FeedbackKind, event: &str, address: &str, letter: Option<&str>) -> Option<UnverifiedReport> {
+    let mut claim = UnverifiedReport::of(kind, name(event)?);
     claim.address(address);
     claim.message_id = letter.and_then(name);
     (!claim.addresses.is_empty()).then_some(claim)

@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::super::Claim;
+use super::super::UnverifiedReport;
 use super::{claim, text};
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claim of one event.
-pub(super) fn read(event: &Value) -> Option<Claim> {
+pub(super) fn read(event: &Value) -> Option<UnverifiedReport> {
     let kind = match (text(event, &["RecordType"])?, text(event, &["Type"])) {
-        ("SpamComplaint", _) | ("Bounce", Some("SpamComplaint")) => Kind::Complaint,
+        ("SpamComplaint", _) | ("Bounce", Some("SpamComplaint")) => FeedbackKind::Complaint,
         ("Bounce", Some(of_type)) => bounce(event, of_type)?,
         _ => return None,
     };
     let id = event.get("ID")?.as_u64()?.to_string();
     let mut claim = claim(kind, &id, text(event, &["Email"])?, text(event, &["MessageID"]))?;
-    if kind != Kind::Complaint {
+    if kind != FeedbackKind::Complaint {
         claim.status = status(event);
         if let Some(words) = text(event, &["Details"]).or_else(|| text(event, &["Description"])) {
             claim.words(words.strip_prefix("smtp;").unwrap_or(words));
@@ -26,19 +26,19 @@ pub(super) fn read(event: &Value) -> Option<Claim> {
 }
 
 /// What Postmark's types of bounces are here.
-fn bounce(event: &Value, of_type: &str) -> Option<Kind> {
+fn bounce(event: &Value, of_type: &str) -> Option<FeedbackKind> {
     Some(match of_type {
-        "HardBounce" | "BadEmailAddress" => super::by_status(status(event), Kind::HardBounce),
+        "HardBounce" | "BadEmailAddress" => super::by_status(status(event), FeedbackKind::HardBounce),
         "SoftBounce" | "DnsError" | "Unknown" | "ChallengeVerification" => {
-            super::by_status(status(event), Kind::SoftBounce)
+            super::by_status(status(event), FeedbackKind::SoftBounce)
         }
         "SpamNotification" | "Blocked" | "DMARCPolicy" | "VirusNotification" | "OpenRelayTest" => {
-            Kind::Policy
+            FeedbackKind::Policy
         }
         // asked for no more, by answering the letter
-        "Unsubscribe" => Kind::Complaint,
-        "AutoResponder" | "AddressChange" => Kind::AutoReply,
-        "Transient" => Kind::Delayed,
+        "Unsubscribe" => FeedbackKind::Complaint,
+        "AutoResponder" | "AddressChange" => FeedbackKind::AutoReply,
+        "Transient" => FeedbackKind::Delayed,
         _ => return None,
     })
 }

@@ -2,20 +2,20 @@
 
 use serde_json::Value;
 
-use super::super::Claim;
+use super::super::UnverifiedReport;
 use super::{by_status, claim, text};
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claim of one event.
-pub(super) fn read(body: &Value, name: &str) -> Option<Claim> {
+pub(super) fn read(body: &Value, name: &str) -> Option<UnverifiedReport> {
     let data = body.get("data")?;
     let words = text(data, &["bounce", "message"]);
     let status = words.and_then(|words| Enhanced::of_reply(words.trim_start_matches("smtp;").trim()));
     let kind = match text(body, &["type"])? {
-        "email.complained" => Kind::Complaint,
+        "email.complained" => FeedbackKind::Complaint,
         "email.bounced" => by_status(status, bounce(data)),
-        "email.delivery_delayed" => Kind::Delayed,
+        "email.delivery_delayed" => FeedbackKind::Delayed,
         _ => return None,
     };
     // A letter of ours has one recipient; an event about several does not say which.
@@ -25,7 +25,7 @@ pub(super) fn read(body: &Value, name: &str) -> Option<Claim> {
         _ => return None,
     };
     let mut claim = claim(kind, name, to, text(data, &["email_id"]))?;
-    if kind == Kind::HardBounce || kind == Kind::SoftBounce || kind == Kind::Policy {
+    if kind == FeedbackKind::HardBounce || kind == FeedbackKind::SoftBounce || kind == FeedbackKind::Policy {
         claim.status = status;
         words.into_iter().for_each(|words| claim.words(words));
     }
@@ -33,10 +33,10 @@ pub(super) fn read(body: &Value, name: &str) -> Option<Claim> {
 }
 
 /// What Resend's types of bounces are here.
-fn bounce(data: &Value) -> Kind {
+fn bounce(data: &Value) -> FeedbackKind {
     match (text(data, &["bounce", "type"]), text(data, &["bounce", "subType"])) {
-        (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => Kind::Policy,
-        (Some("Permanent"), _) => Kind::HardBounce,
-        _ => Kind::SoftBounce,
+        (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => FeedbackKind::Policy,
+        (Some("Permanent"), _) => FeedbackKind::HardBounce,
+        _ => FeedbackKind::SoftBounce,
     }
 }

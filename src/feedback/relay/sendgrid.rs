@@ -2,31 +2,31 @@
 
 use serde_json::Value;
 
-use super::super::Claim;
+use super::super::UnverifiedReport;
 use super::{REPORTS_MAX, by_status, claim, text};
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claims of one delivery.
-pub(super) fn read(body: &Value) -> Vec<Claim> {
+pub(super) fn read(body: &Value) -> Vec<UnverifiedReport> {
     let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
     events.iter().take(REPORTS_MAX).filter_map(one).collect()
 }
 
 /// The claim of one event.
-fn one(event: &Value) -> Option<Claim> {
+fn one(event: &Value) -> Option<UnverifiedReport> {
     let status = status(event);
     let kind = match text(event, &["event"])? {
-        "spamreport" => Kind::Complaint,
+        "spamreport" => FeedbackKind::Complaint,
         "bounce" => by_status(status, by_word(event)),
         "dropped" => dropped(text(event, &["reason"]).unwrap_or_default())?,
-        "deferred" => Kind::Delayed,
+        "deferred" => FeedbackKind::Delayed,
         _ => return None,
     };
     let id = text(event, &["sg_event_id"])?;
     let letter = text(event, &["smtp-id"]).or_else(|| text(event, &["sg_message_id"]));
     let mut claim = claim(kind, id, text(event, &["email"])?, letter)?;
-    if kind != Kind::Complaint {
+    if kind != FeedbackKind::Complaint {
         claim.status = status;
         text(event, &["reason"]).into_iter().for_each(|words| claim.words(words));
     }
@@ -41,22 +41,22 @@ fn status(event: &Value) -> Option<Enhanced> {
 }
 
 /// What SendGrid calls a bounce that has no status of its own.
-fn by_word(event: &Value) -> Kind {
+fn by_word(event: &Value) -> FeedbackKind {
     match (text(event, &["bounce_classification"]), text(event, &["type"])) {
-        (Some("Invalid Address"), _) => Kind::HardBounce,
+        (Some("Invalid Address"), _) => FeedbackKind::HardBounce,
         (Some("Reputation" | "Content" | "Frequency/Volume" | "Frequency or Volume Too High"), _) => {
-            Kind::Policy
+            FeedbackKind::Policy
         }
-        _ => Kind::SoftBounce,
+        _ => FeedbackKind::SoftBounce,
     }
 }
 
 /// A letter that was not even tried, because of what came back before.
-fn dropped(reason: &str) -> Option<Kind> {
+fn dropped(reason: &str) -> Option<FeedbackKind> {
     match reason {
-        "Bounced Address" | "Invalid" => Some(Kind::HardBounce),
-        "Spam Reporting Address" => Some(Kind::Complaint),
-        "Spam Content (if spam checker app enabled)" | "Spam Content" => Some(Kind::Policy),
+        "Bounced Address" | "Invalid" => Some(FeedbackKind::HardBounce),
+        "Spam Reporting Address" => Some(FeedbackKind::Complaint),
+        "Spam Content (if spam checker app enabled)" | "Spam Content" => Some(FeedbackKind::Policy),
         _ => None,
     }
 }

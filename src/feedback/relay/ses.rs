@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 
-use super::super::Claim;
+use super::super::UnverifiedReport;
 use super::{REPORTS_MAX, by_status, claim, text};
-use restockd_core::returns::Kind;
+use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
 /// The claims of one notification.
-pub(super) fn read(event: &Value) -> Vec<Claim> {
+pub(super) fn read(event: &Value) -> Vec<UnverifiedReport> {
     let kind = text(event, &["notificationType"]).or_else(|| text(event, &["eventType"]));
     match kind {
         Some("Bounce") => bounced(event),
@@ -25,11 +25,11 @@ fn rows<'a>(event: &'a Value, part: &str, list: &str) -> &'a [Value] {
 }
 
 /// A bounce: `Permanent`, `Transient` or `Undetermined`, with a status for each recipient.
-fn bounced(event: &Value) -> Vec<Claim> {
+fn bounced(event: &Value) -> Vec<UnverifiedReport> {
     let ses = match (text(event, &["bounce", "bounceType"]), text(event, &["bounce", "bounceSubType"])) {
-        (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => Kind::Policy,
-        (Some("Permanent"), _) => Kind::HardBounce,
-        _ => Kind::SoftBounce,
+        (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => FeedbackKind::Policy,
+        (Some("Permanent"), _) => FeedbackKind::HardBounce,
+        _ => FeedbackKind::SoftBounce,
     };
     let id = text(event, &["bounce", "feedbackId"]).unwrap_or_default();
     let letter = text(event, &["mail", "messageId"]);
@@ -47,11 +47,11 @@ fn bounced(event: &Value) -> Vec<Claim> {
 }
 
 /// A complaint; without a type it is one all the same.
-fn complained(event: &Value) -> Vec<Claim> {
+fn complained(event: &Value) -> Vec<UnverifiedReport> {
     let kind = match text(event, &["complaint", "complaintFeedbackType"]) {
-        Some("not-spam") => Kind::NotSpam,
+        Some("not-spam") => FeedbackKind::NotSpam,
         Some("auth-failure" | "virus") => return Vec::new(),
-        _ => Kind::Complaint,
+        _ => FeedbackKind::Complaint,
     };
     let id = text(event, &["complaint", "feedbackId"]).unwrap_or_default();
     let letter = text(event, &["mail", "messageId"]);

@@ -22,7 +22,7 @@ use super::super::auth::Admin;
 use super::super::body::Query;
 use super::super::error::ApiError;
 use super::super::validate::Issue;
-use super::{PAGE_MAX, Row};
+use super::{PAGE_MAX, SuppressionJson};
 
 /// The columns.
 const COLUMNS: [&str; 5] = ["email", "address_hash", "reason", "at", "evidence"];
@@ -70,7 +70,7 @@ async fn next(app: &App, format: Format, rest: Rest) -> io::Result<Option<(Bytes
         Rest::Page(cursor) => cursor,
     };
     let page = app.engine.suppressions(PAGE_MAX, cursor.as_deref()).await.map_err(io::Error::other)?;
-    let rows: Vec<Row> = page.rows.into_iter().map(Row::from).collect();
+    let rows: Vec<SuppressionJson> = page.rows.into_iter().map(SuppressionJson::from).collect();
     let bytes = match format {
         Format::Csv => written(|csv| rows.iter().try_for_each(|row| csv.write_record(fields(row))))?,
         Format::Lines => {
@@ -86,7 +86,7 @@ async fn next(app: &App, format: Format, rest: Rest) -> io::Result<Option<(Bytes
 }
 
 /// A row's fields in the order of the columns.
-fn fields(row: &Row) -> [&str; 5] {
+fn fields(row: &SuppressionJson) -> [&str; 5] {
     [
         row.email.as_deref().unwrap_or_default(),
         &row.address_hash,

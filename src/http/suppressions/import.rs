@@ -17,7 +17,7 @@ use axum::response::Response;
 use csv::{ReaderBuilder, StringRecord};
 use serde::Serialize;
 
-use restockd_core::directory::Block;
+use restockd_core::directory::SuppressionReason;
 use restockd_core::{Email, text};
 
 use super::super::auth::Admin;
@@ -25,14 +25,14 @@ use super::super::batch::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, announced, is_lines
 use super::super::body::{self, BODY_BYTES_MAX};
 use super::super::error::ApiError;
 use super::super::validate::{Fields, Issues};
-use super::super::{App, answer};
+use super::super::{App, response};
 
 /// A line: its number, and what it says or what is wrong with it.
-type Line = (u64, Result<(Email, Block), String>);
+type Line = (u64, Result<(Email, SuppressionReason), String>);
 
 /// What became of a line.
 #[derive(Serialize)]
-struct Outcome {
+struct LineResult {
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
@@ -48,7 +48,7 @@ pub(in super::super) async fn create(
 ) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Results {
-        results: Vec<Outcome>,
+        results: Vec<LineResult>,
     }
     let (parts, body) = request.into_parts();
     let csv = match (is_lines(&parts.headers), is_csv(&parts.headers)) {
@@ -61,17 +61,18 @@ pub(in super::super) async fn create(
     // Ten thousand lines are parsed beside the other requests, not before them.
     let parsed = tokio::task::spawn_blocking(move || if csv { by_row(&body) } else { by_line(&body) });
     let lines = parsed.await.map_err(|_| ApiError::Internal)??;
-    let good: Vec<(Email, Block)> = lines.iter().filter_map(|(_, line)| line.clone().ok()).collect();
+    let good: Vec<(Email, SuppressionReason)> =
+        lines.iter().filter_map(|(_, line)| line.clone().ok()).collect();
     let changed = match good.is_empty() {
         true => Vec::new(),
         false => app.engine.suppress(good, &format!("import by API key {key}")).await?,
     };
     let mut changed = changed.into_iter();
     let outcome = |(line, said): Line| match said {
-        Ok(_) => Outcome { line, changed: changed.next(), error: None },
-        Err(error) => Outcome { line, changed: None, error: Some(error) },
+        Ok(_) => LineResult { line, changed: changed.next(), error: None },
+        Err(error) => LineResult { line, changed: None, error: Some(error) },
     };
-    Ok(answer::ok(&Results { results: lines.into_iter().map(outcome).collect() }))
+    Ok(response::ok(&Results { results: lines.into_iter().map(outcome).collect() }))
 }
 
 fn is_csv(headers: &HeaderMap) -> bool {

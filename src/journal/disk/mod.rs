@@ -7,7 +7,7 @@
 //!           └─ SimDisk    in tests: in memory, seeded; cuts the power, fills up, fails and lies
 //! ```
 //!
-//! Both floors stand on one disk, so a crash of a simulated one hits both at once. The traits have only what is
+//! Both layers stand on one disk, so a crash of a simulated one hits both at once. The traits have only what is
 //! used, and they say exactly what is durable when: contents after a sync of the file, names (of files and of
 //! directories) after a sync of the directory they stand in, everything after a sync of the file system.
 //!
@@ -23,7 +23,7 @@ pub use real::RealDisk;
 
 /// What stands behind a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A plain file.
     File,
     /// A directory.
@@ -36,7 +36,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// What it is; a link is not followed.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The length of a file.
     pub len: u64,
 }

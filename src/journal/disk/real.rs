@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::{Disk, DiskFile, Kind, Stat};
+use super::{Disk, DiskFile, FileKind, Stat};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
@@ -36,9 +36,9 @@ impl Disk for RealDisk {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let found = std::fs::symlink_metadata(path)?;
         let kind = match found.file_type() {
-            kind if kind.is_file() => Kind::File,
-            kind if kind.is_dir() => Kind::Dir,
-            _ => Kind::Other,
+            kind if kind.is_file() => FileKind::File,
+            kind if kind.is_dir() => FileKind::Dir,
+            _ => FileKind::Other,
         };
         Ok(Stat { kind, len: found.len() })
     }

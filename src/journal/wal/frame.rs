@@ -48,12 +48,12 @@ pub(super) fn seed(engine: &[u8; 16], segment: u64) -> u32 {
 
 /// A frame being gathered; its memory is used again for the next one.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct FrameBatch {
     buffer: Vec<u8>,
     records: u32,
 }
 
-impl Batch {
+impl FrameBatch {
     /// How many records it holds.
     pub(super) fn records(&self) -> u32 {
         self.records
@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn sealed(records: &[Record], seed: u32, first: Lsn) -> Vec<u8> {
-        let mut batch = Batch::default();
+        let mut batch = FrameBatch::default();
         records.iter().for_each(|record| batch.push(record));
         batch.seal(seed, first, first - 1).0.to_vec()
     }

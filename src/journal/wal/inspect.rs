@@ -14,7 +14,7 @@ use crate::disk::Disk;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct LogReport {
     /// The segments that were read, in order.
     pub segments: Vec<SegmentReport>,
     /// How many good records they hold.
@@ -33,7 +33,7 @@ pub struct Report {
     pub missing: Vec<(Lsn, Lsn)>,
 }
 
-impl Report {
+impl LogReport {
     /// How many records, known to have existed, cannot be read.
     #[must_use]
     pub fn at_risk(&self) -> u64 {
@@ -86,7 +86,7 @@ pub fn inspect(
     options: &Options,
     from: Lsn,
     known_durable: Lsn,
-) -> Result<Report, WalError> {
+) -> Result<LogReport, WalError> {
     options.check()?;
     let found = scan::scan(&**disk, options, Some(from.max(1)), known_durable)?;
     let records = found.records();
@@ -98,7 +98,7 @@ pub fn inspect(
         (None, ..) => TailState::Clean,
     };
     let some = (records > 0).then_some(());
-    Ok(Report {
+    Ok(LogReport {
         records,
         first: some
             .and_then(|()| found.segments.iter().find(|one| one.records > 0))

@@ -9,20 +9,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::error::WalError;
-use super::frame::{Batch, MAX_RECORDS};
-use super::maker::{Depot, Maker};
-use super::mark::Mark;
-use super::recover::Recovered;
+use super::frame::{FrameBatch, MAX_RECORDS};
+use super::preallocator::{Preallocator, SegmentPool};
+use super::recover::LogRecovery;
 use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::sync::mpsc::{Sender, channel};
 use super::sync::sync::{Mutex, MutexGuard, PoisonError};
 use super::sync::thread::{self, Builder, JoinHandle};
-use super::writer::{Age, Current, Gauges, Message, Waiting, Writer, age};
+use super::watermark::Watermark;
+use super::writer::{Age, Current, Gauges, PendingTicket, Writer, WriterMessage, age};
 use super::{Lsn, Options, Record, Ticket};
 use crate::disk::Disk;
 
 const WRITER_NAME: &str = "wal-writer";
-const MAKER_NAME: &str = "wal-maker";
+const PREALLOCATOR_NAME: &str = "wal-maker";
 
 /// What is called, once, when the log fails.
 pub(super) type OnPoison = Box<dyn Fn(&WalError) + Send + Sync>;
@@ -47,9 +47,9 @@ pub struct Stats {
 }
 
 struct Inner {
-    queue: Sender<Message>,
+    queue: Sender<WriterMessage>,
     gauges: Arc<Gauges>,
-    depot: Arc<Depot>,
+    pool: Arc<SegmentPool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -64,10 +64,10 @@ impl Log {
     pub fn start(
         disk: Arc<dyn Disk>,
         options: Options,
-        recovered: &Recovered,
+        recovered: &LogRecovery,
         on_poison: OnPoison,
     ) -> Result<Self, WalError> {
-        let (log, writer, maker) = Self::parts(disk, &options, recovered, true, age())?;
+        let (log, writer, preallocator) = Self::parts(disk, &options, recovered, true, age())?;
         let start = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
             let thread = Builder::new().name(name.to_owned()).spawn(work);
             thread.map_err(|error| WalError::io("start a thread for", &options.dir, error))
@@ -76,7 +76,7 @@ impl Log {
         // From here on an early return closes the queue, which ends whatever has started.
         let writing = start(WRITER_NAME, Box::new(move || run_writer(writer, &on_poison)))?;
         log.threads().push(writing);
-        let making = start(MAKER_NAME, Box::new(move || run_maker(maker, &sender)))?;
+        let making = start(PREALLOCATOR_NAME, Box::new(move || run_preallocator(preallocator, &sender)))?;
         log.threads().push(making);
         Ok(log)
     }
@@ -85,10 +85,10 @@ impl Log {
     pub(super) fn parts(
         disk: Arc<dyn Disk>,
         options: &Options,
-        recovered: &Recovered,
+        recovered: &LogRecovery,
         threads: bool,
         age: Age,
-    ) -> Result<(Self, Writer, Maker), WalError> {
+    ) -> Result<(Self, Writer, Preallocator), WalError> {
         options.check()?;
         let (sender, queue) = channel();
         let last = recovered.next - 1;
@@ -102,34 +102,34 @@ impl Log {
             unsettled: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         });
-        let depot = Arc::new(Depot::new(recovered.files.clone(), threads));
+        let pool = Arc::new(SegmentPool::new(recovered.files.clone(), threads));
         let writer = Writer {
             disk: disk.clone(),
             options: options.clone(),
             queue,
-            depot: depot.clone(),
+            pool: pool.clone(),
             gauges: gauges.clone(),
             current: open_current(&*disk, recovered)?,
             chain: recovered.chain,
-            mark: Mark::new(options, recovered.mark),
+            mark: Watermark::new(options, recovered.mark),
             mark_written: age(),
             age,
             most: MAX_RECORDS,
             seal: false,
-            batch: Batch::default(),
+            batch: FrameBatch::default(),
             waiting: std::collections::VecDeque::new(),
             held: None,
             settled: 0,
         };
-        let maker = Maker { disk, options: options.clone(), depot: depot.clone(), made: 0 };
-        let inner = Inner { queue: sender, gauges, depot, threads: Mutex::new(Vec::new()) };
-        Ok((Self { inner: Arc::new(inner) }, writer, maker))
+        let preallocator = Preallocator { disk, options: options.clone(), pool: pool.clone(), made: 0 };
+        let inner = Inner { queue: sender, gauges, pool, threads: Mutex::new(Vec::new()) };
+        Ok((Self { inner: Arc::new(inner) }, writer, preallocator))
     }
 
     /// Appends a record; the ticket hears its number once it is durable. Never blocks, so the caller must hold an
     /// admission permit. A record longer than [`Options::max_record_bytes`] fails its ticket and nothing else.
     pub fn append(&self, record: Record, ticket: Ticket) {
-        self.send_record(record, Some(Waiting::new(ticket)));
+        self.send_record(record, Some(PendingTicket::new(ticket)));
     }
 
     /// Appends a record that nobody waits for. One that is too long poisons the log: its loss would go unheard.
@@ -139,7 +139,7 @@ impl Log {
 
     /// The ticket hears the last number appended before, once all of that is durable. Costs no sync when it is.
     pub fn barrier(&self, ticket: Ticket) {
-        self.send(Message::Barrier(Waiting::new(ticket)));
+        self.send(WriterMessage::Barrier(PendingTicket::new(ticket)));
     }
 
     /// A barrier that does not wait for its turn: when nothing is on its way at all, the ticket hears it before this
@@ -156,7 +156,7 @@ impl Log {
     /// Lets the next record start a new segment, and answers when that one is there. An empty segment is not sealed
     /// again. When there is no space for a new one, this answers at once and the next batch tries again.
     pub fn seal(&self, ticket: Ticket) {
-        self.send(Message::Seal(Waiting::new(ticket)));
+        self.send(WriterMessage::Seal(PendingTicket::new(ticket)));
     }
 
     /// The number that the writer gives next; records still in the queue have none yet.
@@ -174,7 +174,7 @@ impl Log {
     /// Whether the last try to make a spare segment had space. While it had not, nothing new may be admitted.
     #[must_use]
     pub fn room(&self) -> bool {
-        self.inner.depot.room()
+        self.inner.pool.room()
     }
 
     /// Whether the log has failed. It never works again in this process.
@@ -186,12 +186,12 @@ impl Log {
     /// Lets whole segments go whose records are all below this number; never the last one. Happens in the background,
     /// and is done when [`Self::close`] returns.
     pub fn trim(&self, below: Lsn) {
-        self.inner.depot.trim(below);
+        self.inner.pool.trim(below);
     }
 
     /// Looks after the quarantine: what an engine first saw 7 days before `now_ms` is removed. In the background, like [`Self::trim`].
     pub fn sweep_quarantine(&self, now_ms: u64) {
-        self.inner.depot.sweep(now_ms);
+        self.inner.pool.sweep(now_ms);
     }
 
     /// Numbers for the eye.
@@ -202,7 +202,7 @@ impl Log {
             syncs: gauges.syncs.load(Ordering::Relaxed),
             records: gauges.records.load(Ordering::Relaxed),
             bytes: gauges.bytes.load(Ordering::Relaxed),
-            segments: self.inner.depot.segments(),
+            segments: self.inner.pool.segments(),
         }
     }
 
@@ -214,13 +214,13 @@ impl Log {
     }
 
     /// Counted before it is sent: whoever sees no record on its way knows that those it heard of are durable.
-    fn send_record(&self, record: Record, waiting: Option<Waiting>) {
+    fn send_record(&self, record: Record, waiting: Option<PendingTicket>) {
         self.inner.gauges.unsettled.fetch_add(1, Ordering::AcqRel);
-        self.send(Message::Append(record, waiting));
+        self.send(WriterMessage::Append(record, waiting));
     }
 
     /// A message that the writer cannot get is dropped here, and its ticket fails with it.
-    fn send(&self, message: Message) {
+    fn send(&self, message: WriterMessage) {
         drop(self.inner.queue.send(message));
     }
 
@@ -241,8 +241,8 @@ impl fmt::Debug for Log {
 impl Inner {
     fn close(&self) {
         self.gauges.ended.store(true, Ordering::Release);
-        self.depot.closing();
-        drop(self.queue.send(Message::Close));
+        self.pool.closing();
+        drop(self.queue.send(WriterMessage::Close));
         let me = thread::current().id();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if threads.iter().any(|thread| thread.thread().id() == me) {
@@ -261,7 +261,7 @@ impl Drop for Inner {
     }
 }
 
-fn open_current(disk: &dyn Disk, recovered: &Recovered) -> Result<Option<Current>, WalError> {
+fn open_current(disk: &dyn Disk, recovered: &LogRecovery) -> Result<Option<Current>, WalError> {
     let Some((path, offset, capacity)) = recovered.open.clone() else { return Ok(None) };
     let file = disk.open(&path).map_err(|error| WalError::io("open", &path, error))?;
     Ok(Some(Current { path, file, offset, capacity }))
@@ -275,7 +275,7 @@ fn run_writer(mut writer: Writer, on_poison: &OnPoison) {
 /// The last thing a writer does: what went wrong is told, then every ticket that is left hears it.
 pub(super) fn end_writer(writer: Writer, outcome: Result<(), WalError>, on_poison: &OnPoison) {
     let gauges = writer.gauges.clone();
-    let depot = writer.depot.clone();
+    let pool = writer.pool.clone();
     if let Err(error) = outcome {
         gauges.poisoned.store(true, Ordering::Release);
         tracing::error!(%error, "the log failed, nothing more is promised");
@@ -284,7 +284,7 @@ pub(super) fn end_writer(writer: Writer, outcome: Result<(), WalError>, on_poiso
             tracing::error!("the poison callback panicked");
         }
     }
-    depot.ended();
+    pool.ended();
     // Fails what is queued, and from now on also what comes.
     drop_tickets(writer);
 }
@@ -304,12 +304,12 @@ fn drop_tickets(mut writer: Writer) {
     drop(catch_unwind(AssertUnwindSafe(|| drop(writer))));
 }
 
-fn run_maker(maker: Maker, writer: &Sender<Message>) {
-    let depot = maker.depot.clone();
-    let outcome = catch_unwind(AssertUnwindSafe(|| maker.run()));
-    let outcome = outcome.unwrap_or(Err(WalError::Panicked(MAKER_NAME)));
+fn run_preallocator(preallocator: Preallocator, writer: &Sender<WriterMessage>) {
+    let pool = preallocator.pool.clone();
+    let outcome = catch_unwind(AssertUnwindSafe(|| preallocator.run()));
+    let outcome = outcome.unwrap_or(Err(WalError::Panicked(PREALLOCATOR_NAME)));
     if let Err(error) = outcome {
-        depot.broken(error);
-        drop(writer.send(Message::Broken));
+        pool.broken(error);
+        drop(writer.send(WriterMessage::Broken));
     }
 }

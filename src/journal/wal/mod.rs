@@ -36,30 +36,30 @@ mod error;
 mod frame;
 mod inspect;
 mod log;
-mod look;
-mod maker;
-mod mark;
+#[cfg(feature = "testing")]
+mod manual_driver;
+mod preallocator;
+mod read_only_disk;
 mod recover;
 mod repair;
 mod salvage;
 mod scan;
 mod segment;
-#[cfg(feature = "testing")]
-mod stepper;
 mod sync;
+mod watermark;
 mod writer;
 
 use std::path::PathBuf;
 
 pub use error::{Damage, Harm, Lost, WalError};
-pub use inspect::{Report, SegmentReport, TailState, inspect, newer};
+pub use inspect::{LogReport, SegmentReport, TailState, inspect, newer};
 pub use log::{Log, Stats};
-pub use look::{LookDisk, first_segment, segments_below};
-pub use recover::{Recovered, Torn, recover, refused};
+#[cfg(feature = "testing")]
+pub use manual_driver::ManualDriver;
+pub use read_only_disk::{ReadOnlyDisk, first_segment, segments_below};
+pub use recover::{LogRecovery, Torn, recover, refused};
 pub use repair::{Repaired, repair, repair_from, set_aside_segments};
 pub use salvage::salvage;
-#[cfg(feature = "testing")]
-pub use stepper::Stepper;
 
 /// The number of a record: 1 for the first ever, and no gaps.
 pub type Lsn = u64;

@@ -21,9 +21,9 @@ use std::sync::Arc;
 use super::bytes::{ZEROS, content_end};
 use super::error::WalError;
 use super::frame;
-use super::mark::MarkValue;
 use super::scan::{self, Scan, Segment, Tail};
 use super::segment::{self, Chain, Header};
+use super::watermark::WatermarkValue;
 use super::{Lsn, Options, RecordRef};
 use crate::disk::{Disk, narrow, wide};
 use crate::quarantine;
@@ -45,7 +45,7 @@ pub struct Torn {
 
 /// A log that was read and can be started.
 #[derive(Debug, Clone)]
-pub struct Recovered {
+pub struct LogRecovery {
     /// The number of the next record.
     pub next: Lsn,
     /// The oldest record that is still there (equal to `next` when there is none).
@@ -60,7 +60,7 @@ pub struct Recovered {
     pub delivered: u64,
     /// Ranges of numbers (first, last) that an earlier repair gave up.
     pub missing: Vec<(Lsn, Lsn)>,
-    pub(super) mark: Option<MarkValue>,
+    pub(super) mark: Option<WatermarkValue>,
     pub(super) chain: Chain,
     pub(super) files: Vec<(Lsn, PathBuf)>,
     /// The segment to write on, with the offset behind its last frame.
@@ -81,7 +81,7 @@ pub fn recover(
     from: Lsn,
     known_durable: Lsn,
     sink: &mut dyn FnMut(Lsn, &RecordRef<'_>) -> Result<(), String>,
-) -> Result<Recovered, WalError> {
+) -> Result<LogRecovery, WalError> {
     options.check()?;
     let disk = &**disk;
     let dir = &options.dir;
@@ -110,11 +110,11 @@ pub fn recover(
     Ok(recovered)
 }
 
-fn recovered(found: Scan, torn: Option<Torn>, delivered: u64) -> Recovered {
+fn recovered(found: Scan, torn: Option<Torn>, delivered: u64) -> LogRecovery {
     let next = found.chain.last + 1;
     let open =
         found.segments.last().map(|last| (last.path.clone(), last.end, last.len.max(last.header.capacity)));
-    Recovered {
+    LogRecovery {
         next,
         first: found.segments.first().map_or(next, |first| first.header.first_lsn),
         torn,

@@ -16,11 +16,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::{Damage, Harm, WalError};
-use super::mark::{self, MarkValue};
 use super::recover::{clear_tail, copy_aside, set_aside};
 use super::salvage::salvage;
 use super::scan::{self, Scan};
 use super::segment;
+use super::watermark::{self, WatermarkValue};
 use super::{Lsn, Options};
 use crate::disk::Disk;
 
@@ -147,7 +147,7 @@ fn cut(
     let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
     // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
     let counter = found.mark.map_or(1, |mark| mark.counter + 1);
-    mark::reset(disk, options, MarkValue { counter, durable: highest })?;
+    watermark::reset(disk, options, WatermarkValue { counter, durable: highest })?;
     clear_last(disk, options, found, done)?;
     // From the newest down, so that an interrupted repair leaves no hole.
     for (_, path) in found.files.iter().skip(found.segments.len()).rev() {
@@ -155,7 +155,7 @@ fn cut(
         done.changed.push(path.clone());
     }
     let header = found.chain.next(options, highest + 1, options.segment_bytes);
-    segment::christen(disk, options, &blank, &mut *file, &header)?;
+    segment::activate_blank(disk, options, &blank, &mut *file, &header)?;
     if damage.at_risk > 0 || highest > damage.expected {
         done.lost = Some((damage.expected, highest));
     }

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use super::bytes::content_end;
 use super::error::{Damage, Harm, WalError};
 use super::frame::{self, Frame};
-use super::mark::{self, MarkValue};
 use super::segment::{self, Chain, HEADER_BYTES, Header};
+use super::watermark::{self, WatermarkValue};
 use super::{Lsn, Options};
 use crate::disk::{Disk, narrow, wide};
 
@@ -81,7 +81,7 @@ pub(super) struct Scan {
     /// Where the next segment would be tied.
     pub(super) chain: Chain,
     pub(super) known: Lsn,
-    pub(super) mark: Option<MarkValue>,
+    pub(super) mark: Option<WatermarkValue>,
     pub(super) tail: Tail,
     /// Numbers that a repair gave up.
     pub(super) missing: Vec<(Lsn, Lsn)>,
@@ -109,7 +109,7 @@ pub(super) fn scan(
     known_durable: Lsn,
 ) -> Result<Scan, WalError> {
     let files = list(disk, options)?;
-    let mark = mark::read(disk, options)?;
+    let mark = watermark::read(disk, options)?;
     let known = known_durable
         .max(mark.map_or(0, |mark| mark.durable))
         .max(from.map_or(0, |from| from.saturating_sub(1)));
@@ -154,7 +154,7 @@ pub(super) fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathB
     Ok(names.iter().filter_map(|name| Some((segment::parse_name(name)?, options.dir.join(name)))).collect())
 }
 
-type Found = Option<(PathBuf, u64, Harm)>;
+type FoundDamage = Option<(PathBuf, u64, Harm)>;
 
 /// Adds one file to the verdict, or says what is wrong with it.
 fn judge_file(
@@ -163,7 +163,7 @@ fn judge_file(
     from: Option<Lsn>,
     scan: &mut Scan,
     at: usize,
-) -> Result<Found, WalError> {
+) -> Result<FoundDamage, WalError> {
     let Some((first, path)) = scan.files.get(at).cloned() else { return Ok(None) };
     let is_last = at + 1 == scan.files.len();
     let bytes = read(disk, &path)?;
@@ -208,7 +208,7 @@ fn judge_file(
 }
 
 /// Whether a header follows what was read so far.
-fn judge_link(scan: &mut Scan, header: &Header, path: &Path, from: Option<Lsn>) -> Found {
+fn judge_link(scan: &mut Scan, header: &Header, path: &Path, from: Option<Lsn>) -> FoundDamage {
     match scan.segments.last() {
         None => {
             if from.is_some_and(|from| header.previous_last >= from) {

@@ -159,7 +159,7 @@ pub(super) fn fill_zeros(file: &mut dyn DiskFile, from: u64, to: u64) -> std::io
 }
 
 /// Takes a blank segment into use: header, sync, name, sync of the directory, in this order.
-pub(super) fn christen(
+pub(super) fn activate_blank(
     disk: &dyn Disk,
     options: &Options,
     blank: &Path,

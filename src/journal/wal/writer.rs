@@ -10,7 +10,7 @@
 //!   a busy neighbour on the same processor may take its turn meanwhile.
 //! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
 //! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
-//! - Every waiting ticket sits in a [`Waiting`], which fails it when it is dropped. So a queue that is thrown away, a
+//! - Every waiting ticket sits in a [`PendingTicket`], which fails it when it is dropped. So a queue that is thrown away, a
 //!   panic and a closed log all answer.
 //! - The mark is written when it is 100 ms old and says too little, also when nothing more comes.
 
@@ -20,32 +20,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Lost, WalError};
-use super::frame::{self, Batch};
-use super::maker::{Depot, NoSpare, Spare};
-use super::mark::Mark;
+use super::frame::{self, FrameBatch};
+use super::preallocator::{NoSpare, SegmentPool, Spare};
 use super::segment::{self, Chain, HEADER_BYTES};
 use super::sync::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::sync::mpsc::{Receiver, RecvTimeoutError};
 use super::sync::thread;
+use super::watermark::Watermark;
 use super::{Lsn, Options, Record, Ticket};
 use crate::disk::{Disk, DiskFile, wide};
 
 const MARK_EVERY: Duration = Duration::from_millis(100);
 
 /// What comes through the queue.
-pub(super) enum Message {
-    Append(Record, Option<Waiting>),
-    Barrier(Waiting),
-    Seal(Waiting),
-    /// The maker ended on an error, which is in the depot.
+pub(super) enum WriterMessage {
+    Append(Record, Option<PendingTicket>),
+    Barrier(PendingTicket),
+    Seal(PendingTicket),
+    /// The preallocator ended on an error, which is in the pool.
     Broken,
     Close,
 }
 
 /// A ticket that cannot be forgotten: dropped, it fails.
-pub(super) struct Waiting(Option<Ticket>);
+pub(super) struct PendingTicket(Option<Ticket>);
 
-impl Waiting {
+impl PendingTicket {
     pub(super) fn new(ticket: Ticket) -> Self {
         Self(Some(ticket))
     }
@@ -57,7 +57,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PendingTicket {
     fn drop(&mut self) {
         if let Some(ticket) = self.0.take() {
             ticket(Err(Lost::Ended));
@@ -92,12 +92,12 @@ pub(super) struct Current {
 pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: Options,
-    pub(super) queue: Receiver<Message>,
-    pub(super) depot: Arc<Depot>,
+    pub(super) queue: Receiver<WriterMessage>,
+    pub(super) pool: Arc<SegmentPool>,
     pub(super) gauges: Arc<Gauges>,
     pub(super) current: Option<Current>,
     pub(super) chain: Chain,
-    pub(super) mark: Mark,
+    pub(super) mark: Watermark,
     /// How old the log is; what the age of the mark is measured by.
     pub(super) age: Age,
     pub(super) mark_written: Duration,
@@ -105,11 +105,11 @@ pub(super) struct Writer {
     pub(super) most: usize,
     /// The next frame should start a new segment.
     pub(super) seal: bool,
-    pub(super) batch: Batch,
+    pub(super) batch: FrameBatch,
     /// The tickets of the batch, with the numbers they will hear.
-    pub(super) waiting: VecDeque<(Lsn, Waiting)>,
+    pub(super) waiting: VecDeque<(Lsn, PendingTicket)>,
     /// The message that ended the batch before.
-    pub(super) held: Option<Message>,
+    pub(super) held: Option<WriterMessage>,
     /// Records taken in since the tickets last heard.
     pub(super) settled: u64,
 }
@@ -125,14 +125,14 @@ pub(super) fn age() -> Age {
 }
 
 /// Why the loop ends.
-pub(super) enum End {
+pub(super) enum WriterExit {
     Closed,
     Failed(WalError),
     /// There is no space for the batch, which stays as it is. Only who moves the writer by hand hears this.
     Later,
 }
 
-impl From<WalError> for End {
+impl From<WalError> for WriterExit {
     fn from(error: WalError) -> Self {
         Self::Failed(error)
     }
@@ -143,9 +143,9 @@ impl Writer {
     pub(super) fn run(&mut self) -> Result<(), WalError> {
         loop {
             match self.turn() {
-                Ok(()) | Err(End::Later) => {}
-                Err(End::Failed(error)) => return Err(error),
-                Err(End::Closed) => {
+                Ok(()) | Err(WriterExit::Later) => {}
+                Err(WriterExit::Failed(error)) => return Err(error),
+                Err(WriterExit::Closed) => {
                     self.mark.write(&*self.disk, self.chain.last, true);
                     return Ok(());
                 }
@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// Gathers one batch and makes it durable.
-    fn turn(&mut self) -> Result<(), End> {
+    fn turn(&mut self) -> Result<(), WriterExit> {
         let Some(message) = self.wait()? else { return Ok(()) };
         self.gather(message)?;
         self.gather_what_is_about_to_come()?;
@@ -163,7 +163,7 @@ impl Writer {
 
     /// Steps back once for whoever is ready to run, and takes in what they appended: a sync costs the processor more
     /// than a letter's record does. Where nobody is, this takes no time; it is no timer.
-    fn gather_what_is_about_to_come(&mut self) -> Result<(), End> {
+    fn gather_what_is_about_to_come(&mut self) -> Result<(), WriterExit> {
         if self.held.is_some() || self.waiting.len() >= self.most {
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl Writer {
     }
 
     /// Takes in what has queued up behind this message, as long as it makes one batch.
-    pub(super) fn gather(&mut self, message: Message) -> Result<(), End> {
+    pub(super) fn gather(&mut self, message: WriterMessage) -> Result<(), WriterExit> {
         let mut next = Some(message);
         while let Some(message) = next.take() {
             self.held = self.take_in(message)?;
@@ -188,12 +188,12 @@ impl Writer {
     }
 
     /// Makes the batch durable, then does what ended it.
-    pub(super) fn finish(&mut self) -> Result<(), End> {
+    pub(super) fn finish(&mut self) -> Result<(), WriterExit> {
         self.commit()?;
         match self.held.take() {
-            Some(Message::Seal(waiting)) => self.seal_now(waiting),
-            Some(Message::Broken) => Err(self.why_never()),
-            Some(Message::Close) => Err(End::Closed),
+            Some(WriterMessage::Seal(waiting)) => self.seal_now(waiting),
+            Some(WriterMessage::Broken) => Err(self.why_never()),
+            Some(WriterMessage::Close) => Err(WriterExit::Closed),
             held => {
                 self.held = held;
                 Ok(())
@@ -202,17 +202,17 @@ impl Writer {
     }
 
     /// The next message; none when it was time for the mark.
-    fn wait(&mut self) -> Result<Option<Message>, End> {
+    fn wait(&mut self) -> Result<Option<WriterMessage>, WriterExit> {
         if let Some(message) = self.held.take() {
             return Ok(Some(message));
         }
         if !self.mark.is_stale(self.chain.last) {
-            return self.queue.recv().map(Some).map_err(|_| End::Closed);
+            return self.queue.recv().map(Some).map_err(|_| WriterExit::Closed);
         }
         let left = MARK_EVERY.saturating_sub(self.mark_age());
         match self.queue.recv_timeout(left) {
             Ok(message) => Ok(Some(message)),
-            Err(RecvTimeoutError::Disconnected) => Err(End::Closed),
+            Err(RecvTimeoutError::Disconnected) => Err(WriterExit::Closed),
             Err(RecvTimeoutError::Timeout) => {
                 self.write_mark();
                 Ok(None)
@@ -221,10 +221,10 @@ impl Writer {
     }
 
     /// Adds a message to the batch; gives it back when the batch has to end before it.
-    fn take_in(&mut self, message: Message) -> Result<Option<Message>, End> {
+    fn take_in(&mut self, message: WriterMessage) -> Result<Option<WriterMessage>, WriterExit> {
         let last = self.chain.last + Lsn::from(self.batch.records());
         match message {
-            Message::Append(record, waiting) => {
+            WriterMessage::Append(record, waiting) => {
                 let limit = self.options.max_record_bytes();
                 if record.bytes.len() > limit {
                     self.turn_away(record.bytes.len(), limit, waiting)?;
@@ -232,14 +232,14 @@ impl Writer {
                     return Ok(None);
                 }
                 if !self.batch.fits(&record, frame::payload_limit(self.options.segment_bytes)) {
-                    return Ok(Some(Message::Append(record, waiting)));
+                    return Ok(Some(WriterMessage::Append(record, waiting)));
                 }
                 self.batch.push(&record);
                 self.settled += 1;
                 self.waiting.extend(waiting.map(|waiting| (last + 1, waiting)));
                 Ok(None)
             }
-            Message::Barrier(waiting) => {
+            WriterMessage::Barrier(waiting) => {
                 self.waiting.push_back((last, waiting));
                 Ok(None)
             }
@@ -248,18 +248,23 @@ impl Writer {
     }
 
     /// A record that is too long fails its ticket. If nobody would hear that, the log must not go on without it.
-    fn turn_away(&self, bytes: usize, limit: usize, waiting: Option<Waiting>) -> Result<(), End> {
+    fn turn_away(
+        &self,
+        bytes: usize,
+        limit: usize,
+        waiting: Option<PendingTicket>,
+    ) -> Result<(), WriterExit> {
         match waiting {
             Some(waiting) => {
                 waiting.answer(Err(Lost::TooLarge));
                 Ok(())
             }
-            None => Err(End::Failed(WalError::TooLarge { bytes, limit })),
+            None => Err(WriterExit::Failed(WalError::TooLarge { bytes, limit })),
         }
     }
 
     /// Writes the batch, syncs it, publishes its last number, then runs the tickets.
-    fn commit(&mut self) -> Result<(), End> {
+    fn commit(&mut self) -> Result<(), WriterExit> {
         let records = u64::from(self.batch.records());
         if records > 0 {
             self.write_batch(records)?;
@@ -280,10 +285,10 @@ impl Writer {
         (self.age)().saturating_sub(self.mark_written)
     }
 
-    fn write_batch(&mut self, records: u64) -> Result<(), End> {
+    fn write_batch(&mut self, records: u64) -> Result<(), WriterExit> {
         let need = wide(self.batch.frame_bytes());
         self.make_room(need)?;
-        let Some(current) = &mut self.current else { return Err(End::Closed) };
+        let Some(current) = &mut self.current else { return Err(WriterExit::Closed) };
         let last = self.chain.last + records;
         let seed = frame::seed(&self.options.engine, self.chain.number);
         let (bytes, crc) = self.batch.seal(seed, self.chain.last + 1, self.chain.last);
@@ -304,32 +309,32 @@ impl Writer {
     }
 
     /// Sees to it that a frame of this length fits: in the current segment, or in the spare.
-    fn make_room(&mut self, need: u64) -> Result<(), End> {
+    fn make_room(&mut self, need: u64) -> Result<(), WriterExit> {
         let fits = self.current.as_ref().is_some_and(|current| current.offset + need <= current.capacity);
         if fits && !self.seal {
             return Ok(());
         }
-        match self.depot.take(!fits) {
+        match self.pool.take(!fits) {
             Ok(spare) => self.rotate(spare),
             // It was asked for a new segment, but there is no space for one: the current one is as safe.
             Err(_) if fits => Ok(()),
-            Err(NoSpare::Short) => Err(End::Later),
+            Err(NoSpare::Short) => Err(WriterExit::Later),
             Err(NoSpare::Never) => Err(self.why_never()),
         }
     }
 
-    /// There will be no segment: the maker left its error in the depot, or the log is closing on a full disk.
-    fn why_never(&self) -> End {
-        self.depot.take_error().map_or(End::Closed, End::Failed)
+    /// There will be no segment: the preallocator left its error in the pool, or the log is closing on a full disk.
+    fn why_never(&self) -> WriterExit {
+        self.pool.take_error().map_or(WriterExit::Closed, WriterExit::Failed)
     }
 
     /// Takes a spare into use.
-    fn rotate(&mut self, spare: Spare) -> Result<(), End> {
+    fn rotate(&mut self, spare: Spare) -> Result<(), WriterExit> {
         let Spare { path, mut file, bytes } = spare;
         let first = self.chain.last + 1;
         let header = self.chain.next(&self.options, first, bytes);
-        let path = segment::christen(&*self.disk, &self.options, &path, &mut *file, &header)?;
-        self.depot.add(first, path.clone());
+        let path = segment::activate_blank(&*self.disk, &self.options, &path, &mut *file, &header)?;
+        self.pool.add(first, path.clone());
         self.chain.number = header.number;
         self.current = Some(Current { path, file, offset: wide(HEADER_BYTES), capacity: bytes });
         self.seal = false;
@@ -337,12 +342,12 @@ impl Writer {
     }
 
     /// Starts a new segment, unless the current one is empty; without space the next frame tries again.
-    fn seal_now(&mut self, waiting: Waiting) -> Result<(), End> {
+    fn seal_now(&mut self, waiting: PendingTicket) -> Result<(), WriterExit> {
         // Kept with the others, so that it does not fail before the log is known to have failed.
         self.waiting.push_back((self.chain.last, waiting));
         if self.current.as_ref().is_some_and(|current| current.offset > wide(HEADER_BYTES)) {
             self.seal = true;
-            match self.depot.take(false) {
+            match self.pool.take(false) {
                 Ok(spare) => self.rotate(spare)?,
                 Err(NoSpare::Short) => {}
                 Err(NoSpare::Never) => return Err(self.why_never()),

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants: a secret that was given may come back in any later word of the server, also in the greeting of a later
-//! connection, and never gets into an outcome ([`SignIn::is_told_in`]); a refused sign-in is the shop's trouble and defers.
+//! connection, and never gets into an outcome ([`SignIn::is_contained_in`]); a refused sign-in is the shop's trouble and defers.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
 
+use super::super::DeliveryOutcome;
 use super::super::OauthToken;
-use super::super::Outcome;
-use super::super::setting::Credentials;
-use super::connect::{offered, trouble, turned_away};
+use super::super::transport_url::Credentials;
+use super::connect::{offered, refused_connection, trouble};
 use super::reply::Reply;
 use super::wire::Wire;
 
@@ -52,7 +52,7 @@ impl SignIn {
     }
 
     /// True when a server's words hold our secret.
-    pub(super) fn is_told_in(&self, reply: &str) -> bool {
+    pub(super) fn is_contained_in(&self, reply: &str) -> bool {
         let secret = match &self.with {
             With::Password(password) => password.clone(),
             With::Token(_) => self.given.lock().clone(),
@@ -71,7 +71,12 @@ impl SignIn {
     }
 
     /// Signs in by what the server offers.
-    pub(super) async fn run(&self, wire: &mut Wire, offers: &Reply, limit: Duration) -> Result<(), Outcome> {
+    pub(super) async fn run(
+        &self,
+        wire: &mut Wire,
+        offers: &Reply,
+        limit: Duration,
+    ) -> Result<(), DeliveryOutcome> {
         let methods = offered(offers, "AUTH").unwrap_or_default().to_ascii_uppercase();
         let offers = |method| methods.split_ascii_whitespace().any(|offered| offered == method);
         let (secret, steps) = match &self.with {
@@ -111,7 +116,7 @@ impl SignIn {
     }
 
     /// The server's words, unless they repeat what was sent.
-    fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> Outcome {
+    fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> DeliveryOutcome {
         let said = reply.text();
         let forms = self.forms(secret);
         let sent = steps.iter().filter_map(|step| step.rsplit(' ').next()).filter(|word| *word != "LOGIN");
@@ -119,7 +124,7 @@ impl SignIn {
         if sent.any(|secret| said.contains(secret)) {
             return trouble(WHAT, format!("{}, and it repeats what we sent", reply.code));
         }
-        turned_away(WHAT, reply)
+        refused_connection(WHAT, reply)
     }
 }
 

@@ -12,7 +12,7 @@
 //! * with `smtp://` nothing but EHLO and STARTTLS crosses the wire in clear: no TLS, no letter and no password;
 //! * what the server said before TLS is forgotten;
 //! * whatever fails here is the shop's or the server's trouble, never a recipient's: it defers in
-//!   [`Phase::Connection`], and the fault is [`Fault::Shop`].
+//!   [`SmtpPhase::Connection`], and the fault is [`FaultSource::Shop`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use super::super::setting::{Relay, Safety};
-use super::super::{Diagnostic, End, Fault, MailError, MailOptions, Outcome, Phase};
+use super::super::transport_url::{Relay, Safety};
+use super::super::{
+    DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, MailError, MailOptions, SmtpPhase,
+};
 use super::auth::SignIn;
 use super::reply::{Reply, presentable};
 use super::wire::{Stream, Wire};
@@ -35,27 +37,27 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Everything that couriers of one mailer share.
 #[derive(Debug)]
-pub(in super::super) struct Post {
+pub(in super::super) struct SmtpClient {
     relay: Relay,
     pub(super) options: MailOptions,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     sign_in: Option<SignIn>,
 }
 
-impl Post {
+impl SmtpClient {
     /// An outcome without our password: a server that was given it may say it at any time, also in the greeting of a
     /// later connection. Of such a reply nothing is kept.
-    pub(super) fn hushed(&self, outcome: Outcome) -> Outcome {
+    pub(super) fn without_secret(&self, outcome: DeliveryOutcome) -> DeliveryOutcome {
         let said = outcome.diagnostic.to_string();
-        if !self.sign_in.as_ref().is_some_and(|sign_in| sign_in.is_told_in(&said)) {
+        if !self.sign_in.as_ref().is_some_and(|sign_in| sign_in.is_contained_in(&said)) {
             return outcome;
         }
         let words = "the mail server's words hold our password and are not repeated";
-        Outcome { diagnostic: Diagnostic::own(words, outcome.diagnostic.fault), ..outcome }
+        DeliveryOutcome { diagnostic: Diagnostic::own(words, outcome.diagnostic.fault), ..outcome }
     }
 
     /// Checks the options and prepares TLS.
-    pub(in super::super) fn new(relay: Relay, options: MailOptions) -> Result<Post, MailError> {
+    pub(in super::super) fn new(relay: Relay, options: MailOptions) -> Result<SmtpClient, MailError> {
         if let Some(name) = &options.hello_name {
             let good = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
             if name.is_empty() || name.len() > 255 || !name.bytes().all(good) {
@@ -79,7 +81,7 @@ impl Post {
                 "a user needs a password, separated by a colon, or a mail token, and not both",
             ))?),
         };
-        Ok(Post { relay, options, tls, sign_in })
+        Ok(SmtpClient { relay, options, tls, sign_in })
     }
 
     pub(in super::super) fn relay(&self) -> &Relay {
@@ -108,15 +110,15 @@ fn client_config(options: &MailOptions) -> Result<ClientConfig, MailError> {
 }
 
 /// Why there is no connection: something on the way to it.
-pub(super) fn trouble(what: &str, why: impl std::fmt::Display) -> Outcome {
-    let said = Diagnostic::own(presentable(&format!("{what}: {why}")), Fault::Shop);
-    Outcome::new(End::Deferred, Phase::Connection, said)
+pub(super) fn trouble(what: &str, why: impl std::fmt::Display) -> DeliveryOutcome {
+    let said = Diagnostic::own(presentable(&format!("{what}: {why}")), FaultSource::Shop);
+    DeliveryOutcome::new(DeliveryResult::Deferred, SmtpPhase::Connection, said)
 }
 
 /// Why there is no connection: the server does not want one.
-pub(super) fn turned_away(what: &str, reply: &Reply) -> Outcome {
-    let outcome = reply.own_fault(Phase::Connection);
-    Outcome { diagnostic: outcome.diagnostic.within(what), ..outcome }
+pub(super) fn refused_connection(what: &str, reply: &Reply) -> DeliveryOutcome {
+    let outcome = reply.own_fault(SmtpPhase::Connection);
+    DeliveryOutcome { diagnostic: outcome.diagnostic.within(what), ..outcome }
 }
 
 /// An open connection between two letters.
@@ -137,22 +139,26 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects, protects, greets and signs in.
-    pub(super) async fn open(post: &Post) -> Result<Connection, Outcome> {
+    pub(super) async fn open(post: &SmtpClient) -> Result<Connection, DeliveryOutcome> {
         let (stream, name) = dial(post).await?;
         Self::greet(post, Box::new(stream), &name).await
     }
 
     /// Protects a stream that is there, greets and signs in.
     pub(super) async fn greet(
-        post: &Post,
+        post: &SmtpClient,
         stream: Box<dyn Stream>,
         name: &str,
-    ) -> Result<Connection, Outcome> {
+    ) -> Result<Connection, DeliveryOutcome> {
         let met = Self::meet(post, stream, name).await;
-        met.map_err(|outcome| post.hushed(outcome))
+        met.map_err(|outcome| post.without_secret(outcome))
     }
 
-    async fn meet(post: &Post, stream: Box<dyn Stream>, name: &str) -> Result<Connection, Outcome> {
+    async fn meet(
+        post: &SmtpClient,
+        stream: Box<dyn Stream>,
+        name: &str,
+    ) -> Result<Connection, DeliveryOutcome> {
         let limit = post.options.command_timeout;
         let mut wire = match post.relay.safety {
             Safety::Tls => Wire::protected(protect(post, stream).await?),
@@ -160,7 +166,7 @@ impl Connection {
         };
         let greeting = wire.reply(limit).await.map_err(|e| trouble("no greeting from the mail server", e))?;
         if greeting.code != 220 {
-            return Err(turned_away("the mail server turned us away", &greeting));
+            return Err(refused_connection("the mail server turned us away", &greeting));
         }
         let mut offers = hello(&mut wire, name, limit).await?;
         let upgrade = match post.relay.safety {
@@ -190,18 +196,18 @@ impl Connection {
     }
 
     /// Whether it has carried its share or is too old.
-    pub(super) fn is_spent(&self, post: &Post) -> bool {
+    pub(super) fn is_spent(&self, post: &SmtpClient) -> bool {
         self.letters >= post.options.letters_per_connection
             || self.opened.elapsed() >= post.options.connection_age
     }
 
     /// Whether it has rested so long that the server may have given it up.
-    pub(super) fn is_rested(&self, post: &Post) -> bool {
+    pub(super) fn is_rested(&self, post: &SmtpClient) -> bool {
         self.heard.elapsed() > post.options.connection_idle
     }
 
     /// Whether a letter may start on it, as far as this side knows without looking.
-    pub(super) fn is_good(&self, post: &Post) -> bool {
+    pub(super) fn is_good(&self, post: &SmtpClient) -> bool {
         !self.is_spent(post) && !self.is_rested(post)
     }
 
@@ -228,7 +234,7 @@ impl Connection {
 
 /// Connects to the first address that answers; each gets its share of the time, so that one dead address among
 /// several does not use it up. Also answers the name to greet with.
-async fn dial(post: &Post) -> Result<(TcpStream, String), Outcome> {
+async fn dial(post: &SmtpClient) -> Result<(TcpStream, String), DeliveryOutcome> {
     let limit = post.options.connect_timeout;
     let (host, port) = (post.relay.host.as_str(), post.relay.port);
     let found = timeout(limit, lookup_host((host, port))).await;
@@ -255,7 +261,7 @@ async fn dial(post: &Post) -> Result<(TcpStream, String), Outcome> {
     Err(last)
 }
 
-async fn protect(post: &Post, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, Outcome> {
+async fn protect(post: &SmtpClient, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, DeliveryOutcome> {
     let what = "no protected connection to the mail server";
     let (config, name) = post.tls.as_ref().ok_or_else(|| trouble(what, "TLS is not set up"))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream);
@@ -266,23 +272,28 @@ async fn protect(post: &Post, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>
     }
 }
 
-async fn start_tls(post: &Post, mut wire: Wire, offers: &Reply, limit: Duration) -> Result<Wire, Outcome> {
+async fn start_tls(
+    post: &SmtpClient,
+    mut wire: Wire,
+    offers: &Reply,
+    limit: Duration,
+) -> Result<Wire, DeliveryOutcome> {
     let what = "no protected connection to the mail server";
     if offered(offers, "STARTTLS").is_none() {
         return Err(trouble(what, "it does not offer STARTTLS, and without it nothing is sent"));
     }
     let reply = wire.ask("STARTTLS", limit).await.map_err(|e| trouble(what, e))?;
     if reply.code != 220 {
-        return Err(turned_away(what, &reply));
+        return Err(refused_connection(what, &reply));
     }
     let stream = wire.into_inner().map_err(|e| trouble(what, e))?;
     Ok(Wire::protected(protect(post, stream).await?))
 }
 
-async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, Outcome> {
+async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, DeliveryOutcome> {
     let what = "the mail server does not take our greeting";
     let reply = wire.ask(&format!("EHLO {name}"), limit).await.map_err(|e| trouble(what, e))?;
-    if reply.is_positive() { Ok(reply) } else { Err(turned_away(what, &reply)) }
+    if reply.is_positive() { Ok(reply) } else { Err(refused_connection(what, &reply)) }
 }
 
 /// What the server says about an extension: `Some("")` for a bare keyword, `None` when it is not offered.

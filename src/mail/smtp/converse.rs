@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use super::connect::Connection;
 use super::wire::Stream;
-use super::{Post, SmtpCourier};
-use crate::{Letter, Outcome};
+use super::{SmtpClient, SmtpCourier};
+use crate::{DeliveryOutcome, Letter};
 
 /// Carries letters over a stream that is already there, until the connection is of no more use: what each came to.
 /// A connection that is never ready gives one outcome.
-pub(crate) async fn converse(post: &Arc<Post>, stream: Box<dyn Stream>, letters: &[Letter]) -> Vec<Outcome> {
+pub(crate) async fn converse(
+    post: &Arc<SmtpClient>,
+    stream: Box<dyn Stream>,
+    letters: &[Letter],
+) -> Vec<DeliveryOutcome> {
     let mut courier = SmtpCourier::new(Arc::clone(post));
     match Connection::greet(post, stream, "[127.0.0.1]").await {
         Ok(connection) => courier.kept = Some(connection),

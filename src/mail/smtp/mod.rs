@@ -41,28 +41,28 @@ mod wire;
 use std::fmt;
 use std::sync::Arc;
 
-pub(super) use connect::Post;
+pub(super) use connect::SmtpClient;
 #[cfg(feature = "testing")]
 pub(super) use converse::converse;
 
 use self::connect::Connection;
-use self::transaction::Open;
+use self::transaction::DataResponse;
 use super::letter::Packed;
-use super::{Diagnostic, End, Fault, Gate, Outcome, Phase};
+use super::{DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource, SmtpPhase};
 
 /// Carries letters over one connection at a time.
 pub(super) struct SmtpCourier {
-    post: Arc<Post>,
+    post: Arc<SmtpClient>,
     kept: Option<Connection>,
 }
 
 impl SmtpCourier {
-    pub(super) fn new(post: Arc<Post>) -> SmtpCourier {
+    pub(super) fn new(post: Arc<SmtpClient>) -> SmtpCourier {
         SmtpCourier { post, kept: None }
     }
 
     /// Sees to it that a good connection is kept: the one that is there, or a new one.
-    pub(super) async fn ready(&mut self) -> Result<(), Outcome> {
+    pub(super) async fn ready(&mut self) -> Result<(), DeliveryOutcome> {
         self.kept = self.still_good().await;
         if self.kept.is_none() {
             let connection = Connection::open(&self.post).await.inspect_err(|outcome| {
@@ -92,16 +92,16 @@ impl SmtpCourier {
     }
 
     /// Carries a letter over the kept connection, and never over another.
-    pub(super) async fn deliver(&mut self, packed: Packed, gate: Gate) -> Outcome {
+    pub(super) async fn deliver(&mut self, packed: Packed, gate: DurabilityGate) -> DeliveryOutcome {
         let outcome = match self.open_for(&packed).await {
             Ok(connection) => self.carry(connection, packed, gate).await,
             Err(outcome) => outcome,
         };
-        self.post.hushed(outcome)
+        self.post.without_secret(outcome)
     }
 
     /// Brings the kept connection to the point where the server waits for the body.
-    async fn open_for(&mut self, packed: &Packed) -> Result<Connection, Outcome> {
+    async fn open_for(&mut self, packed: &Packed) -> Result<Connection, DeliveryOutcome> {
         let Some(mut connection) = self.kept.take() else {
             return Err(no_connection("there is no connection to the mail server"));
         };
@@ -109,8 +109,8 @@ impl SmtpCourier {
             return Err(no_connection("the mail server has given the connection up"));
         }
         match transaction::open(&mut connection, packed).await {
-            Open::Ready => Ok(connection),
-            Open::Refused { outcome, healthy } => {
+            DataResponse::Ready => Ok(connection),
+            DataResponse::Refused { outcome, healthy } => {
                 if healthy && connection.reset().await {
                     self.kept = Some(connection);
                 }
@@ -120,10 +120,15 @@ impl SmtpCourier {
     }
 
     /// Sends a letter over a connection that waits for its body.
-    async fn carry(&mut self, mut connection: Connection, packed: Packed, gate: Gate) -> Outcome {
+    async fn carry(
+        &mut self,
+        mut connection: Connection,
+        packed: Packed,
+        gate: DurabilityGate,
+    ) -> DeliveryOutcome {
         if !gate.await {
             // After 354 there is no way back but to hang up.
-            return super::mailer::log_lost(Phase::Data);
+            return super::mailer::log_lost(SmtpPhase::Data);
         }
         let message = body::stuffed(packed.message);
         let (outcome, healthy) = transaction::finish(&mut connection, &message).await;
@@ -141,8 +146,12 @@ impl SmtpCourier {
 }
 
 /// The outcome of a letter that found no connection.
-fn no_connection(words: &str) -> Outcome {
-    Outcome::new(End::Deferred, Phase::Connection, Diagnostic::own(words, Fault::Shop))
+fn no_connection(words: &str) -> DeliveryOutcome {
+    DeliveryOutcome::new(
+        DeliveryResult::Deferred,
+        SmtpPhase::Connection,
+        Diagnostic::own(words, FaultSource::Shop),
+    )
 }
 
 impl fmt::Debug for SmtpCourier {

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::super::redact::{SHOWN_CHARS_MAX, without_addresses};
-use super::super::{Diagnostic, End, Fault, Outcome, Phase};
+use super::super::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 
 /// A complete reply.
 pub(super) struct Reply {
@@ -27,7 +27,7 @@ impl Reply {
     }
 
     /// Whether the server hangs up after this.
-    pub(super) fn is_farewell(&self) -> bool {
+    pub(super) fn closes_connection(&self) -> bool {
         self.code == 421
     }
 
@@ -67,18 +67,18 @@ impl Reply {
     }
 
     /// The outcome of a letter that was refused at this step.
-    pub(super) fn refusal(&self, phase: Phase) -> Outcome {
-        let end = if self.is_permanent() { End::Failed } else { self.delay() };
-        Outcome::new(end, phase, self.diagnostic())
+    pub(super) fn refusal(&self, phase: SmtpPhase) -> DeliveryOutcome {
+        let end = if self.is_permanent() { DeliveryResult::Failed } else { self.delay() };
+        DeliveryOutcome::new(end, phase, self.diagnostic())
     }
 
     /// The outcome of a letter that was refused for what the shop is or does: it comes again.
-    pub(super) fn own_fault(&self, phase: Phase) -> Outcome {
-        Outcome::new(self.delay(), phase, self.diagnostic().at(Fault::Shop))
+    pub(super) fn own_fault(&self, phase: SmtpPhase) -> DeliveryOutcome {
+        DeliveryOutcome::new(self.delay(), phase, self.diagnostic().at(FaultSource::Shop))
     }
 
-    fn delay(&self) -> End {
-        if self.is_throttle() { End::Throttled } else { End::Deferred }
+    fn delay(&self) -> DeliveryResult {
+        if self.is_throttle() { DeliveryResult::Throttled } else { DeliveryResult::Deferred }
     }
 }
 

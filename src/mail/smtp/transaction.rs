@@ -15,36 +15,36 @@
 //! part of it. A server that says 354 to a transaction it has refused is hung up on: no empty mail can come of it.
 
 use super::super::letter::Packed;
-use super::super::{Diagnostic, End, Fault, Outcome, Phase};
+use super::super::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 use super::body::DOT;
 use super::connect::Connection;
 use super::reply::Reply;
 use super::wire::WireError;
 
 /// The server is ready for the body, or it is not.
-pub(super) enum Open {
+pub(super) enum DataResponse {
     /// It said 354.
     Ready,
     /// The letter goes no further now.
     Refused {
         /// What that means.
-        outcome: Outcome,
+        outcome: DeliveryOutcome,
         /// Whether the connection can be used again after RSET.
         healthy: bool,
     },
 }
 
 /// What is said before a body, in this order.
-const STEPS: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
+const STEPS: [SmtpPhase; 3] = [SmtpPhase::Mail, SmtpPhase::Rcpt, SmtpPhase::Data];
 
-fn accepts(step: Phase, reply: &Reply) -> bool {
-    if step == Phase::Data { reply.code == 354 } else { reply.is_positive() }
+fn accepts(step: SmtpPhase, reply: &Reply) -> bool {
+    if step == SmtpPhase::Data { reply.code == 354 } else { reply.is_positive() }
 }
 
 /// Names sender and recipient and asks to send.
-pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
+pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> DataResponse {
     if packed.needs_utf8() && !connection.utf8 {
-        return Open::Refused { outcome: not_in_ascii(packed), healthy: true };
+        return DataResponse::Refused { outcome: not_in_ascii(packed), healthy: true };
     }
     let utf8 = if packed.needs_utf8() { " SMTPUTF8" } else { "" };
     let lines = [
@@ -54,7 +54,7 @@ pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
     ];
     let limit = connection.command_timeout;
     let before = std::mem::replace(&mut connection.used, true);
-    let mut answered = Phase::Connection;
+    let mut answered = SmtpPhase::Connection;
     if connection.pipelining
         && let Err(error) = connection.wire.send(lines.concat().as_bytes(), limit).await
     {
@@ -70,7 +70,8 @@ pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
             Ok(reply) => reply,
             Err(error) => return lost(answered, &error),
         };
-        if before && step == Phase::Mail && reply.is_farewell() && !reply.text().starts_with("4.7.") {
+        if before && step == SmtpPhase::Mail && reply.closes_connection() && !reply.text().starts_with("4.7.")
+        {
             return ended(&reply);
         }
         answered = step;
@@ -78,56 +79,62 @@ pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> Open {
             return refused(connection, step, &reply).await;
         }
     }
-    Open::Ready
+    DataResponse::Ready
 }
 
 /// The outcome where an address has letters outside ASCII and the server does not take them.
-fn not_in_ascii(packed: &Packed) -> Outcome {
+fn not_in_ascii(packed: &Packed) -> DeliveryOutcome {
     let words = "the mail server does not take addresses with letters outside ASCII";
     let (end, fault) = match packed.recipient.is_ascii() {
-        true => (End::Deferred, Fault::Shop),
-        false => (End::Failed, Fault::Letter),
+        true => (DeliveryResult::Deferred, FaultSource::Shop),
+        false => (DeliveryResult::Failed, FaultSource::Letter),
     };
-    Outcome::new(end, Phase::Connection, Diagnostic::own(words, fault))
+    DeliveryOutcome::new(end, SmtpPhase::Connection, Diagnostic::own(words, fault))
 }
 
 /// The connection is dead, or speaks something else.
-fn lost(answered: Phase, error: &WireError) -> Open {
-    let fault = if answered == Phase::Connection { Fault::Shop } else { Fault::Letter };
+fn lost(answered: SmtpPhase, error: &WireError) -> DataResponse {
+    let fault = if answered == SmtpPhase::Connection { FaultSource::Shop } else { FaultSource::Letter };
     let said = Diagnostic::own(format!("before the letter: {error}"), fault);
-    Open::Refused { outcome: Outcome::new(End::Deferred, answered, said), healthy: false }
+    DataResponse::Refused {
+        outcome: DeliveryOutcome::new(DeliveryResult::Deferred, answered, said),
+        healthy: false,
+    }
 }
 
 /// The server had given the connection up before it was asked to take the letter.
-fn ended(reply: &Reply) -> Open {
-    let said = reply.diagnostic().within("the connection had come to its end").at(Fault::Shop);
-    Open::Refused { outcome: Outcome::new(End::Deferred, Phase::Connection, said), healthy: false }
+fn ended(reply: &Reply) -> DataResponse {
+    let said = reply.diagnostic().within("the connection had come to its end").at(FaultSource::Shop);
+    DataResponse::Refused {
+        outcome: DeliveryOutcome::new(DeliveryResult::Deferred, SmtpPhase::Connection, said),
+        healthy: false,
+    }
 }
 
-async fn refused(connection: &mut Connection, step: Phase, reply: &Reply) -> Open {
+async fn refused(connection: &mut Connection, step: SmtpPhase, reply: &Reply) -> DataResponse {
     let sensible = reply.is_temporary() || reply.is_permanent();
     let outcome = if !sensible {
         out_of_turn(step, reply)
-    } else if step == Phase::Mail && reply.is_permanent() {
+    } else if step == SmtpPhase::Mail && reply.is_permanent() {
         reply.own_fault(step)
     } else {
         reply.refusal(step)
     };
-    let healthy = sensible && !reply.is_farewell() && settled(connection, step).await;
-    Open::Refused { outcome, healthy }
+    let healthy = sensible && !reply.closes_connection() && settled(connection, step).await;
+    DataResponse::Refused { outcome, healthy }
 }
 
 /// Reads the replies to what was pipelined after a refusal; `false` if the server would now take a body.
-async fn settled(connection: &mut Connection, refused: Phase) -> bool {
+async fn settled(connection: &mut Connection, refused: SmtpPhase) -> bool {
     let left = match refused {
         _ if !connection.pipelining => 0,
-        Phase::Mail => 2,
-        Phase::Rcpt => 1,
+        SmtpPhase::Mail => 2,
+        SmtpPhase::Rcpt => 1,
         _ => 0,
     };
     for _ in 0..left {
         match connection.wire.reply(connection.command_timeout).await {
-            Ok(reply) if reply.code != 354 && !reply.is_farewell() => {}
+            Ok(reply) if reply.code != 354 && !reply.closes_connection() => {}
             _ => return false,
         }
     }
@@ -139,7 +146,7 @@ async fn settled(connection: &mut Connection, refused: Phase) -> bool {
 ///
 /// Where the system takes all of it at once, it leaves at once. Where it does not, the dot waits until the rest has
 /// left and the server has nothing to say.
-pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Outcome, bool) {
+pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (DeliveryOutcome, bool) {
     let limit = connection.command_timeout;
     let body = message.len().saturating_sub(DOT.len());
     let first = match connection.wire.is_quiet().await {
@@ -160,17 +167,19 @@ pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Outc
         Err(error) => Err(error),
     };
     match reply {
-        Ok(reply) if reply.is_positive() => (Outcome::new(End::Sent, Phase::Dot, reply.diagnostic()), true),
+        Ok(reply) if reply.is_positive() => {
+            (DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, reply.diagnostic()), true)
+        }
         Ok(reply) if reply.is_temporary() || reply.is_permanent() => {
-            (reply.refusal(Phase::Dot), !reply.is_farewell())
+            (reply.refusal(SmtpPhase::Dot), !reply.closes_connection())
         }
         Ok(reply) => {
             let said = reply.diagnostic().within("after the letter");
-            (Outcome::new(End::Unknown, Phase::Dot, said), false)
+            (DeliveryOutcome::new(DeliveryResult::Unknown, SmtpPhase::Dot, said), false)
         }
         Err(error) => {
-            let said = Diagnostic::own(format!("after the letter: {error}"), Fault::Letter);
-            (Outcome::new(End::Unknown, Phase::Data, said), false)
+            let said = Diagnostic::own(format!("after the letter: {error}"), FaultSource::Letter);
+            (DeliveryOutcome::new(DeliveryResult::Unknown, SmtpPhase::Data, said), false)
         }
     }
 }
@@ -184,18 +193,18 @@ async fn send_body(connection: &mut Connection, rest: &[u8]) -> Result<(), Optio
 }
 
 /// The outcome of a letter whose end was never sent: the server's last words, if it left any.
-async fn cut_short(connection: &mut Connection, error: Option<WireError>) -> Outcome {
+async fn cut_short(connection: &mut Connection, error: Option<WireError>) -> DeliveryOutcome {
     let limit = connection.command_timeout.min(std::time::Duration::from_secs(5));
     let why = match connection.wire.reply(limit).await {
-        Ok(reply) if reply.is_temporary() || reply.is_permanent() => return reply.refusal(Phase::Data),
-        Ok(reply) => return out_of_turn(Phase::Data, &reply),
+        Ok(reply) if reply.is_temporary() || reply.is_permanent() => return reply.refusal(SmtpPhase::Data),
+        Ok(reply) => return out_of_turn(SmtpPhase::Data, &reply),
         Err(read) => error.unwrap_or(read),
     };
-    let said = Diagnostic::own(format!("within the letter: {why}"), Fault::Letter);
-    Outcome::new(End::Deferred, Phase::Data, said)
+    let said = Diagnostic::own(format!("within the letter: {why}"), FaultSource::Letter);
+    DeliveryOutcome::new(DeliveryResult::Deferred, SmtpPhase::Data, said)
 }
 
-fn out_of_turn(step: Phase, reply: &Reply) -> Outcome {
+fn out_of_turn(step: SmtpPhase, reply: &Reply) -> DeliveryOutcome {
     let said = reply.diagnostic().within("the mail server spoke out of turn");
-    Outcome::new(End::Deferred, step, said)
+    DeliveryOutcome::new(DeliveryResult::Deferred, step, said)
 }

@@ -1,9 +1,9 @@
 //! Pages of the campaigns.
 
 use restockd_core::campaign::{
-    CampaignHead, CampaignPage, Deferral, LetterRow, LetterState, Skip, Status, Swept,
+    CampaignHead, CampaignPage, CampaignStatus, Deferral, LetterRow, LetterState, SkipReason, Swept,
 };
-use restockd_core::shaping::LaneImage;
+use restockd_core::shaping::ThrottleImage;
 use restockd_core::{CampaignId, Millis, Pace, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ struct HeadV2 {
 struct CampaignV2<'a> {
     #[serde(borrow)]
     header: HeaderV2<'a>,
-    status: Code<Status>,
+    status: Code<CampaignStatus>,
     upto: u32,
     uninvited: u32,
     unreached: u32,
@@ -44,7 +44,7 @@ struct CampaignV2<'a> {
     addresses: Vec<(u64, u32)>,
     #[serde(borrow)]
     diagnostics: Vec<(u32, DiagnosticV2<'a>)>,
-    gone: Vec<(u32, Code<Skip>)>,
+    gone: Vec<(u32, Code<SkipReason>)>,
     counts: Option<Vec<(Code<LetterState>, u64)>>,
 }
 
@@ -115,7 +115,7 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
         }
         (Kind::PageProviders, 2) => {
             let lanes = codec::decode::<Vec<ProviderV2<'_>>>(body)?;
-            CampaignPage::Lanes(lanes.into_iter().map(LaneImage::from).collect())
+            CampaignPage::Lanes(lanes.into_iter().map(ThrottleImage::from).collect())
         }
         _ => return Err(codec::no_body(kind, version)),
     })
@@ -177,8 +177,8 @@ impl From<CampaignV2<'_>> for CampaignHead {
     }
 }
 
-impl<'a> From<&'a LaneImage> for ProviderV2<'a> {
-    fn from(lane: &'a LaneImage) -> Self {
+impl<'a> From<&'a ThrottleImage> for ProviderV2<'a> {
+    fn from(lane: &'a ThrottleImage) -> Self {
         Self {
             name: &lane.name,
             pace_ns: lane.pace.next_ns,
@@ -192,7 +192,7 @@ impl<'a> From<&'a LaneImage> for ProviderV2<'a> {
     }
 }
 
-impl From<ProviderV2<'_>> for LaneImage {
+impl From<ProviderV2<'_>> for ThrottleImage {
     fn from(body: ProviderV2<'_>) -> Self {
         Self {
             name: body.name.to_owned(),

@@ -1,8 +1,8 @@
 //! Pages of the directory that tell how people asked for lists: evidence, and what waits for a confirmation.
 
 use restockd_core::Millis;
-use restockd_core::directory::{Proof, Wait, Waiting};
-use restockd_core::list::How;
+use restockd_core::directory::{ConsentRecord, PendingConfirmation, PersonPending};
+use restockd_core::list::ChangeSource;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
@@ -12,7 +12,7 @@ pub(super) struct ConsentV2<'a> {
     person: u32,
     list: u32,
     before: u32,
-    how: Code<How>,
+    how: Code<ChangeSource>,
     at: u64,
     source: &'a str,
     words: [u32; 3],
@@ -34,24 +34,24 @@ struct PendingV2<'a> {
     product: Option<&'a str>,
 }
 
-impl<'a> From<&'a Proof> for ConsentV2<'a> {
-    fn from(row: &'a Proof) -> Self {
-        let Proof { person, list, before, how, at, source, words } = row;
+impl<'a> From<&'a ConsentRecord> for ConsentV2<'a> {
+    fn from(row: &'a ConsentRecord) -> Self {
+        let ConsentRecord { person, list, before, how, at, source, words } = row;
         let (person, list, before, words) = (*person, *list, *before, *words);
         Self { person, list, before, how: Code(*how), at: at.0, source, words }
     }
 }
 
-impl From<ConsentV2<'_>> for Proof {
+impl From<ConsentV2<'_>> for ConsentRecord {
     fn from(body: ConsentV2<'_>) -> Self {
         let ConsentV2 { person, list, before, how, at, source, words } = body;
         Self { person, list, before, how: how.0, at: Millis(at), source: source.into(), words }
     }
 }
 
-impl<'a> From<&'a Waiting> for ConfirmationsV2<'a> {
-    fn from(held: &'a Waiting) -> Self {
-        let pending = |wait: &'a Wait| PendingV2 {
+impl<'a> From<&'a PersonPending> for ConfirmationsV2<'a> {
+    fn from(held: &'a PersonPending) -> Self {
+        let pending = |wait: &'a PendingConfirmation| PendingV2 {
             list: wait.list,
             since: wait.since,
             at: wait.at.0,
@@ -65,9 +65,9 @@ impl<'a> From<&'a Waiting> for ConfirmationsV2<'a> {
     }
 }
 
-impl From<ConfirmationsV2<'_>> for Waiting {
+impl From<ConfirmationsV2<'_>> for PersonPending {
     fn from(body: ConfirmationsV2<'_>) -> Self {
-        let wait = |pending: PendingV2<'_>| Wait {
+        let wait = |pending: PendingV2<'_>| PendingConfirmation {
             list: pending.list,
             since: pending.since,
             at: Millis(pending.at),

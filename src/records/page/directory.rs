@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use restockd_core::directory::{
-    ApiKey, Block, DirectoryPage, Extras, Fate, Link, Open, Person, Proof, PublicKey, RestockFact,
-    Suppression, Task,
+    ApiKey, ConsentRecord, DirectoryPage, Extras, ListLink, ListTask, OpenEvent, Person, PersonStatus,
+    PublicKey, RestockFact, Suppression, SuppressionReason,
 };
 use restockd_core::keys::Seen;
-use restockd_core::list::How;
+use restockd_core::list::ChangeSource;
 use restockd_core::{Email, ListId, Millis, PersonId};
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ struct SeenV2([u32; 4], u32);
 #[derive(Serialize, Deserialize)]
 struct OpenV2<'a> {
     person: Option<u32>,
-    how: Code<How>,
+    how: Code<ChangeSource>,
     timestamp: Option<u64>,
     at: u64,
     #[serde(borrow)]
@@ -93,7 +93,7 @@ enum TaskV2<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct SuppressionV2<'a> {
-    why: Code<Block>,
+    why: Code<SuppressionReason>,
     at: Option<u64>,
     person: Option<u32>,
     evidence: &'a str,
@@ -190,7 +190,7 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage
         }
         (Kind::PageConsent, 2) => {
             let page = codec::decode::<RowsV2<ConsentV2<'_>>>(body)?;
-            DirectoryPage::Proofs(page.first, page.rows.into_iter().map(Proof::from).collect())
+            DirectoryPage::Proofs(page.first, page.rows.into_iter().map(ConsentRecord::from).collect())
         }
         (Kind::PageConfirmations, 2) => {
             let rows = codec::decode::<Vec<(u32, ConfirmationsV2<'_>)>>(body)?;
@@ -214,9 +214,9 @@ impl<'a> From<&'a Person> for PersonV2<'a> {
     fn from(person: &'a Person) -> Self {
         Self {
             fate: match person.fate {
-                Fate::Live => FateV2::Live,
-                Fate::Merged(into) => FateV2::Merged(into.0),
-                Fate::Erased => FateV2::Erased,
+                PersonStatus::Live => FateV2::Live,
+                PersonStatus::Merged(into) => FateV2::Merged(into.0),
+                PersonStatus::Erased => FateV2::Erased,
             },
             email: person.email.as_ref().map(Email::as_str),
             user_id: person.user_id.as_deref(),
@@ -234,14 +234,14 @@ impl From<PersonV2<'_>> for Person {
     fn from(body: PersonV2<'_>) -> Self {
         Self {
             fate: match body.fate {
-                FateV2::Live => Fate::Live,
-                FateV2::Merged(into) => Fate::Merged(PersonId(into)),
-                FateV2::Erased => Fate::Erased,
+                FateV2::Live => PersonStatus::Live,
+                FateV2::Merged(into) => PersonStatus::Merged(PersonId(into)),
+                FateV2::Erased => PersonStatus::Erased,
             },
             email: body.email.map(Email::stored),
             user_id: body.user_id.map(Into::into),
             extras: body.extras.map(|extras| Box::new(extras.into())),
-            links: body.links.into_iter().map(Link::of_raw).collect(),
+            links: body.links.into_iter().map(ListLink::of_raw).collect(),
             unsubscribed: body.unsubscribed,
             created: Millis(body.created),
             updated: Millis(body.updated),
@@ -268,8 +268,8 @@ impl From<ExtrasV2<'_>> for Extras {
     }
 }
 
-impl<'a> From<&'a Open> for OpenV2<'a> {
-    fn from(open: &'a Open) -> Self {
+impl<'a> From<&'a OpenEvent> for OpenV2<'a> {
+    fn from(open: &'a OpenEvent) -> Self {
         Self {
             person: open.person.map(|person| person.0),
             how: Code(open.how),
@@ -280,31 +280,31 @@ impl<'a> From<&'a Open> for OpenV2<'a> {
     }
 }
 
-impl From<OpenV2<'_>> for Open {
+impl From<OpenV2<'_>> for OpenEvent {
     fn from(body: OpenV2<'_>) -> Self {
         Self {
             person: body.person.map(PersonId),
             how: body.how.0,
             timestamp: body.timestamp.map(Millis),
             at: Millis(body.at),
-            tasks: body.tasks.into_iter().map(Task::from).collect(),
+            tasks: body.tasks.into_iter().map(ListTask::from).collect(),
         }
     }
 }
 
-impl<'a> From<&'a Task> for TaskV2<'a> {
-    fn from(task: &'a Task) -> Self {
+impl<'a> From<&'a ListTask> for TaskV2<'a> {
+    fn from(task: &'a ListTask) -> Self {
         match task {
-            Task::Change { list, join, product } => {
+            ListTask::Change { list, join, product } => {
                 Self::Change { list: list.as_str(), join: *join, product: product.as_deref() }
             }
-            Task::Move { list, from } => Self::Move { list: list.as_str(), from: from.0 },
-            Task::Restock(fact) => Self::Restock((&**fact).into()),
+            ListTask::Move { list, from } => Self::Move { list: list.as_str(), from: from.0 },
+            ListTask::Restock(fact) => Self::Restock((&**fact).into()),
         }
     }
 }
 
-impl From<TaskV2<'_>> for Task {
+impl From<TaskV2<'_>> for ListTask {
     fn from(body: TaskV2<'_>) -> Self {
         match body {
             TaskV2::Change { list, join, product } => {

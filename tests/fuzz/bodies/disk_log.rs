@@ -291,7 +291,7 @@ fn hold_back(files: &mut Files) {
     }
 }
 
-fn read(disk: &Arc<dyn Disk>) -> (Result<restockd_journal::wal::Recovered, WalError>, Records) {
+fn read(disk: &Arc<dyn Disk>) -> (Result<restockd_journal::wal::LogRecovery, WalError>, Records) {
     let mut seen = Records::new();
     let read = recover(disk, &options(), 1, 0, &mut |lsn, record| {
         seen.push((lsn, (record.kind, record.version, record.bytes.to_vec())));

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use restockd_mail::fuzzing::converse;
-use restockd_mail::{Address, End, Fault, Letter, MailOptions, Phase};
+use restockd_mail::{Address, DeliveryResult, FaultSource, Letter, MailOptions, SmtpPhase};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::script::Script;
@@ -185,14 +185,20 @@ pub fn body(data: &[u8]) {
     for outcome in &outcomes {
         undecided -= 1;
         let reply = outcome.diagnostic.to_string();
-        let shops = outcome.diagnostic.fault == Fault::Shop;
-        assert!(outcome.phase > Phase::Connection || shops || outcome.end == End::Failed, "{outcome:?}");
-        assert!(!shops || matches!(outcome.end, End::Deferred | End::Throttled), "{outcome:?}");
+        let shops = outcome.diagnostic.fault == FaultSource::Shop;
+        assert!(
+            outcome.phase > SmtpPhase::Connection || shops || outcome.end == DeliveryResult::Failed,
+            "{outcome:?}"
+        );
+        assert!(
+            !shops || matches!(outcome.end, DeliveryResult::Deferred | DeliveryResult::Throttled),
+            "{outcome:?}"
+        );
         assert!(!reply.contains('@') && reply.chars().count() <= 700, "{reply}");
         // A server that was given the password may say it at any time; nobody repeats it.
         assert!(!setting.contains("secret-word") || !reply.contains("secret-word"), "{reply}");
         match outcome.end {
-            End::Sent => {
+            DeliveryResult::Sent => {
                 let after = dots.next().unwrap_or_else(|| panic!("sent without a dot"));
                 assert!(
                     code(after).is_some_and(|code| (200..300).contains(&code)),
@@ -200,16 +206,16 @@ pub fn body(data: &[u8]) {
                     after.escape_ascii()
                 );
             }
-            End::Unknown => {
+            DeliveryResult::Unknown => {
                 let after = dots.next().unwrap_or_else(|| panic!("unknown without a dot"));
                 let refused = whole_reply(after).is_some_and(|code| (400..600).contains(&code));
                 assert!(!refused, "a plain no left in doubt: {}", after.escape_ascii());
             }
             // Whether these had a dot decides what was said after it.
-            End::Deferred | End::Throttled | End::Failed => {
+            DeliveryResult::Deferred | DeliveryResult::Throttled | DeliveryResult::Failed => {
                 let sent_later = outcomes[outcomes.len() - undecided..]
                     .iter()
-                    .filter(|outcome| matches!(outcome.end, End::Sent | End::Unknown))
+                    .filter(|outcome| matches!(outcome.end, DeliveryResult::Sent | DeliveryResult::Unknown))
                     .count();
                 if dots.len() > sent_later
                     && let Some(after) = dots.clone().next()

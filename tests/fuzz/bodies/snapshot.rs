@@ -18,7 +18,7 @@ use restockd_core::directory::Directory;
 use restockd_core::{ListId, Retry};
 use restockd_engine::recovery;
 use restockd_journal::disk::Disk;
-use restockd_journal::store::{Backend, Generations, Outcome};
+use restockd_journal::snapshots::{Backend, Generations, LoadOutcome};
 use restockd_journal::wal::{MIN_SEGMENT_BYTES, Options};
 use restockd_records::PackedList;
 use restockd_records::page::{PageReader, PageWriter, Portion};
@@ -241,7 +241,7 @@ fn whole(script: &mut Script<'_>) {
         Ok(())
     });
     match &outcome {
-        Ok(Outcome::Generation { number, older, problems, .. }) => {
+        Ok(LoadOutcome::Generation { number, older, problems, .. }) => {
             let index = if *number == 2 { 1 } else { 0 };
             if !forged(NAMES[2 * index + 1]) {
                 assert!(taken == pages[index], "other pages came back");
@@ -254,14 +254,14 @@ fn whole(script: &mut Script<'_>) {
                 );
             }
         }
-        Ok(Outcome::AllBad { problems }) => {
+        Ok(LoadOutcome::AllBad { problems }) => {
             assert!(taken.is_empty() && !problems.is_empty());
             let hit = ["CURRENT", NAMES[1], NAMES[2]].into_iter().any(changed);
             // A backend that was given no time to answer says nothing about the files.
             let hit = hit || problems.iter().any(|problem| problem.contains("did not end within"));
             assert!(hit, "the older generation is whole, and yet: {problems:?}");
         }
-        Ok(Outcome::None) => panic!("there never was a snapshot, it says"),
+        Ok(LoadOutcome::None) => panic!("there never was a snapshot, it says"),
         Err(error) => assert!(NAMES.iter().any(|name| forged(name)), "{error}"),
     }
     assert!(!generations.list().is_empty() || files.is_empty());

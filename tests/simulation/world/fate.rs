@@ -3,7 +3,7 @@
 use restockd_core::Millis;
 use restockd_engine::StartError;
 use restockd_engine::clock::Clock;
-use restockd_testkit::disk::{Fault, Op};
+use restockd_testkit::disk::{DiskFault, Op};
 
 use super::World;
 use crate::running::Running;
@@ -31,7 +31,7 @@ impl World {
         let ops =
             [Op::Sync, Op::Sync, Op::Write, Op::SyncDir, Op::Rename, Op::Create, Op::SyncFs, Op::Remove];
         let op = ops[self.dice.below(ops.len())];
-        let fault = if self.dice.one_in(3) { Fault::Full } else { Fault::Broken };
+        let fault = if self.dice.one_in(3) { DiskFault::Full } else { DiskFault::Broken };
         self.disk.fail(op, "", 1 + self.dice.below(3) as u64, fault);
         self.counts.disk_errors += 1;
     }
@@ -124,6 +124,6 @@ impl World {
             2 => now + 3_600_000,
             _ => now + self.dice.below(5_000) as u64,
         };
-        self.clock = Clock::by_hand(Millis(then));
+        self.clock = Clock::manual(Millis(then));
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use restockd_journal::disk::{DiskFile, narrow, wide};
 
 use super::state::{Effect, Failure, SECTOR_BYTES, State};
-use super::{Fault, Op, SimDisk, not_found};
+use super::{DiskFault, Op, SimDisk, not_found};
 
 /// A handle.
 pub(super) struct SimFile {
@@ -21,7 +21,7 @@ impl SimFile {
         let mut state = self.disk.lock();
         let path =
             state.files.get(&self.id).filter(|_| state.boot == self.boot).map(|file| file.path.clone());
-        let path = path.ok_or_else(|| Fault::Broken.error())?;
+        let path = path.ok_or_else(|| DiskFault::Broken.error())?;
         match op.map_or(Ok(()), |op| state.call(op, &path)) {
             Ok(()) => act(&mut state, self.id),
             Err(Failure { error, effect }) => {
@@ -42,7 +42,7 @@ impl SimFile {
         let full = state.full;
         let file = state.files.get_mut(&id).ok_or_else(not_found)?;
         if len > file.live.len() && full {
-            return Err(Fault::Full.error());
+            return Err(DiskFault::Full.error());
         }
         let (low, high) = (len.min(file.live.len()), len.max(file.live.len()));
         file.live.resize(len, 0);

@@ -23,7 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use restockd_journal::disk::{Disk, DiskFile, Kind, Stat, wide};
+use restockd_journal::disk::{Disk, DiskFile, FileKind, Stat, wide};
 
 use file::SimFile;
 use state::{File, Rule, State};
@@ -48,14 +48,14 @@ pub enum Op {
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DiskFault {
     /// The medium is broken (EIO).
     Broken,
     /// There is no space (ENOSPC).
     Full,
 }
 
-impl Fault {
+impl DiskFault {
     fn error(self) -> io::Error {
         io::Error::from_raw_os_error(if self == Self::Full { ENOSPC } else { EIO })
     }
@@ -63,7 +63,7 @@ impl Fault {
 
 /// How often each call was made, failed ones too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct DiskCalls {
     pub creates: u64,
     pub writes: u64,
     pub syncs: u64,
@@ -75,7 +75,7 @@ pub struct Counts {
     pub removed_dirs: u64,
 }
 
-impl Counts {
+impl DiskCalls {
     /// All calls that change the disk.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -107,7 +107,7 @@ impl SimDisk {
     }
 
     /// Makes the `nth` call (1 is the next) of this kind on a path that contains `name_part` fail, once.
-    pub fn fail(&self, op: Op, name_part: &str, nth: u64, fault: Fault) {
+    pub fn fail(&self, op: Op, name_part: &str, nth: u64, fault: DiskFault) {
         let rule = Rule { op, name_part: name_part.to_owned(), skip: nth.saturating_sub(1), fault };
         self.lock().rules.push(rule);
     }
@@ -144,7 +144,7 @@ impl SimDisk {
 
     /// How often each call was made.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> DiskCalls {
         self.lock().counts
     }
 
@@ -277,10 +277,10 @@ impl Disk for SimDisk {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let state = self.lock();
         match state.tree.node(path).ok_or_else(not_found)? {
-            Node::Dir(_) => Ok(Stat { kind: Kind::Dir, len: 0 }),
+            Node::Dir(_) => Ok(Stat { kind: FileKind::Dir, len: 0 }),
             Node::File(id) => {
                 let len = state.files.get(&id).map_or(0, |file| wide(file.live.len()));
-                Ok(Stat { kind: Kind::File, len })
+                Ok(Stat { kind: FileKind::File, len })
             }
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use restockd_journal::disk::{narrow, wide};
 
 use super::tree::{NameChange, ROOT, Tree};
-use super::{Counts, Fault, Op};
+use super::{DiskCalls, DiskFault, Op};
 use crate::dice;
 
 pub(super) const SECTOR_BYTES: usize = 512;
@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) rules: Vec<Rule>,
     pub(super) full: bool,
     pub(super) power_left: Option<u64>,
-    pub(super) counts: Counts,
+    pub(super) counts: DiskCalls,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ pub(super) struct Rule {
     pub(super) op: Op,
     pub(super) name_part: String,
     pub(super) skip: u64,
-    pub(super) fault: Fault,
+    pub(super) fault: DiskFault,
 }
 
 /// A call that failed, and what it did before.
@@ -76,7 +76,7 @@ impl State {
             rules: Vec::new(),
             full: false,
             power_left: None,
-            counts: Counts::default(),
+            counts: DiskCalls::default(),
         }
     }
 
@@ -95,13 +95,13 @@ impl State {
             Op::RemoveDir => &mut counts.removed_dirs,
         } += 1;
         match &mut self.power_left {
-            Some(0) => return Err(Failure { error: Fault::Broken.error(), effect: Effect::Nothing }),
+            Some(0) => return Err(Failure { error: DiskFault::Broken.error(), effect: Effect::Nothing }),
             Some(left) => {
                 *left -= 1;
                 if *left == 0 {
                     let effect =
                         if self.random().is_multiple_of(2) { Effect::Unsaid } else { Effect::Nothing };
-                    return Err(Failure { error: Fault::Broken.error(), effect });
+                    return Err(Failure { error: DiskFault::Broken.error(), effect });
                 }
             }
             None => {}
@@ -120,7 +120,7 @@ impl State {
         match hit {
             Some(at) => Err(Failure { error: self.rules.remove(at).fault.error(), effect: Effect::Planned }),
             None if self.full && matches!(op, Op::Create | Op::MakeDir) => {
-                Err(Failure { error: Fault::Full.error(), effect: Effect::Nothing })
+                Err(Failure { error: DiskFault::Full.error(), effect: Effect::Nothing })
             }
             None => Ok(()),
         }
@@ -132,7 +132,7 @@ impl State {
         self.next - 1
     }
 
-    /// Counts a call that changes names, and does it unless it fails.
+    /// DiskCalls a call that changes names, and does it unless it fails.
     pub(super) fn change_names(&mut self, op: Op, path: &Path, change: NameChange) -> io::Result<()> {
         let outcome = self.call(op, path);
         if outcome.as_ref().err().is_none_or(|failure| failure.effect == Effect::Unsaid) {

@@ -12,10 +12,10 @@ use super::*;
 enum Step {
     Restock(bool, u32),
     HandOver(bool, u32),
-    Send(bool, usize, Option<Skip>),
+    Send(bool, usize, Option<SkipReason>),
     Reply(bool, usize, u8),
-    Note(bool, u32, Skip),
-    Verb(bool, Verb),
+    Note(bool, u32, SkipReason),
+    Command(bool, CampaignCommand),
     Close(bool),
     Wait(u64),
     Crash,
@@ -23,15 +23,15 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let which = any::<bool>;
-    let reason = || prop::sample::select(Skip::ALL.to_vec());
+    let reason = || prop::sample::select(SkipReason::ALL.to_vec());
     let verbs = vec![
-        Verb::Cancel,
-        Verb::Pause,
-        Verb::Resume,
-        Verb::Resume,
-        Verb::RetryFailed,
-        Verb::ResendDoubt,
-        Verb::DropDoubt,
+        CampaignCommand::Cancel,
+        CampaignCommand::Pause,
+        CampaignCommand::Resume,
+        CampaignCommand::Resume,
+        CampaignCommand::RetryFailed,
+        CampaignCommand::ResendDoubt,
+        CampaignCommand::DropDoubt,
     ];
     let step = prop_oneof![
         3 => (which(), 0u32..4).prop_map(|(b, n)| Step::Restock(b, n)),
@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (which(), 1usize..4, prop::option::weighted(0.2, reason())).prop_map(|(b, n, r)| Step::Send(b, n, r)),
         8 => (which(), 0usize..4, 0u8..4).prop_map(|(b, n, r)| Step::Reply(b, n, r)),
         2 => (which(), 1u32..12, reason()).prop_map(|(b, n, r)| Step::Note(b, n, r)),
-        1 => (which(), prop::sample::select(verbs)).prop_map(|(b, v)| Step::Verb(b, v)),
+        1 => (which(), prop::sample::select(verbs)).prop_map(|(b, v)| Step::Command(b, v)),
         2 => which().prop_map(Step::Close),
         2 => (0u64..8 * HOUR).prop_map(Step::Wait),
         1 => Just(Step::Crash),
@@ -83,23 +83,26 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
                     continue;
                 }
                 let to = (*known + n).min(*upto);
-                desk.take_up(id, *known + 1..=to);
+                desk.upsert(id, *known + 1..=to);
                 *known = to;
                 if to == *upto {
                     desk.all_invited(id);
                 }
             }
-            Step::Send(second, n, away) => send(&mut desk, &mut seen, number(second), n, away, now)?,
+            Step::Send(second, n, undeliverable) => {
+                send(&mut desk, &mut seen, number(second), n, undeliverable, now)?
+            }
             Step::Reply(second, n, what) => reply(&mut desk, &mut seen, number(second), n, what, now),
             Step::Note(second, person, reason) => {
                 let id = CampaignId(number(second));
                 let event = desk.campaigns.decide_note(id, PersonId(person), reason);
                 event.into_iter().for_each(|event| desk.record(event, now));
             }
-            Step::Verb(second, verb) => _ = desk.verb(number(second), verb),
+            Step::Command(second, command) => _ = desk.command(number(second), command),
             Step::Close(second) => {
                 let id = CampaignId(number(second));
-                if desk.campaigns.get(id).is_some_and(|c| c.is_done() && c.status == Status::Sending) {
+                if desk.campaigns.get(id).is_some_and(|c| c.is_done() && c.status == CampaignStatus::Sending)
+                {
                     desk.record(CampaignEvent::Closed { id }, now);
                 }
             }
@@ -116,7 +119,7 @@ fn send(
     seen: &mut Seen,
     id: u128,
     most: usize,
-    away: Option<Skip>,
+    undeliverable: Option<SkipReason>,
     now: Millis,
 ) -> Result<(), TestCaseError> {
     if !desk.campaigns.get(CampaignId(id)).is_some_and(Campaign::is_sending) {
@@ -126,7 +129,14 @@ fn send(
         let (row, _) = desk.get(id).ledger.find(PersonId(person)).unwrap();
         let before = pages(&desk.campaigns);
         // Two people share each address.
-        let next = desk.campaigns.decide_letter(CampaignId(id), row, away, u64::from(person / 2), GUARD, now);
+        let next = desk.campaigns.decide_letter(
+            CampaignId(id),
+            row,
+            undeliverable,
+            u64::from(person / 2),
+            GUARD,
+            now,
+        );
         prop_assert_eq!(before, pages(&desk.campaigns), "asking changed something");
         match next {
             NextLetter::Start(event) => {
@@ -168,7 +178,7 @@ fn crash(desk: &mut Desk, seen: &mut Seen, now: Millis) -> Result<(), TestCaseEr
     }
     seen.wire.clear();
     for (id, (upto, known)) in &seen.audience {
-        desk.take_up(*id, 1..=*known);
+        desk.upsert(*id, 1..=*known);
         if known == upto {
             desk.all_invited(*id);
         }
@@ -190,7 +200,7 @@ fn check(desk: &Desk, seen: &Seen) -> Result<(), TestCaseError> {
                 LetterState::Failed | LetterState::Dropped => counts.failed += 1,
                 LetterState::Doubt => counts.doubt += 1,
                 LetterState::Skipped(reason) => {
-                    let at = Skip::ALL.iter().position(|other| *other == reason).unwrap();
+                    let at = SkipReason::ALL.iter().position(|other| *other == reason).unwrap();
                     counts.skipped[at] += 1;
                 }
             }
@@ -212,7 +222,7 @@ fn check(desk: &Desk, seen: &Seen) -> Result<(), TestCaseError> {
         let sent: BTreeSet<u32> = seen.sent.iter().filter(|(of, _)| *of == id).map(|(_, p)| *p).collect();
         let rows = campaign.ledger.rows().filter(|row| row.state == LetterState::Sent);
         prop_assert_eq!(rows.map(|row| row.person.0).collect::<BTreeSet<_>>(), sent, "sent stays sent");
-        if campaign.status == Status::Sent {
+        if campaign.status == CampaignStatus::Sent {
             prop_assert_eq!(campaign.pending() + counts.started + counts.deferred, 0);
         }
     }

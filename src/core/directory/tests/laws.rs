@@ -12,7 +12,7 @@ enum Step {
     Ingest { email: u8, user: u8, browser: u8, bag: Vec<(u8, bool)>, key: u8, dated: bool },
     Erase(u32),
     Unsubscribe(u32, bool),
-    Block(u8, Option<Block>),
+    Block(u8, Option<SuppressionReason>),
     Wait(u64),
 }
 
@@ -31,17 +31,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             key,
             dated,
         });
-    let block = prop_oneof![
+    let suppression_reason = prop_oneof![
         Just(None),
-        Just(Some(Block::Bounced)),
-        Just(Some(Block::Manual)),
-        Just(Some(Block::Unsubscribed))
+        Just(Some(SuppressionReason::Bounced)),
+        Just(Some(SuppressionReason::Manual)),
+        Just(Some(SuppressionReason::Unsubscribed))
     ];
     let step = prop_oneof![
         12 => ingest,
         1 => (1u32..8).prop_map(Step::Erase),
         2 => (1u32..8, any::<bool>()).prop_map(|(p, on)| Step::Unsubscribe(p, on)),
-        1 => (1u8..6, block).prop_map(|(email, block)| Step::Block(email, block)),
+        1 => (1u8..6, suppression_reason).prop_map(|(email, suppression_reason)| Step::Block(email, suppression_reason)),
         1 => (0u64..86_400_000).prop_map(Step::Wait),
     ];
     prop::collection::vec(step, 1..60)
@@ -61,11 +61,11 @@ fn check(directory: &Directory) -> Result<(), TestCaseError> {
     for number in 1..=directory.last_person() {
         let id = PersonId(number);
         let Some((resolved, person)) = directory.person(id) else {
-            prop_assert!(matches!(directory.fate(id), Some(Fate::Erased | Fate::Merged(_))));
+            prop_assert!(matches!(directory.fate(id), Some(PersonStatus::Erased | PersonStatus::Merged(_))));
             continue;
         };
         if resolved != id {
-            prop_assert!(matches!(directory.fate(id), Some(Fate::Merged(_))));
+            prop_assert!(matches!(directory.fate(id), Some(PersonStatus::Merged(_))));
             continue;
         }
         if let Some(email) = &person.email {
@@ -106,11 +106,14 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
         now = now.plus(1000);
         match step {
             Step::Wait(ms) => now = now.plus(*ms),
-            Step::Erase(person) => _ = desk.ask(&Ask::Erase(PersonId(*person), None)),
-            Step::Unsubscribe(person, on) => _ = desk.ask(&Ask::Unsubscribe(PersonId(*person), None, *on)),
-            Step::Block(n, block) => {
+            Step::Erase(person) => _ = desk.ask(&DirectoryCommand::Erase(PersonId(*person), None)),
+            Step::Unsubscribe(person, on) => {
+                _ = desk.ask(&DirectoryCommand::Unsubscribe(PersonId(*person), None, *on))
+            }
+            Step::Block(n, suppression_reason) => {
                 let address = hash(&email(*n));
-                let event = block.map_or(DirectoryEvent::Released { address }, |why| blocked(address, why));
+                let event = suppression_reason
+                    .map_or(DirectoryEvent::Released { address }, |why| blocked(address, why));
                 desk.record(event, now);
             }
             Step::Ingest { email: e, user, browser, bag, key, dated } => {
@@ -136,8 +139,9 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
                     let joins: Vec<String> =
                         tasks(&desk.directory).into_iter().filter(|task| task.starts_with('+')).collect();
                     let fresh = desk.directory.open().last().is_some_and(|(n, _)| n == desk.directory.seq());
-                    let blocked = desk.directory.block(hash(&email(*e))).is_some();
-                    let unsubscribed = desk.directory.away(id, None) == Some(Away::Unsubscribed);
+                    let blocked = desk.directory.suppression_reason(hash(&email(*e))).is_some();
+                    let unsubscribed =
+                        desk.directory.undeliverable(id, None) == Some(Undeliverable::Unsubscribed);
                     prop_assert!(!fresh || joins.is_empty() || !(blocked || unsubscribed));
                 }
             }

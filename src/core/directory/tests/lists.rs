@@ -16,7 +16,7 @@ fn a_bag_is_carried_out_by_the_lists_that_there_are() {
     let long = format!("restock-{}", "x".repeat(129));
     let bag = [("restock-x", true), ("nothing", true), ("news", false), (long.as_str(), true)];
     let outcome = desk.press(who(A, "", ""), &bag);
-    assert_eq!(outcome.trouble, Some(Trouble::UnknownLists(vec!["nothing".into(), long.clone()])));
+    assert_eq!(outcome.trouble, Some(MembershipProblem::UnknownLists(vec!["nothing".into(), long.clone()])));
     assert_eq!(tasks(&desk.directory), ["+restock-x", "-news"]);
 }
 
@@ -24,9 +24,9 @@ fn a_bag_is_carried_out_by_the_lists_that_there_are() {
 fn who_takes_no_mail_can_leave_and_not_join() {
     let mut desk = Desk::new();
     desk.press(who(A, "", ""), &[]);
-    desk.record(blocked(hash(A), Block::Complained), START);
+    desk.record(blocked(hash(A), SuppressionReason::Complained), START);
     let outcome = desk.press(who(A, "", ""), &[("restock-x", true), ("news", false)]);
-    assert_eq!((outcome.stored, outcome.trouble), (true, Some(Trouble::Suppressed)));
+    assert_eq!((outcome.stored, outcome.trouble), (true, Some(MembershipProblem::Suppressed)));
     assert_eq!(tasks(&desk.directory), ["-news"]);
 }
 
@@ -83,7 +83,7 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
             key,
             product: None,
             quantity: Some(1),
-            offer: Offer::default(),
+            details: ProductDetails::default(),
         })
     };
     let system = Ingest { restock: restock(0), ..event(who("", "", ""), &[]) };
@@ -91,7 +91,8 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
     desk.ingest(&system, START);
     let keys = |desk: &Desk| -> Vec<u128> {
         let all = desk.directory.open().flat_map(|(_, open)| open.tasks.iter());
-        all.filter_map(|task| if let Task::Restock(fact) = task { Some(fact.key) } else { None }).collect()
+        all.filter_map(|task| if let ListTask::Restock(fact) = task { Some(fact.key) } else { None })
+            .collect()
     };
     assert_eq!(keys(&desk), [1, 2]);
     let keyed = Ingest { key: Some(5), restock: restock(77), ..event(who("", "", ""), &[]) };
@@ -102,19 +103,19 @@ fn a_restock_in_an_event_is_counted_once_and_has_a_key_of_its_own_if_none_is_giv
 
 #[test]
 fn what_an_events_restock_says_is_its_lists_to_hear_also_after_a_restart_and_beside_a_consent() {
-    let offer = Offer::of(Some("https://shop.example/1"), None, Some("5 €"));
+    let details = ProductDetails::of(Some("https://shop.example/1"), None, Some("5 €"));
     let list = ListId::parse("restock-x").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer };
-    for evidence in [None, Some(Box::new(Evidence::default()))] {
+    let fact = RestockFact { list, key: 7, product: None, quantity: None, details };
+    for evidence in [None, Some(Box::new(ConsentEvidence::default()))] {
         let mut desk = Desk::new();
         let restock = Some(fact.clone());
         let both = Ingest { restock, evidence: evidence.clone(), ..event(who(A, "", ""), &[("news", true)]) };
         desk.ingest(&both, START);
         for directory in [&restored(&desk.directory), &desk.replay(), &desk.directory] {
             let (_, open) = directory.open().next().unwrap();
-            assert_eq!(open.tasks.last(), Some(&Task::Restock(Box::new(fact.clone()))));
-            let proofs = directory.proofs(PersonId(1)).count();
-            assert_eq!(proofs, usize::from(evidence.is_some()));
+            assert_eq!(open.tasks.last(), Some(&ListTask::Restock(Box::new(fact.clone()))));
+            let consent_records = directory.consent_records(PersonId(1)).count();
+            assert_eq!(consent_records, usize::from(evidence.is_some()));
         }
     }
 }
@@ -139,7 +140,7 @@ fn an_event_is_open_until_its_lists_have_answered_also_after_a_restart() {
 fn erasure_leaves_every_list_and_lets_open_changes_go() {
     let mut desk = Desk::new();
     desk.press(who(A, "", ""), &[("restock-x", true), ("news", true)]);
-    desk.ask(&Ask::Erase(PersonId(1), None));
+    desk.ask(&DirectoryCommand::Erase(PersonId(1), None));
     assert_eq!(desk.directory.open().count(), 1);
     assert_eq!(tasks(&desk.directory), ["-restock-x", "-news"]);
     assert_eq!(desk.directory.busy.len(), 1);
@@ -151,10 +152,11 @@ fn erasure_leaves_every_list_and_lets_open_changes_go() {
 fn erasure_keeps_the_restock_of_an_open_event() {
     let mut desk = Desk::new();
     let list = ListId::parse("restock-x").unwrap();
-    let fact = RestockFact { list, key: 7, product: None, quantity: None, offer: Offer::default() };
+    let fact =
+        RestockFact { list, key: 7, product: None, quantity: None, details: ProductDetails::default() };
     let both = Ingest { restock: Some(fact), ..event(who(A, "", ""), &[("news", true)]) };
     desk.ingest(&both, START);
-    desk.ask(&Ask::Erase(PersonId(1), None));
+    desk.ask(&DirectoryCommand::Erase(PersonId(1), None));
     let open: Vec<Vec<String>> =
         desk.directory.open().map(|(_, open)| open.tasks.iter().map(short).collect()).collect();
     assert_eq!(open, [vec!["!restock-x"], vec!["-news"]]);
@@ -166,7 +168,7 @@ fn erasure_after_a_merge_that_a_list_has_not_heard_of_still_reaches_both_halves(
     desk.press(who(A, "", ""), &[("restock-x", true)]);
     desk.press(who(B, "u1", ""), &[]);
     desk.press(who(A, "u1", ""), &[]);
-    desk.ask(&Ask::Erase(PersonId(2), None));
+    desk.ask(&DirectoryCommand::Erase(PersonId(2), None));
     let sent: Vec<(u32, String)> = desk
         .directory
         .open()

@@ -55,7 +55,7 @@ fn the_address_of_another_user_id_is_not_taken() {
     desk.press(who(B, "u2", ""), &[]);
     for user in ["u2", "u3"] {
         let refused = desk.press(who(A, user, ""), &[("restock-x", true)]);
-        assert_eq!(refused.trouble, Some(Trouble::EmailTaken));
+        assert_eq!(refused.trouble, Some(MembershipProblem::EmailTaken));
         assert!(refused.stored);
         assert_ne!(refused.person, Some(PersonId(1)));
     }
@@ -67,7 +67,7 @@ fn the_address_of_another_user_id_is_not_taken() {
 fn a_browser_becomes_the_person_it_turns_out_to_be_and_stays_the_first_ones() {
     let mut desk = Desk::new();
     let anonymous = desk.press(who("", "", "browser"), &[("restock-x", true)]);
-    assert_eq!(anonymous.trouble, Some(Trouble::NoEmail));
+    assert_eq!(anonymous.trouble, Some(MembershipProblem::NoEmail));
     let known = desk.press(who(A, "u1", "browser"), &[("restock-x", true)]);
     assert_eq!((known.person, known.linked), (anonymous.person, true));
     let other = desk.press(who(B, "", "browser"), &[]);
@@ -81,11 +81,11 @@ fn unsubscribed_of_either_holds_when_two_become_one() {
         let mut desk = Desk::new();
         desk.press(who(A, "", ""), &[]);
         desk.press(who(B, "u1", ""), &[]);
-        desk.ask(&Ask::Unsubscribe(PersonId(unsubscribed), None, true));
+        desk.ask(&DirectoryCommand::Unsubscribe(PersonId(unsubscribed), None, true));
         let merged = desk.press(who(A, "u1", ""), &[("restock-x", true)]);
-        assert_eq!(merged.trouble, Some(Trouble::Suppressed));
-        assert_eq!(desk.directory.away(PersonId(2), None), Some(Away::Unsubscribed));
-        assert_eq!(desk.directory.away(PersonId(1), None), Some(Away::Unsubscribed));
+        assert_eq!(merged.trouble, Some(MembershipProblem::Suppressed));
+        assert_eq!(desk.directory.undeliverable(PersonId(2), None), Some(Undeliverable::Unsubscribed));
+        assert_eq!(desk.directory.undeliverable(PersonId(1), None), Some(Undeliverable::Unsubscribed));
     }
 }
 
@@ -93,17 +93,20 @@ fn unsubscribed_of_either_holds_when_two_become_one() {
 fn an_event_needs_no_person() {
     let mut desk = Desk::new();
     let outcome = desk.press(who("", "", ""), &[("restock-x", true)]);
-    assert_eq!((outcome.stored, outcome.person, outcome.trouble), (true, None, Some(Trouble::NoEmail)));
+    assert_eq!(
+        (outcome.stored, outcome.person, outcome.trouble),
+        (true, None, Some(MembershipProblem::NoEmail))
+    );
     assert_eq!((desk.records.len(), desk.directory.last_person()), (1, 0));
 }
 
 #[test]
 fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
-    for (unsubscribed, block, kept) in [
+    for (unsubscribed, suppression_reason, kept) in [
         (false, None, None),
-        (true, None, Some(Block::Unsubscribed)),
-        (false, Some(Block::Bounced), Some(Block::Bounced)),
-        (true, Some(Block::Complained), Some(Block::Complained)),
+        (true, None, Some(SuppressionReason::Unsubscribed)),
+        (false, Some(SuppressionReason::Bounced), Some(SuppressionReason::Bounced)),
+        (true, Some(SuppressionReason::Complained), Some(SuppressionReason::Complained)),
     ] {
         let mut desk = Desk::new();
         let mut press =
@@ -115,13 +118,13 @@ fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
         desk.press(who("erika.other@shop.example", "user-4711", ""), &[]);
         let address = hash("erika.other@shop.example");
         if unsubscribed {
-            desk.ask(&Ask::Unsubscribe(PersonId(1), Some(address), true));
+            desk.ask(&DirectoryCommand::Unsubscribe(PersonId(1), Some(address), true));
         }
-        if let Some(block) = block {
-            desk.record(blocked(address, block), START);
+        if let Some(suppression_reason) = suppression_reason {
+            desk.record(blocked(address, suppression_reason), START);
         }
-        assert!(desk.ask(&Ask::Erase(PersonId(2), Some(address))), "by either number");
-        assert!(!desk.ask(&Ask::Erase(PersonId(1), Some(address))), "once");
+        assert!(desk.ask(&DirectoryCommand::Erase(PersonId(2), Some(address))), "by either number");
+        assert!(!desk.ask(&DirectoryCommand::Erase(PersonId(1), Some(address))), "once");
         for directory in [&desk.directory, &restored(&desk.directory)] {
             assert!(directory.people.iter().all(|person| person.email.is_none()));
             let all = format!("{:?}", pages(directory));
@@ -129,11 +132,14 @@ fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
                 assert!(!all.contains(secret), "{secret} is still there");
             }
         }
-        assert_eq!(desk.directory.block(address), kept);
-        assert_eq!(desk.directory.away(PersonId(1), None), Some(Away::Erased));
-        assert_eq!((desk.directory.fate(PersonId(1)), desk.directory.mailable()), (Some(Fate::Erased), 0));
+        assert_eq!(desk.directory.suppression_reason(address), kept);
+        assert_eq!(desk.directory.undeliverable(PersonId(1), None), Some(Undeliverable::Erased));
+        assert_eq!(
+            (desk.directory.fate(PersonId(1)), desk.directory.mailable()),
+            (Some(PersonStatus::Erased), 0)
+        );
         assert!(
-            desk.directory.fate(PersonId(1)) == Some(Fate::Erased)
+            desk.directory.fate(PersonId(1)) == Some(PersonStatus::Erased)
                 && desk.directory.known(&who("", "user-4711", "")).is_none()
         );
         // The record itself has room for a hash alone.
@@ -141,7 +147,7 @@ fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
         // A new press makes a new contact, which the block still holds back.
         let again = desk.press(who("erika.other@shop.example", "", ""), &[("restock-x", true)]);
         assert_eq!((again.person, again.created), (Some(PersonId(3)), true));
-        assert_eq!(again.trouble, kept.map(|_| Trouble::Suppressed));
+        assert_eq!(again.trouble, kept.map(|_| MembershipProblem::Suppressed));
     }
 }
 
@@ -150,32 +156,36 @@ fn mail_again_lifts_what_the_person_said_and_no_other_block() {
     let mut desk = Desk::new();
     desk.press(who(A, "", ""), &[]);
     let address = Some(hash(A));
-    assert!(!desk.ask(&Ask::Unsubscribe(PersonId(1), address, false)));
-    assert!(desk.ask(&Ask::Unsubscribe(PersonId(1), address, true)));
-    assert!(!desk.ask(&Ask::Unsubscribe(PersonId(1), address, true)));
-    desk.ask(&Ask::Erase(PersonId(1), address));
+    assert!(!desk.ask(&DirectoryCommand::Unsubscribe(PersonId(1), address, false)));
+    assert!(desk.ask(&DirectoryCommand::Unsubscribe(PersonId(1), address, true)));
+    assert!(!desk.ask(&DirectoryCommand::Unsubscribe(PersonId(1), address, true)));
+    desk.ask(&DirectoryCommand::Erase(PersonId(1), address));
     desk.press(who(A, "", ""), &[]);
-    assert_eq!(desk.directory.away(PersonId(2), address), Some(Away::Unsubscribed));
-    assert!(desk.ask(&Ask::Unsubscribe(PersonId(2), address, false)));
-    assert_eq!(desk.directory.away(PersonId(2), address), None);
-    assert!(desk.directory.blocks.is_empty());
-    let bounced = blocked(hash(A), Block::Bounced);
+    assert_eq!(desk.directory.undeliverable(PersonId(2), address), Some(Undeliverable::Unsubscribed));
+    assert!(desk.ask(&DirectoryCommand::Unsubscribe(PersonId(2), address, false)));
+    assert_eq!(desk.directory.undeliverable(PersonId(2), address), None);
+    assert!(desk.directory.suppression_reasons.is_empty());
+    let bounced = blocked(hash(A), SuppressionReason::Bounced);
     desk.record(bounced, START);
-    desk.ask(&Ask::Unsubscribe(PersonId(2), address, true));
-    desk.ask(&Ask::Unsubscribe(PersonId(2), address, false));
-    assert_eq!(desk.directory.away(PersonId(2), address), Some(Away::Suppressed));
+    desk.ask(&DirectoryCommand::Unsubscribe(PersonId(2), address, true));
+    desk.ask(&DirectoryCommand::Unsubscribe(PersonId(2), address, false));
+    assert_eq!(desk.directory.undeliverable(PersonId(2), address), Some(Undeliverable::Suppressed));
     desk.record(DirectoryEvent::Released { address: hash(A) }, START);
-    assert_eq!(desk.directory.away(PersonId(2), address), None);
+    assert_eq!(desk.directory.undeliverable(PersonId(2), address), None);
 }
 
 #[test]
 fn why_somebody_gets_no_mail_is_answered_by_one_function() {
     let mut desk = Desk::new();
     desk.press(who("", "u1", ""), &[]);
-    assert_eq!(desk.directory.away(PersonId(1), None), Some(Away::NoEmail));
-    assert_eq!(desk.directory.away(PersonId(2), None), Some(Away::Erased), "a number never given out");
+    assert_eq!(desk.directory.undeliverable(PersonId(1), None), Some(Undeliverable::NoEmail));
+    assert_eq!(
+        desk.directory.undeliverable(PersonId(2), None),
+        Some(Undeliverable::Erased),
+        "a number never given out"
+    );
     desk.press(who(A, "u1", ""), &[]);
-    assert_eq!(desk.directory.away(PersonId(1), Some(hash(A))), None);
+    assert_eq!(desk.directory.undeliverable(PersonId(1), Some(hash(A))), None);
 }
 
 #[test]

@@ -278,7 +278,7 @@ fn bag(steps: &[Step]) -> Vec<ListCommand> {
             Step::Erase(person) => {
                 let mut command = change(event + 1, person, false);
                 if let ListCommand::Change { how, .. } = &mut command {
-                    *how = How::Erasure;
+                    *how = ChangeSource::Erasure;
                 }
                 command
             }

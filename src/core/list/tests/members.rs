@@ -217,13 +217,13 @@ fn parts_that_no_list_can_be_in_are_refused() {
     let mut desk = Desk::default();
     desk.join(1);
     let whole = state(&desk.list);
-    let hole: Pages<Row> =
-        whole.rows.iter().map(|row| Row { standing: Standing::Gone, ..row.clone() }).collect();
+    let hole: Pages<Membership> =
+        whole.rows.iter().map(|row| Membership { standing: MembershipStatus::Gone, ..row.clone() }).collect();
     for (odd, why) in [
         (ListState { joined: 2, ..whole.clone() }, "counts"),
         (ListState { left: 1, ..whole.clone() }, "counts"),
         (ListState { rows: hole, ..whole.clone() }, "hole"),
-        (ListState { offer: Some(Box::default()), ..whole.clone() }, "offer"),
+        (ListState { details: Some(Box::default()), ..whole.clone() }, "offer"),
     ] {
         assert!(List::from_state(odd).is_err_and(|said| said.contains(why)), "{why}");
     }

@@ -23,7 +23,7 @@ fn no_stock_is_noted_on_a_known_list_and_uses_up_no_delivery() {
         quantity: Some(quantity),
         day: Day(1),
         campaign: Some(CampaignId(1)),
-        offer: Offer::default(),
+        details: ProductDetails::default(),
     };
     assert_eq!(desk.ask(&none(0), START), ListDecision::Nothing);
     desk.join(1);
@@ -204,29 +204,29 @@ fn a_campaign_that_is_done_is_let_go_by_a_restock_two_days_later() {
 #[test]
 fn what_a_restock_said_is_kept_until_the_campaign_it_led_to_is_done_and_never_longer_than_the_next_restock() {
     let mut desk = Desk::default();
-    let counts = |desk: &mut Desk, key, day, campaign, offer: &Offer| {
+    let counts = |desk: &mut Desk, key, day, campaign, details: &ProductDetails| {
         let mut command = restock(key, day, campaign);
-        if let ListCommand::Restock { offer: said, .. } = &mut command {
-            *said = offer.clone();
+        if let ListCommand::Restock { details: said, .. } = &mut command {
+            *said = details.clone();
         }
         assert!(matches!(desk.ask(&command, START), ListDecision::New(_)));
     };
     let known = |desk: &Desk| {
         let slept = slept(&desk.list);
-        assert_eq!((slept.offer(), desk.replay().offer()), (desk.list.offer(), desk.list.offer()));
+        assert_eq!((slept.details(), desk.replay().details()), (desk.list.details(), desk.list.details()));
         assert_eq!(state(&slept), state(&desk.list));
-        assert_eq!(desk.list.image().offer(), desk.list.offer());
-        desk.list.offer().cloned()
+        assert_eq!(desk.list.image().details(), desk.list.details());
+        desk.list.details().cloned()
     };
     let close = |campaign| ListCommand::Close { campaign: CampaignId(campaign), upto: 9 };
-    let priced = |price| Offer::of(Some("https://shop.example/1"), None, Some(price));
+    let priced = |price| ProductDetails::of(Some("https://shop.example/1"), None, Some(price));
     // Nobody waits: no mail will show it.
     counts(&mut desk, 1, 1, 1, &priced("1 €"));
     assert_eq!(known(&desk), None);
     desk.join(1);
     counts(&mut desk, 2, 1, 1, &priced("2 €"));
     assert_eq!(known(&desk), Some(priced("2 €")));
-    counts(&mut desk, 3, 1, 1, &Offer::default());
+    counts(&mut desk, 3, 1, 1, &ProductDetails::default());
     assert_eq!(known(&desk), None, "an old price was kept");
     desk.join(2);
     counts(&mut desk, 4, 2, 2, &priced("4 €"));

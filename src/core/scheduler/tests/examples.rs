@@ -3,8 +3,8 @@
 use super::super::*;
 use super::world::{START, World, email, id, list};
 use crate::PersonId;
-use crate::campaign::{Skip, Verb};
-use crate::outcome::{End, Phase};
+use crate::campaign::{CampaignCommand, SkipReason};
+use crate::outcome::{DeliveryResult, SmtpPhase};
 use crate::pace::Rate;
 
 /// Answers every question; connects and delivers nothing.
@@ -36,7 +36,7 @@ fn without_a_connection_past_its_greeting_nothing_starts_and_who_leaves_meanwhil
 fn a_connection_idle_for_more_than_a_second_must_answer_before_a_letter_starts_on_it() {
     let mut world = at_hand(None, 1);
     world.connect(true);
-    world.deliver(0, End::Sent, Phase::Dot);
+    world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
     answer_all(&mut world);
     world.at = world.at.plus(1001);
     world.restock(1, 1);
@@ -45,7 +45,7 @@ fn a_connection_idle_for_more_than_a_second_must_answer_before_a_letter_starts_o
     world.connect(true);
     assert_eq!(world.starts.len(), 2);
     // Within the second it goes at once.
-    world.deliver(0, End::Sent, Phase::Dot);
+    world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
     world.restock(2, 1);
     answer_all(&mut world);
     assert_eq!((world.starts.len(), world.connecting.len()), (3, 0));
@@ -57,7 +57,7 @@ fn a_connection_that_dies_before_any_reply_to_mail_was_no_start_at_a_receiver() 
     let rate = Some(Rate { letters: 1, period_ms: 60_000, burst: 1 });
     let mut world = at_hand(rate, 2);
     world.connect(true);
-    world.deliver(0, End::Deferred, Phase::Connection);
+    world.deliver(0, DeliveryResult::Deferred, SmtpPhase::Connection);
     answer_all(&mut world);
     assert_eq!(world.starts, [(id(0), 0)]);
     world.at = world.at.plus(1000);
@@ -81,7 +81,7 @@ fn a_letter_that_cannot_be_made_takes_no_place_in_the_pace() {
     let rate = Some(Rate { letters: 1, period_ms: 60_000, burst: 1 });
     let mut world = at_hand(rate, 2);
     world.connect(true);
-    world.deliver(0, End::Failed, Phase::Connection);
+    world.deliver(0, DeliveryResult::Failed, SmtpPhase::Connection);
     answer_all(&mut world);
     while world.connect(true) {
         answer_all(&mut world);
@@ -112,7 +112,7 @@ fn a_relay_that_turns_us_away_is_tried_by_one_worker_at_growing_intervals_and_us
     assert_eq!((counts.pending, counts.deferred), (8, 0), "nobody was tried");
     let held = world.scheduler.held(id(0), world.now());
     assert!(
-        held.iter().any(|held| held.reason == Reason::Connection && held.until == world.alarm),
+        held.iter().any(|held| held.reason == HoldReason::Connection && held.until == world.alarm),
         "{held:?}"
     );
     world.settle();
@@ -125,7 +125,7 @@ fn a_ceiling_counts_what_receivers_saw_and_is_said_once() {
     let mut world = at_hand(None, 40);
     for _ in 0..3 {
         world.connect(true);
-        world.deliver(0, End::Deferred, Phase::Connection);
+        world.deliver(0, DeliveryResult::Deferred, SmtpPhase::Connection);
         world.at = world.at.plus(60_000);
         world.ring();
         answer_all(&mut world);
@@ -134,7 +134,7 @@ fn a_ceiling_counts_what_receivers_saw_and_is_said_once() {
         let moved = world.answer()
             | world.arrive(0)
             | world.connect(true)
-            | world.deliver(0, End::Sent, Phase::Dot)
+            | world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot)
             | world.ring();
         if !moved {
             world.at = world.at.plus(3_600_000);
@@ -142,12 +142,13 @@ fn a_ceiling_counts_what_receivers_saw_and_is_said_once() {
     }
     let yahoo = |world: &World| world.sent(0).iter().filter(|person| *person % 4 == 1).count();
     assert_eq!((yahoo(&world), world.sent(0).len()), (5, 35));
-    let said: Vec<&News> = world.news.iter().filter(|news| matches!(news, News::Ceiling { .. })).collect();
+    let said: Vec<&Notice> =
+        world.news.iter().filter(|news| matches!(news, Notice::Ceiling { .. })).collect();
     assert_eq!(said.len(), 1, "{said:?}");
     let held = world.scheduler.held(id(0), world.now());
     let midnight = Some(START.plus(86_400_000));
     assert_eq!(held.len(), 1, "{held:?}");
-    assert_eq!((held[0].reason, held[0].count, held[0].until), (Reason::Ceiling, 5, midnight));
+    assert_eq!((held[0].reason, held[0].count, held[0].until), (HoldReason::Ceiling, 5, midnight));
     let report =
         world.scheduler.providers(world.at).into_iter().find(|report| report.name == "yahoo").unwrap();
     assert!(report.ceiling_reached && report.opens_at == midnight && report.today == 5, "{report:?}");
@@ -168,7 +169,7 @@ fn a_slow_provider_leaves_connections_to_the_others_with_nothing_set() {
         // Everybody else's letters are taken at once; the slow provider's never come back.
         let quick = world.flying.values().position(|letter| !slow(letter));
         match quick {
-            Some(nth) => _ = world.deliver(nth, End::Sent, Phase::Dot),
+            Some(nth) => _ = world.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot),
             // Within a quarter of a second it is found to be slow, and the others go on.
             None if world.at < START.plus(1000) => {
                 world.at = world.at.plus(250);
@@ -191,11 +192,11 @@ fn a_paused_campaign_starts_nothing_and_its_neighbours_go_on() {
     }
     world.arrive(0);
     world.arrive(1);
-    world.verb(0, Verb::Pause);
+    world.command(0, CampaignCommand::Pause);
     for _ in 0..60 {
         answer_all(&mut world);
         world.connect(true);
-        world.deliver(0, End::Sent, Phase::Dot);
+        world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
     }
     assert_eq!((world.sent(0).len(), world.sent(1).len()), (0, 4));
     world.settle();
@@ -275,7 +276,7 @@ fn a_note_of_all_lists_ends_what_is_at_hand_on_each() {
         world.restock(n, 2);
     }
     answer_all(&mut world);
-    world.input(Input::Noted { list: None, person: PersonId(1), reason: Skip::Suppressed });
+    world.input(Input::Noted { list: None, person: PersonId(1), reason: SkipReason::Suppressed });
     world.settle();
     assert_eq!((world.sent(0), world.sent(1)), (vec![2], vec![2]));
     assert_eq!(email(1).1, Some(2));

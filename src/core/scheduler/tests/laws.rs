@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::super::*;
 use super::world::{WORKERS, World, id};
 use crate::PersonId;
-use crate::campaign::{Skip, Verb};
-use crate::outcome::{End, Phase};
+use crate::campaign::{CampaignCommand, SkipReason};
+use crate::outcome::{DeliveryResult, SmtpPhase};
 use crate::pace::Rate;
 
 /// One thing that happens; to one of three lists.
@@ -22,7 +22,7 @@ enum Step {
     Answer,
     Connect(bool),
     Deliver(usize, u8),
-    Verb(u32, Verb),
+    Command(u32, CampaignCommand),
     Wait(u64),
     Ring,
     Room(bool),
@@ -30,8 +30,14 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let verbs =
-        vec![Verb::Pause, Verb::Resume, Verb::Resume, Verb::RetryFailed, Verb::ResendDoubt, Verb::Cancel];
+    let verbs = vec![
+        CampaignCommand::Pause,
+        CampaignCommand::Resume,
+        CampaignCommand::Resume,
+        CampaignCommand::RetryFailed,
+        CampaignCommand::ResendDoubt,
+        CampaignCommand::Cancel,
+    ];
     let n = || 0u32..3;
     let step = prop_oneof![
         4 => (n(), 0u32..30).prop_map(|(n, more)| Step::Restock(n, more)),
@@ -42,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         24 => Just(Step::Answer),
         16 => prop::bool::weighted(0.9).prop_map(Step::Connect),
         40 => (0..WORKERS, 0u8..30).prop_map(|(nth, what)| Step::Deliver(nth, what)),
-        2 => (n(), prop::sample::select(verbs)).prop_map(|(n, verb)| Step::Verb(n, verb)),
+        2 => (n(), prop::sample::select(verbs)).prop_map(|(n, command)| Step::Command(n, command)),
         6 => (0u64..300).prop_map(Step::Wait),
         3 => (0u64..90_000).prop_map(Step::Wait),
         1 => (0u64..30).prop_map(|hours| Step::Wait(hours * 3_600_000)),
@@ -60,7 +66,7 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Restock(n, more) => world.restock(n, more),
             Step::Leave(n, person) => world.leave(n, person),
             Step::Note(person) => {
-                let (list, person, reason) = (None, PersonId(person), Skip::Suppressed);
+                let (list, person, reason) = (None, PersonId(person), SkipReason::Suppressed);
                 world.input(Input::Noted { list, person, reason });
             }
             Step::Moved(person) => _ = world.input(Input::MailboxChanged(PersonId(person))),
@@ -69,18 +75,18 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Connect(good) => while world.connect(good) {},
             Step::Deliver(nth, what) => {
                 let (end, phase) = match what {
-                    0 => (End::Failed, Phase::Rcpt),
-                    1 => (End::Unknown, Phase::Data),
-                    2 | 3 => (End::Deferred, Phase::Rcpt),
-                    4 => (End::Throttled, Phase::Rcpt),
-                    5 | 6 => (End::Deferred, Phase::Connection),
-                    7 => (End::Failed, Phase::Connection),
-                    _ => (End::Sent, Phase::Dot),
+                    0 => (DeliveryResult::Failed, SmtpPhase::Rcpt),
+                    1 => (DeliveryResult::Unknown, SmtpPhase::Data),
+                    2 | 3 => (DeliveryResult::Deferred, SmtpPhase::Rcpt),
+                    4 => (DeliveryResult::Throttled, SmtpPhase::Rcpt),
+                    5 | 6 => (DeliveryResult::Deferred, SmtpPhase::Connection),
+                    7 => (DeliveryResult::Failed, SmtpPhase::Connection),
+                    _ => (DeliveryResult::Sent, SmtpPhase::Dot),
                 };
                 world.deliver(nth, end, phase);
             }
-            Step::Verb(n, verb) if world.status(n).is_some() => world.verb(n, verb),
-            Step::Verb(..) => {}
+            Step::Command(n, command) if world.status(n).is_some() => world.command(n, command),
+            Step::Command(..) => {}
             Step::Wait(ms) => world.at = world.at.plus(ms),
             Step::Ring => _ = world.ring(),
             Step::Room(room) => world.room = room,
@@ -135,7 +141,7 @@ proptest! {
     fn a_stop_starts_nothing_and_is_done_when_the_last_letter_is_back(rate in rates(), steps in steps()) {
         let mut world = play(rate, steps);
         world.input(Input::Stop);
-        while world.deliver(0, End::Sent, Phase::Dot) || world.answer() || world.connect(true) {}
+        while world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot) || world.answer() || world.connect(true) {}
         prop_assert!(world.stopped);
     }
 }
@@ -152,7 +158,7 @@ fn histories_have_been_somewhere() {
         starts += world.starts.len();
         kept += world.kept_max;
         world.settle();
-        ceilings += world.news.iter().filter(|news| matches!(news, News::Ceiling { .. })).count();
+        ceilings += world.news.iter().filter(|news| matches!(news, Notice::Ceiling { .. })).count();
     }
     assert!(
         starts > 64 * 8 && kept >= 8 && ceilings > 16,

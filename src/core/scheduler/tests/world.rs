@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::super::*;
-use crate::campaign::{Header, Settlement, Skip, Status, Verb};
+use crate::campaign::{CampaignCommand, CampaignStatus, Header, Settlement, SkipReason};
 use crate::list::Invitee;
-use crate::outcome::{Diagnostic, End, Fault, Outcome, Phase};
-use crate::pace::{Go, Pace, Rate};
+use crate::outcome::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
+use crate::pace::{Pace, Rate, RateDecision};
 use crate::retry::Retry;
 use crate::shaping::{Limits, Plan};
 use crate::time::Day;
@@ -58,7 +58,7 @@ pub struct World {
     pub paused: BTreeSet<CampaignId>,
     pub records: Vec<(CampaignEvent, Millis)>,
     pub starts: Vec<(CampaignId, u32)>,
-    pub news: Vec<News>,
+    pub news: Vec<Notice>,
     pub stopped: bool,
     stopping: bool,
     pace: (Option<Rate>, Pace),
@@ -75,7 +75,7 @@ pub struct World {
     kept: BTreeSet<(CampaignId, u32)>,
     pub kept_max: usize,
     /// The verb that is being asked for.
-    verb: Option<(CampaignId, Verb)>,
+    command: Option<(CampaignId, CampaignCommand)>,
 }
 
 pub fn list(n: u32) -> ListId {
@@ -101,15 +101,15 @@ pub fn email(person: u32) -> (Email, Option<u16>) {
     (Email::parse(&format!("p{person}@{domain}")).unwrap(), provider)
 }
 
-pub fn outcome(end: End, phase: Phase) -> Outcome {
+pub fn outcome(end: DeliveryResult, phase: SmtpPhase) -> DeliveryOutcome {
     let said = match end {
-        End::Sent => Diagnostic::of_server(250, "2.0.0 taken"),
-        End::Throttled => Diagnostic::of_server(421, "4.7.0 slower"),
-        End::Deferred => Diagnostic::of_server(451, "4.3.0 later"),
-        End::Failed => Diagnostic::of_server(550, "5.0.0 no"),
-        End::Unknown => Diagnostic::own("lost", Fault::Letter),
+        DeliveryResult::Sent => Diagnostic::of_server(250, "2.0.0 taken"),
+        DeliveryResult::Throttled => Diagnostic::of_server(421, "4.7.0 slower"),
+        DeliveryResult::Deferred => Diagnostic::of_server(451, "4.3.0 later"),
+        DeliveryResult::Failed => Diagnostic::of_server(550, "5.0.0 no"),
+        DeliveryResult::Unknown => Diagnostic::own("lost", FaultSource::Letter),
     };
-    Outcome { end, phase, diagnostic: said }
+    DeliveryOutcome { end, phase, diagnostic: said }
 }
 
 pub fn plan() -> Plan {
@@ -149,12 +149,12 @@ impl World {
             disturbed: BTreeSet::new(),
             kept: BTreeSet::new(),
             kept_max: 0,
-            verb: None,
+            command: None,
         }
     }
 
-    pub fn now(&self) -> Now {
-        Now { at: self.at, room: self.room }
+    pub fn now(&self) -> Tick {
+        Tick { at: self.at, room: self.room }
     }
 
     /// One input; what follows from it is looked at.
@@ -188,7 +188,7 @@ impl World {
                 }
                 self.disturb(Some(*person));
             }
-            Input::Restocked { .. } | Input::Verb(..) => self.disturb(None),
+            Input::Restocked { .. } | Input::Command(..) => self.disturb(None),
             Input::Stop => self.stopping = true,
             _ => {}
         }
@@ -232,7 +232,7 @@ impl World {
                 assert!(self.flying.is_empty() && !self.stopped);
                 self.stopped = true;
             }
-            Effect::Answer(Answer::Verb(Ok(()))) => self.verb_taken(),
+            Effect::Answer(SchedulerReply::Command(Ok(()))) => self.verb_taken(),
             Effect::Answer(_) | Effect::Fence | Effect::Close { .. } | Effect::Leave { .. } => {}
             Effect::Bounced { .. } | Effect::KeyTaken(_) => {}
             _ => self.asked.push_back(effect.clone()),
@@ -290,8 +290,8 @@ impl World {
         let asked = self.fetched[&(campaign, row)];
         let news = self.noted.get(&(of.clone(), person.0)).copied().unwrap_or(0);
         assert!(asked >= news, "what was fetched before the news of {} was used", person.0);
-        assert_eq!(letter.recipient.away, None, "a start of somebody who is away");
-        assert_eq!(self.pace.1.check(self.pace.0, self.at), Go::Now, "a start past the pace");
+        assert_eq!(letter.recipient.undeliverable, None, "a start of somebody who is away");
+        assert_eq!(self.pace.1.check(self.pace.0, self.at), RateDecision::Now, "a start past the pace");
         self.pace.1.take(self.pace.0, self.at);
         let provider = person.0 % 4;
         if provider == 0 {
@@ -354,7 +354,7 @@ impl World {
         if self.members.get(&list(n)).is_some_and(|members| (1..=*members).contains(&person))
             && self.left.insert((list(n), person))
         {
-            let (person, reason) = (PersonId(person), Skip::Left);
+            let (person, reason) = (PersonId(person), SkipReason::Left);
             self.channel(n).push_back(Input::Noted { list: Some(list(n)), person, reason });
         }
     }
@@ -411,7 +411,7 @@ impl World {
 
     fn recipient(&self, list: &ListId, row: u32, person: PersonId) -> Recipient {
         let (email, provider) = email(person.0);
-        let away = self.left.contains(&(list.clone(), person.0)).then_some(Skip::Left);
+        let undeliverable = self.left.contains(&(list.clone(), person.0)).then_some(SkipReason::Left);
         // Everybody has an address of their own on each list: the guard is not what is looked at here.
         let address = u128::from(person.0) + 1;
         Recipient {
@@ -421,7 +421,7 @@ impl World {
             email: Some(email),
             address,
             provider,
-            away,
+            undeliverable,
             props: Vec::new(),
         }
     }
@@ -434,20 +434,20 @@ impl World {
             self.input(Input::Connected { worker });
         } else {
             self.alive.remove(&worker);
-            let outcome = outcome(End::Deferred, Phase::Connection);
+            let outcome = outcome(DeliveryResult::Deferred, SmtpPhase::Connection);
             self.input(Input::Unconnected { worker, outcome });
         }
         true
     }
 
     /// A letter in flight comes back.
-    pub fn deliver(&mut self, nth: usize, end: End, phase: Phase) -> bool {
+    pub fn deliver(&mut self, nth: usize, end: DeliveryResult, phase: SmtpPhase) -> bool {
         let Some((worker, letter)) = self.flying.iter().nth(nth % self.flying.len().max(1)) else {
             return false;
         };
         let (worker, letter) = (*worker, letter.clone());
         self.flying.remove(&worker);
-        let connected = end != End::Unknown && phase != Phase::Connection;
+        let connected = end != DeliveryResult::Unknown && phase != SmtpPhase::Connection;
         if connected {
             self.alive.insert(worker, self.at);
         } else {
@@ -458,17 +458,17 @@ impl World {
         true
     }
 
-    pub fn verb(&mut self, n: u32, verb: Verb) {
-        self.verb = Some((id(n), verb));
-        self.input(Input::Verb(id(n), verb));
-        self.verb = None;
+    pub fn command(&mut self, n: u32, command: CampaignCommand) {
+        self.command = Some((id(n), command));
+        self.input(Input::Command(id(n), command));
+        self.command = None;
     }
 
     /// The verb was taken: what follows in the same step is under it.
     fn verb_taken(&mut self) {
-        match self.verb {
-            Some((id, Verb::Pause)) => _ = self.paused.insert(id),
-            Some((id, Verb::Resume)) => _ = self.paused.remove(&id),
+        match self.command {
+            Some((id, CampaignCommand::Pause)) => _ = self.paused.insert(id),
+            Some((id, CampaignCommand::Resume)) => _ = self.paused.remove(&id),
             _ => {}
         }
     }
@@ -511,7 +511,7 @@ impl World {
         self.room = true;
         for n in 0..3 {
             if self.paused.contains(&id(n)) {
-                self.verb(n, Verb::Resume);
+                self.command(n, CampaignCommand::Resume);
             }
         }
         let mut idle = 0;
@@ -520,7 +520,7 @@ impl World {
             let moved = self.answer()
                 | lists.into_iter().any(|n| self.arrive(n))
                 | self.connect(true)
-                | self.deliver(0, End::Sent, Phase::Dot);
+                | self.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
             if moved {
                 idle = 0;
                 continue;
@@ -557,7 +557,7 @@ impl World {
         sent.collect()
     }
 
-    pub fn status(&self, n: u32) -> Option<Status> {
+    pub fn status(&self, n: u32) -> Option<CampaignStatus> {
         self.scheduler.campaigns().get(id(n)).map(|campaign| campaign.status)
     }
 }

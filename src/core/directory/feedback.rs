@@ -1,0 +1,203 @@
+//! Bounces and complaints: what each does to an address, and what is kept of it.
+//!
+//! ```text
+//! report ──▶ decide ──▶ Returned { evidence, block? } ──▶ apply ──▶ returns[address], blocks[address], keys
+//!                ├────▶ nothing: the same report again
+//!                └────▶ nothing: its proof leads to no address
+//! ```
+//!
+//! Whom a report is about and what follows are one step: nobody can become another person between the two.
+//!
+//! Invariants: a report counts once, and so does one letter however many ways it is reported; an
+//! address keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and what blocked it; a
+//! complaint outweighs every other block, a bounce replaces none. Erasure leaves evidence only
+//! where it blocks the address.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::email::Email;
+use super::super::feedback::{FeedbackEvidence, FeedbackKind, FeedbackProof, FeedbackReport, Pseudonymizer};
+use super::super::ids::{CampaignId, PersonId};
+use super::super::time::Millis;
+use super::{Directory, Suppression, SuppressionReason};
+
+/// Evidence kept about one address.
+pub const EVIDENCE_MAX: usize = 16;
+
+/// What came back, by address.
+pub(super) type Returns = BTreeMap<u128, Arc<Vec<FeedbackEvidence>>>;
+
+/// A report that was taken in, with what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedbackRecord {
+    /// The report's own name, hashed; `None` when the window of keys had no room for it.
+    pub key: Option<u128>,
+    /// The address, hashed.
+    pub address: u128,
+    /// Whose it was.
+    pub person: Option<PersonId>,
+    /// Why the address takes no mail from here on, if that changes.
+    pub suppression_reason: Option<SuppressionReason>,
+    /// What is kept.
+    pub evidence: FeedbackEvidence,
+}
+
+/// What is decided about a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedbackDecision {
+    /// Its proof leads to no address.
+    Unproved,
+    /// It was taken in before.
+    Known,
+    /// It is taken in.
+    New(FeedbackRecord),
+}
+
+impl Directory {
+    /// Decides a report: whom it is about, and what follows.
+    #[must_use]
+    pub fn decide_feedback(&self, report: &FeedbackReport, keeper: &impl Pseudonymizer) -> FeedbackDecision {
+        let Some((email, campaign)) = self.proved(&report.proof, keeper) else {
+            return FeedbackDecision::Unproved;
+        };
+        let address = keeper.address(email);
+        let evidence = FeedbackEvidence {
+            campaign,
+            diagnostic: report.evidence.diagnostic.as_deref().map(|words| keeper.redact(words, email)),
+            ..report.evidence.clone()
+        };
+        let (key, at) = (keeper.key(&evidence.source, &report.name, address), evidence.at);
+        if self.keys.holds(key, at) || self.evidence(address).iter().any(|held| same(held, &evidence)) {
+            return FeedbackDecision::Known;
+        }
+        let new = match evidence.kind {
+            FeedbackKind::Complaint => Some(SuppressionReason::Complained),
+            FeedbackKind::HardBounce => Some(SuppressionReason::Bounced),
+            FeedbackKind::SoftBounce => {
+                self.worn_out(address, &evidence, report).then_some(SuppressionReason::Bounced)
+            }
+            FeedbackKind::Policy
+            | FeedbackKind::Delayed
+            | FeedbackKind::Delivered
+            | FeedbackKind::AutoReply
+            | FeedbackKind::NotSpam => None,
+        };
+        let held = self.suppression_reason(address);
+        let weighs = |new: &SuppressionReason| match new {
+            SuppressionReason::Complained => held != Some(SuppressionReason::Complained),
+            _ => held.is_none(),
+        };
+        FeedbackDecision::New(FeedbackRecord {
+            // No room for its name: better to count it twice than to lose a complaint.
+            key: self.keys.has_room(at).then_some(key),
+            address,
+            person: self.by_email(email),
+            suppression_reason: new.filter(weighs),
+            evidence,
+        })
+    }
+
+    /// The address that a letter went to, and its campaign: as its Message-ID or the ledger says, else the one that its
+    /// person has now.
+    fn proved<'a>(
+        &'a self,
+        proof: &'a FeedbackProof,
+        keeper: &impl Pseudonymizer,
+    ) -> Option<(&'a Email, Option<CampaignId>)> {
+        let held = |person| self.person(person).and_then(|(_, held)| held.email.as_ref());
+        match proof {
+            FeedbackProof::Address(email, campaign) => Some((email, *campaign)),
+            FeedbackProof::Person(person) => Some((held(*person)?, None)),
+            FeedbackProof::Letter { campaign, person, message_id, went_to, .. } => {
+                let held = held(*person);
+                // One comparison of two numbers: it takes as long whatever they are.
+                let names = |email: &&Email| {
+                    message_id
+                        .is_some_and(|id| id == keeper.message_id(*campaign, keeper.address(email) as u64))
+                };
+                let email = held.filter(names).or(went_to.as_ref()).or(held)?;
+                Some((email, Some(*campaign)))
+            }
+        }
+    }
+
+    /// What is known to have come back about an address, oldest first.
+    #[must_use]
+    pub fn evidence(&self, address: u128) -> &[FeedbackEvidence] {
+        self.returns.get(&address).map(|held| held.as_slice()).unwrap_or_default()
+    }
+
+    /// True when this soft bounce is the one too many; one letter counts once.
+    fn worn_out(&self, address: u128, evidence: &FeedbackEvidence, report: &FeedbackReport) -> bool {
+        let now = evidence.at;
+        let recent = |e: &&FeedbackEvidence| {
+            e.kind == FeedbackKind::SoftBounce && now.since(e.at) < report.soft_window_ms
+        };
+        let mut letters: Vec<&FeedbackEvidence> = Vec::new();
+        for one in self.evidence(address).iter().filter(recent).chain([evidence]) {
+            if !letters.iter().any(|other| same_letter(other, one)) {
+                letters.push(one);
+            }
+        }
+        letters.len() >= usize::from(report.soft_bounces)
+    }
+
+    /// Applies a report.
+    pub(super) fn returned(&mut self, returned: &FeedbackRecord, at: Millis) {
+        if let Some(key) = returned.key {
+            self.keys.insert(key, at);
+        }
+        if let Some(why) = returned.suppression_reason {
+            let FeedbackEvidence { source, status, .. } = &returned.evidence;
+            let status = status.map(|status| format!("{status} ")).unwrap_or_default();
+            let evidence = format!("{status}by {source}").into();
+            let held = Suppression { why, at: Some(at), person: returned.person, evidence };
+            self.suppression_reasons.insert(returned.address, held);
+        }
+        let held = Arc::make_mut(self.returns.entry(returned.address).or_default());
+        if held.len() >= EVIDENCE_MAX {
+            // What blocked the address stays; of the rest the oldest goes.
+            let ends =
+                |e: &FeedbackEvidence| matches!(e.kind, FeedbackKind::HardBounce | FeedbackKind::Complaint);
+            let kept = held.iter().position(ends);
+            let oldest = (0..held.len()).find(|at| Some(*at) != kept).unwrap_or(0);
+            held.remove(oldest);
+        }
+        held.push(returned.evidence.clone());
+    }
+
+    /// The block of an address was lifted: soft bounces are counted afresh.
+    pub(super) fn reset_soft_bounces(&mut self, address: u128) {
+        let Some(held) = self.returns.get_mut(&address) else { return };
+        Arc::make_mut(held).retain(|e| e.kind != FeedbackKind::SoftBounce);
+        if held.is_empty() {
+            self.returns.remove(&address);
+        }
+    }
+
+    /// Somebody is erased: what does not block their address goes with them.
+    pub(super) fn forget_returns(&mut self, address: u128) {
+        if !matches!(
+            self.suppression_reason(address),
+            Some(SuppressionReason::Bounced | SuppressionReason::Complained)
+        ) {
+            self.returns.remove(&address);
+        }
+    }
+}
+
+/// True when the evidence is this report by another name: a relay that says it again.
+fn same(held: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
+    held.kind == new.kind
+        && held.source == new.source
+        && held.message_id.is_some()
+        && held.message_id == new.message_id
+        && held.status == new.status
+}
+
+/// True when two reports are about one letter.
+fn same_letter(a: &FeedbackEvidence, b: &FeedbackEvidence) -> bool {
+    let campaign = a.campaign.is_some() && a.campaign == b.campaign;
+    campaign || (a.message_id.is_some() && a.message_id == b.message_id)
+}

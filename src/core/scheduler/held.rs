@@ -1,0 +1,98 @@
+//! Letters of one campaign that wait for their provider: row numbers alone.
+//!
+//! ```text
+//!              ┌─ google  rows 3 7 8 12 …  ◀─ set aside when their turn came and google's queue was shut
+//!  campaign ───┤
+//!              └─ orange  rows 5 6 …       ─▶ fetched again, first row first, when the queue opens
+//! ```
+//!
+//! Nobody's address is held here, so whoever leaves meanwhile is simply found gone when their row is fetched. Room
+//! is bounded by the ledger's own rows; the window holds only letters that may still go.
+//!
+//! Invariants: a row waits for at most one provider; a row stays until its letter has begun or is found not to go, also
+//! while it is being fetched: no later row for that provider overtakes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::shaping::ThrottleId;
+
+/// One campaign's letters that wait.
+#[derive(Debug, Default)]
+pub(super) struct HeldRows {
+    throttles: BTreeMap<ThrottleId, BTreeSet<u32>>,
+    rows: BTreeMap<u32, ThrottleId>,
+    /// The queues in which the campaign stands.
+    in_line: BTreeSet<ThrottleId>,
+}
+
+impl HeldRows {
+    /// True when nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// True when this row waits.
+    pub(super) fn holds(&self, row: u32) -> bool {
+        self.rows.contains_key(&row)
+    }
+
+    /// How many wait for a provider.
+    pub(super) fn count(&self, throttle: ThrottleId) -> usize {
+        self.throttles.get(&throttle).map_or(0, BTreeSet::len)
+    }
+
+    /// True when an earlier row than this one waits for the provider.
+    pub(super) fn overtakes(&self, throttle: ThrottleId, row: u32) -> bool {
+        self.throttles.get(&throttle).and_then(BTreeSet::first).is_some_and(|first| *first < row)
+    }
+
+    /// Sets a row aside.
+    pub(super) fn put(&mut self, row: u32, throttle: ThrottleId) {
+        if self.rows.get(&row) != Some(&throttle) {
+            self.take(row);
+            self.rows.insert(row, throttle);
+            self.throttles.entry(throttle).or_default().insert(row);
+        }
+    }
+
+    /// A row waits no more; answers for which provider it did.
+    pub(super) fn take(&mut self, row: u32) -> Option<ThrottleId> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let throttle = self.rows.remove(&row)?;
+        if let Some(rows) = self.throttles.get_mut(&throttle) {
+            rows.remove(&row);
+            if rows.is_empty() {
+                self.throttles.remove(&throttle);
+            }
+        }
+        Some(throttle)
+    }
+
+    /// The rows that wait for a provider, first one first.
+    pub(super) fn rows(&self, throttle: ThrottleId) -> impl Iterator<Item = u32> + '_ {
+        self.throttles.get(&throttle).into_iter().flatten().copied()
+    }
+
+    /// The providers that somebody waits for.
+    pub(super) fn throttles(&self) -> impl Iterator<Item = ThrottleId> + '_ {
+        self.throttles.keys().copied()
+    }
+
+    /// True when the campaign must join the queue of a provider; from here on it stands there.
+    pub(super) fn joins(&mut self, throttle: ThrottleId) -> bool {
+        self.throttles.contains_key(&throttle) && self.in_line.insert(throttle)
+    }
+
+    /// The campaign's turn in a queue has come: it stands there no more.
+    pub(super) fn leaves_line(&mut self, throttle: ThrottleId) {
+        self.in_line.remove(&throttle);
+    }
+
+    /// Forgets all rows; where the campaign stands in a queue it does so still.
+    pub(super) fn clear(&mut self) {
+        self.throttles.clear();
+        self.rows.clear();
+    }
+}

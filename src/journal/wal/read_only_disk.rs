@@ -1,0 +1,172 @@
+//! A disk that is only looked at: reading goes through, and what would be written is forgotten.
+//!
+//! Why: `check` must give the verdict of the real start. So the real start's code runs, whole, on a disk that takes
+//! nothing in. Files may also be hidden from it, to see what a log would be without them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::WalError;
+use super::{Lsn, Options, segment};
+use crate::disk::{Disk, DiskFile, Stat, narrow, wide};
+
+/// Looks at another disk and changes nothing on it.
+pub struct ReadOnlyDisk {
+    inner: Arc<dyn Disk>,
+    hidden: BTreeSet<String>,
+}
+
+impl ReadOnlyDisk {
+    /// Looks at all of a disk.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Disk>) -> Self {
+        Self { inner, hidden: BTreeSet::new() }
+    }
+
+    /// Does not show files of these names.
+    #[must_use]
+    pub fn without(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.hidden.extend(names);
+        self
+    }
+}
+
+/// The names of the segments that hold nothing from number `from` on, oldest first: the next one begins below or at it.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn segments_below(disk: &dyn Disk, options: &Options, from: Lsn) -> Result<Vec<String>, WalError> {
+    let names = disk.list(&options.dir).map_err(|error| WalError::io("list", &options.dir, error))?;
+    let segments: Vec<(Lsn, String)> =
+        names.into_iter().filter_map(|name| Some((segment::parse_name(&name)?, name))).collect();
+    let needed = segments.iter().rposition(|(first, _)| *first <= from).unwrap_or(0);
+    Ok(segments.into_iter().take(needed).map(|(_, name)| name).collect())
+}
+
+/// The number of the first segment by its name, if there is any segment.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn first_segment(disk: &dyn Disk, options: &Options) -> Result<Option<Lsn>, WalError> {
+    match disk.list(&options.dir) {
+        Ok(names) => Ok(names.iter().find_map(|name| segment::parse_name(name))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(WalError::io("list", &options.dir, error)),
+    }
+}
+
+impl Disk for ReadOnlyDisk {
+    fn create(&self, _: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(Forgets(Vec::new())))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(Forgets(self.inner.read(path)?)))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.inner.open_to_read(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.inner.read(path)
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        self.inner.stat(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        match self.inner.list(dir) {
+            Ok(names) => Ok(names.into_iter().filter(|name| !self.hidden.contains(name)).collect()),
+            // A start makes the directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn make_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn create_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove_dir_all(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn make_private(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_fs(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.inner.free(dir)
+    }
+
+    fn is_machine(&self) -> bool {
+        self.inner.is_machine()
+    }
+}
+
+/// A file as it was when it was opened; what is written to it is gone.
+struct Forgets(Vec<u8>);
+
+impl DiskFile for Forgets {
+    fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let at = narrow(offset);
+        let bytes = at.checked_add(into.len()).and_then(|end| self.0.get(at..end));
+        into.copy_from_slice(bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
+        Ok(())
+    }
+
+    fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let rest = self.0.get(narrow(offset)..).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        Ok(count)
+    }
+
+    fn forget_cache(&mut self) {}
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_all(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_len(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&mut self) -> io::Result<u64> {
+        Ok(wide(self.0.len()))
+    }
+}
