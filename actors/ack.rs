@@ -66,12 +66,12 @@ impl AckGuard {
 
     /// One more part of the same answer.
     #[must_use]
-    pub fn split(&self) -> Self {
+    pub(crate) fn split(&self) -> Self {
         Self { join: Arc::clone(&self.join), done: false }
     }
 
     /// This part is durable (or needs nothing).
-    pub fn done(mut self) {
+    pub(crate) fn done(mut self) {
         self.done = true;
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// All such work of one engine.
 #[derive(Clone, Default)]
-pub struct Background(Arc<watch::Sender<Count>>);
+pub(crate) struct Background(Arc<watch::Sender<Count>>);
 
 /// What is under way.
 #[derive(Default)]
@@ -21,7 +21,7 @@ struct Count {
 impl Background {
     /// One piece of work, from now until this is dropped; `None` once the end was told.
     #[must_use]
-    pub fn begin(&self) -> Option<UnderWay> {
+    pub(crate) fn begin(&self) -> Option<UnderWay> {
         let mut begun = false;
         self.0.send_if_modified(|count| {
             begun = !count.over;
@@ -32,19 +32,19 @@ impl Background {
     }
 
     /// From here on nothing begins.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.0.send_modify(|count| count.over = true);
     }
 
     /// Waits until nothing is under way.
-    pub async fn quiet(&self) {
+    pub(crate) async fn quiet(&self) {
         // Fails only when the sender is gone, which this holds.
         let _ = self.0.subscribe().wait_for(|count| count.under_way == 0).await;
     }
 }
 
 /// A piece of work is under way as long as any of its clones lives.
-pub struct UnderWay(Arc<watch::Sender<Count>>);
+pub(crate) struct UnderWay(Arc<watch::Sender<Count>>);
 
 impl Clone for UnderWay {
     fn clone(&self) -> Self {

@@ -32,7 +32,7 @@ pub mod header;
 mod requests;
 
 /// The actor.
-pub struct CampaignActor(pub Arc<Context>);
+pub(crate) struct CampaignActor(pub Arc<Context>);
 
 /// What it is started with: the recovered campaigns and the workers.
 pub struct CampaignArgs {

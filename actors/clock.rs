@@ -63,7 +63,7 @@ impl Clock {
     }
 
     /// Waits until `then`.
-    pub async fn sleep_until(&self, then: Millis) {
+    pub(crate) async fn sleep_until(&self, then: Millis) {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that waits for time to pass")]
             Inner::Real { .. } => tokio::time::sleep(Duration::from_millis(then.since(self.now()))).await,
@@ -77,7 +77,7 @@ impl Clock {
 
     /// How far the system's clock has stepped away from ours, in milliseconds.
     #[must_use]
-    pub fn drift_ms(&self) -> i64 {
+    pub(crate) fn drift_ms(&self) -> i64 {
         match &self.0 {
             Inner::Real { .. } => wall().0 as i64 - self.now().0 as i64,
             #[cfg(feature = "testing")]

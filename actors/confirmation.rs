@@ -23,14 +23,14 @@ use restockd_mail::{Courier, DeliveryOutcome, Letter};
 use restockd_render::RecipientValues;
 
 /// Mails under way at once.
-pub const UNDER_WAY_MAX: usize = 256;
+pub(crate) const UNDER_WAY_MAX: usize = 256;
 /// Connections beside those of the campaigns.
-pub const MAILMEN: usize = 4;
+pub(crate) const MAILMEN: usize = 4;
 /// The mail's template.
 const TEMPLATE: &str = "confirm";
 
 /// Sends what comes until the queue closes or the engine ends.
-pub async fn confirmation_worker(
+pub(crate) async fn confirmation_worker(
     context: Arc<Context>,
     mut courier: Courier,
     queue: Arc<Mutex<mpsc::Receiver<Confirmation>>>,

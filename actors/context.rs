@@ -133,12 +133,12 @@ impl Fatal {
     }
 
     /// From here on the actors end because they are told to.
-    pub fn expect_the_end(&self) {
+    pub(crate) fn expect_the_end(&self) {
         self.1.store(true, Ordering::Release);
     }
 
     /// The first reason stays.
-    pub fn end(&self, why: &str) {
+    pub(crate) fn end(&self, why: &str) {
         if self.1.load(Ordering::Acquire) {
             return;
         }
@@ -160,7 +160,7 @@ impl Fatal {
 
     /// Follows it.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<String>> {
         self.0.subscribe()
     }
 }
@@ -194,7 +194,7 @@ pub struct Context {
 }
 
 /// A record as the log takes it.
-pub fn logged(Encoded { kind, version, bytes }: Encoded) -> Record {
+pub(crate) fn logged(Encoded { kind, version, bytes }: Encoded) -> Record {
     Record { kind, version, bytes }
 }
 
@@ -206,12 +206,12 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     /// Appends a record; the part is done when it is durable.
-    pub fn append(&self, record: Encoded, ack: AckGuard) {
+    pub(crate) fn append(&self, record: Encoded, ack: AckGuard) {
         self.log.append(logged(record), ack.ticket());
     }
 
     /// Appends a record that nobody waits for.
-    pub fn append_quiet(&self, record: Encoded) {
+    pub(crate) fn append_quiet(&self, record: Encoded) {
         self.log.append_quiet(logged(record));
     }
 
@@ -222,12 +222,12 @@ impl Context {
 
     /// The stamp of an author's next record.
     #[must_use]
-    pub fn stamp(&self, seq: u64, at: Millis) -> Stamp {
+    pub(crate) fn stamp(&self, seq: u64, at: Millis) -> Stamp {
         Stamp { seq, at }
     }
 
     /// Sends a message to a list's actor; one to an actor that is gone is dropped, for the engine is ending then.
-    pub fn cast<M: ractor::Message>(&self, to: &ActorRef<M>, message: M) {
+    pub(crate) fn cast<M: ractor::Message>(&self, to: &ActorRef<M>, message: M) {
         if to.cast(message).is_err() && !self.log.poisoned() {
             tracing::debug!("a message found its actor gone; the engine is ending");
         }

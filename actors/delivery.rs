@@ -102,7 +102,7 @@ pub enum Work {
 }
 
 /// Does what comes through the channel until it closes.
-pub async fn worker(
+pub(crate) async fn worker(
     context: Arc<Context>,
     worker: usize,
     mut courier: Courier,

@@ -37,7 +37,7 @@ pub use confirm::pending;
 use skip_reason::skip_of;
 
 /// The actor.
-pub struct DirectoryActor(pub Arc<Context>);
+pub(crate) struct DirectoryActor(pub Arc<Context>);
 
 /// Its state.
 pub struct DirectoryState {

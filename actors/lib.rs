@@ -38,7 +38,7 @@ pub mod messages;
 pub mod recent;
 pub mod recovery;
 pub mod recovery_stats;
-pub mod reply;
+pub(crate) mod reply;
 pub mod snapshotter;
 pub mod supervisor;
 pub mod template_context;

@@ -19,10 +19,10 @@ use restockd_core::list::List;
 use restockd_records::PackedList;
 
 /// The actor of a list.
-pub struct ListActor(pub Arc<Context>);
+pub(crate) struct ListActor(pub Arc<Context>);
 
 /// What travels between the supervisor and the actor: the list packed, if anybody ever spoke of it.
-pub struct ListActivation {
+pub(crate) struct ListActivation {
     /// The list's id.
     pub id: ListId,
     /// While it rests.
@@ -34,7 +34,7 @@ pub struct ListActivation {
 impl ListActivation {
     /// A list at rest, or a new one.
     #[must_use]
-    pub fn new(id: ListId, packed: Option<PackedList>) -> Self {
+    pub(crate) fn new(id: ListId, packed: Option<PackedList>) -> Self {
         Self { id, packed, awake: None }
     }
 

@@ -8,7 +8,7 @@ use super::messages::ListMessage;
 use restockd_core::Millis;
 
 /// A list that is awake, or on its way to rest.
-pub enum ListSlot {
+pub(crate) enum ListSlot {
     /// An actor.
     Awake {
         /// Its reference, held here and nowhere else.

@@ -43,7 +43,7 @@ impl<M> Default for Mailbox<M> {
 
 impl<M: ractor::Message> Mailbox<M> {
     /// From here on what is sent goes to an actor; a mailbox opens once.
-    pub fn open_to(&self, actor: ActorRef<M>) {
+    pub(crate) fn open_to(&self, actor: ActorRef<M>) {
         self.open(Way::Actor(actor));
     }
 
@@ -92,7 +92,7 @@ pub struct Mailboxes {
 
 impl Mailboxes {
     /// When the time has come the campaign actor hears [`CampaignMessage::Alarm`] with this number.
-    pub fn ring_at(&self, then: Millis, number: u64) {
+    pub(crate) fn ring_at(&self, then: Millis, number: u64) {
         self.alarms.send((then, number));
     }
 }

@@ -25,12 +25,12 @@ pub struct Recent(Arc<RwLock<VecDeque<CampaignId>>>);
 
 impl Recent {
     /// All that there are at start, newest first.
-    pub fn fill(&self, newest: impl Iterator<Item = CampaignId>) {
+    pub(crate) fn fill(&self, newest: impl Iterator<Item = CampaignId>) {
         *self.0.write() = newest.take(MOST).collect();
     }
 
     /// A campaign came into being.
-    pub fn add(&self, id: CampaignId) {
+    pub(crate) fn add(&self, id: CampaignId) {
         let mut ids = self.0.write();
         ids.push_front(id);
         ids.truncate(MOST);
@@ -38,7 +38,7 @@ impl Recent {
 
     /// A copy, newest first: a search holds nobody up.
     #[must_use]
-    pub fn newest(&self) -> Vec<CampaignId> {
+    pub(crate) fn newest(&self) -> Vec<CampaignId> {
         self.0.read().iter().copied().collect()
     }
 }

@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::ack::AckGuard;
 
 /// What admitted a request; one may admit several messages.
-pub enum Permit {
+#[expect(dead_code, reason = "held, and let go with the answer")]
+pub(crate) enum Permit {
     /// For one message.
     Own(OwnedSemaphorePermit),
     /// For all that share it.
@@ -51,7 +52,7 @@ pub struct Reply<T> {
 impl<T: Send + 'static> Reply<T> {
     /// A reply, and where it is heard.
     #[must_use]
-    pub fn new(permit: impl Into<Permit>) -> (Self, oneshot::Receiver<T>) {
+    pub(crate) fn new(permit: impl Into<Permit>) -> (Self, oneshot::Receiver<T>) {
         let (answer, heard) = oneshot::channel();
         let asker = Some(Asker { answer, permit: permit.into() });
         (Self { ack: AckGuard::without_end(), asker }, heard)
@@ -59,13 +60,13 @@ impl<T: Send + 'static> Reply<T> {
 
     /// A reply that nobody waits for.
     #[must_use]
-    pub fn detached() -> Self {
+    pub(crate) fn detached() -> Self {
         Self { ack: AckGuard::without_end(), asker: None }
     }
 
     /// One more thing that the answer depends on.
     #[must_use]
-    pub fn ack(&self) -> AckGuard {
+    pub(crate) fn ack(&self) -> AckGuard {
         self.ack.split()
     }
 

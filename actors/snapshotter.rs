@@ -33,10 +33,10 @@ const SLICE: usize = 512;
 const SWEEP_EVERY_MS: u64 = 24 * 3_600_000;
 
 /// The actor.
-pub struct Snapshotter(pub Arc<Context>);
+pub(crate) struct Snapshotter(pub Arc<Context>);
 
 /// Its state.
-pub struct SnapshotterState {
+pub(crate) struct SnapshotterState {
     generations: Arc<Generations>,
     background: Background,
     running: Vec<RoundReply>,

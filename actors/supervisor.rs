@@ -39,10 +39,10 @@ const CROWD_LOOKS: usize = 16;
 const SWEEP_MOST: usize = 4096;
 
 /// The actor.
-pub struct Supervisor(pub Arc<Context>);
+pub(crate) struct Supervisor(pub Arc<Context>);
 
 /// Its state.
-pub struct SupervisorState {
+pub(crate) struct SupervisorState {
     /// Every list that was ever spoken of, in the order of ids; without bytes while it is awake.
     lists: BTreeMap<ListId, PackedList>,
     /// Those awake or on their way to rest.

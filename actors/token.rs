@@ -35,7 +35,7 @@ pub enum Purpose {
 
 /// A link's token, read and verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub(crate) struct Link {
     /// Whose.
     pub person: PersonId,
     /// For which list, if for one.
@@ -123,7 +123,7 @@ impl Secrets {
 
     /// A keyed hash of `parts` for one purpose; parts cannot run into each other.
     #[must_use]
-    pub fn hash(&self, purpose: &str, parts: &[&str]) -> u128 {
+    pub(crate) fn hash(&self, purpose: &str, parts: &[&str]) -> u128 {
         let mut mac = self.hashing.clone();
         mac.update(purpose.as_bytes());
         for part in parts {
@@ -154,7 +154,7 @@ impl Secrets {
 
     /// The number that [`Secrets::message`] writes in hex.
     #[must_use]
-    pub fn message_number(&self, campaign: CampaignId, address: u64) -> u128 {
+    pub(crate) fn message_number(&self, campaign: CampaignId, address: u64) -> u128 {
         self.hash("message", &[&campaign.to_string(), &address.to_string()])
     }
 
@@ -211,7 +211,7 @@ impl Secrets {
 
     /// Reads and verifies a token made for `purpose`.
     #[must_use]
-    pub fn verify(&self, purpose: Purpose, token: &str) -> Option<Link> {
+    pub(crate) fn verify(&self, purpose: Purpose, token: &str) -> Option<Link> {
         let (person, list) = self.open(purpose_byte(purpose), token)?;
         let list = std::str::from_utf8(&list).ok()?;
         let list = if list.is_empty() { None } else { Some(ListId::parse(list)?) };
@@ -221,13 +221,13 @@ impl Secrets {
 
 /// SHA-256 of an API key's secret part (random and long, so no slow hash is needed).
 #[must_use]
-pub fn key_hash(secret: &str) -> [u8; 32] {
+pub(crate) fn key_hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
 /// Compares two hashes in constant time.
 #[must_use]
-pub fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+pub(crate) fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
 

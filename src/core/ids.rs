@@ -14,7 +14,7 @@ use super::time::Day;
 /// The prefix of every SKU list.
 pub const SKU_LIST_PREFIX: &str = "restock-";
 /// The longest list id, in bytes: the prefix and the longest SKU.
-pub const LIST_ID_BYTES_MAX: usize = SKU_LIST_PREFIX.len() + text::SKU_BYTES_MAX;
+pub(crate) const LIST_ID_BYTES_MAX: usize = SKU_LIST_PREFIX.len() + text::SKU_BYTES_MAX;
 
 /// A stock keeping unit: 1 to 128 bytes of UTF-8 without control or override characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 /// An index from names to row numbers.
 #[derive(Debug, Clone, Default)]
-pub struct Index {
+pub(crate) struct Index {
     table: HashTable<u32>,
     seed: u64,
 }
@@ -18,23 +18,28 @@ pub struct Index {
 impl Index {
     /// An empty index hashed under `seed`.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { table: HashTable::new(), seed }
     }
 
     /// The row called `name`; `is` says whether a row has that name.
-    pub fn find<N: Hash + ?Sized>(&self, name: &N, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find<N: Hash + ?Sized>(&self, name: &N, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         self.table.find(hash(self.seed, name), |row| is(*row)).copied()
     }
 
     /// Adds a row under `name`; `name_of` gives the hash input of rows already in (for growth).
-    pub fn insert<N: Hash + ?Sized>(&mut self, name: &N, row: u32, rehash: impl Fn(u32, &Hashed) -> u64) {
+    pub(crate) fn insert<N: Hash + ?Sized>(
+        &mut self,
+        name: &N,
+        row: u32,
+        rehash: impl Fn(u32, &Hashed) -> u64,
+    ) {
         let seed = self.seed;
         self.table.insert_unique(hash(seed, name), row, |row| rehash(*row, &Hashed { seed }));
     }
 
     /// Takes a row out from under `name`.
-    pub fn remove<N: Hash + ?Sized>(&mut self, name: &N, row: u32) {
+    pub(crate) fn remove<N: Hash + ?Sized>(&mut self, name: &N, row: u32) {
         if let Ok(entry) = self.table.find_entry(hash(self.seed, name), |at| *at == row) {
             entry.remove();
         }
@@ -42,13 +47,13 @@ impl Index {
 }
 
 /// Hashes a name as its index does.
-pub struct Hashed {
+pub(crate) struct Hashed {
     seed: u64,
 }
 
 impl Hashed {
     /// The hash of `name`.
-    pub fn of<N: Hash + ?Sized>(&self, name: &N) -> u64 {
+    pub(crate) fn of<N: Hash + ?Sized>(&self, name: &N) -> u64 {
         hash(self.seed, name)
     }
 }

@@ -45,7 +45,7 @@ impl Seen {
 
 /// The window of keys seen.
 #[derive(Debug, Clone)]
-pub struct KeyWindow {
+pub(crate) struct KeyWindow {
     shards: Vec<Arc<Vec<Seen>>>,
     count: usize,
     limit: usize,
@@ -57,13 +57,13 @@ pub struct KeyWindow {
 impl KeyWindow {
     /// An empty window of at most `limit` keys.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { shards: vec![Arc::default(); SHARDS], count: 0, limit, hand: 0, minutes: BTreeMap::new() }
     }
 
     /// True when `key` was accepted within the last seven days.
     #[must_use]
-    pub fn holds(&self, key: u128, now: Millis) -> bool {
+    pub(crate) fn holds(&self, key: u128, now: Millis) -> bool {
         let words = words(key);
         let shard = self.shards.get(shard_of(key)).map(|s| s.as_slice()).unwrap_or_default();
         shard
@@ -75,7 +75,7 @@ impl KeyWindow {
 
     /// True when one more key may be taken in at `now` (if need be by letting very old ones go).
     #[must_use]
-    pub fn has_room(&self, now: Millis) -> bool {
+    pub(crate) fn has_room(&self, now: Millis) -> bool {
         self.count < self.limit || self.oldest().is_some_and(|oldest| oldest.expired(now, RETRY_MS))
     }
 
@@ -86,7 +86,7 @@ impl KeyWindow {
 
     /// Remembers `key` as accepted at `now`. Total: replay may pass the limit, live never does
     /// (it asks [`KeyWindow::has_room`] first).
-    pub fn insert(&mut self, key: u128, now: Millis) {
+    pub(crate) fn insert(&mut self, key: u128, now: Millis) {
         self.sweep(now, KEEP_MS);
         if self.count >= self.limit {
             for _ in 0..SHARDS {
@@ -114,24 +114,18 @@ impl KeyWindow {
 
     /// How many keys are held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
-    }
-
-    /// True when none is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// The shards as they stand, for a snapshot.
     #[must_use]
-    pub fn shards(&self) -> &[Arc<Vec<Seen>>] {
+    pub(crate) fn shards(&self) -> &[Arc<Vec<Seen>>] {
         &self.shards
     }
 
     /// Takes back one shard's keys from a snapshot.
-    pub fn restore(&mut self, seen: Vec<Seen>) {
+    pub(crate) fn restore(&mut self, seen: Vec<Seen>) {
         for one in seen {
             let [a, b, c, d] = one.key.map(u128::from);
             let key = a << 96 | b << 64 | c << 32 | d;

@@ -103,7 +103,7 @@ impl Diagnostic {
 
     /// True when nothing was said.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.code.is_none() && self.words.is_empty() && self.context.is_none()
     }
 
@@ -152,7 +152,7 @@ impl DeliveryOutcome {
 
     /// True when a receiver has seen the letter: then it counts against paces and ceilings.
     #[must_use]
-    pub fn is_seen(&self) -> bool {
+    pub(crate) fn is_seen(&self) -> bool {
         self.phase > SmtpPhase::Connection
     }
 

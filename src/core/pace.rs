@@ -41,13 +41,13 @@ impl Rate {
 
     /// The slower of two rates, with its own burst.
     #[must_use]
-    pub fn slower(self, other: Self) -> Self {
+    pub(crate) fn slower(self, other: Self) -> Self {
         if other.interval_ns() > self.interval_ns() { other } else { self }
     }
 
     /// Letters in a minute, at least 1.
     #[must_use]
-    pub fn per_minute(self) -> u32 {
+    pub(crate) fn per_minute(self) -> u32 {
         let letters = u64::from(self.letters) * 60_000 / u64::from(self.period_ms.max(1));
         u32::try_from(letters).unwrap_or(u32::MAX).max(1)
     }
@@ -89,7 +89,7 @@ pub struct Pace {
 impl Pace {
     /// May a letter start at `at`? Reads only.
     #[must_use]
-    pub fn check(&self, rate: Option<Rate>, at: Millis) -> RateDecision {
+    pub(crate) fn check(&self, rate: Option<Rate>, at: Millis) -> RateDecision {
         let Some(rate) = rate else { return RateDecision::Now };
         let slack = rate.interval_ns() * u64::from(rate.burst.saturating_sub(1));
         let earliest = self.next_ns.saturating_sub(slack);
@@ -102,19 +102,19 @@ impl Pace {
 
     /// True when the past holds no letter back any more: a new memory would say the same.
     #[must_use]
-    pub fn is_over(&self, at: Millis) -> bool {
+    pub(crate) fn is_over(&self, at: Millis) -> bool {
         self.next_ns <= at.0 * 1_000_000
     }
 
     /// Counts a letter that started at `at`.
-    pub fn take(&mut self, rate: Option<Rate>, at: Millis) {
+    pub(crate) fn take(&mut self, rate: Option<Rate>, at: Millis) {
         if let Some(rate) = rate {
             self.next_ns = self.next_ns.max(at.0 * 1_000_000) + rate.interval_ns();
         }
     }
 
     /// Gives back a letter that was counted and did not go.
-    pub fn give_back(&mut self, rate: Option<Rate>) {
+    pub(crate) fn give_back(&mut self, rate: Option<Rate>) {
         if let Some(rate) = rate {
             self.next_ns = self.next_ns.saturating_sub(rate.interval_ns());
         }
@@ -122,7 +122,7 @@ impl Pace {
 
     /// The rate changes. Where nothing is counted but the last letter, which started at `last` by the `old` rate, it is
     /// counted by the `new` one: a letter that started at a slow pace does not hold up the next one at a quicker pace.
-    pub fn change(&mut self, last: Millis, old: Option<Rate>, new: Option<Rate>) {
+    pub(crate) fn change(&mut self, last: Millis, old: Option<Rate>, new: Option<Rate>) {
         if let (Some(old), Some(new)) = (old, new)
             && self.next_ns == last.0 * 1_000_000 + old.interval_ns()
         {

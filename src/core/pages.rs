@@ -37,29 +37,29 @@ impl<T: Clone + Eq> Eq for Pages<T> {}
 impl<T: Clone> Pages<T> {
     /// How many rows there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// True when there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The row at `at`.
     #[must_use]
-    pub fn get(&self, at: usize) -> Option<&T> {
+    pub(crate) fn get(&self, at: usize) -> Option<&T> {
         self.pages.get(at / PAGE)?.get(at % PAGE)
     }
 
     /// The row at `at`, to be changed: copies its page if a snapshot shares it.
-    pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         Arc::make_mut(self.pages.get_mut(at / PAGE)?).get_mut(at % PAGE)
     }
 
     /// Adds a row and returns its position.
-    pub fn push(&mut self, row: T) -> usize {
+    pub(crate) fn push(&mut self, row: T) -> usize {
         let at = self.len;
         match self.pages.last_mut().filter(|page| page.len() < PAGE) {
             Some(page) => Arc::make_mut(page).push(row),
@@ -76,12 +76,12 @@ impl<T: Clone> Pages<T> {
     }
 
     /// All rows in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flat_map(|page| page.iter())
     }
 
     /// The rows from position `from` on, in order.
-    pub fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, &T)> {
+    pub(crate) fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, &T)> {
         let first = from / PAGE;
         let pages = self.pages.get(first..).unwrap_or_default();
         let rows = pages.iter().flat_map(|page| page.iter());
@@ -89,7 +89,7 @@ impl<T: Clone> Pages<T> {
     }
 
     /// The position of the first row for which `before` is false, in rows sorted by it.
-    pub fn partition_point(&self, mut before: impl FnMut(&T) -> bool) -> usize {
+    pub(crate) fn partition_point(&self, mut before: impl FnMut(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -102,7 +102,7 @@ impl<T: Clone> Pages<T> {
     }
 
     /// Keeps the rows that `keep` likes, in order.
-    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         let mut kept = Self::default();
         for row in self.iter().filter(|row| keep(row)) {
             kept.push(row.clone());

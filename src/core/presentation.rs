@@ -113,7 +113,7 @@ impl Presentations {
 
     /// How mails about a list look.
     #[must_use]
-    pub fn of(&self, list: &ListId) -> Presentation {
+    pub(crate) fn of(&self, list: &ListId) -> Presentation {
         let mut look = self.exact.get(list).cloned().unwrap_or_default();
         // From the longest beginning to the shortest; nothing shorter than `restock-` is a pattern.
         let id = list.as_str();
@@ -126,7 +126,7 @@ impl Presentations {
     }
 
     /// Each list or pattern with a template of its own, and that template.
-    pub fn templates(&self) -> impl Iterator<Item = (String, &str)> {
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (String, &str)> {
         let exact = self.exact.iter().map(|(list, look)| (list.to_string(), look));
         let patterns = self.patterns.iter().map(|(prefix, look)| (format!("{prefix}*"), look));
         exact.chain(patterns).filter_map(|(of, look)| Some((of, look.template.as_deref()?)))

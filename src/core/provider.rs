@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 /// The built-in names; tables below point into this one.
-pub const BUILT_IN: [&str; 22] = [
+pub(crate) const BUILT_IN: [&str; 22] = [
     "google",
     "microsoft",
     "yahoo",

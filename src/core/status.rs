@@ -75,15 +75,8 @@ impl fmt::Display for Enhanced {
 }
 
 /// What a status code means.
-///
-/// # Examples
-///
-/// ```
-/// use restockd_core::status::{Class, Enhanced, class_of};
-/// assert_eq!(Enhanced::parse("5.1.1").map(class_of), Some(Class::HardBounce));
-/// ```
 #[must_use]
-pub fn class_of(status: Enhanced) -> BounceClass {
+pub(crate) fn class_of(status: Enhanced) -> BounceClass {
     match (status.class, status.subject, status.detail) {
         (2, ..) => BounceClass::Delivered,
         (4, ..) => BounceClass::Deferred,
@@ -102,7 +95,7 @@ pub fn class_of(status: Enhanced) -> BounceClass {
 /// What a code means in a report that says the letter *failed*: tries are over, so what was only
 /// put off is a soft bounce, or ours where it was put off for what we are.
 #[must_use]
-pub fn class_of_failed(status: Enhanced) -> BounceClass {
+pub(crate) fn class_of_failed(status: Enhanced) -> BounceClass {
     match class_of(status) {
         BounceClass::Deferred if (5..=7).contains(&status.subject) => BounceClass::Policy,
         // `failed` with a good status contradicts itself; nobody is given up for that

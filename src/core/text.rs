@@ -9,7 +9,7 @@ pub const NAME_CHARS_MAX: usize = 200;
 /// The longest idempotency key, delivery id or user id, in bytes.
 pub const KEY_BYTES_MAX: usize = 255;
 /// The longest SKU, in bytes.
-pub const SKU_BYTES_MAX: usize = 128;
+pub(crate) const SKU_BYTES_MAX: usize = 128;
 
 /// True when no character is a control, a line separator or a bidirectional override.
 #[must_use]

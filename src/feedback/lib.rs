@@ -68,7 +68,7 @@ pub struct UnverifiedReport {
 impl UnverifiedReport {
     /// A claim of this kind, with nothing else known.
     #[must_use]
-    pub fn of(kind: FeedbackKind, name: String) -> Self {
+    pub(crate) fn of(kind: FeedbackKind, name: String) -> Self {
         let (status, diagnostic, message_id) = (None, None, None);
         let (addresses, tokens, links) = (Vec::new(), Vec::new(), Vec::new());
         Self { kind, status, diagnostic, addresses, tokens, links, message_id, name }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Disk, FileKind};
 
 /// How long something stays once an engine has seen it.
-pub const QUARANTINE_MS: u64 = 7 * 24 * 3_600_000;
+pub(crate) const QUARANTINE_MS: u64 = 7 * 24 * 3_600_000;
 
 const BROKEN: &str = ".broken-";
 const SEEN: &str = ".seen-";

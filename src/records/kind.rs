@@ -11,7 +11,7 @@
 use crate::error::RecordError;
 
 /// The first version of every kind.
-pub const FIRST: u8 = 2;
+pub(crate) const FIRST: u8 = 2;
 
 /// Kinds of builds from before the first release.
 const UNRELEASED: std::ops::RangeInclusive<u8> = 0..=3;

@@ -272,7 +272,7 @@ impl Campaigns {
 impl Campaign {
     /// Seconds since it was made.
     #[must_use]
-    pub fn seconds(&self, at: Millis) -> u32 {
+    pub(crate) fn seconds(&self, at: Millis) -> u32 {
         u32::try_from(at.since(self.created) / 1000).unwrap_or(u32::MAX)
     }
 

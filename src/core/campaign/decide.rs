@@ -74,7 +74,7 @@ impl Campaigns {
 
     /// True when the key is held by a campaign of another list.
     #[must_use]
-    pub fn collides(&self, header: &Header) -> bool {
+    pub(crate) fn collides(&self, header: &Header) -> bool {
         self.get(header.id).is_some_and(|held| held.header.list != header.list)
     }
 
@@ -82,7 +82,7 @@ impl Campaigns {
     ///
     /// # Errors
     /// When there is no such campaign, or its status does not allow the verb.
-    pub fn decide_command(
+    pub(crate) fn decide_command(
         &self,
         id: CampaignId,
         command: CampaignCommand,
@@ -170,7 +170,7 @@ impl Campaigns {
 
     /// A letter came back for a later try: when, or that it is too old.
     #[must_use]
-    pub fn decide_deferral(
+    pub(crate) fn decide_deferral(
         &self,
         id: CampaignId,
         person: PersonId,
@@ -197,7 +197,7 @@ impl Campaigns {
     /// A provider asked for less and a letter of theirs came back: it keeps its place and is tried when the provider's
     /// lane `opens`. One that has met this too often goes by the letter's own schedule: it may be the letter.
     #[must_use]
-    pub fn decide_throttled(
+    pub(crate) fn decide_throttled(
         &self,
         id: CampaignId,
         person: PersonId,
@@ -220,7 +220,7 @@ impl Campaigns {
     /// A letter that was started came back before any receiver had seen it: it goes again as soon as there is a
     /// connection, in its place; one that has met this too often goes by its own schedule, for it may be the letter.
     #[must_use]
-    pub fn decide_unstarted(
+    pub(crate) fn decide_unstarted(
         &self,
         id: CampaignId,
         person: PersonId,
@@ -245,14 +245,19 @@ impl Campaigns {
 
     /// Housekeeping, if there is something to let go.
     #[must_use]
-    pub fn decide_sweep(&self, at: Millis) -> Option<CampaignEvent> {
+    pub(crate) fn decide_sweep(&self, at: Millis) -> Option<CampaignEvent> {
         self.has_aged(at).then_some(CampaignEvent::Swept)
     }
 
     /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
     /// that a later restock of the day would look at again, or that may be tried again.
     #[must_use]
-    pub fn decide_note(&self, id: CampaignId, person: PersonId, reason: SkipReason) -> Option<CampaignEvent> {
+    pub(crate) fn decide_note(
+        &self,
+        id: CampaignId,
+        person: PersonId,
+        reason: SkipReason,
+    ) -> Option<CampaignEvent> {
         let campaign = self.get(id).filter(|c| !c.status.is_closed() || c.status == CampaignStatus::Sent)?;
         let (at_row, row) = campaign.ledger.find(person)?;
         let ordinal = row.ordinal;
@@ -273,7 +278,7 @@ impl Campaigns {
 
     /// Letters found *started* after a restart: held in doubt, or made ready to go again.
     #[must_use]
-    pub fn decide_doubt(&self, at: Millis) -> Vec<CampaignEvent> {
+    pub(crate) fn decide_doubt(&self, at: Millis) -> Vec<CampaignEvent> {
         let mut events = Vec::new();
         for campaign in self.all.values().filter(|c| c.ledger.counts().started > 0) {
             let (id, on_doubt) = (campaign.header.id, campaign.header.on_doubt);

@@ -119,7 +119,7 @@ impl SkipReason {
     /// True when a later restock of the day looks at the person again. Who left comes back only
     /// by a new place in line, which is a new invitation.
     #[must_use]
-    pub fn may_change(self) -> bool {
+    pub(crate) fn may_change(self) -> bool {
         matches!(self, Self::Unsubscribed | Self::Suppressed | Self::NoEmail | Self::RecentlyNotified)
     }
 }
@@ -328,7 +328,7 @@ pub enum CampaignEvent {
 impl CampaignEvent {
     /// The start of a letter, with the provider that counts it.
     #[must_use]
-    pub fn counted_by(mut self, counted: Option<String>) -> Self {
+    pub(crate) fn counted_by(mut self, counted: Option<String>) -> Self {
         if let Self::Started { provider, .. } = &mut self {
             *provider = counted;
         }
@@ -337,7 +337,7 @@ impl CampaignEvent {
 
     /// The campaign that it is about, if it is about one.
     #[must_use]
-    pub fn campaign(&self) -> Option<CampaignId> {
+    pub(crate) fn campaign(&self) -> Option<CampaignId> {
         match self {
             Self::Scheduled(header) => Some(header.id),
             Self::Paused(id)

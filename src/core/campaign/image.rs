@@ -22,7 +22,7 @@ pub struct CampaignsImage {
 
 /// One campaign held still.
 #[derive(Debug, Clone)]
-pub struct CampaignImage {
+pub(crate) struct CampaignImage {
     head: CampaignHead,
     rows: Pages<LetterRow>,
 }
@@ -91,12 +91,6 @@ impl CampaignsImage {
     #[must_use]
     pub fn len(&self) -> usize {
         self.all.len()
-    }
-
-    /// True when there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
     }
 
     /// All pages, in an order that [`Campaigns::restore`] takes.

@@ -130,7 +130,7 @@ impl Counts {
 
     /// All letters.
     #[must_use]
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         let open = self.pending + self.started + self.deferred;
         open + self.sent + self.failed + self.doubt + self.skipped_total()
     }
@@ -145,7 +145,7 @@ impl Counts {
 
     /// All letters skipped.
     #[must_use]
-    pub fn skipped_total(&self) -> u64 {
+    pub(crate) fn skipped_total(&self) -> u64 {
         self.skipped.iter().sum()
     }
 }
@@ -226,7 +226,7 @@ impl Ledger {
 
     /// True when a letter to this address was started before, by another row than `at`.
     #[must_use]
-    pub fn address_started(&self, address: u64, at: u32) -> bool {
+    pub(crate) fn address_started(&self, address: u64, at: u32) -> bool {
         self.addresses.get(&address).is_some_and(|row| *row != at)
     }
 
@@ -238,18 +238,18 @@ impl Ledger {
 
     /// When a letter that is or was deferred was first tried.
     #[must_use]
-    pub fn first_attempt(&self, at: u32) -> Option<Millis> {
+    pub(crate) fn first_attempt(&self, at: u32) -> Option<Millis> {
         self.deferrals.get(&at).map(|deferral| deferral.first)
     }
 
     /// When a deferred letter may be tried again.
     #[must_use]
-    pub fn not_before(&self, at: u32) -> Option<Millis> {
+    pub(crate) fn not_before(&self, at: u32) -> Option<Millis> {
         self.deferrals.get(&at).map(|deferral| deferral.until)
     }
 
     /// Deferred letters: when each falls due, and its row.
-    pub fn deferred(&self) -> impl Iterator<Item = (Millis, u32)> + '_ {
+    pub(crate) fn deferred(&self) -> impl Iterator<Item = (Millis, u32)> + '_ {
         let is_deferred = |at: &u32| self.row(*at).is_some_and(|row| row.state == LetterState::Deferred);
         let all = self.deferrals.iter().filter(move |(at, _)| is_deferred(at));
         all.map(|(at, deferral)| (deferral.until, *at))

@@ -100,7 +100,7 @@ impl Campaign {
     /// Nobody is left to mail and nobody is on the wire. The count of those not handed over is not
     /// enough: who left and came back is in it no more, and yet is handed over once more.
     #[must_use]
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         let counts = self.ledger.counts();
         self.handed_over
             && self.uninvited == 0
@@ -111,7 +111,7 @@ impl Campaign {
 
     /// True while letters may start.
     #[must_use]
-    pub fn is_sending(&self) -> bool {
+    pub(crate) fn is_sending(&self) -> bool {
         self.status == CampaignStatus::Sending
     }
 }
@@ -162,7 +162,7 @@ impl Campaigns {
 
     /// The pace of each receiving provider.
     #[must_use]
-    pub fn shaping(&self) -> &Shaping {
+    pub(crate) fn shaping(&self) -> &Shaping {
         &self.shaping
     }
 
@@ -180,7 +180,7 @@ impl Campaigns {
 
     /// True when none is held.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
@@ -201,20 +201,20 @@ impl Campaigns {
     }
 
     /// The campaigns of a list that are not closed.
-    pub fn open_on(&self, list: &ListId) -> impl Iterator<Item = &Campaign> {
+    pub(crate) fn open_on(&self, list: &ListId) -> impl Iterator<Item = &Campaign> {
         let of_list = self.by_list.get(list).map(Vec::as_slice).unwrap_or_default();
         of_list.iter().filter_map(|id| self.all.get(id)).filter(|campaign| !campaign.status.is_closed())
     }
 
     /// What the overall pace says of one more letter.
     #[must_use]
-    pub fn check_pace(&self, at: Millis) -> RateDecision {
+    pub(crate) fn check_pace(&self, at: Millis) -> RateDecision {
         self.pace.check(self.rate, at)
     }
 
     /// The first wait before a letter is tried again, which is the longest between two tries to reach the relay.
     #[must_use]
-    pub fn retry_base_ms(&self) -> u64 {
+    pub(crate) fn retry_base_ms(&self) -> u64 {
         self.retry.base_ms
     }
 

@@ -82,7 +82,7 @@ pub struct ConsentRecords {
 impl ConsentRecords {
     /// None yet; `seed` keys the index.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             rows: Pages::default(),
             words: Pages::default(),

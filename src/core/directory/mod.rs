@@ -289,14 +289,14 @@ impl Directory {
 
     /// The live person with this user id.
     #[must_use]
-    pub fn by_user(&self, user: &str) -> Option<PersonId> {
+    pub(crate) fn by_user(&self, user: &str) -> Option<PersonId> {
         let is = |row| self.row(row).and_then(|p| p.user_id.as_deref()).is_some_and(|u| u == user);
         self.by_user.find(user, is).map(|row| PersonId(row + 1))
     }
 
     /// The live person with this anonymous id.
     #[must_use]
-    pub fn by_anonymous(&self, id: &str) -> Option<PersonId> {
+    pub(crate) fn by_anonymous(&self, id: &str) -> Option<PersonId> {
         let is = |row| self.row(row).and_then(|p| p.anonymous_id()).is_some_and(|a| a == id);
         self.by_anonymous.find(id, is).map(|row| PersonId(row + 1))
     }

@@ -67,17 +67,17 @@ pub struct PendingConfirmations {
 impl PendingConfirmations {
     /// What a person has pending.
     #[must_use]
-    pub fn of(&self, person: PersonId) -> Option<&PersonPending> {
+    pub(crate) fn of(&self, person: PersonId) -> Option<&PersonPending> {
         self.people.get(&person)
     }
 
     /// Everybody, for a snapshot.
-    pub fn iter(&self) -> impl Iterator<Item = (PersonId, &PersonPending)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PersonId, &PersonPending)> {
         self.people.iter().map(|(person, held)| (*person, held))
     }
 
     /// Who may be mailed now, those who have waited longest first.
-    pub fn due(&self, at: Millis) -> impl Iterator<Item = PersonId> + '_ {
+    pub(crate) fn due(&self, at: Millis) -> impl Iterator<Item = PersonId> + '_ {
         self.due.iter().take_while(move |(free, _)| *free <= at).map(|(_, person)| *person)
     }
 

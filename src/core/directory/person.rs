@@ -41,7 +41,7 @@ impl ListLink {
     /// A link to list number `list`, last told `told` (`None`: with a sender's timestamp, so only
     /// the list knows whether it counted).
     #[must_use]
-    pub fn new(list: u32, told: Option<bool>) -> Self {
+    pub(crate) fn new(list: u32, told: Option<bool>) -> Self {
         let told = match told {
             Some(true) => 1,
             Some(false) => 0,
@@ -64,13 +64,13 @@ impl ListLink {
 
     /// The list's number.
     #[must_use]
-    pub fn list(self) -> u32 {
+    pub(crate) fn list(self) -> u32 {
         self.0 >> 2
     }
 
     /// What the list was last told, if that is certain.
     #[must_use]
-    pub fn told(self) -> Option<bool> {
+    pub(crate) fn told(self) -> Option<bool> {
         match self.0 & 3 {
             1 => Some(true),
             0 => Some(false),
@@ -114,7 +114,7 @@ pub struct Person {
 impl Person {
     /// A new person as of `at`.
     #[must_use]
-    pub fn new(at: Millis) -> Self {
+    pub(crate) fn new(at: Millis) -> Self {
         Self {
             fate: PersonStatus::Live,
             email: None,
@@ -142,7 +142,7 @@ impl Person {
 
     /// One property's JSON text.
     #[must_use]
-    pub fn prop(&self, name: &str) -> Option<&str> {
+    pub(crate) fn prop(&self, name: &str) -> Option<&str> {
         let props = self.props();
         let at = props.binary_search_by(|(key, _)| key.as_str().cmp(name)).ok()?;
         props.get(at).map(|(_, value)| value.as_str())

@@ -35,7 +35,7 @@ pub enum SuppressionReason {
 
 impl SuppressionReason {
     /// Every reason, the weakest first.
-    pub const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::Erased, Self::Unsubscribed, Self::Bounced, Self::Manual, Self::Complained];
 
     /// The reason's name on the wire.

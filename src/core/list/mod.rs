@@ -296,7 +296,7 @@ impl List {
     }
 
     /// The campaigns that run on it.
-    pub fn running(&self) -> impl Iterator<Item = CampaignId> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = CampaignId> {
         self.invites.iter().filter(|invite| !invite.closed).map(|invite| invite.campaign)
     }
 

@@ -79,13 +79,13 @@ pub struct Flow {
 impl Flow {
     /// Letters in flight.
     #[must_use]
-    pub fn in_flight(&self) -> u32 {
+    pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight
     }
 
     /// Letters that may be in flight at once where the shop has set no number.
     #[must_use]
-    pub fn concurrency(&self, load: WorkerLoad) -> u32 {
+    pub(crate) fn concurrency(&self, load: WorkerLoad) -> u32 {
         let free = load.connections.saturating_sub(load.in_flight);
         let fair = if free > 1 { free.saturating_mul(2) } else { 1 };
         self.earned.max(fair).min(load.connections)
@@ -93,19 +93,19 @@ impl Flow {
 
     /// Until when it is not yet known to be slow: something came back, or began, just now.
     #[must_use]
-    pub fn unknown_until(&self, at: Millis) -> Option<Millis> {
+    pub(crate) fn unknown_until(&self, at: Millis) -> Option<Millis> {
         let until = self.moved.plus(QUICK_MS);
         (until > at).then_some(until)
     }
 
     /// Letters started in a minute at the pace of the last seconds; 0 when nothing is known.
     #[must_use]
-    pub fn per_minute(&self, at: Millis) -> u32 {
+    pub(crate) fn per_minute(&self, at: Millis) -> u32 {
         self.meter.per_minute(at)
     }
 
     /// A letter is on the wire.
-    pub fn letter_started(&mut self, at: Millis) {
+    pub(crate) fn letter_started(&mut self, at: Millis) {
         if self.in_flight == 0 {
             self.moved = at;
         }
@@ -114,7 +114,7 @@ impl Flow {
     }
 
     /// It came back after `took_ms` at `at`, accepted or not.
-    pub fn returns(&mut self, took_ms: u64, accepted: bool, connections: u32, at: Millis) {
+    pub(crate) fn returns(&mut self, took_ms: u64, accepted: bool, connections: u32, at: Millis) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if took_ms <= QUICK_MS {
             self.moved = at;
@@ -130,7 +130,7 @@ impl Flow {
     }
 
     /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
-    pub fn refuses(&mut self) -> bool {
+    pub(crate) fn refuses(&mut self) -> bool {
         self.refused += 1;
         let many = self.refused >= POLICY_ROW;
         if many {

@@ -43,7 +43,7 @@ impl Shaping {
     }
 
     /// Takes throttles back.
-    pub fn restore(&mut self, throttles: Vec<ThrottleImage>) {
+    pub(crate) fn restore(&mut self, throttles: Vec<ThrottleImage>) {
         for image in throttles {
             let throttle = self.of_record(&image.name, image.used);
             (throttle.pace, throttle.day, throttle.today) = (image.pace, image.day, image.today);

@@ -23,14 +23,14 @@ pub struct Limits {
 impl Limits {
     /// How many letters may start on a day, the first being day 0.
     #[must_use]
-    pub fn ceiling(&self, day: u32) -> Option<u32> {
+    pub(crate) fn ceiling(&self, day: u32) -> Option<u32> {
         let warm = self.warm_up.get(day as usize).copied();
         [warm, self.per_day].into_iter().flatten().min()
     }
 
     /// True where letters of a day are counted.
     #[must_use]
-    pub fn counts_days(&self) -> bool {
+    pub(crate) fn counts_days(&self) -> bool {
         self.per_day.is_some() || !self.warm_up.is_empty()
     }
 }

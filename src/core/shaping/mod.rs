@@ -34,24 +34,24 @@ pub use throttle::{ProviderThrottle, RateCut, ThrottleDecision};
 use super::time::Millis;
 
 /// Lanes at most: some 200 bytes each.
-pub const THROTTLES_MAX: usize = 4096;
+pub(crate) const THROTTLES_MAX: usize = 4096;
 /// A full table is searched for throttles to forget at most this often.
 const SWEEP_MS: u64 = 1000;
 
 /// A throttle's number within one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ThrottleId(pub(super) u16);
+pub(crate) struct ThrottleId(pub(super) u16);
 
 /// The throttle of all letters.
-pub const RELAY: ThrottleId = ThrottleId(0);
+pub(crate) const RELAY: ThrottleId = ThrottleId(0);
 /// The throttle of domains for which there was no room.
-pub const OTHERS: ThrottleId = ThrottleId(1);
+pub(crate) const OTHERS: ThrottleId = ThrottleId(1);
 /// Named providers follow.
 const NAMED: u16 = 2;
 
 /// All throttles.
 #[derive(Debug, Clone)]
-pub struct Shaping {
+pub(crate) struct Shaping {
     plan: Arc<Plan>,
     /// Relay, others, and the named providers: by their number.
     fixed: Vec<ProviderThrottle>,
@@ -71,7 +71,7 @@ impl Default for Shaping {
 impl Shaping {
     /// Lanes for all named providers, unused.
     #[must_use]
-    pub fn new(plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
         // All connections are the relay's.
         let relay =
             ProviderThrottle::new("relay", Limits { connections: Some(u32::MAX), ..Limits::default() });
@@ -85,13 +85,13 @@ impl Shaping {
 
     /// The throttle of a provider with a name.
     #[must_use]
-    pub fn named(provider: u16) -> ThrottleId {
+    pub(crate) fn named(provider: u16) -> ThrottleId {
         ThrottleId(NAMED + provider)
     }
 
     /// Lanes with a fixed number, in its order: relay, others, named providers.
     #[must_use]
-    pub fn fixed(&self) -> &[ProviderThrottle] {
+    pub(crate) fn fixed(&self) -> &[ProviderThrottle] {
         &self.fixed
     }
 
@@ -103,15 +103,9 @@ impl Shaping {
         own.unwrap_or(if self.is_full() { &self.fixed[usize::from(OTHERS.0)] } else { &self.blank })
     }
 
-    /// The throttle of all letters.
-    #[must_use]
-    pub fn relay(&self) -> &ProviderThrottle {
-        self.throttle(RELAY, "")
-    }
-
     /// True when a domain may have a throttle of its own: what is counted of it finds a place.
     #[must_use]
-    pub fn has_room(&self, domain: &str) -> bool {
+    pub(crate) fn has_room(&self, domain: &str) -> bool {
         !self.is_full() || self.domains.contains_key(domain) || !self.blank.remembers()
     }
 
@@ -183,7 +177,7 @@ impl Shaping {
     }
 
     /// Lanes that were ever used by a record, and those with limits.
-    pub fn known(&self) -> impl Iterator<Item = &ProviderThrottle> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = &ProviderThrottle> {
         let all = self.fixed.iter().chain(self.domains.values());
         all.filter(|throttle| throttle.used > Millis(0) || throttle.last.is_some() || throttle.remembers())
     }

@@ -18,11 +18,11 @@ use super::flow::{Flow, METER_MS, WorkerLoad};
 use super::limits::Limits;
 
 /// The first pause after a throttle; it doubles with each one that follows without a success.
-pub const PAUSE_MS: u32 = 5_000;
+pub(crate) const PAUSE_MS: u32 = 5_000;
 /// The longest pause.
 const PAUSE_MS_MAX: u32 = 60_000;
 /// Time of success between two steps back.
-pub const STEP_MS: u64 = 10_000;
+pub(crate) const STEP_MS: u64 = 10_000;
 /// Steps from nothing to where the cut began.
 const STEPS: u32 = 40;
 /// A day.
@@ -47,7 +47,7 @@ impl RateCut {
     /// As a rate; its burst is a tenth of a second's worth, at least 1. Without one, waits of whole milliseconds would
     /// have it fall well short of two hundred letters a second.
     #[must_use]
-    pub fn as_rate(&self) -> Rate {
+    pub(crate) fn as_rate(&self) -> Rate {
         Rate { letters: self.rate.max(1), period_ms: 60_000, burst: (self.rate / 600).max(1) }
     }
 }
@@ -68,7 +68,7 @@ pub enum ThrottleDecision {
 impl ThrottleDecision {
     /// The instant it names.
     #[must_use]
-    pub fn opens(self) -> Option<Millis> {
+    pub(crate) fn opens(self) -> Option<Millis> {
         match self {
             Self::At(then) | Self::Ceiling(then) => Some(then),
             Self::Open | Self::Full => None,
@@ -96,7 +96,7 @@ pub struct ProviderThrottle {
 impl ProviderThrottle {
     /// A throttle of which nothing is known.
     #[must_use]
-    pub fn new(name: &str, limits: Limits) -> Self {
+    pub(crate) fn new(name: &str, limits: Limits) -> Self {
         Self {
             name: name.into(),
             limits,
@@ -112,13 +112,13 @@ impl ProviderThrottle {
 
     /// True when starts must stand in the log with the provider's name, so that a restart grants nothing twice.
     #[must_use]
-    pub fn remembers(&self) -> bool {
+    pub(crate) fn remembers(&self) -> bool {
         self.cut.is_some() || self.limits.rate.is_some() || self.limits.counts_days()
     }
 
     /// The rate that holds now.
     #[must_use]
-    pub fn rate(&self) -> Option<Rate> {
+    pub(crate) fn rate(&self) -> Option<Rate> {
         match (self.limits.rate, self.cut.map(|cut| cut.as_rate())) {
             (Some(set), Some(cut)) => Some(set.slower(Rate { burst: cut.burst.min(set.burst), ..cut })),
             (set, cut) => set.or(cut),
@@ -128,26 +128,26 @@ impl ProviderThrottle {
     /// Letters that may be in flight at once: as the shop has set, else as many as the provider has shown to take
     /// quickly. A throttle that was cut leaves most connections to the others.
     #[must_use]
-    pub fn connections(&self, flow: &Flow, load: WorkerLoad) -> u32 {
+    pub(crate) fn connections(&self, flow: &Flow, load: WorkerLoad) -> u32 {
         let set = self.limits.connections.unwrap_or_else(|| flow.concurrency(load));
         if self.cut.is_some() { set.min((load.connections / 4).max(1)) } else { set }
     }
 
     /// True where letters in flight are bounded by a fair share alone.
     #[must_use]
-    pub fn is_adaptive(&self) -> bool {
+    pub(crate) fn is_adaptive(&self) -> bool {
         self.limits.connections.is_none() && self.cut.is_none()
     }
 
     /// Until when a throttle has shut it.
     #[must_use]
-    pub fn shut_until(&self) -> Option<Millis> {
+    pub(crate) fn shut_until(&self) -> Option<Millis> {
         self.cut.map(|cut| cut.until)
     }
 
     /// May a letter start at `at`? Reads only.
     #[must_use]
-    pub fn check(&self, flow: &Flow, load: WorkerLoad, at: Millis) -> ThrottleDecision {
+    pub(crate) fn check(&self, flow: &Flow, load: WorkerLoad, at: Millis) -> ThrottleDecision {
         if flow.in_flight() >= self.connections(flow, load) {
             return ThrottleDecision::Full;
         }
@@ -156,7 +156,7 @@ impl ProviderThrottle {
 
     /// The same, whatever is in flight.
     #[must_use]
-    pub fn check_time(&self, at: Millis) -> ThrottleDecision {
+    pub(crate) fn check_time(&self, at: Millis) -> ThrottleDecision {
         if let Some(cut) = self.cut.filter(|cut| cut.until > at) {
             return ThrottleDecision::At(cut.until);
         }
@@ -171,7 +171,7 @@ impl ProviderThrottle {
 
     /// About how many letters could start at `at`, at least 1: what is worth fetching.
     #[must_use]
-    pub fn room(&self, flow: &Flow, load: WorkerLoad) -> usize {
+    pub(crate) fn room(&self, flow: &Flow, load: WorkerLoad) -> usize {
         let in_flight = self.connections(flow, load).saturating_sub(flow.in_flight());
         let burst = self.rate().map_or(u32::MAX, |rate| rate.burst);
         in_flight.min(burst).max(1) as usize
@@ -187,20 +187,20 @@ impl ProviderThrottle {
 
     /// Letters that may start today.
     #[must_use]
-    pub fn ceiling(&self, at: Millis) -> Option<u32> {
+    pub(crate) fn ceiling(&self, at: Millis) -> Option<u32> {
         let first = self.first_day.unwrap_or(day_of(at));
         self.limits.ceiling(day_of(at).saturating_sub(first))
     }
 
     /// When a server last asked for less, and its words.
     #[must_use]
-    pub fn last_throttle(&self) -> Option<(Millis, &str)> {
+    pub(crate) fn last_throttle(&self) -> Option<(Millis, &str)> {
         self.last.as_ref().map(|(at, words)| (*at, &**words))
     }
 
     /// Letters counted today.
     #[must_use]
-    pub fn today(&self, at: Millis) -> u32 {
+    pub(crate) fn today(&self, at: Millis) -> u32 {
         if self.day == day_of(at) { self.today } else { 0 }
     }
 
@@ -245,7 +245,7 @@ impl ProviderThrottle {
     /// What a throttle at `at` makes of the rate: half of what was lately achieved, or of what it was cut to. `None`
     /// within a pause: those letters were in flight already.
     #[must_use]
-    pub fn decide_cut(&self, flow: &Flow, at: Millis) -> Option<RateCut> {
+    pub(crate) fn decide_cut(&self, flow: &Flow, at: Millis) -> Option<RateCut> {
         if self.cut.is_some_and(|cut| cut.until > at) {
             return None;
         }
@@ -266,7 +266,7 @@ impl ProviderThrottle {
 
     /// What a letter accepted at `at` makes of the rate: `None` for no change, `Some(None)` for a cut that is over.
     #[must_use]
-    pub fn decide_growth(&self, at: Millis) -> Option<Option<RateCut>> {
+    pub(crate) fn decide_growth(&self, at: Millis) -> Option<Option<RateCut>> {
         let cut = self.cut.filter(|cut| cut.until <= at && at.since(cut.stepped) >= STEP_MS)?;
         let rate = cut.rate.saturating_add((cut.target / STEPS).max(1));
         Some((rate < cut.target).then_some(RateCut { rate, stepped: at, pause_ms: PAUSE_MS / 2, ..cut }))

@@ -100,14 +100,14 @@ pub trait DiskFile: Send {
 }
 
 /// A file read or written from its beginning to its end.
-pub struct Stream<F> {
+pub(crate) struct Stream<F> {
     file: F,
     at: u64,
 }
 
 impl<F> Stream<F> {
     /// Begins at the first byte.
-    pub fn new(file: F) -> Self {
+    pub(crate) fn new(file: F) -> Self {
         Self { file, at: 0 }
     }
 }

@@ -140,7 +140,7 @@ pub enum StoreError {
 impl StoreError {
     /// True when a newer restockd wrote what was read: nothing is damaged then.
     #[must_use]
-    pub fn is_newer(&self) -> bool {
+    pub(crate) fn is_newer(&self) -> bool {
         matches!(self, Self::Version { found, read, .. } if found > read)
     }
 

@@ -71,7 +71,7 @@ pub type Lsn = u64;
 pub type Ticket = Box<dyn FnOnce(Result<Lsn, Lost>) + Send>;
 
 /// The longest payload of one record.
-pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The smallest segment that [`Options`] may ask for.
 pub const MIN_SEGMENT_BYTES: u64 = 64 * 1024;

@@ -93,7 +93,7 @@ impl DkimKey {
     }
 
     /// The TXT record that tells receivers the public half.
-    pub fn record(&self) -> String {
+    pub(crate) fn record(&self) -> String {
         let (kind, public) = match self {
             DkimKey::Rsa(key) => ("rsa", subject_public_key(key.public().as_ref())),
             DkimKey::Ed25519(key) => ("ed25519", key.public_key().as_ref().to_vec()),
