@@ -289,7 +289,7 @@ fn report(found: &RecoveredState) -> RecoveryReport {
         records: found.log.delivered,
         lists: found.lists.len(),
         people: found.directory.last_person(),
-        campaigns: found.campaigns.len(),
+        campaigns: found.campaigns.count(),
         torn: found.log.torn.as_ref().map(|torn| {
             let (file, copy) = (torn.file.display(), torn.copy.display());
             format!("{} unacknowledged bytes at the end of {file} were cut (copy: {copy})", torn.bytes)

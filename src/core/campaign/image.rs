@@ -89,7 +89,7 @@ pub enum CampaignPage {
 impl CampaignsImage {
     /// How many campaigns are in it.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 

@@ -174,7 +174,7 @@ impl Campaigns {
 
     /// How many campaigns are held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 

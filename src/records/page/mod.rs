@@ -77,7 +77,7 @@ impl<E, P: FnMut(&[u8], &[u8]) -> Result<(), E>> PageWriter<P> {
                 }
             }
             Portion::Campaigns(image) => {
-                self.written.campaigns = image.len() as u64;
+                self.written.campaigns = image.count() as u64;
                 for (n, page) in (0u32..).zip(image.pages()) {
                     (self.put)(&key(b'B', n), &campaigns::write(&page))?;
                 }
