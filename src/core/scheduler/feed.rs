@@ -67,7 +67,7 @@ impl Scheduler {
         // With a full window the letters that go out ask for more by themselves.
         let due = run.backlog.next_due().filter(|due| *due > at || run.at_hand() < common);
         self.wake_at(id, due);
-        self.line_up_aside(id, at);
+        self.line_up_held(id, at);
         if done {
             self.close(id, now);
         } else if some {
