@@ -578,20 +578,18 @@ impl World {
         let next = self.recipient(&list(id.0 as u32 - 1), row, person);
         let domain = next.email.as_ref().and_then(|email| self.scheduler.queues.find(email.domain()));
         let throttle = next.provider.map(Shaping::named).or(domain).unwrap_or(OTHERS);
+        let shut = self.scheduler.connections.shut_until(self.at);
         match self.scheduler.may_start(id, &next, throttle, self.now()) {
             Admission::Wait { reason: HoldReason::Order, .. } | Admission::Skip(_) | Admission::Gone => None,
-            Admission::Wait { until: Some(then), reason, scope } => {
-                if self.alarm.is_none_or(|a| a > then) { eprintln!("DBG {reason:?} {scope:?} held {:?} at_hand {} {:?} alarm {:?}", self.scheduler.runs[&id].held_rows, self.scheduler.runs[&id].at_hand(), self.scheduler.queues.all().filter(|(_,q)|q.used.0>0).collect::<Vec<_>>(), self.scheduler.alarm); }
-                Some(then)
-            }
+            Admission::Wait { until: Some(then), .. } => Some(then.max(shut.unwrap_or(then))),
             // No template is tried as long as the relay turns everybody away.
-            Admission::Wait { reason: HoldReason::Template, .. }
-                if let Some(then) = self.scheduler.connections.shut_until(self.at) =>
-            {
-                Some(then)
-            }
+            Admission::Wait { reason: HoldReason::Template, .. } if shut.is_some() => shut,
             admission => {
-                panic!("row {row} of {id:?} waits for nothing: {admission:?} {:?} {}", self.alarm, self.story())
+                panic!(
+                    "row {row} of {id:?} waits for nothing: {admission:?} {:?} {}",
+                    self.alarm,
+                    self.story()
+                )
             }
         }
     }
