@@ -76,6 +76,52 @@ fn a_connection_that_dies_before_any_reply_to_mail_was_no_start_at_a_receiver() 
 }
 
 #[test]
+fn a_letter_that_could_not_go_on_a_good_connection_comes_back_by_its_schedule() {
+    let mut world = at_hand(None, 2);
+    world.connect(true);
+    world.deliver_on(0, DeliveryResult::Deferred, SmtpPhase::Connection, true);
+    assert_eq!(world.starts, [(id(0), 0), (id(0), 1)], "the next letter goes on the same connection");
+    world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
+    answer_all(&mut world);
+    assert_eq!(world.starts.len(), 2, "the first one waits");
+    let ledger = &world.scheduler.campaigns().get(id(0)).unwrap().ledger;
+    assert!(
+        ledger.not_before(0).is_some_and(|then| then.since(START) >= 30_000),
+        "{:?}",
+        ledger.not_before(0)
+    );
+    world.settle();
+    assert_eq!(world.sent(0), [2, 1]);
+}
+
+#[test]
+fn who_waited_for_a_provider_is_not_passed_by_all_that_another_campaign_has_at_hand() {
+    // Of each list the persons 4, 8 and 12 are with the provider that takes two letters at once.
+    let mut world = at_hand(None, 12);
+    let google = |world: &World| world.flying.values().position(|letter| letter.person.0 % 4 == 0);
+    let other = |world: &World| world.flying.values().position(|letter| letter.person.0 % 4 != 0);
+    while world.connect(true) {}
+    while let Some(nth) = other(&world) {
+        world.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot);
+        answer_all(&mut world);
+        while world.connect(true) {}
+    }
+    let held = world.scheduler.held(id(0), world.now());
+    assert_eq!(held.iter().map(|held| held.count).sum::<u64>(), 1, "{held:?}");
+    // The other campaign takes both connections that are left, and has more at hand.
+    world.restock(1, 40);
+    answer_all(&mut world);
+    while world.connect(true) {}
+    assert_eq!(world.flying.len(), 4);
+    while !world.starts.contains(&(id(0), 11)) {
+        assert!(!world.starts.contains(&(id(1), 7)), "{:?}", world.starts);
+        let nth = google(&world).unwrap_or(0);
+        world.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot);
+        answer_all(&mut world);
+    }
+}
+
+#[test]
 fn a_letter_that_cannot_be_made_takes_no_place_in_the_pace() {
     // One letter a minute in all: a start that counted would hold the next one up.
     let rate = Some(Rate { letters: 1, period_ms: 60_000, burst: 1 });

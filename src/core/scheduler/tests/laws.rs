@@ -76,6 +76,9 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Arrive(n) => while world.arrive(n) {},
             Step::Answer => while world.answer() {},
             Step::Connect(good) => while world.connect(good) {},
+            Step::Deliver(nth, 8) => {
+                _ = world.deliver_on(nth, DeliveryResult::Deferred, SmtpPhase::Connection, true);
+            }
             Step::Deliver(nth, what) => {
                 let (end, phase) = match what {
                     0 => (DeliveryResult::Failed, SmtpPhase::Rcpt),

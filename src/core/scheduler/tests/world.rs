@@ -441,14 +441,19 @@ impl World {
         true
     }
 
-    /// A letter in flight comes back.
+    /// A letter in flight comes back; its connection is still good, unless the letter met its end there.
     pub fn deliver(&mut self, nth: usize, end: DeliveryResult, phase: SmtpPhase) -> bool {
+        let connected = end != DeliveryResult::Unknown && phase != SmtpPhase::Connection;
+        self.deliver_on(nth, end, phase, connected)
+    }
+
+    /// A letter in flight comes back, and whether its connection can carry another one.
+    pub fn deliver_on(&mut self, nth: usize, end: DeliveryResult, phase: SmtpPhase, connected: bool) -> bool {
         let Some((worker, letter)) = self.flying.iter().nth(nth % self.flying.len().max(1)) else {
             return false;
         };
         let (worker, letter) = (*worker, letter.clone());
         self.flying.remove(&worker);
-        let connected = end != DeliveryResult::Unknown && phase != SmtpPhase::Connection;
         if connected {
             self.alive.insert(worker, self.at);
         } else {
