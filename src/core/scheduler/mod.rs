@@ -18,7 +18,7 @@
 //!
 //! Invariants: a row is at hand (being fetched, or fetched) at most once; no letter starts without a connection that is
 //! past its greeting; within a provider no letter of a campaign overtakes an earlier one that waits for that provider;
-//! whatever waits for a time has an alarm.
+//! whatever waits for a time has an alarm; no letter that may start waits for one.
 
 mod backlog;
 mod commands;
