@@ -1,6 +1,6 @@
 //! Laws of the scheduler under any history. Each start is held against the world's own knowledge (`world.rs`): order
-//! within a provider, a row at hand once, no start against any condition, conservation; and what is left to itself
-//! comes to its end by its alarms alone.
+//! within a provider, a row at hand once, no start against any condition, conservation; whenever nothing is under way, each
+//! open letter waits for a time and the alarm rings by then; and what is left to itself comes to its end by its alarms alone.
 
 use proptest::prelude::*;
 

@@ -556,6 +556,9 @@ impl World {
         if self.is_under_way() || self.stopping {
             return;
         }
+        let shut = self.scheduler.connections.shut_until(self.at);
+        let held = self.scheduler.holds_all(self.now()).and_then(|(_, then)| then);
+        let all = shut.max(held).unwrap_or(self.at);
         for campaign in self.scheduler.campaigns().open().filter(|campaign| campaign.is_sending()) {
             let id = campaign.header.id;
             let run = &self.scheduler.runs[&id];
@@ -566,7 +569,8 @@ impl World {
                     LetterState::Deferred => campaign.ledger.not_before(at).filter(|then| *then > self.at),
                     _ => continue,
                 };
-                let until = until.map_or_else(|| self.waits_until(id, at, row.person), Some);
+                // Before what holds up everybody, nobody's own time counts.
+                let until = until.map(|then| then.max(all)).or_else(|| self.waits_until(id, at, row.person));
                 assert!(
                     until.is_none_or(|then| self.alarm.is_some_and(|alarm| alarm <= then)),
                     "row {at} of {id:?} may go at {until:?}, the alarm rings at {:?}, now is {:?}: {}",
