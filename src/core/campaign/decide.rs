@@ -1,4 +1,4 @@
-//! What the campaigns answer; reads only.
+//! The decisions about campaigns. They read the state and change nothing.
 
 use super::super::ids::{CampaignId, PersonId};
 use super::super::outcome::{Diagnostic, FaultSource};
@@ -9,46 +9,47 @@ use super::{
     SkipReason,
 };
 
-/// A verb on one campaign.
+/// A request about one campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignCommand {
-    /// Pending and deferred become skipped.
+    /// Stop it; pending and deferred letters become skipped.
     Cancel,
-    /// Nothing more starts.
+    /// Start no more letters until it is resumed.
     Pause,
-    /// Goes on.
+    /// Continue after a pause.
     Resume,
-    /// Failed letters again.
+    /// Send the failed letters again.
     RetryFailed,
-    /// Letters in doubt again.
+    /// Send the letters in doubt again.
     ResendDoubt,
-    /// Letters in doubt are given up.
+    /// Give up the letters in doubt.
     DropDoubt,
 }
 
-/// Why a verb is refused.
+/// Why a command is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignRefusal {
-    /// No such campaign.
+    /// There is no such campaign.
     Unknown,
-    /// Its status does not allow it; the participle for the sentence.
+    /// Its status does not allow the command; the participle completes "a … campaign cannot be …".
     WrongStatus(CampaignStatus, &'static str),
 }
 
-/// What to do with a letter whose address and consent have just been fetched.
+/// What to do with a letter, now that its address and consent are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextLetter {
-    /// Start it: record this first.
+    /// Send it, after this event is recorded.
     Start(CampaignEvent),
-    /// Do not mail: record this.
+    /// Do not send it; record this event instead.
     Skip(CampaignEvent),
-    /// It is no longer to be mailed (settled or noted meanwhile).
+    /// Do nothing: it was settled, or its person may not be mailed any more.
     Gone,
 }
 
 impl Campaigns {
-    /// A rule campaign is told of a restock: opened, opened again, or nothing to do. `None` also
-    /// where its key is held by a campaign of another list ([`Campaigns::collides`] says so).
+    /// What a restock does to its rule campaign: open it, open it again, or `None` for nothing. The answer is
+    /// also `None` if a campaign of another list has the same key; [`Campaigns::collides`] tells the two
+    /// apart.
     #[must_use]
     pub fn decide_restock(&self, header: Header, upto: u32, added: u32) -> Option<CampaignEvent> {
         let id = header.id;
@@ -72,16 +73,17 @@ impl Campaigns {
         Some(CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto, added } })
     }
 
-    /// True when the key is held by a campaign of another list.
+    /// Whether a campaign of another list has this key.
     #[must_use]
     pub(crate) fn collides(&self, header: &Header) -> bool {
         self.get(header.id).is_some_and(|held| held.header.list != header.list)
     }
 
-    /// Decides a verb; `Ok(None)` when it holds already.
+    /// Decides a command; `Ok(None)` when the campaign already is as the command wants it.
     ///
     /// # Errors
-    /// When there is no such campaign, or its status does not allow the verb.
+    /// [`CampaignRefusal::Unknown`] if there is no such campaign, [`CampaignRefusal::WrongStatus`] if its
+    /// status does not allow the command.
     pub(crate) fn decide_command(
         &self,
         id: CampaignId,
@@ -119,8 +121,10 @@ impl Campaigns {
         }
     }
 
-    /// Decides a letter at the moment it could start: `undeliverable` is what the directory said of the
-    /// person, `address` the hash of theirs.
+    /// Decides about a letter at the moment when it could start.
+    ///
+    /// `undeliverable` is the directory's reason against mailing the person, and `address` the hash of the
+    /// person's address. The re-notify guard looks back `renotify_ms` milliseconds.
     #[must_use]
     pub fn decide_letter(
         &self,
@@ -141,10 +145,11 @@ impl Campaigns {
         if row.state == LetterState::Deferred
             && campaign.ledger.not_before(at_row).is_some_and(|until| until > at)
         {
-            // Taken twice, and deferred once more in between: its time has not come.
+            // It was queued twice and deferred once more in between: it is not due yet.
             return NextLetter::Gone;
         }
-        // It may have come to its age while its campaign was paused, its provider slow, or the engine down.
+        // It may have reached its maximum age while the campaign was paused, the provider slow, or the engine
+        // down.
         let too_old = row.state == LetterState::Deferred
             && campaign
                 .ledger
@@ -168,7 +173,7 @@ impl Campaigns {
         }
     }
 
-    /// A letter came back for a later try: when, or that it is too old.
+    /// Decides when a letter that could not be delivered is tried again, or that it is too old.
     #[must_use]
     pub(crate) fn decide_deferral(
         &self,
@@ -194,8 +199,9 @@ impl Campaigns {
         }
     }
 
-    /// A provider asked for less and a letter of theirs came back: it keeps its place and is tried when the provider's
-    /// lane `opens`. One that has met this too often goes by the letter's own schedule: it may be the letter.
+    /// Decides about a letter that came back because its provider asked for less. It keeps its place in the
+    /// queue and is tried when the provider's throttle `opens`. After [`KEEPS_PLACE`] attempts it follows its
+    /// own retry schedule, since the fault may lie in the letter.
     #[must_use]
     pub(crate) fn decide_throttled(
         &self,
@@ -217,8 +223,9 @@ impl Campaigns {
         self.decide_deferral(id, person, diagnostic, at)
     }
 
-    /// A letter that was started came back before any receiver had seen it: it goes again as soon as there is a
-    /// connection, in its place; one that has met this too often goes by its own schedule, for it may be the letter.
+    /// Decides about a letter that came back before any server had seen it. It keeps its place in the queue
+    /// and goes as soon as there is a connection. After [`KEEPS_PLACE`] attempts it follows its own retry
+    /// schedule, since the fault may lie in the letter.
     #[must_use]
     pub(crate) fn decide_unstarted(
         &self,
@@ -243,14 +250,14 @@ impl Campaigns {
         }
     }
 
-    /// Housekeeping, if there is something to let go.
+    /// The housekeeping event, if there is anything to drop.
     #[must_use]
     pub(crate) fn decide_sweep(&self, at: Millis) -> Option<CampaignEvent> {
         self.has_aged(at).then_some(CampaignEvent::Swept)
     }
 
-    /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
-    /// that a later restock of the day would look at again, or that may be tried again.
+    /// Decides what to record when a person may no longer be mailed: for a letter that has not begun, that a
+    /// later restock of the day would look at again, or that may be tried again.
     #[must_use]
     pub(crate) fn decide_note(
         &self,
@@ -263,7 +270,7 @@ impl Campaigns {
         let ordinal = row.ordinal;
         let settled =
             || CampaignEvent::Settled { id, person, ordinal, settlement: Settlement::Skipped(reason) };
-        // What may change is asked for again before each start; the rest must be remembered.
+        // Reasons that may change are checked again before each start; the others must be remembered.
         let lasting = !reason.may_change();
         match row.state {
             LetterState::Pending | LetterState::Deferred => Some(settled()),
@@ -276,7 +283,8 @@ impl Campaigns {
         }
     }
 
-    /// Letters found *started* after a restart: held in doubt, or made ready to go again.
+    /// Decides about letters that are *started* when the engine starts: they stay in doubt or are sent again,
+    /// by the campaign's policy.
     #[must_use]
     pub(crate) fn decide_doubt(&self, at: Millis) -> Vec<CampaignEvent> {
         let mut events = Vec::new();
@@ -301,9 +309,9 @@ impl Campaigns {
         events
     }
 
-    /// True when another rule campaign of the same list mailed the person (or is about to) within
-    /// the span before `at`: the guard against a flap across midnight. Skipped and failed letters
-    /// are no mail.
+    /// Whether another rule campaign of the same list mailed the person within `renotify_ms` before `at`, or
+    /// is about to. This keeps stock that goes up and down around midnight from mailing twice. Skipped and
+    /// failed letters do not count.
     fn recently_notified(
         &self,
         campaign: &Campaign,
@@ -320,8 +328,8 @@ impl Campaigns {
         let others = others.filter_map(|other| self.get(*other)).filter(|other| other.header.rule);
         others.take(GUARD_LOOKS_BACK).any(|other| {
             let Some((_, row)) = other.ledger.find(person) else {
-                // Mailed under a number they had before two people became one; the campaign's end
-                // is the latest that may have been.
+                // They were mailed under another number, before two people became one. The row is not found
+                // by this number, so the campaign's end stands for the latest possible time.
                 let latest = other.completed.unwrap_or(at);
                 return other.ledger.address_started(address, u32::MAX) && at.since(latest) < span_ms;
             };
@@ -336,8 +344,8 @@ impl Campaigns {
     }
 }
 
-/// Attempts after which a letter that meets throttles alone loses its place before later ones.
+/// The number of attempts after which a letter that only met throttles loses its place in the queue.
 pub const KEEPS_PLACE: u16 = 6;
 
-/// Earlier campaigns of a list that the re-notify guard looks into.
+/// How many earlier campaigns of a list the re-notify guard looks into.
 const GUARD_LOOKS_BACK: usize = 32;

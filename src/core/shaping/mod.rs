@@ -1,4 +1,4 @@
-//! The pace of each receiving provider: throttles side by side, none of which slows another.
+//! The limits of each receiving provider: one throttle for each, none of which slows another.
 //!
 //! ```text
 //!                    ┌─ relay      all letters; cut when the relay itself asks for less
