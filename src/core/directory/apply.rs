@@ -1,4 +1,4 @@
-//! What the directory's records do to it: total, and the same function live and at replay.
+//! How records change the directory. `apply` cannot fail and is the same function live and at replay.
 
 use super::super::ids::{ListId, PersonId};
 use super::super::time::Millis;
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Directory {
-    /// Applies a record made at `at`.
+    /// Applies an event that was recorded at `at`.
     pub fn apply(&mut self, event: &DirectoryEvent, at: Millis) {
         self.seq += 1;
         match event {
@@ -22,7 +22,7 @@ impl Directory {
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, suppression_reason)) = keep {
-                    // What was known of the address stays, but for whose it was.
+                    // What is known of the address stays, except whose it was.
                     let since =
                         self.suppression_reasons.get(address).filter(|held| held.why == *suppression_reason);
                     let since = since.map_or(Some(at), |held| held.at);
@@ -35,7 +35,7 @@ impl Directory {
                 if let Some(held) = self.row_mut(*person) {
                     (held.unsubscribed, held.updated) = (*on, at);
                 }
-                // Mail again: the person's own word lifts a block that came from them, and no other.
+                // A person who wants mail again lifts a suppression of their own making, and no other.
                 if let Some(address) = address
                     && !*on
                     && self.suppression_reason(*address) == Some(super::SuppressionReason::Unsubscribed)
@@ -67,7 +67,7 @@ impl Directory {
         }
     }
 
-    /// An accepted event: the person, the key, the open bag.
+    /// Applies an accepted event: the person, the key, the open tasks.
     fn accept(&mut self, accepted: &Accepted, at: Millis) {
         if let Some(key) = accepted.key {
             self.keys.insert(key, at);
@@ -94,7 +94,7 @@ impl Directory {
         self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
     }
 
-    /// How an event was asked for, and what of it waits for a confirmation.
+    /// Keeps how somebody asked for lists, and which wait for a confirmation.
     fn attest(&mut self, event: &Accepted, attested: &Attested, at: Millis) {
         let Attested { evidence, asked, within_ms } = attested;
         let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
@@ -115,7 +115,7 @@ impl Directory {
         }
     }
 
-    /// Sets what a fact says of a person, new or known.
+    /// Applies the changes to a person, who may be new.
     fn learn(&mut self, fact: &PersonFact, at: Millis) {
         let row = fact.id.0.saturating_sub(1);
         if row as usize >= self.people.len() {
@@ -149,7 +149,7 @@ impl Directory {
         }
     }
 
-    /// Two people become one: names, lists, properties and refusals of either hold.
+    /// Merges `from` into `to`: names, lists, properties and the wish for no mail of either hold.
     fn merge(&mut self, from: PersonId, to: PersonId, at: Millis) {
         let from_row = from.0.saturating_sub(1);
         let Some(old) = self.people.get(from_row as usize).cloned() else { return };
@@ -188,7 +188,8 @@ impl Directory {
         self.open_up(Some(to), ChangeSource::Merge, None, tasks, at);
     }
 
-    /// Everything about a person ends: lists are left, names are freed, open bags are moot.
+    /// Erases a person: they leave all lists, their names are free again, and open tasks about them are
+    /// dropped.
     fn erase(&mut self, person: PersonId, at: Millis) {
         let row = person.0.saturating_sub(1);
         let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
@@ -206,8 +207,8 @@ impl Directory {
             .collect();
         for event in moot {
             if let Some(open) = self.open.get_mut(&event) {
-                // A restock is nobody's; and a list that has not heard of a merge still holds the
-                // other half of this person under the old number, so it must hear of it first.
+                // A restock is about nobody. A list that has not taken in a merge yet still holds the other
+                // half of this person under the old number, so the merge must reach it first.
                 open.tasks.retain(|task| !matches!(task, ListTask::Change { .. }));
                 if open.tasks.is_empty() {
                     self.close(event);
@@ -220,7 +221,7 @@ impl Directory {
         self.open_up(Some(person), ChangeSource::Erasure, None, tasks, at);
     }
 
-    /// Keeps an event open for its lists.
+    /// Keeps an event open until its lists have answered.
     fn open_up(
         &mut self,
         person: Option<PersonId>,
@@ -238,7 +239,7 @@ impl Directory {
         self.open.insert(self.seq, OpenEvent { person, how, timestamp, at, tasks });
     }
 
-    /// Gives a row an address (or none), with its index.
+    /// Sets or removes the address in a row and in its index.
     fn set_email(&mut self, row: u32, email: Option<super::Email>) {
         let old = self.people.get_mut(row as usize).and_then(|person| person.email.take());
         if let Some(old) = old {
@@ -258,7 +259,7 @@ impl Directory {
         }
     }
 
-    /// Gives a row that has none a browser's id, with its index.
+    /// Sets the anonymous id of a row that has none, and its index.
     fn set_anonymous(&mut self, row: u32, anonymous: &str) {
         if let Some(person) = self.people.get_mut(row as usize) {
             person.extras.get_or_insert_default().anonymous_id = Some(anonymous.into());
@@ -269,7 +270,7 @@ impl Directory {
         });
     }
 
-    /// Takes a row out of every index.
+    /// Removes a row from every index by name.
     fn unname(&mut self, row: u32) {
         self.set_email(row, None);
         let Some(person) = self.people.get(row as usize) else { return };
@@ -281,12 +282,12 @@ impl Directory {
         }
     }
 
-    /// The number of a list, given out at first mention.
+    /// The number of a list; the first mention gives it one.
     fn number(&mut self, list: &ListId) -> u32 {
         self.list_number(list).unwrap_or_else(|| self.give_number(list.clone()))
     }
 
-    /// Gives a list its number.
+    /// Gives a list the next number.
     pub(super) fn give_number(&mut self, list: ListId) -> u32 {
         let number = self.lists.len() as u32;
         let lists = &self.lists;
@@ -297,7 +298,6 @@ impl Directory {
         number
     }
 
-    /// A person's row, to be changed.
     fn row_mut(&mut self, person: PersonId) -> Option<&mut Person> {
         self.people.get_mut((person.0 as usize).checked_sub(1)?)
     }

@@ -1,17 +1,17 @@
 //! Bounces and complaints: what each does to an address, and what is kept of it.
 //!
 //! ```text
-//! report ──▶ decide ──▶ Returned { evidence, block? } ──▶ apply ──▶ returns[address], blocks[address], keys
+//! report ──▶ decide ──▶ Returned { evidence, suppression? } ──▶ apply ──▶ returns[address], suppression_reasons[address], keys
 //!                ├────▶ nothing: the same report again
 //!                └────▶ nothing: its proof leads to no address
 //! ```
 //!
-//! Whom a report is about and what follows are one step: nobody can become another person between the two.
+//! One decision settles whom a report is about and what follows, so no merge can come between.
 //!
-//! Invariants: a report counts once, and so does one letter however many ways it is reported; an
-//! address keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and what blocked it; a
-//! complaint outweighs every other block, a bounce replaces none. Erasure leaves evidence only
-//! where it blocks the address.
+//! Invariants: a report counts once, and so does one letter in however many ways it is reported; an address
+//! keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and the one that blocked it; a complaint
+//! replaces every other reason, a bounce replaces none. Erasure leaves evidence only if it blocks the
+//! address.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,40 +22,38 @@ use super::super::ids::{CampaignId, PersonId};
 use super::super::time::Millis;
 use super::{Directory, Suppression, SuppressionReason};
 
-/// Evidence kept about one address.
+/// The most pieces of evidence kept about one address.
 pub const EVIDENCE_MAX: usize = 16;
 
-/// What came back, by address.
+/// Evidence by address hash.
 pub(super) type Returns = BTreeMap<u128, Arc<Vec<FeedbackEvidence>>>;
 
-/// A report that was taken in, with what follows from it.
+/// A report that was taken in, and its consequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackRecord {
-    /// The report's own name, hashed; `None` when the window of keys had no room for it.
+    /// The report's own id, hashed; `None` if no more keys could be remembered.
     pub key: Option<u128>,
-    /// The address, hashed.
+    /// The hash of the address.
     pub address: u128,
-    /// Whose it was.
+    /// The person who has the address.
     pub person: Option<PersonId>,
-    /// Why the address takes no mail from here on, if that changes.
+    /// The new reason for which the address takes no mail; `None`: no change.
     pub suppression_reason: Option<SuppressionReason>,
-    /// What is kept.
     pub evidence: FeedbackEvidence,
 }
 
-/// What is decided about a report.
+/// The decision about a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedbackDecision {
     /// Its proof leads to no address.
     Unproved,
     /// It was taken in before.
     Known,
-    /// It is taken in.
     New(FeedbackRecord),
 }
 
 impl Directory {
-    /// Decides a report: whom it is about, and what follows.
+    /// Decides whom a report is about and what follows from it.
     #[must_use]
     pub fn decide_feedback(&self, report: &FeedbackReport, keeper: &impl Pseudonymizer) -> FeedbackDecision {
         let Some((email, campaign)) = self.proved(&report.proof, keeper) else {
@@ -89,7 +87,8 @@ impl Directory {
             _ => held.is_none(),
         };
         FeedbackDecision::New(FeedbackRecord {
-            // No room for its name: better to count it twice than to lose a complaint.
+            // If no more keys can be remembered, it is better to count a report twice than to lose a
+            // complaint.
             key: self.keys.has_room(at).then_some(key),
             address,
             person: self.by_email(email),
@@ -98,8 +97,8 @@ impl Directory {
         })
     }
 
-    /// The address that a letter went to, and its campaign: as its Message-ID or the ledger says, else the one that its
-    /// person has now.
+    /// The address that a letter went to, with its person and campaign: as the Message-ID or the ledger says,
+    /// else the present address of the letter's person.
     fn proved<'a>(
         &'a self,
         proof: &'a FeedbackProof,
@@ -111,7 +110,7 @@ impl Directory {
             FeedbackProof::Person(person) => Some((held(*person)?, None)),
             FeedbackProof::Letter { campaign, person, message_id, went_to, .. } => {
                 let held = held(*person);
-                // One comparison of two numbers: it takes as long whatever they are.
+                // Two numbers are compared, which takes the same time whatever they are.
                 let names = |email: &&Email| {
                     message_id
                         .is_some_and(|id| id == keeper.message_id(*campaign, keeper.address(email) as u64))
@@ -122,13 +121,14 @@ impl Directory {
         }
     }
 
-    /// What is known to have come back about an address, oldest first.
+    /// The bounces and complaints about an address, oldest first.
     #[must_use]
     pub fn evidence(&self, address: u128) -> &[FeedbackEvidence] {
         self.returns.get(&address).map(|held| held.as_slice()).unwrap_or_default()
     }
 
-    /// True when this soft bounce is the one too many; one letter counts once.
+    /// Whether this soft bounce is the one too many within the window. Several reports about one letter count
+    /// once.
     fn worn_out(&self, address: u128, evidence: &FeedbackEvidence, report: &FeedbackReport) -> bool {
         let now = evidence.at;
         let recent = |e: &&FeedbackEvidence| {
@@ -157,7 +157,7 @@ impl Directory {
         }
         let held = Arc::make_mut(self.returns.entry(returned.address).or_default());
         if held.len() >= EVIDENCE_MAX {
-            // What blocked the address stays; of the rest the oldest goes.
+            // The first hard bounce or complaint stays; of the rest the oldest goes.
             let ends =
                 |e: &FeedbackEvidence| matches!(e.kind, FeedbackKind::HardBounce | FeedbackKind::Complaint);
             let kept = held.iter().position(ends);
@@ -167,7 +167,7 @@ impl Directory {
         held.push(returned.evidence.clone());
     }
 
-    /// The block of an address was lifted: soft bounces are counted afresh.
+    /// Soft bounces are counted from zero after a suppression was lifted.
     pub(super) fn reset_soft_bounces(&mut self, address: u128) {
         let Some(held) = self.returns.get_mut(&address) else { return };
         Arc::make_mut(held).retain(|e| e.kind != FeedbackKind::SoftBounce);
@@ -176,7 +176,7 @@ impl Directory {
         }
     }
 
-    /// Somebody is erased: what does not block their address goes with them.
+    /// Drops evidence that does not block the address, after an erasure.
     pub(super) fn forget_returns(&mut self, address: u128) {
         if !matches!(
             self.suppression_reason(address),
@@ -187,7 +187,7 @@ impl Directory {
     }
 }
 
-/// True when the evidence is this report by another name: a relay that says it again.
+/// Whether two pieces of evidence are the same report under different ids: some relays repeat themselves.
 fn same(held: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
     held.kind == new.kind
         && held.source == new.source
@@ -196,7 +196,7 @@ fn same(held: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
         && held.status == new.status
 }
 
-/// True when two reports are about one letter.
+/// Whether two reports are about one letter.
 fn same_letter(a: &FeedbackEvidence, b: &FeedbackEvidence) -> bool {
     let campaign = a.campaign.is_some() && a.campaign == b.campaign;
     campaign || (a.message_id.is_some() && a.message_id == b.message_id)
