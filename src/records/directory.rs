@@ -1,4 +1,4 @@
-//! Bodies of the records of the directory.
+//! The bodies of the records of the directory. Fields mean what they do in [`DirectoryEvent`].
 
 use restockd_core::directory::{
     Accepted, Attested, ConsentEvidence, DirectoryEvent, FeedbackRecord, PersonFact, RestockFact,
@@ -19,7 +19,6 @@ use crate::shared::{Few, ProductDetailsV2, owned};
 #[derive(Serialize, Deserialize)]
 struct EventV2<'a> {
     name: &'a str,
-    /// The idempotency key, hashed with its scope.
     key: Option<u128>,
     how: Code<ChangeSource>,
     #[serde(borrow)]
@@ -73,7 +72,7 @@ struct MergedV2 {
 #[derive(Serialize, Deserialize)]
 struct ErasedV2 {
     person: u32,
-    /// The address, hashed, with why it must stay unmailed.
+    /// The hash of the address, and why it must not be mailed.
     keep: Option<(u128, Code<SuppressionReason>)>,
 }
 
@@ -118,7 +117,7 @@ struct FeedbackV2<'a> {
     report: ReportV2<'a>,
 }
 
-/// Appends the body of an event; says which kind it is.
+/// Appends the body of an event; returns its kind.
 pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
     match event {
         DirectoryEvent::Event(event) => codec::body(Kind::DirectoryEvent, &EventV2::from(event), bytes),
@@ -167,7 +166,6 @@ pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
     }
 }
 
-/// Reads the body of an event.
 pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryEvent, CodecError> {
     Ok(match (kind, version) {
         (Kind::DirectoryEvent, 2) => DirectoryEvent::Event(codec::decode::<EventV2<'_>>(body)?.into()),

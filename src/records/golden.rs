@@ -1,7 +1,7 @@
-//! Golden bytes: one record of every kind as it stands in logs out there.
+//! Golden bytes: one record of every kind as it is in existing logs.
 //!
-//! A released file of lines never changes. A new version of a kind gets lines of its own in a new file, made by running
-//! the test on an empty one, which then says what is wanted.
+//! The lines of a released file never change. A new version of a kind gets lines in a new file: run the test
+//! on an empty one, and its failure shows the lines.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use crate::kind::{Kind, KindOwner};
 use crate::sample::{encoded, entries};
 use crate::{Entry, RecordError};
 
-/// `kind version hex` a line, in the order of the samples.
+/// One record a line: `kind version hex`, in the order of the samples.
 const GOLDEN: &str = include_str!("golden_v2.txt");
 
-/// A line of the table.
+/// The line for a record.
 fn line(entry: &Entry) -> String {
     let Encoded { kind, version, bytes } = encoded(entry);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{kind:02x} {version} {hex}")
 }
 
-/// A line, read.
+/// The record in a line.
 fn parse(line: &str) -> Encoded {
     let [kind, version, hex] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();

@@ -1,4 +1,4 @@
-//! What holds of all records and pages, by law: what is written reads back, and nothing else does.
+//! Property tests of all records and pages: what was written reads back, and nothing else does.
 
 use std::collections::BTreeMap;
 

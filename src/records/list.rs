@@ -1,4 +1,4 @@
-//! Bodies of the records of lists.
+//! The bodies of the records of lists. Fields mean what they do in [`ListEvent`].
 
 use restockd_core::list::{ChangeSource, ListEvent};
 use restockd_core::{CampaignId, Day, Millis, PersonId};
@@ -42,10 +42,9 @@ struct NamedV2<'a> {
 #[derive(Serialize, Deserialize)]
 struct RestockedV2<'a> {
     event: u64,
-    /// The delivery id, hashed with source and SKU.
     key: u128,
     stock: Option<i64>,
-    /// Days since 1970 in the shop's zone.
+    /// Days since 1970 in the shop's time zone.
     day: i32,
     campaign: Option<u128>,
     upto: u32,
@@ -84,7 +83,7 @@ struct ForgottenV2 {
     upto: u64,
 }
 
-/// Appends the body of an event; says which kind it is.
+/// Appends the body of an event; returns its kind.
 pub(crate) fn write(event: &ListEvent, bytes: &mut Vec<u8>) -> Kind {
     match event {
         ListEvent::Joined { event, person, ordinal, changed, how } => {
@@ -129,7 +128,6 @@ pub(crate) fn write(event: &ListEvent, bytes: &mut Vec<u8>) -> Kind {
     }
 }
 
-/// Reads the body of an event.
 pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<ListEvent, CodecError> {
     Ok(match (kind, version) {
         (Kind::ListJoined, 2) => codec::decode::<JoinedV2>(body)?.into(),

@@ -1,5 +1,5 @@
-//! One record of every kind, with all there is to say and with as little as there can be: what golden bytes and golden
-//! directories are made of.
+//! Samples: one record of every kind, once with everything filled in and once with as little as possible.
+//! Golden bytes and golden directories are made of them.
 //!
 //! In tests and with the feature `sample` only.
 
@@ -155,7 +155,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     events
 }
 
-/// A report of every kind, with all there is to say and with as little as there can be.
+/// A report of every kind, with everything filled in and with as little as possible.
 fn returned() -> impl Iterator<Item = DirectoryEvent> {
     let kinds = [
         FeedbackKind::HardBounce,
@@ -270,7 +270,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
     events
 }
 
-/// One record of every kind and of every variety within it, as the log has them.
+/// One record of every kind and variety, as in a log.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
     let stamp = Stamp { seq: 1000, at: Millis(1_767_225_599_999) };
@@ -281,7 +281,7 @@ pub fn entries() -> Vec<Entry> {
     lists.chain(directory).chain(campaigns).collect()
 }
 
-/// An entry as the log takes it.
+/// A record as the log takes it.
 #[must_use]
 pub fn encoded(entry: &Entry) -> Encoded {
     match entry {

@@ -1,4 +1,4 @@
-//! How letters come to be at hand: invitations from the list, recipients from the directory.
+//! How letters come to be at hand: invitations from the list, then recipients from the directory.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,8 @@ impl Scheduler {
         let at_hand = run.at_hand();
         let common = if run.held_rows.is_empty() { window } else { common_part(window) };
         if at_hand < common {
-            // A row that became pending again may lie before others that are at hand already, or wait aside.
+            // A row that became pending again may come before rows that are at hand already, or wait for a
+            // provider.
             let Run { backlog, .. } = &mut *run;
             let mut backlog = std::mem::take(backlog);
             let wanted = |row| !run.is_at_hand(row) && !run.held_rows.holds(row);
@@ -98,14 +99,14 @@ impl Scheduler {
         }
     }
 
-    /// Less than half a window at hand: fetch more while these go out.
+    /// If less than half a window is at hand, fetches more while those letters go out.
     pub(super) fn low(&mut self, id: CampaignId, now: Tick) {
         if self.runs.get(&id).is_some_and(|run| run.at_hand() <= self.setup.window / 2) {
             self.feed(id, now);
         }
     }
 
-    /// Puts a campaign in line to start letters.
+    /// Adds a campaign to those that may have a letter to start.
     pub(super) fn line_up(&mut self, id: CampaignId) {
         if let Some(run) = self.runs.get_mut(&id).filter(|run| !run.in_line) {
             run.in_line = true;
@@ -128,11 +129,11 @@ impl Scheduler {
         }
     }
 
-    /// Recipients just looked up; those of whom there was news meanwhile are asked for again.
+    /// Takes in the recipients of letters. Those whose person changed meanwhile are asked for again.
     pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Recipient>, now: Tick) {
         let (Some(run), Some(campaign)) = (self.runs.get_mut(&id), self.campaigns.get(id)) else { return };
         let again = run.fetched(people);
-        // Who waits for a provider is fetched again in their turn.
+        // A letter that waits for a provider is fetched again in its turn.
         for row in again.iter().filter(|row| !run.held_rows.holds(**row)) {
             run.backlog.put_back(&campaign.ledger, *row);
         }
@@ -201,8 +202,8 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// Takes people into the ledger, one place after the other; who has left theirs by now is
-    /// skipped with that reason, unless they stand there by another place.
+    /// Takes people into the ledger, one place after another. A person who has left the place meanwhile is
+    /// skipped with that reason, unless they hold another place in the audience.
     fn upsert(&mut self, id: CampaignId, people: &[Invitee], last: bool, now: Tick) {
         for invitee in people {
             let Some(campaign) = self.campaigns.get(id) else { return };
@@ -224,7 +225,7 @@ impl Scheduler {
         self.campaigns.apply_invited(id, &[], last, now.at);
     }
 
-    /// A scheduled campaign: it waits for its time, or its list is asked for its audience.
+    /// A scheduled campaign waits for its time, or its list is asked for the audience.
     fn fall_due(&mut self, id: CampaignId, now: Tick) {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let scheduled = campaign.header.scheduled.unwrap_or(now.at);
@@ -232,7 +233,8 @@ impl Scheduler {
             self.run_or(id, Run::fresh);
             return self.wake_at(id, Some(scheduled));
         }
-        // Less than a minute late is in time, whatever its age: only a start after a stop is later.
+        // Up to a minute late counts as in time, whatever the campaign's age: only a start after a stop is
+        // later than that.
         if now.at.since(scheduled) > self.campaigns.retry(campaign).max_age_ms.max(60_000) {
             self.record(CampaignEvent::Expired(id), now, false);
             return self.retire(id);
@@ -260,7 +262,7 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// After a restart: doubt is settled, open campaigns ask for what they were given.
+    /// After a restart: settles the letters in doubt, and open campaigns ask again for what they were given.
     pub(super) fn resume(&mut self, now: Tick) {
         for event in self.campaigns.decide_doubt(now.at) {
             self.record(event, now, false);
@@ -277,7 +279,7 @@ impl Scheduler {
             }
             self.run_or(id, Run::fresh);
             match status {
-                // Pages of everybody are simply walked again; the ledger knows whom it has.
+                // The contact numbers are simply gone through again; the ledger knows whom it has.
                 _ if started => self.feed(id, now),
                 CampaignStatus::Scheduled => self.feed(id, now),
                 CampaignStatus::Queued => self.begin(id),
@@ -286,8 +288,8 @@ impl Scheduler {
         }
     }
 
-    /// Asks a list for all that it has handed over to a campaign; until it answers nothing more is fetched. What is
-    /// being fetched already stays so.
+    /// Asks a list for everybody whom it has handed over to a campaign. Nothing more is fetched until it
+    /// answers; what is being fetched already goes on.
     pub(super) fn ask_again(&mut self, id: CampaignId, list: ListId) {
         if let Some(run) = self.run_or(id, Run::resuming) {
             run.resumed = false;

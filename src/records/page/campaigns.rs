@@ -1,4 +1,4 @@
-//! Pages of the campaigns.
+//! Pages of the campaigns. Fields mean what they do in [`CampaignPage`].
 
 use restockd_core::campaign::{
     CampaignHead, CampaignPage, CampaignStatus, Deferral, LetterRow, LetterState, SkipReason, Swept,
@@ -18,7 +18,7 @@ use crate::shared::{CutV2, DiagnosticV2, owned};
 struct HeadV2 {
     seq: u64,
     pace_ns: u64,
-    /// How far housekeeping has come: when a campaign was made, and its id.
+    /// Up to which campaign ledgers have dropped their index: its creation time and id.
     folded: Option<(u64, u128)>,
     emptied: Option<(u64, u128)>,
 }
@@ -38,9 +38,9 @@ struct CampaignV2<'a> {
     completed: Option<u64>,
     canceled: Option<u64>,
     why: Option<&'a str>,
-    /// Row, first attempt, not before.
+    /// Row, first attempt, next attempt.
     deferrals: Vec<(u32, u64, u64)>,
-    /// Address, hashed, and row.
+    /// The hash of the address, and the row.
     addresses: Vec<(u64, u32)>,
     #[serde(borrow)]
     diagnostics: Vec<(u32, DiagnosticV2<'a>)>,
@@ -64,7 +64,6 @@ struct ProviderV2<'a> {
     used: u64,
 }
 
-/// The bytes of a page.
 pub(super) fn write(page: &CampaignPage) -> Vec<u8> {
     match page {
         CampaignPage::Desk { seq, pace, swept } => {
@@ -91,7 +90,6 @@ fn made<T: Serialize>(kind: Kind, body: &T) -> Vec<u8> {
     bytes
 }
 
-/// Reads a page.
 pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage, CodecError> {
     Ok(match (kind, version) {
         (Kind::PageCampaigns, 2) => {

@@ -1,4 +1,4 @@
-//! Pages of the directory that tell how people asked for lists: evidence, and what waits for a confirmation.
+//! Pages of the directory about consent: evidence, and what waits for a confirmation.
 
 use restockd_core::Millis;
 use restockd_core::directory::{ConsentRecord, PendingConfirmation, PersonPending};

@@ -1,4 +1,4 @@
-//! Pages of the directory.
+//! Pages of the directory. Fields mean what they do in [`DirectoryPage`].
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct HeadV2 {
     seq: u64,
 }
 
-/// Rows in the order of their numbers, from the first given.
+/// Consecutive rows, with the number of the first (0-based).
 #[derive(Serialize, Deserialize)]
 struct RowsV2<T> {
     first: u32,
@@ -40,7 +40,7 @@ struct PersonV2<'a> {
     user_id: Option<&'a str>,
     #[serde(borrow)]
     extras: Option<ExtrasV2<'a>>,
-    /// The list's number, shifted by two bits, and what it was told.
+    /// The list's number, shifted by two bits, and what the list was told.
     links: Few<u32>,
     unsubscribed: bool,
     created: u64,
@@ -62,7 +62,7 @@ struct ExtrasV2<'a> {
     props: Few<(&'a str, &'a str)>,
 }
 
-/// A key in words, and the minute in which it was accepted.
+/// A key as 32-bit words, and the minute in which it was accepted.
 #[derive(Serialize, Deserialize)]
 struct SeenV2([u32; 4], u32);
 
@@ -99,7 +99,6 @@ struct SuppressionV2<'a> {
     evidence: &'a str,
 }
 
-/// The bytes of a page.
 pub(super) fn write(page: &DirectoryPage) -> Vec<u8> {
     match page {
         DirectoryPage::Head { seq } => made(Kind::PageDirectory, &HeadV2 { seq: *seq }),
@@ -154,7 +153,6 @@ fn all<T>(rows: impl Iterator<Item = T>) -> Vec<T> {
     rows.collect()
 }
 
-/// Reads a page.
 pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage, CodecError> {
     Ok(match (kind, version) {
         (Kind::PageDirectory, 2) => DirectoryPage::Head { seq: codec::decode::<HeadV2>(body)?.seq },
