@@ -24,7 +24,7 @@ use crate::disk::{narrow, wide};
 
 pub(super) const FRAME_HEAD_BYTES: usize = 32;
 pub(super) const RECORD_HEAD_BYTES: usize = 6;
-/// The most records in a batch, plus one.
+/// The most records in a batch.
 pub(super) const MAX_RECORDS: usize = 4096;
 const MAX_PAYLOAD_BYTES: usize = MAX_RECORD_BYTES + RECORD_HEAD_BYTES;
 /// The longest frame, in bytes.
