@@ -44,8 +44,8 @@ impl Engine {
         for list in lists {
             let row = self.ask_list(list.clone(), move |state| state.row(id).cloned()).await?;
             if let Some(row) = row {
-                let subscribed = row.standing == MembershipStatus::Joined;
-                let (how, joined, changed) = (row.how, row.joined, row.changed);
+                let subscribed = row.status == MembershipStatus::Joined;
+                let (how, joined, changed) = (row.source, row.joined, row.changed);
                 export.lists.push(MembershipView { list, subscribed, how, joined, changed });
             }
         }

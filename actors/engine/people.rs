@@ -88,7 +88,7 @@ impl Engine {
             props,
             bag,
             key: None,
-            how,
+            source: how,
             timestamp: None,
             product: None,
             restock: None,

@@ -146,8 +146,8 @@ pub(crate) fn write(event: &CampaignEvent, bytes: &mut Vec<u8>) -> Kind {
             let body = OpenedV2 { header, id: id.0, upto: *upto, added: *added };
             codec::body(Kind::CampaignOpened, &body, bytes)
         }
-        CampaignEvent::Reopened { id, again } => {
-            let body = ReopenedV2 { id: id.0, reason: (*again).into() };
+        CampaignEvent::Reopened { id, reason } => {
+            let body = ReopenedV2 { id: id.0, reason: (*reason).into() };
             codec::body(Kind::CampaignReopened, &body, bytes)
         }
         CampaignEvent::Failed { id, why } => {
@@ -177,7 +177,7 @@ pub(crate) fn write(event: &CampaignEvent, bytes: &mut Vec<u8>) -> Kind {
             let body = DeferredV2 { letter, until: until.0, diagnostic: diagnostic.into() };
             codec::body(Kind::CampaignDeferred, &body, bytes)
         }
-        CampaignEvent::Noted { id, person, ordinal, reason } => {
+        CampaignEvent::RecipientExcluded { id, person, ordinal, reason } => {
             let body = NotedV2 { letter: letter(id, person, ordinal), reason: Code(*reason) };
             codec::body(Kind::CampaignNoted, &body, bytes)
         }
@@ -275,8 +275,8 @@ impl From<OpenedV2<'_>> for CampaignEvent {
 }
 
 impl From<ReopenReason> for ReopenReasonV2 {
-    fn from(again: ReopenReason) -> Self {
-        match again {
+    fn from(reason: ReopenReason) -> Self {
+        match reason {
             ReopenReason::Restock { upto, added } => Self::Restock { upto, added },
             ReopenReason::Failed => Self::Failed,
             ReopenReason::Doubt => Self::InDoubt,
@@ -286,12 +286,12 @@ impl From<ReopenReason> for ReopenReasonV2 {
 
 impl From<ReopenedV2> for CampaignEvent {
     fn from(ReopenedV2 { id, reason }: ReopenedV2) -> Self {
-        let again = match reason {
+        let reason = match reason {
             ReopenReasonV2::Restock { upto, added } => ReopenReason::Restock { upto, added },
             ReopenReasonV2::Failed => ReopenReason::Failed,
             ReopenReasonV2::InDoubt => ReopenReason::Doubt,
         };
-        Self::Reopened { id: CampaignId(id), again }
+        Self::Reopened { id: CampaignId(id), reason }
     }
 }
 
@@ -363,7 +363,7 @@ impl From<DeferredV2<'_>> for CampaignEvent {
 impl From<NotedV2> for CampaignEvent {
     fn from(NotedV2 { letter, reason }: NotedV2) -> Self {
         let (id, person, ordinal) = letter.parts();
-        Self::Noted { id, person, ordinal, reason: reason.0 }
+        Self::RecipientExcluded { id, person, ordinal, reason: reason.0 }
     }
 }
 

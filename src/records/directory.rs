@@ -20,7 +20,7 @@ use crate::shared::{Few, ProductDetailsV2, owned};
 struct EventV2<'a> {
     name: &'a str,
     key: Option<u128>,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
     #[serde(borrow)]
     person: Option<PersonFactV2<'a>>,
     #[serde(borrow)]
@@ -147,7 +147,7 @@ pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
         DirectoryEvent::PublicKeyMinted(key) => {
             codec::body(Kind::DirectoryPublicKeyMinted, &PublicKeyV2::from(key), bytes)
         }
-        DirectoryEvent::Mailed { person, round } => {
+        DirectoryEvent::ConfirmationMailed { person, round } => {
             let body = ConfirmationMailedV2 { person: person.0, round: *round };
             codec::body(Kind::DirectoryConfirmationMailed, &body, bytes)
         }
@@ -193,11 +193,11 @@ pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryEven
 
 impl<'a> From<&'a Accepted> for EventV2<'a> {
     fn from(event: &'a Accepted) -> Self {
-        let Accepted { name, key, how, person, bag, timestamp, product, restock, attested } = event;
+        let Accepted { name, key, source, person, bag, timestamp, product, restock, attested } = event;
         Self {
             name,
             key: *key,
-            how: Code(*how),
+            source: Code(*source),
             person: person.as_ref().map(PersonFactV2::from),
             bag: bag.iter().map(|(list, join)| (list.as_str(), *join)).collect(),
             timestamp: timestamp.map(|at| at.0),
@@ -213,7 +213,7 @@ impl From<EventV2<'_>> for Accepted {
         Self {
             name: body.name.to_owned(),
             key: body.key,
-            how: body.how.0,
+            source: body.source.0,
             person: body.person.map(PersonFact::from),
             bag: body.bag.into_iter().map(|(list, join)| (ListId::stored(list), join)).collect(),
             timestamp: body.timestamp.map(Millis),
@@ -316,7 +316,7 @@ impl From<SuppressedV2<'_>> for DirectoryEvent {
 
 impl From<ConfirmationMailedV2> for DirectoryEvent {
     fn from(ConfirmationMailedV2 { person, round }: ConfirmationMailedV2) -> Self {
-        Self::Mailed { person: PersonId(person), round }
+        Self::ConfirmationMailed { person: PersonId(person), round }
     }
 }
 

@@ -97,9 +97,12 @@ impl PackedList {
         for row in list.kept() {
             let changed = row.changed.0.wrapping_sub(row.joined.0) as i64;
             let (event, joined) = (row.event - base_event, row.joined.0 - base_joined);
-            let (step, standing, how) = (row.ordinal - ordinal, Code(row.standing), Code(row.how));
+            let (step, status, source) = (row.ordinal - ordinal, Code(row.status), Code(row.source));
             ordinal = row.ordinal;
-            codec::encode_into(&RowV2(row.person.0, step, standing, how, event, joined, changed), &mut bytes);
+            codec::encode_into(
+                &RowV2(row.person.0, step, status, source, event, joined, changed),
+                &mut bytes,
+            );
         }
         // Copied, since an allocator may leave bytes that only shrink in the larger room they had.
         Self(bytes.as_slice().into())
@@ -160,14 +163,14 @@ impl PackedList {
         for _ in 0..head.rows {
             let (row, after) = codec::decode_borrowed_prefix::<RowV2>(rest)?;
             rest = after;
-            let RowV2(person, step, standing, how, event, joined, changed) = row;
+            let RowV2(person, step, status, source, event, joined, changed) = row;
             ordinal = ordinal.checked_add(step).ok_or_else(|| odd("an ordinal is too large"))?;
             let joined = head.base_joined.wrapping_add(joined);
             rows.push(Membership {
                 person: PersonId(person),
                 ordinal,
-                standing: standing.0,
-                how: how.0,
+                status: status.0,
+                source: source.0,
                 event: head.base_event.wrapping_add(event),
                 joined: Millis(joined),
                 changed: Millis(joined.wrapping_add_signed(changed)),

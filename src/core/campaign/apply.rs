@@ -36,7 +36,7 @@ impl Campaigns {
                 }
                 self.open_up(*id, *upto, *added, at);
             }
-            CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
+            CampaignEvent::Reopened { id, reason } => self.with(*id, at, |c, at_s| c.reopen(*reason, at_s)),
             CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = CampaignStatus::Paused),
             CampaignEvent::Resumed(id) => self.with(*id, at, |c, _| {
                 c.status = if c.started.is_some() { CampaignStatus::Sending } else { CampaignStatus::Queued };
@@ -76,7 +76,7 @@ impl Campaigns {
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
                 c.ledger.turn(&[LetterState::Doubt], LetterState::Dropped, at_s);
             }),
-            CampaignEvent::Noted { id, person, ordinal, reason } => {
+            CampaignEvent::RecipientExcluded { id, person, ordinal, reason } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, _| {
                     c.ledger.gone.insert(row, *reason);
                 });
@@ -301,12 +301,12 @@ impl Campaign {
     }
 
     /// Letters become pending again and the campaign goes on; a paused one stays paused.
-    fn reopen(&mut self, again: ReopenReason, at_s: u32) {
+    fn reopen(&mut self, reason: ReopenReason, at_s: u32) {
         // An old ledger has dropped its index, which is needed again to look letters up.
         if self.ledger.places.is_none() {
             self.ledger.index();
         }
-        match again {
+        match reason {
             ReopenReason::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);
                 self.uninvited += added;

@@ -70,7 +70,7 @@ impl Campaigns {
         {
             return None;
         }
-        Some(CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto, added } })
+        Some(CampaignEvent::Reopened { id, reason: ReopenReason::Restock { upto, added } })
     }
 
     /// Whether a campaign of another list has this key.
@@ -109,12 +109,12 @@ impl Campaigns {
             CampaignCommand::RetryFailed if final_status => wrong("retried"),
             CampaignCommand::RetryFailed if counts.failed == 0 => Ok(None),
             CampaignCommand::RetryFailed => {
-                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Failed }))
+                Ok(Some(CampaignEvent::Reopened { id, reason: ReopenReason::Failed }))
             }
             CampaignCommand::ResendDoubt if final_status => wrong("sent again"),
             CampaignCommand::ResendDoubt if counts.doubt == 0 => Ok(None),
             CampaignCommand::ResendDoubt => {
-                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Doubt }))
+                Ok(Some(CampaignEvent::Reopened { id, reason: ReopenReason::Doubt }))
             }
             CampaignCommand::DropDoubt if counts.doubt == 0 => Ok(None),
             CampaignCommand::DropDoubt => Ok(Some(CampaignEvent::Dropped(id))),
@@ -157,9 +157,9 @@ impl Campaigns {
                 .is_some_and(|first| at.since(first) > self.retry(campaign).max_age_ms);
         let skip = undeliverable.or(too_old.then_some(SkipReason::Expired)).or_else(|| {
             let other_row = campaign.ledger.address_started(address, at_row);
-            let again =
+            let recently =
                 row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);
-            (other_row || again).then_some(SkipReason::RecentlyNotified)
+            (other_row || recently).then_some(SkipReason::RecentlyNotified)
         });
         let LetterRow { person, ordinal, .. } = row;
         match skip {
@@ -259,7 +259,7 @@ impl Campaigns {
     /// Decides what to record when a person may no longer be mailed: for a letter that has not begun, that a
     /// later restock of the day would look at again, or that may be tried again.
     #[must_use]
-    pub(crate) fn decide_note(
+    pub(crate) fn decide_exclusion(
         &self,
         id: CampaignId,
         person: PersonId,
@@ -277,7 +277,12 @@ impl Campaigns {
             LetterState::Skipped(old) => (old.may_change() && lasting).then(settled),
             LetterState::Started | LetterState::Failed | LetterState::Doubt | LetterState::Dropped => {
                 let known = campaign.ledger.gone.contains_key(&at_row);
-                (lasting && !known).then_some(CampaignEvent::Noted { id, person, ordinal, reason })
+                (lasting && !known).then_some(CampaignEvent::RecipientExcluded {
+                    id,
+                    person,
+                    ordinal,
+                    reason,
+                })
             }
             LetterState::Sent => None,
         }

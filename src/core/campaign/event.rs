@@ -168,15 +168,11 @@ pub enum Settlement {
     /// A mail server accepted it.
     Sent,
     /// A mail server refused it for good.
-    Failed {
-        diagnostic: Diagnostic,
-    },
+    Failed { diagnostic: Diagnostic },
     /// It was not sent.
     Skipped(SkipReason),
     /// It was handed to a server, and no answer came.
-    Doubt {
-        diagnostic: Diagnostic,
-    },
+    Doubt { diagnostic: Diagnostic },
 }
 
 /// Which letters of a closed or sent campaign become pending again, and why.
@@ -214,7 +210,7 @@ pub enum CampaignEvent {
     /// Letters become pending again.
     Reopened {
         id: CampaignId,
-        again: ReopenReason,
+        reason: ReopenReason,
     },
     /// No more letters start.
     Paused(CampaignId),
@@ -281,7 +277,7 @@ pub enum CampaignEvent {
     },
     /// A person may no longer be mailed although a letter has begun, failed or is in doubt: it must not be
     /// tried again.
-    Noted {
+    RecipientExcluded {
         id: CampaignId,
         person: PersonId,
         /// The place (ordinal) by which the person was invited.
@@ -329,7 +325,7 @@ impl CampaignEvent {
             | Self::Settled { id, .. }
             | Self::Deferred { id, .. }
             | Self::Closed { id }
-            | Self::Noted { id, .. } => Some(*id),
+            | Self::RecipientExcluded { id, .. } => Some(*id),
             Self::Paced { .. } | Self::Swept => None,
         }
     }

@@ -57,7 +57,7 @@ pub struct CampaignHead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CampaignPage {
     /// What concerns all campaigns together; the first page.
-    Desk {
+    Totals {
         /// How many records were applied.
         seq: u64,
         pace: Pace,
@@ -68,7 +68,7 @@ pub enum CampaignPage {
     /// Rows of the campaign whose head came last.
     Rows(Vec<LetterRow>),
     /// Throttles of providers with something to remember.
-    Lanes(Vec<ThrottleImage>),
+    Throttles(Vec<ThrottleImage>),
 }
 
 impl CampaignsImage {
@@ -79,9 +79,11 @@ impl CampaignsImage {
 
     /// All pages, in the order in which [`Campaigns::restore`] takes them.
     pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
-        let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace, swept: self.swept });
-        let throttles = self.throttles.chunks(ROWS).map(|throttles| CampaignPage::Lanes(throttles.to_vec()));
-        desk.chain(throttles).chain(self.all.iter().flat_map(|campaign| {
+        let totals =
+            std::iter::once(CampaignPage::Totals { seq: self.seq, pace: self.pace, swept: self.swept });
+        let throttles =
+            self.throttles.chunks(ROWS).map(|throttles| CampaignPage::Throttles(throttles.to_vec()));
+        totals.chain(throttles).chain(self.all.iter().flat_map(|campaign| {
             let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
@@ -111,8 +113,10 @@ impl Campaigns {
     /// If rows come before the head of any campaign.
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
-            CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
-            CampaignPage::Lanes(throttles) => self.shaping.restore(throttles),
+            CampaignPage::Totals { seq, pace, swept } => {
+                (self.seq, self.pace, self.swept) = (seq, pace, swept)
+            }
+            CampaignPage::Throttles(throttles) => self.shaping.restore(throttles),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
             CampaignPage::Rows(rows) => {
                 let campaign = self.newest_mut()?;

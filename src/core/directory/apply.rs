@@ -60,7 +60,7 @@ impl Directory {
             DirectoryEvent::PublicKeyMinted(key) => {
                 self.public_keys.insert(key.id.clone(), key.clone());
             }
-            DirectoryEvent::Mailed { person, round } => {
+            DirectoryEvent::ConfirmationMailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
                 self.unconfirmed.mailed(live, *round, at);
             }
@@ -91,7 +91,7 @@ impl Directory {
             tasks.push(ListTask::Change { list: list.clone(), join: *join, product });
         }
         tasks.extend(accepted.restock.clone().map(ListTask::Restock));
-        self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
+        self.open_up(person, accepted.source, accepted.timestamp, tasks, at);
     }
 
     /// Keeps how somebody asked for lists, and which wait for a confirmation.
@@ -100,11 +100,11 @@ impl Directory {
         let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
         for (list, _) in event.bag.iter().filter(|(_, join)| *join) {
             let number = self.number(list);
-            self.consent_records.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.source, at, evidence);
         }
         for list in asked {
             let number = self.number(list);
-            self.consent_records.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.source, at, evidence);
             let named = event.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.as_str().into());
             self.unconfirmed.ask(
@@ -225,7 +225,7 @@ impl Directory {
     fn open_up(
         &mut self,
         person: Option<PersonId>,
-        how: ChangeSource,
+        source: ChangeSource,
         timestamp: Option<Millis>,
         tasks: Vec<ListTask>,
         at: Millis,
@@ -236,7 +236,7 @@ impl Directory {
         if let Some(person) = person {
             *self.busy.entry(person).or_default() += 1;
         }
-        self.open.insert(self.seq, OpenEvent { person, how, timestamp, at, tasks });
+        self.open.insert(self.seq, OpenEvent { person, source, timestamp, at, tasks });
     }
 
     /// Sets or removes the address in a row and in its index.

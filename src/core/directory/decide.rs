@@ -38,7 +38,7 @@ pub struct Ingest {
     pub bag: Vec<(String, bool)>,
     /// The idempotency key, hashed with its scope.
     pub key: Option<u128>,
-    pub how: ChangeSource,
+    pub source: ChangeSource,
     /// When it happened, by the sender's clock.
     pub timestamp: Option<Millis>,
     /// The name of the product, for a SKU list.
@@ -147,7 +147,7 @@ impl Directory {
         events.push(DirectoryEvent::Event(Accepted {
             name: ingest.name.clone(),
             key: ingest.key.filter(|_| !repeat),
-            how: ingest.how,
+            source: ingest.source,
             person: found.map(|found| self.fact(found, &ingest.props)),
             bag,
             timestamp: ingest.timestamp,
@@ -283,7 +283,7 @@ impl Directory {
         bag: Vec<(ListId, bool)>,
         catalog: &Catalog,
     ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
-        let proven = matches!(ingest.how, ChangeSource::Link | ChangeSource::Page);
+        let proven = matches!(ingest.source, ChangeSource::Link | ChangeSource::Page);
         let unconfirmed = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
         let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
         let member = |list: &ListId| {

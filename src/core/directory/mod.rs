@@ -74,7 +74,7 @@ pub struct Accepted {
     pub name: String,
     /// The idempotency key, hashed with its scope; `None`: no key, or no room to remember it.
     pub key: Option<u128>,
-    pub how: ChangeSource,
+    pub source: ChangeSource,
     /// The person it is about; `None`: a stranger of whom nothing is kept.
     pub person: Option<PersonFact>,
     /// The bag: each list with true to join, false to leave.
@@ -147,7 +147,7 @@ pub enum DirectoryEvent {
         evidence: String,
     },
     /// A mail that asks for a confirmation went out, or was given up.
-    Mailed {
+    ConfirmationMailed {
         /// The person who got it.
         person: PersonId,
         /// The number of the directory's last record when the mail was made. Lists that were asked for later

@@ -43,7 +43,7 @@ pub enum ListTask {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenEvent {
     pub person: Option<PersonId>,
-    pub how: ChangeSource,
+    pub source: ChangeSource,
     /// When it happened, by the sender's clock.
     pub timestamp: Option<Millis>,
     /// When it was accepted.

@@ -14,20 +14,22 @@ impl List {
         self.seq += 1;
         self.event = self.event.max(event.heard().unwrap_or(0));
         match event {
-            ListEvent::Joined { event, person, ordinal, changed, how } => {
+            ListEvent::Joined { event, person, ordinal, changed, source } => {
                 self.give_up(*person);
                 self.push(Membership {
                     person: *person,
                     ordinal: *ordinal,
-                    standing: MembershipStatus::Joined,
-                    how: *how,
+                    status: MembershipStatus::Joined,
+                    source: *source,
                     event: *event,
                     joined: *changed,
                     changed: *changed,
                 });
                 self.compact();
             }
-            ListEvent::Left { event, person, changed, how } => self.leave(*event, *person, *changed, *how),
+            ListEvent::Left { event, person, changed, source } => {
+                self.leave(*event, *person, *changed, *source)
+            }
             ListEvent::Moved { event, from, to } => self.unite(*event, *from, *to),
             ListEvent::Named { product, .. } => self.product = Some(product.clone()),
             ListEvent::Restocked { key, stock, day, campaign, upto, details, .. } => {
@@ -85,24 +87,33 @@ impl List {
     }
 
     /// A person leaves or opts out; by an erasure the row becomes a hole.
-    fn leave(&mut self, event: u64, person: PersonId, changed: Millis, how: ChangeSource) {
+    fn leave(&mut self, event: u64, person: PersonId, changed: Millis, source: ChangeSource) {
         self.note_moved(person);
         let Some(at) = self.place(person) else {
             let ordinal = self.last_ordinal + 1;
-            let standing = MembershipStatus::Left;
+            let status = MembershipStatus::Left;
             self.left += 1;
-            return self.push(Membership { person, ordinal, standing, how, event, joined: changed, changed });
+            return self.push(Membership {
+                person,
+                ordinal,
+                status,
+                source,
+                event,
+                joined: changed,
+                changed,
+            });
         };
-        if how == ChangeSource::Erasure {
+        if source == ChangeSource::Erasure {
             return self.give_up(person);
         }
         let (mut joined, mut left) = (self.joined, self.left);
         if let Some(row) = self.rows.get_mut(at) {
-            if row.standing == MembershipStatus::Joined {
+            if row.status == MembershipStatus::Joined {
                 joined -= 1;
                 left += 1;
             }
-            (row.standing, row.how, row.event, row.changed) = (MembershipStatus::Left, how, event, changed);
+            (row.status, row.source, row.event, row.changed) =
+                (MembershipStatus::Left, source, event, changed);
         }
         (self.joined, self.left) = (joined, left);
     }
@@ -115,11 +126,16 @@ impl List {
         self.give_up(from);
         let Some(ours) = ours else {
             let event = event.max(theirs.event);
-            return self.change_place(Membership { person: to, event, how: ChangeSource::Merge, ..theirs });
+            return self.change_place(Membership {
+                person: to,
+                event,
+                source: ChangeSource::Merge,
+                ..theirs
+            });
         };
         let event = event.max(theirs.event).max(ours.event);
         // Off wins: a person who left or opted out under one name is off under both.
-        if ours.standing == MembershipStatus::Left || theirs.standing == MembershipStatus::Left {
+        if ours.status == MembershipStatus::Left || theirs.status == MembershipStatus::Left {
             let changed = ours.changed.max(theirs.changed);
             return self.leave(event, to, changed, ChangeSource::Merge);
         }
@@ -127,14 +143,14 @@ impl List {
             // Every audience that covers the later place also covers the earlier one, so the person is not
             // missing from it and the later place is not noted as given up.
             self.give_up(to);
-            self.change_place(Membership { person: to, event, how: ChangeSource::Merge, ..theirs });
+            self.change_place(Membership { person: to, event, source: ChangeSource::Merge, ..theirs });
         }
     }
 
     /// Puts a row in the place of the hole with the same ordinal.
     fn change_place(&mut self, row: Membership) {
         let at = self.rows.partition_point(|other| other.ordinal < row.ordinal);
-        match row.standing {
+        match row.status {
             MembershipStatus::Joined => self.joined += 1,
             MembershipStatus::Left => self.left += 1,
             MembershipStatus::Gone => {}
@@ -156,12 +172,12 @@ impl List {
         if let Some(at) = self.place(person)
             && let Some(row) = self.rows.get_mut(at)
         {
-            match row.standing {
+            match row.status {
                 MembershipStatus::Joined => self.joined -= 1,
                 MembershipStatus::Left => self.left -= 1,
                 MembershipStatus::Gone => {}
             }
-            row.standing = MembershipStatus::Gone;
+            row.status = MembershipStatus::Gone;
             if let Some(places) = &mut self.places {
                 places.remove(&person);
             }
@@ -170,7 +186,7 @@ impl List {
 
     /// Notes that a member gave up their place, in each claim that covers it.
     fn note_moved(&mut self, person: PersonId) {
-        let Some(row) = self.row(person).filter(|row| row.standing == MembershipStatus::Joined) else {
+        let Some(row) = self.row(person).filter(|row| row.status == MembershipStatus::Joined) else {
             return;
         };
         let place = (row.ordinal, row.person);
@@ -182,7 +198,7 @@ impl List {
     /// Appends a row.
     fn push(&mut self, row: Membership) {
         self.last_ordinal = row.ordinal;
-        if row.standing == MembershipStatus::Joined {
+        if row.status == MembershipStatus::Joined {
             self.joined += 1;
         }
         let person = row.person;
@@ -196,7 +212,7 @@ impl List {
 
     /// Builds the index from person to row.
     pub(super) fn index(&mut self) {
-        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.standing != MembershipStatus::Gone);
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.status != MembershipStatus::Gone);
         self.places = Some(rows.map(|(at, row)| (row.person, at as u32)).collect());
     }
 
@@ -212,7 +228,7 @@ impl List {
     fn compact(&mut self) {
         let holes = self.rows.len() - (self.joined + self.left) as usize;
         if self.rows.len() >= INDEX_FROM && holes * 2 > self.rows.len() {
-            self.rows.retain(|row| row.standing != MembershipStatus::Gone);
+            self.rows.retain(|row| row.status != MembershipStatus::Gone);
             self.index();
         }
     }

@@ -92,7 +92,7 @@ impl List {
     /// Of `people`, those whom a campaign to a list that everybody is on may reach: all who did not opt out.
     #[must_use]
     pub fn unless_left(&self, people: &[PersonId]) -> Vec<Invitee> {
-        let here = |person| self.row(person).is_none_or(|row| row.standing != MembershipStatus::Left);
+        let here = |person| self.row(person).is_none_or(|row| row.status != MembershipStatus::Left);
         people.iter().map(|p| Invitee { person: *p, ordinal: p.0, here: here(*p) }).collect()
     }
 }

@@ -18,7 +18,7 @@ pub enum ListCommand {
         join: bool,
         /// When, by the sender's clock, if it named a time.
         timestamp: Option<Millis>,
-        how: ChangeSource,
+        source: ChangeSource,
         /// Everybody is on this list unless they opted out, so an opt-out is kept even of a person the list
         /// does not know.
         default_opt_in: bool,
@@ -103,8 +103,8 @@ impl List {
     pub fn decide(&self, command: &ListCommand, at: Millis) -> ListDecision {
         use ListDecision::{New, Nothing};
         match command {
-            ListCommand::Change { event, person, join, timestamp, how, default_opt_in } => {
-                self.change(*event, *person, *join, *timestamp, *how, *default_opt_in, at)
+            ListCommand::Change { event, person, join, timestamp, source, default_opt_in } => {
+                self.change(*event, *person, *join, *timestamp, *source, *default_opt_in, at)
             }
             ListCommand::Move { event, from, to } => match self.row(*from) {
                 Some(_) if from != to => New(ListEvent::Moved { event: *event, from: *from, to: *to }),
@@ -166,7 +166,7 @@ impl List {
         person: PersonId,
         join: bool,
         timestamp: Option<Millis>,
-        how: ChangeSource,
+        source: ChangeSource,
         default_opt_in: bool,
         at: Millis,
     ) -> ListDecision {
@@ -174,18 +174,18 @@ impl List {
         let row = self.row(person);
         if let Some(row) = row {
             let stale = row.event >= event || timestamp.is_some_and(|sent| sent < row.changed);
-            let same = (row.standing == MembershipStatus::Joined) == join;
-            let forgets = how == ChangeSource::Erasure;
+            let same = (row.status == MembershipStatus::Joined) == join;
+            let forgets = source == ChangeSource::Erasure;
             if stale || (same && !forgets) {
                 return ListDecision::Nothing;
             }
         }
         if join {
             let ordinal = self.last_ordinal + 1;
-            return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, how });
+            return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, source });
         }
-        if row.is_some() || (default_opt_in && how != ChangeSource::Erasure) {
-            return ListDecision::New(ListEvent::Left { event, person, changed, how });
+        if row.is_some() || (default_opt_in && source != ChangeSource::Erasure) {
+            return ListDecision::New(ListEvent::Left { event, person, changed, source });
         }
         ListDecision::Nothing
     }

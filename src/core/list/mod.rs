@@ -66,9 +66,9 @@ pub struct Membership {
     pub person: PersonId,
     /// The place: rises with each join, from 1, and is never reused.
     pub ordinal: u32,
-    pub standing: MembershipStatus,
+    pub status: MembershipStatus,
     /// The way by which the membership last changed.
-    pub how: ChangeSource,
+    pub source: ChangeSource,
     /// The number of the directory's event that last changed it.
     pub event: u64,
     /// When the person took the place; the sender's time if the event named one.
@@ -84,7 +84,7 @@ const DAY_MS: u64 = 86_400_000;
 impl Membership {
     /// Whether the person left at `upto` or before.
     fn is_forgotten(&self, upto: Millis) -> bool {
-        self.standing == MembershipStatus::Left && self.changed <= upto
+        self.status == MembershipStatus::Left && self.changed <= upto
     }
 }
 
@@ -124,7 +124,7 @@ pub enum ListEvent {
         ordinal: u32,
         /// When, by the sender's clock if it named a time.
         changed: Millis,
-        how: ChangeSource,
+        source: ChangeSource,
     },
     /// A person left, or opted out of a list that everybody is on.
     Left {
@@ -134,7 +134,7 @@ pub enum ListEvent {
         /// When, by the sender's clock if it named a time.
         changed: Millis,
         /// For an erasure the row becomes a hole.
-        how: ChangeSource,
+        source: ChangeSource,
     },
     /// Two people were merged; the earlier of their places stays.
     Moved {
@@ -195,9 +195,7 @@ pub enum ListEvent {
         to: u32,
     },
     /// A campaign needs this list no more.
-    Closed {
-        campaign: CampaignId,
-    },
+    Closed { campaign: CampaignId },
     /// The rows of people who left long ago are dropped.
     Forgotten {
         /// Rows that last changed at this time or before.
@@ -299,22 +297,22 @@ impl List {
     /// broadcasts and the API all ask here.
     #[must_use]
     pub fn subscribed(&self, person: PersonId) -> Option<bool> {
-        self.row(person).map(|row| row.standing == MembershipStatus::Joined)
+        self.row(person).map(|row| row.status == MembershipStatus::Joined)
     }
 
     /// A member's place among the members (1-based), and when they took it.
     #[must_use]
     pub fn position(&self, person: PersonId) -> Option<(u64, Millis)> {
-        let row = self.row(person).filter(|row| row.standing == MembershipStatus::Joined)?;
+        let row = self.row(person).filter(|row| row.status == MembershipStatus::Joined)?;
         let ahead = self.rows.iter().take_while(|other| other.ordinal < row.ordinal);
-        let ahead = ahead.filter(|other| other.standing == MembershipStatus::Joined).count();
+        let ahead = ahead.filter(|other| other.status == MembershipStatus::Joined).count();
         Some((ahead as u64 + 1, row.joined))
     }
 
     /// The members after ordinal `after`, in join order.
     pub fn members(&self, after: u32) -> impl Iterator<Item = &Membership> {
         let from = self.rows.partition_point(|row| row.ordinal <= after);
-        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == MembershipStatus::Joined)
+        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.status == MembershipStatus::Joined)
     }
 
     /// Whether the list has taken in the directory's event number `event`, which then must not be sent again
@@ -338,10 +336,9 @@ impl List {
     fn place(&self, person: PersonId) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&person).map(|at| *at as usize),
-            None => self
-                .rows
-                .iter()
-                .position(|row| row.person == person && row.standing != MembershipStatus::Gone),
+            None => {
+                self.rows.iter().position(|row| row.person == person && row.status != MembershipStatus::Gone)
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl List {
     pub fn from_state(state: ListState) -> Result<Self, &'static str> {
         let (mut joined, mut left) = (0, 0);
         for row in state.rows.iter() {
-            match row.standing {
+            match row.status {
                 MembershipStatus::Joined => joined += 1,
                 MembershipStatus::Left => left += 1,
                 MembershipStatus::Gone => return Err("a hole was kept"),
@@ -131,7 +131,7 @@ impl List {
 
     /// The rows by rising ordinal, without holes.
     pub fn kept(&self) -> impl Iterator<Item = &Membership> {
-        self.rows.iter().filter(|row| row.standing != MembershipStatus::Gone)
+        self.rows.iter().filter(|row| row.status != MembershipStatus::Gone)
     }
 
     /// The newest of the directory's events that it has taken in, with all before it.
@@ -160,7 +160,7 @@ impl List {
     /// The day on which the first of the remembered people left, in days since 1970 (UTC).
     #[must_use]
     pub fn left_since(&self) -> Option<u64> {
-        let left = self.rows.iter().filter(|row| row.standing == MembershipStatus::Left);
+        let left = self.rows.iter().filter(|row| row.status == MembershipStatus::Left);
         left.map(|row| row.changed.0 / DAY_MS).min()
     }
 }

@@ -103,7 +103,7 @@ impl Scheduler {
             let forgotten = run.map(|run| run.forget(person)).unwrap_or_default();
             let numbers = forgotten.into_iter().map(|(_, number)| number);
             for person in std::iter::once(person).chain(numbers) {
-                if let Some(event) = self.campaigns.decide_note(id, person, reason) {
+                if let Some(event) = self.campaigns.decide_exclusion(id, person, reason) {
                     self.record(event, now, true);
                 }
             }

@@ -217,7 +217,7 @@ impl Scheduler {
                 run.backlog.rewind(row);
             }
             if !invitee.here
-                && let Some(event) = self.campaigns.decide_note(id, invitee.person, SkipReason::Left)
+                && let Some(event) = self.campaigns.decide_exclusion(id, invitee.person, SkipReason::Left)
             {
                 self.record(event, now, false);
             }

@@ -60,7 +60,7 @@ pub enum Input {
     /// A command about a campaign.
     Command(CampaignId, CampaignCommand),
     /// A person may no longer be mailed, by the campaigns of one list or of all.
-    Noted {
+    RecipientExcluded {
         /// The list; `None` for all.
         list: Option<ListId>,
         person: PersonId,
@@ -96,10 +96,7 @@ pub enum Input {
         last: bool,
     },
     /// The recipients of letters, after [`Effect::Fetch`].
-    Fetched {
-        campaign: CampaignId,
-        people: Vec<Recipient>,
-    },
+    Fetched { campaign: CampaignId, people: Vec<Recipient> },
     /// Whether the campaign's template renders, after [`Effect::TryTemplate`].
     TemplateTried {
         campaign: CampaignId,
@@ -237,10 +234,7 @@ pub enum Effect {
         upto: u32,
     },
     /// A person who was mailed leaves the list.
-    Leave {
-        person: PersonId,
-        list: ListId,
-    },
+    Leave { person: PersonId, list: ListId },
     /// Nobody reads this address.
     Bounced {
         /// The person who has it.

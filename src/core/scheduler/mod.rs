@@ -143,7 +143,9 @@ impl Scheduler {
             Input::Beside(header) => self.open_sibling(header, now),
             Input::Create(header) => self.create(header, now),
             Input::Command(id, command) => self.command(id, command, now),
-            Input::Noted { list, person, reason } => self.note(list.as_ref(), person, reason, now),
+            Input::RecipientExcluded { list, person, reason } => {
+                self.note(list.as_ref(), person, reason, now)
+            }
             Input::MailboxChanged(person) => self.mailbox_changed(person, now),
             Input::Begun { campaign, upto, added } => self.begun(campaign, upto, added, now),
             Input::Invited { campaign, people, page, last } => {

@@ -23,7 +23,7 @@ use crate::quarantine;
 const BUILDING: &str = ".building";
 const COPY: &str = ".copy";
 
-/// The generations in one directory, for one engine. Clones share their state.
+/// The generations in one directory, for one engine.
 pub struct Generations {
     pub(super) inner: Arc<Inner>,
 }
@@ -34,7 +34,7 @@ impl Generations {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be made, read or cleaned, or [`StoreError::Foreign`] if the snapshots belong
+    /// If the directory cannot be made, read or cleaned, or [`StoreError::ForeignEngine`] if the snapshots belong
     /// to another engine.
     pub fn open(
         disk: Arc<dyn Disk>,
@@ -134,7 +134,7 @@ impl Generations {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Foreign`] if `CURRENT` names another engine.
+    /// [`StoreError::ForeignEngine`] if `CURRENT` names another engine.
     pub fn check_owner(&self) -> Result<(), StoreError> {
         match CurrentPointer::read(&*self.inner.disk, &self.inner.dir) {
             Ok(Some(current)) => {

@@ -65,7 +65,7 @@ impl Generations {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Foreign`] for snapshots of another engine, [`StoreError::NoSpace`] if there is no space
+    /// [`StoreError::ForeignEngine`] for snapshots of another engine, [`StoreError::NoSpace`] if there is no space
     /// for the copy that is opened, [`StoreError::Sink`] if the sink refuses a page, [`StoreError::Changed`]
     /// if the generation fails after it was verified. In the last two cases the sink must throw away what it
     /// took.

@@ -64,7 +64,7 @@ pub struct LogRecovery {
     pub(super) mark: Option<WatermarkValue>,
     pub(super) chain: Chain,
     pub(super) files: Vec<(Lsn, PathBuf)>,
-    /// The segment to write to, its file's length, and the offset after its last frame.
+    /// The segment to write to, the offset after its last frame, and its capacity in bytes.
     pub(super) open: Option<(PathBuf, u64, u64)>,
 }
 

@@ -66,7 +66,7 @@ struct ProviderV2<'a> {
 
 pub(super) fn write(page: &CampaignPage) -> Vec<u8> {
     match page {
-        CampaignPage::Desk { seq, pace, swept } => {
+        CampaignPage::Totals { seq, pace, swept } => {
             let at = |to: Option<(Millis, CampaignId)>| to.map(|(made, id)| (made.0, id.0));
             let (folded, emptied) = (at(swept.folded), at(swept.emptied));
             made(Kind::PageCampaigns, &HeadV2 { seq: *seq, pace_ns: pace.next_ns, folded, emptied })
@@ -78,8 +78,8 @@ pub(super) fn write(page: &CampaignPage) -> Vec<u8> {
             };
             made(Kind::PageLetters, &rows.iter().map(letter).collect::<Vec<_>>())
         }
-        CampaignPage::Lanes(lanes) => {
-            made(Kind::PageProviders, &lanes.iter().map(ProviderV2::from).collect::<Vec<_>>())
+        CampaignPage::Throttles(throttles) => {
+            made(Kind::PageProviders, &throttles.iter().map(ProviderV2::from).collect::<Vec<_>>())
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
             let HeadV2 { seq, pace_ns, folded, emptied } = codec::decode(body)?;
             let to = |at: Option<(u64, u128)>| at.map(|(made, id)| (Millis(made), CampaignId(id)));
             let swept = Swept { folded: to(folded), emptied: to(emptied) };
-            CampaignPage::Desk { seq, pace: Pace { next_ns: pace_ns }, swept }
+            CampaignPage::Totals { seq, pace: Pace { next_ns: pace_ns }, swept }
         }
         (Kind::PageCampaign, 2) => {
             CampaignPage::Head(Box::new(codec::decode::<CampaignV2<'_>>(body)?.into()))
@@ -112,8 +112,8 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
             CampaignPage::Rows(codec::decode::<Vec<LetterV2>>(body)?.into_iter().map(letter).collect())
         }
         (Kind::PageProviders, 2) => {
-            let lanes = codec::decode::<Vec<ProviderV2<'_>>>(body)?;
-            CampaignPage::Lanes(lanes.into_iter().map(ThrottleImage::from).collect())
+            let throttles = codec::decode::<Vec<ProviderV2<'_>>>(body)?;
+            CampaignPage::Throttles(throttles.into_iter().map(ThrottleImage::from).collect())
         }
         _ => return Err(codec::no_body(kind, version)),
     })
@@ -176,16 +176,16 @@ impl From<CampaignV2<'_>> for CampaignHead {
 }
 
 impl<'a> From<&'a ThrottleImage> for ProviderV2<'a> {
-    fn from(lane: &'a ThrottleImage) -> Self {
+    fn from(throttle: &'a ThrottleImage) -> Self {
         Self {
-            name: &lane.name,
-            pace_ns: lane.pace.next_ns,
-            day: lane.day,
-            today: lane.today,
-            first_day: lane.first_day,
-            cut: lane.cut.map(CutV2::from),
-            last: lane.last.as_ref().map(|(at, words)| (at.0, words.as_str())),
-            used: lane.used.0,
+            name: &throttle.name,
+            pace_ns: throttle.pace.next_ns,
+            day: throttle.day,
+            today: throttle.today,
+            first_day: throttle.first_day,
+            cut: throttle.cut.map(CutV2::from),
+            last: throttle.last.as_ref().map(|(at, words)| (at.0, words.as_str())),
+            used: throttle.used.0,
         }
     }
 }

@@ -69,7 +69,7 @@ struct SeenV2([u32; 4], u32);
 #[derive(Serialize, Deserialize)]
 struct OpenV2<'a> {
     person: Option<u32>,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
     timestamp: Option<u64>,
     at: u64,
     #[serde(borrow)]
@@ -270,7 +270,7 @@ impl<'a> From<&'a OpenEvent> for OpenV2<'a> {
     fn from(open: &'a OpenEvent) -> Self {
         Self {
             person: open.person.map(|person| person.0),
-            how: Code(open.how),
+            source: Code(open.source),
             timestamp: open.timestamp.map(|at| at.0),
             at: open.at.0,
             tasks: open.tasks.iter().map(TaskV2::from).collect(),
@@ -282,7 +282,7 @@ impl From<OpenV2<'_>> for OpenEvent {
     fn from(body: OpenV2<'_>) -> Self {
         Self {
             person: body.person.map(PersonId),
-            how: body.how.0,
+            source: body.source.0,
             timestamp: body.timestamp.map(Millis),
             at: Millis(body.at),
             tasks: body.tasks.into_iter().map(ListTask::from).collect(),
