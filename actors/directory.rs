@@ -140,7 +140,7 @@ impl DirectoryState {
         let answer = EventAnswer {
             stored: outcome.stored,
             contact_key: self.contact_key(item, &outcome),
-            lists_error: outcome.trouble.as_ref().map(EventAnswer::lists_error),
+            lists_error: outcome.problem.as_ref().map(EventAnswer::lists_error),
         };
         Some((answer, outcome))
     }

@@ -62,7 +62,7 @@ impl Engine {
                     let last = directory.last_person();
                     let to = last.min(from.saturating_add(LOOKS - 1));
                     let merged = |number: &PersonId| {
-                        matches!(directory.fate(*number), Some(PersonStatus::Merged(_)))
+                        matches!(directory.status(*number), Some(PersonStatus::Merged(_)))
                             && directory.person(*number).is_some_and(|(live, _)| live == id)
                     };
                     ((from..=to).map(PersonId).filter(merged).collect::<Vec<_>>(), last)

@@ -53,20 +53,20 @@ impl Campaigns {
     #[must_use]
     pub fn decide_restock(&self, header: Header, upto: u32, added: u32) -> Option<CampaignEvent> {
         let id = header.id;
-        let Some(held) = self.get(id) else {
+        let Some(campaign) = self.get(id) else {
             return Some(CampaignEvent::Opened { header: Some(header), id, upto, added });
         };
-        let looks_again = held
+        let looks_again = campaign
             .ledger
             .rows()
             .any(|row| matches!(row.state, LetterState::Skipped(reason) if reason.may_change()));
         let closed_for_good = matches!(
-            held.status,
+            campaign.status,
             CampaignStatus::Canceled | CampaignStatus::Failed | CampaignStatus::Expired
         );
-        if held.header.list != header.list
+        if campaign.header.list != header.list
             || closed_for_good
-            || (added == 0 && !looks_again && held.upto >= upto)
+            || (added == 0 && !looks_again && campaign.upto >= upto)
         {
             return None;
         }
@@ -76,7 +76,7 @@ impl Campaigns {
     /// Whether a campaign of another list has this key.
     #[must_use]
     pub(crate) fn collides(&self, header: &Header) -> bool {
-        self.get(header.id).is_some_and(|held| held.header.list != header.list)
+        self.get(header.id).is_some_and(|campaign| campaign.header.list != header.list)
     }
 
     /// Decides a command; `Ok(None)` when the campaign already is as the command wants it.
@@ -183,13 +183,13 @@ impl Campaigns {
         at: Millis,
     ) -> CampaignEvent {
         let campaign = self.get(id);
-        let held = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
-        let ordinal = held.map_or(0, |(_, (_, row))| row.ordinal);
-        let until = held.and_then(|(campaign, (at_row, row))| {
+        let found = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
+        let ordinal = found.map_or(0, |(_, (_, row))| row.ordinal);
+        let until = found.and_then(|(campaign, (at_row, row))| {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
             self.retry(campaign).next(row.attempts, first, at, person.0)
         });
-        let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
+        let gone = found.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
         match until.filter(|_| gone.is_none()) {
             Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, diagnostic },
             None => {
@@ -211,8 +211,8 @@ impl Campaigns {
         opens: Millis,
         at: Millis,
     ) -> CampaignEvent {
-        let held = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
-        if let Some((campaign, (at_row, row))) = held {
+        let found = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
+        if let Some((campaign, (at_row, row))) = found {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
             let in_time = opens.since(first) <= self.retry(campaign).max_age_ms;
             if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
@@ -235,8 +235,8 @@ impl Campaigns {
         diagnostic: Diagnostic,
         at: Millis,
     ) -> CampaignEvent {
-        let held = self.get(id).and_then(|campaign| campaign.ledger.find(person));
-        let (ordinal, attempts) = held.map_or((0, 0), |(_, row)| (row.ordinal, row.attempts));
+        let found = self.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let (ordinal, attempts) = found.map_or((0, 0), |(_, row)| (row.ordinal, row.attempts));
         let back = |until, diagnostic| {
             let provider = provider.clone();
             CampaignEvent::Unstarted { id, person, ordinal, started, provider, until, diagnostic }

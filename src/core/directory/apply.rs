@@ -23,17 +23,19 @@ impl Directory {
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, suppression_reason)) = keep {
                     // What is known of the address stays, except whose it was.
-                    let since =
-                        self.suppression_reasons.get(address).filter(|held| held.why == *suppression_reason);
-                    let since = since.map_or(Some(at), |held| held.at);
+                    let since = self
+                        .suppression_reasons
+                        .get(address)
+                        .filter(|entry| entry.why == *suppression_reason);
+                    let since = since.map_or(Some(at), |entry| entry.at);
                     self.suppression_reasons.insert(*address, Suppression::plain(*suppression_reason, since));
                     self.forget_returns(*address);
                 }
                 self.erase(*person, at);
             }
             DirectoryEvent::Unsubscribed { person, address, on } => {
-                if let Some(held) = self.row_mut(*person) {
-                    (held.unsubscribed, held.updated) = (*on, at);
+                if let Some(row) = self.row_mut(*person) {
+                    (row.unsubscribed, row.updated) = (*on, at);
                 }
                 // A person who wants mail again lifts a suppression of their own making, and no other.
                 if let Some(address) = address
@@ -49,8 +51,8 @@ impl Directory {
             }
             DirectoryEvent::Suppressed { address, why, person, evidence } => {
                 let evidence = evidence.as_str().into();
-                let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
-                self.suppression_reasons.insert(*address, held);
+                let entry = Suppression { why: *why, at: Some(at), person: *person, evidence };
+                self.suppression_reasons.insert(*address, entry);
             }
             DirectoryEvent::Returned(returned) => self.returned(returned, at),
             DirectoryEvent::KeyMinted(key) => {
@@ -80,8 +82,8 @@ impl Directory {
         let mut tasks = Vec::new();
         for (list, join) in &accepted.bag {
             let number = self.number(list);
-            if let Some(held) = person.and_then(|id| self.row_mut(id)) {
-                held.link(number, told.then_some(*join));
+            if let Some(row) = person.and_then(|id| self.row_mut(id)) {
+                row.link(number, told.then_some(*join));
             }
             if let Some(person) = person {
                 self.unconfirmed.settle(person, number);
@@ -155,7 +157,7 @@ impl Directory {
         let Some(old) = self.people.get(from_row as usize).cloned() else { return };
         self.unname(from_row);
         if let Some(person) = self.people.get_mut(from_row as usize) {
-            *person = Person { fate: PersonStatus::Merged(to), ..Person::new(at) };
+            *person = Person { status: PersonStatus::Merged(to), ..Person::new(at) };
         }
         self.consent_records.merge(from, to);
         self.unconfirmed.merge(from, to);
@@ -192,12 +194,12 @@ impl Directory {
     /// dropped.
     fn erase(&mut self, person: PersonId, at: Millis) {
         let row = person.0.saturating_sub(1);
-        let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
+        let links = self.people.get(row as usize).map(|person| person.links.clone()).unwrap_or_default();
         self.unname(row);
         self.consent_records.erase(person);
         self.unconfirmed.take(person);
-        if let Some(held) = self.people.get_mut(row as usize) {
-            *held = Person { fate: PersonStatus::Erased, ..Person::new(at) };
+        if let Some(person) = self.people.get_mut(row as usize) {
+            *person = Person { status: PersonStatus::Erased, ..Person::new(at) };
         }
         let moot: Vec<u64> = self
             .open

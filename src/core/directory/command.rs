@@ -30,9 +30,9 @@ impl Directory {
     pub fn decide_command(&self, ask: &DirectoryCommand) -> Vec<DirectoryEvent> {
         match ask {
             DirectoryCommand::Erase(person, address) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
+                let Some((id, row)) = self.person(*person) else { return Vec::new() };
                 let suppression_reason = address.and_then(|hash| self.suppression_reason(hash));
-                let other = if held.unsubscribed {
+                let other = if row.unsubscribed {
                     SuppressionReason::Unsubscribed
                 } else {
                     SuppressionReason::Erased
@@ -41,9 +41,9 @@ impl Directory {
                 vec![DirectoryEvent::Erased { person: id, keep }]
             }
             DirectoryCommand::Unsubscribe(person, address, on) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
+                let Some((id, row)) = self.person(*person) else { return Vec::new() };
                 let suppression_reason = address.and_then(|hash| self.suppression_reason(hash));
-                if held.unsubscribed == *on
+                if row.unsubscribed == *on
                     && (*on || suppression_reason != Some(SuppressionReason::Unsubscribed))
                 {
                     return Vec::new();

@@ -98,8 +98,8 @@ impl ConsentRecords {
     ) {
         let words = [&evidence.key, &evidence.wording, &evidence.url].map(|word| self.word(word));
         let source = evidence.source.as_str().into();
-        let held = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
-        if let Some((at_row, before)) = held.map(|(at, row)| (at, row.before)) {
+        let found = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
+        if let Some((at_row, before)) = found.map(|(at, row)| (at, row.before)) {
             if let Some(row) = self.rows.get_mut(at_row as usize) {
                 *row = ConsentRecord { person: person.0, list, before, how, at, source, words };
             }
@@ -206,9 +206,9 @@ impl ConsentRecords {
         if word.is_empty() {
             return 0;
         }
-        let is = |number: u32| self.words.get(number as usize).is_some_and(|held| &**held == word);
-        let held = self.numbers.find(word, is);
-        held.unwrap_or_else(|| self.add_word(word.into())) + 1
+        let is = |number: u32| self.words.get(number as usize).is_some_and(|text| &**text == word);
+        let found = self.numbers.find(word, is);
+        found.unwrap_or_else(|| self.add_word(word.into())) + 1
     }
 
     /// Gives a text the next number.

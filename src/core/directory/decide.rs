@@ -77,7 +77,7 @@ pub struct IngestOutcome {
     /// Whether a name was added to a person or two people were merged.
     pub linked: bool,
     /// Why part of it could not be done.
-    pub trouble: Option<MembershipProblem>,
+    pub problem: Option<MembershipProblem>,
 }
 
 /// The answer of the directory to an event or call.
@@ -110,7 +110,7 @@ impl Directory {
             return None;
         }
         let found = self.find(&ingest.who).filter(|_| !self.before_erasure(ingest));
-        let trouble = self.trouble(ingest, found.as_ref(), catalog);
+        let problem = self.problem(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
         let (bag, asked) = self.part(ingest, found.as_ref(), bag, catalog);
         let outcome = IngestOutcome {
@@ -120,7 +120,7 @@ impl Directory {
             linked: found.as_ref().is_some_and(|f| {
                 f.absorbs.is_some() || (!f.created && (f.email.is_some() || f.user_id.is_some()))
             }),
-            trouble,
+            problem,
         };
         if repeat && self.told_before(found.as_ref(), &bag) {
             return Some(DirectoryDecision { events: Vec::new(), outcome });
@@ -170,11 +170,11 @@ impl Directory {
     /// ask this one function.
     #[must_use]
     pub fn undeliverable(&self, person: PersonId, address: Option<u128>) -> Option<Undeliverable> {
-        let Some((_, held)) = self.person(person) else { return Some(Undeliverable::Erased) };
-        if held.email.is_none() {
+        let Some((_, row)) = self.person(person) else { return Some(Undeliverable::Erased) };
+        if row.email.is_none() {
             return Some(Undeliverable::NoEmail);
         }
-        if held.unsubscribed {
+        if row.unsubscribed {
             return Some(Undeliverable::Unsubscribed);
         }
         match address.and_then(|hash| self.suppression_reason(hash))? {
@@ -222,22 +222,22 @@ impl Directory {
             (_, _, Some(other)) => Some(other),
             // A known browser that belongs to nobody with another user id or address yet.
             (_, None, None) => by_anonymous.filter(|id| {
-                let held = self.person(*id).map(|(_, p)| p);
+                let row = self.person(*id).map(|(_, p)| p);
                 let free = |p: &Person| {
                     (email.is_none() || p.email.is_none()) && (who.user_id.is_none() || p.user_id.is_none())
                 };
-                held.is_some_and(free)
+                row.is_some_and(free)
             }),
         };
         if known.is_none() && email.is_none() && who.user_id.is_none() && who.anonymous_id.is_none() {
             return None;
         }
         let id = known.unwrap_or(PersonId(self.last_person() + 1));
-        let held = known.and_then(|id| self.person(id)).map(|(_, p)| p);
+        let row = known.and_then(|id| self.person(id)).map(|(_, p)| p);
         let new_email =
-            email.filter(|email| !email_taken && held.and_then(|p| p.email.as_ref()) != Some(email));
-        let new_user = who.user_id.as_ref().filter(|_| held.is_none_or(|p| p.user_id.is_none()));
-        let free_browser = by_anonymous.is_none() && held.is_none_or(|p| p.anonymous_id().is_none());
+            email.filter(|email| !email_taken && row.and_then(|p| p.email.as_ref()) != Some(email));
+        let new_user = who.user_id.as_ref().filter(|_| row.is_none_or(|p| p.user_id.is_none()));
+        let free_browser = by_anonymous.is_none() && row.is_none_or(|p| p.anonymous_id().is_none());
         Some(ResolvedPerson {
             id,
             created: known.is_none(),
@@ -251,8 +251,8 @@ impl Directory {
 
     /// The change to a person: only what differs from the present.
     fn fact(&self, found: ResolvedPerson, props: &Props) -> PersonFact {
-        let held = self.person(found.id).map(|(_, p)| p);
-        let differs = |(name, value): &&(String, String)| held.and_then(|p| p.prop(name)) != Some(value);
+        let row = self.person(found.id).map(|(_, p)| p);
+        let differs = |(name, value): &&(String, String)| row.and_then(|p| p.prop(name)) != Some(value);
         PersonFact {
             id: found.id,
             props: props.iter().filter(differs).cloned().collect(),
@@ -285,7 +285,7 @@ impl Directory {
     ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
         let proven = matches!(ingest.source, ChangeSource::Link | ChangeSource::Page);
         let unconfirmed = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
-        let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
+        let links = found.and_then(|found| self.person(found.id)).map(|(_, row)| row.links.as_slice());
         let member = |list: &ListId| {
             let link = self.list_number(list).and_then(|n| links?.iter().find(|link| link.list() == n));
             link.and_then(|link| link.told()) == Some(true)
@@ -303,7 +303,7 @@ impl Directory {
     }
 
     /// Why part of the bag cannot be carried out, if so.
-    fn trouble(
+    fn problem(
         &self,
         ingest: &Ingest,
         found: Option<&ResolvedPerson>,
@@ -331,16 +331,14 @@ impl Directory {
 
     /// Whether the person has an address, or gets one by this request.
     fn has_email(&self, found: &ResolvedPerson) -> bool {
-        let held = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
+        let row = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
         let absorbed = found.absorbs.and_then(|id| self.person(id)).is_some_and(|(_, p)| p.email.is_some());
-        found.email.is_some() || held || absorbed
+        found.email.is_some() || row || absorbed
     }
 
     /// When the former owner of an address was erased, if nothing else is known of the address.
     fn erased(&self, address: u128) -> Option<Millis> {
-        self.suppression(address)
-            .filter(|held| held.why == SuppressionReason::Erased)
-            .and_then(|held| held.at)
+        self.suppression(address).filter(|row| row.why == SuppressionReason::Erased).and_then(|row| row.at)
     }
 
     /// Whether the event happened before the person's erasure, and so must not bring them back.

@@ -66,14 +66,16 @@ impl Directory {
             ..report.evidence.clone()
         };
         let (key, at) = (keeper.key(&evidence.source, &report.name, address), evidence.at);
-        if self.keys.holds(key, at) || self.evidence(address).iter().any(|held| same(held, &evidence)) {
+        if self.keys.holds(key, at)
+            || self.evidence(address).iter().any(|known| is_same_report(known, &evidence))
+        {
             return FeedbackDecision::Known;
         }
         let new = match evidence.kind {
             FeedbackKind::Complaint => Some(SuppressionReason::Complained),
             FeedbackKind::HardBounce => Some(SuppressionReason::Bounced),
             FeedbackKind::SoftBounce => {
-                self.worn_out(address, &evidence, report).then_some(SuppressionReason::Bounced)
+                self.exceeds_soft_bounces(address, &evidence, report).then_some(SuppressionReason::Bounced)
             }
             FeedbackKind::Policy
             | FeedbackKind::Delayed
@@ -81,10 +83,10 @@ impl Directory {
             | FeedbackKind::AutoReply
             | FeedbackKind::NotSpam => None,
         };
-        let held = self.suppression_reason(address);
+        let reason = self.suppression_reason(address);
         let weighs = |new: &SuppressionReason| match new {
-            SuppressionReason::Complained => held != Some(SuppressionReason::Complained),
-            _ => held.is_none(),
+            SuppressionReason::Complained => reason != Some(SuppressionReason::Complained),
+            _ => reason.is_none(),
         };
         FeedbackDecision::New(FeedbackRecord {
             // If no more keys can be remembered, it is better to count a report twice than to lose a
@@ -104,18 +106,18 @@ impl Directory {
         proof: &'a FeedbackProof,
         keeper: &impl Pseudonymizer,
     ) -> Option<(&'a Email, Option<CampaignId>)> {
-        let held = |person| self.person(person).and_then(|(_, held)| held.email.as_ref());
+        let current = |person| self.person(person).and_then(|(_, row)| row.email.as_ref());
         match proof {
             FeedbackProof::Address(email, campaign) => Some((email, *campaign)),
-            FeedbackProof::Person(person) => Some((held(*person)?, None)),
+            FeedbackProof::Person(person) => Some((current(*person)?, None)),
             FeedbackProof::Letter { campaign, person, message_id, went_to, .. } => {
-                let held = held(*person);
+                let current = current(*person);
                 // Two numbers are compared, which takes the same time whatever they are.
                 let names = |email: &&Email| {
                     message_id
                         .is_some_and(|id| id == keeper.message_id(*campaign, keeper.address(email) as u64))
                 };
-                let email = held.filter(names).or(went_to.as_ref()).or(held)?;
+                let email = current.filter(names).or(went_to.as_ref()).or(current)?;
                 Some((email, Some(*campaign)))
             }
         }
@@ -124,12 +126,17 @@ impl Directory {
     /// The bounces and complaints about an address, oldest first.
     #[must_use]
     pub fn evidence(&self, address: u128) -> &[FeedbackEvidence] {
-        self.returns.get(&address).map(|held| held.as_slice()).unwrap_or_default()
+        self.returns.get(&address).map(|evidence| evidence.as_slice()).unwrap_or_default()
     }
 
     /// Whether this soft bounce is the one too many within the window. Several reports about one letter count
     /// once.
-    fn worn_out(&self, address: u128, evidence: &FeedbackEvidence, report: &FeedbackReport) -> bool {
+    fn exceeds_soft_bounces(
+        &self,
+        address: u128,
+        evidence: &FeedbackEvidence,
+        report: &FeedbackReport,
+    ) -> bool {
         let now = evidence.at;
         let recent = |e: &&FeedbackEvidence| {
             e.kind == FeedbackKind::SoftBounce && now.since(e.at) < report.soft_window_ms
@@ -152,26 +159,26 @@ impl Directory {
             let FeedbackEvidence { source, status, .. } = &returned.evidence;
             let status = status.map(|status| format!("{status} ")).unwrap_or_default();
             let evidence = format!("{status}by {source}").into();
-            let held = Suppression { why, at: Some(at), person: returned.person, evidence };
-            self.suppression_reasons.insert(returned.address, held);
+            let entry = Suppression { why, at: Some(at), person: returned.person, evidence };
+            self.suppression_reasons.insert(returned.address, entry);
         }
-        let held = Arc::make_mut(self.returns.entry(returned.address).or_default());
-        if held.len() >= EVIDENCE_MAX {
+        let evidence = Arc::make_mut(self.returns.entry(returned.address).or_default());
+        if evidence.len() >= EVIDENCE_MAX {
             // The first hard bounce or complaint stays; of the rest the oldest goes.
             let ends =
                 |e: &FeedbackEvidence| matches!(e.kind, FeedbackKind::HardBounce | FeedbackKind::Complaint);
-            let kept = held.iter().position(ends);
-            let oldest = (0..held.len()).find(|at| Some(*at) != kept).unwrap_or(0);
-            held.remove(oldest);
+            let kept = evidence.iter().position(ends);
+            let oldest = (0..evidence.len()).find(|at| Some(*at) != kept).unwrap_or(0);
+            evidence.remove(oldest);
         }
-        held.push(returned.evidence.clone());
+        evidence.push(returned.evidence.clone());
     }
 
     /// Soft bounces are counted from zero after a suppression was lifted.
     pub(super) fn reset_soft_bounces(&mut self, address: u128) {
-        let Some(held) = self.returns.get_mut(&address) else { return };
-        Arc::make_mut(held).retain(|e| e.kind != FeedbackKind::SoftBounce);
-        if held.is_empty() {
+        let Some(evidence) = self.returns.get_mut(&address) else { return };
+        Arc::make_mut(evidence).retain(|e| e.kind != FeedbackKind::SoftBounce);
+        if evidence.is_empty() {
             self.returns.remove(&address);
         }
     }
@@ -188,12 +195,12 @@ impl Directory {
 }
 
 /// Whether two pieces of evidence are the same report under different ids: some relays repeat themselves.
-fn same(held: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
-    held.kind == new.kind
-        && held.source == new.source
-        && held.message_id.is_some()
-        && held.message_id == new.message_id
-        && held.status == new.status
+fn is_same_report(known: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
+    known.kind == new.kind
+        && known.source == new.source
+        && known.message_id.is_some()
+        && known.message_id == new.message_id
+        && known.status == new.status
 }
 
 /// Whether two reports are about one letter.

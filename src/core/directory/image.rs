@@ -72,7 +72,7 @@ impl DirectoryImage {
     /// How many live people are in it.
     #[must_use]
     pub fn people(&self) -> u64 {
-        self.people.iter().filter(|person| person.fate == PersonStatus::Live).count() as u64
+        self.people.iter().filter(|person| person.status == PersonStatus::Live).count() as u64
     }
 
     /// All pages, in the order in which [`Directory::restore`] takes them.
@@ -125,7 +125,7 @@ impl Directory {
         DirectoryImage {
             consent_records,
             words,
-            waiting: self.unconfirmed.iter().map(|(person, held)| (person, held.clone())).collect(),
+            waiting: self.unconfirmed.iter().map(|(person, pending)| (person, pending.clone())).collect(),
             public_keys: self.public_keys.values().cloned().collect(),
             seq: self.seq,
             people: self.people.clone(),
@@ -134,11 +134,11 @@ impl Directory {
             suppression_reasons: self
                 .suppression_reasons
                 .iter()
-                .map(|(address, held)| (*address, held.clone()))
+                .map(|(address, entry)| (*address, entry.clone()))
                 .collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
-            returns: self.returns.iter().map(|(address, held)| (*address, Arc::clone(held))).collect(),
+            returns: self.returns.iter().map(|(address, reports)| (*address, Arc::clone(reports))).collect(),
         }
     }
 
@@ -176,7 +176,7 @@ impl Directory {
             DirectoryPage::Words(first, words) => self.consent_records.restore_words(first, words)?,
             DirectoryPage::Proofs(first, rows) => self.consent_records.restore_rows(first, rows)?,
             DirectoryPage::Waiting(waiting) => {
-                waiting.into_iter().for_each(|(person, held)| self.unconfirmed.restore(person, held));
+                waiting.into_iter().for_each(|(person, pending)| self.unconfirmed.restore(person, pending));
             }
             DirectoryPage::PublicKeys(keys) => {
                 self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));

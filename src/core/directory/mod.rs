@@ -205,8 +205,8 @@ impl Directory {
         let moved = || {
             let fact = event.fact()?;
             let email = fact.email.as_ref()?;
-            let (id, held) = self.person(fact.id)?;
-            held.email.as_ref().filter(|held| *held != email).map(|_| id)
+            let (id, row) = self.person(fact.id)?;
+            row.email.as_ref().filter(|known| *known != email).map(|_| id)
         };
         moved().into_iter().collect()
     }
@@ -261,7 +261,7 @@ impl Directory {
         let mut id = id;
         for _ in 0..=self.people.len() {
             let person = self.people.get((id.0 as usize).checked_sub(1)?)?;
-            match person.fate {
+            match person.status {
                 PersonStatus::Live => return Some((id, person)),
                 PersonStatus::Merged(into) => id = into,
                 PersonStatus::Erased => return None,
@@ -272,8 +272,8 @@ impl Directory {
 
     /// Whether a person's number is live, merged or erased; `None` if it was never given out.
     #[must_use]
-    pub fn fate(&self, id: PersonId) -> Option<PersonStatus> {
-        Some(self.people.get((id.0 as usize).checked_sub(1)?)?.fate)
+    pub fn status(&self, id: PersonId) -> Option<PersonStatus> {
+        Some(self.people.get((id.0 as usize).checked_sub(1)?)?.status)
     }
 
     /// The live person with this address.
@@ -297,7 +297,7 @@ impl Directory {
 
     /// The lists a person is or was on, in the order of first mention.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
-        let links = self.person(person).map(|(_, held)| held.links.as_slice()).unwrap_or_default();
+        let links = self.person(person).map(|(_, row)| row.links.as_slice()).unwrap_or_default();
         links.iter().filter_map(|link| self.lists.get(link.list() as usize))
     }
 

@@ -88,7 +88,7 @@ pub struct Extras {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    pub fate: PersonStatus,
+    pub status: PersonStatus,
     pub email: Option<Email>,
     /// The shop's own id for the person.
     pub user_id: Option<Box<str>>,
@@ -108,7 +108,7 @@ impl Person {
     #[must_use]
     pub(crate) fn new(at: Millis) -> Self {
         Self {
-            fate: PersonStatus::Live,
+            status: PersonStatus::Live,
             email: None,
             user_id: None,
             extras: None,

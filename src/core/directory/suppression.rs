@@ -91,7 +91,7 @@ impl Directory {
     pub fn suppression_reason(&self, address: u128) -> Option<SuppressionReason> {
         self.suppression_reasons
             .get(&address)
-            .map(|held| held.why)
+            .map(|entry| entry.why)
             .filter(|why| *why != SuppressionReason::Erased)
     }
 
@@ -105,12 +105,12 @@ impl Directory {
     pub fn suppressions(&self, after: Option<u128>) -> impl Iterator<Item = (u128, &Suppression)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
-        self.suppression_reasons.range((from, Unbounded)).map(|(address, held)| (*address, held))
+        self.suppression_reasons.range((from, Unbounded)).map(|(address, entry)| (*address, entry))
     }
 
     /// The reason of every entry.
     pub fn suppression_reasons(&self) -> impl Iterator<Item = SuppressionReason> + '_ {
-        self.suppression_reasons.values().map(|held| held.why)
+        self.suppression_reasons.values().map(|entry| entry.why)
     }
 
     /// The address of an entry, if the entry's person still has it; `hash` is the keyed hash function.
@@ -118,10 +118,10 @@ impl Directory {
     pub fn suppressed_email(
         &self,
         address: u128,
-        held: &Suppression,
+        entry: &Suppression,
         hash: impl Fn(&Email) -> u128,
     ) -> Option<&Email> {
-        let (_, person) = self.person(held.person?)?;
+        let (_, person) = self.person(entry.person?)?;
         person.email.as_ref().filter(|email| hash(email) == address)
     }
 
@@ -133,7 +133,7 @@ impl Directory {
         why: SuppressionReason,
         evidence: &str,
     ) -> Option<DirectoryEvent> {
-        let weaker = self.suppression_reasons.get(&address).is_none_or(|held| held.why.rank() < why.rank());
+        let weaker = self.suppression_reasons.get(&address).is_none_or(|entry| entry.why.rank() < why.rank());
         let mut evidence = evidence.to_owned();
         evidence.truncate(evidence.floor_char_boundary(EVIDENCE_BYTES_MAX));
         weaker.then_some(DirectoryEvent::Suppressed { address, why, person, evidence })
@@ -146,7 +146,7 @@ impl Directory {
             events.push(DirectoryEvent::Released { address });
         }
         if let Some((person, _)) =
-            self.by_email(email).and_then(|id| self.person(id)).filter(|(_, held)| held.unsubscribed)
+            self.by_email(email).and_then(|id| self.person(id)).filter(|(_, entry)| entry.unsubscribed)
         {
             events.push(DirectoryEvent::Unsubscribed { person, address: Some(address), on: false });
         }

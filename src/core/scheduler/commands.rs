@@ -46,9 +46,9 @@ impl Scheduler {
     /// A campaign made by hand. The same key again is answered with the campaign that exists.
     pub(super) fn create(&mut self, header: Header, now: Tick) {
         let id = header.id;
-        if let Some(held) = self.campaigns.get(id) {
-            let mismatch = mismatch(&held.header, &header);
-            let created = Created { status: held.status, scheduled: held.header.scheduled, mismatch };
+        if let Some(existing) = self.campaigns.get(id) {
+            let mismatch = mismatch(&existing.header, &header);
+            let created = Created { status: existing.status, scheduled: existing.header.scheduled, mismatch };
             self.effects.push(Effect::Answer(SchedulerReply::Created(created)));
             return self.effects.push(Effect::Fence);
         }
@@ -129,17 +129,17 @@ impl Scheduler {
 }
 
 /// The fields in which a repeated request differs from the campaign that exists.
-fn mismatch(held: &Header, asked: &Header) -> Vec<&'static str> {
+fn mismatch(existing: &Header, asked: &Header) -> Vec<&'static str> {
     let differs = [
-        (held.name != asked.name, "name"),
-        (held.list != asked.list, "list"),
-        (held.template != asked.template, "template"),
-        (held.props != asked.props, "props"),
-        (held.from != asked.from, "from"),
-        (held.subject != asked.subject, "subject"),
-        (held.scheduled != asked.scheduled, "sendAt"),
-        (held.on_doubt != asked.on_doubt, "onDoubt"),
-        (held.max_age != asked.max_age, "maxAge"),
+        (existing.name != asked.name, "name"),
+        (existing.list != asked.list, "list"),
+        (existing.template != asked.template, "template"),
+        (existing.props != asked.props, "props"),
+        (existing.from != asked.from, "from"),
+        (existing.subject != asked.subject, "subject"),
+        (existing.scheduled != asked.scheduled, "sendAt"),
+        (existing.on_doubt != asked.on_doubt, "onDoubt"),
+        (existing.max_age != asked.max_age, "maxAge"),
     ];
     differs.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field).collect()
 }

@@ -106,7 +106,7 @@ impl Connections {
     }
 
     /// The last failed connection, as long as none has succeeded since.
-    pub(super) fn trouble(&self) -> Option<(Millis, &Diagnostic)> {
+    pub(super) fn last_failure(&self) -> Option<(Millis, &Diagnostic)> {
         self.last.as_ref().filter(|_| self.failures > 0).map(|(at, said)| (*at, said))
     }
 

@@ -63,7 +63,9 @@ impl Scheduler {
         for (number, queue) in self.queues.all() {
             let throttle = self.queues.throttle(shaping, number);
             let known = throttle.remembers() || throttle.last_throttle().is_some() || throttle.today(at) > 0;
-            if queue.used == Millis(0) && !known && !(number == RELAY && self.connections.trouble().is_some())
+            if queue.used == Millis(0)
+                && !known
+                && !(number == RELAY && self.connections.last_failure().is_some())
             {
                 continue;
             }
@@ -84,7 +86,8 @@ impl Scheduler {
                 .entry(throttle.name.to_string())
                 .or_insert_with(|| remembered(&throttle.name, throttle, at));
         }
-        if let (Some((when, said)), Some(relay)) = (self.connections.trouble(), reports.get_mut("relay")) {
+        if let (Some((when, said)), Some(relay)) = (self.connections.last_failure(), reports.get_mut("relay"))
+        {
             relay.opens_at = relay.opens_at.max(self.connections.shut_until(at));
             relay.last = Some((when, said.to_string()));
         }
@@ -97,19 +100,19 @@ impl Scheduler {
         let sends = self.campaigns.get(id).is_some_and(Campaign::is_sending);
         let Some(run) = self.runs.get(&id).filter(|_| sends) else { return Vec::new() };
         let shaping = self.campaigns.shaping();
-        let mut held = Vec::new();
+        let mut letters = Vec::new();
         for throttle in run.held_rows.throttles() {
-            let gate = self.queues.check(shaping, throttle, now.at);
-            let reason = if matches!(gate, ThrottleDecision::Ceiling(_)) {
+            let decision = self.queues.check(shaping, throttle, now.at);
+            let reason = if matches!(decision, ThrottleDecision::Ceiling(_)) {
                 HoldReason::Ceiling
             } else {
                 HoldReason::Provider
             };
             let provider = Some(self.queues.get(throttle).name.to_string());
-            held.push(HeldLetters {
+            letters.push(HeldLetters {
                 provider,
                 reason,
-                until: gate.opens(),
+                until: decision.opens(),
                 count: run.held_rows.count(throttle) as u64,
             });
         }
@@ -120,9 +123,9 @@ impl Scheduler {
         if at_hand > 0
             && let Some((reason, until)) = self.holds_all(now).or(none)
         {
-            held.push(HeldLetters { provider: None, reason, until, count: at_hand });
+            letters.push(HeldLetters { provider: None, reason, until, count: at_hand });
         }
-        held
+        letters
     }
 }
 

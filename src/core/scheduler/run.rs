@@ -41,7 +41,7 @@ pub(super) struct Run {
     /// Fetched but not started, by row.
     fetched: VecDeque<Recipient>,
     /// Rows in `fetched`.
-    held: BTreeSet<u32>,
+    fetched_rows: BTreeSet<u32>,
     /// Rows that the directory was asked for, with the turn of the question.
     fetching: BTreeMap<u32, u64>,
     /// How many changes of people there were so far.
@@ -100,13 +100,13 @@ impl Run {
     /// Takes the next letter.
     pub(super) fn take_front(&mut self) -> Option<Recipient> {
         let next = self.fetched.pop_front()?;
-        self.held.remove(&next.row);
+        self.fetched_rows.remove(&next.row);
         Some(next)
     }
 
     /// Whether a row is being fetched, or fetched.
     pub(super) fn is_at_hand(&self, row: u32) -> bool {
-        self.held.contains(&row) || self.fetching.contains_key(&row)
+        self.fetched_rows.contains(&row) || self.fetching.contains_key(&row)
     }
 
     /// Notes that a row is being fetched; false if it is at hand already.
@@ -127,7 +127,7 @@ impl Run {
             if news(&one.live) || news(&one.person) {
                 again.push(one.row);
             } else {
-                self.held.insert(one.row);
+                self.fetched_rows.insert(one.row);
                 // A row that comes back goes before later ones.
                 let place = self.fetched.partition_point(|other| other.row < one.row);
                 self.fetched.insert(place, one);
@@ -146,12 +146,12 @@ impl Run {
             self.news.insert(person, self.turn);
             self.turn += 1;
         }
-        let held = &mut self.held;
+        let fetched_rows = &mut self.fetched_rows;
         let mut forgotten = Vec::new();
         self.fetched.retain(|one| {
             let theirs = one.live == person || one.person == person;
             if theirs {
-                held.remove(&one.row);
+                fetched_rows.remove(&one.row);
                 forgotten.push((one.row, one.person));
             }
             !theirs
@@ -162,7 +162,7 @@ impl Run {
     /// Drops all that is at hand; an answer to what is being fetched will be ignored.
     pub(super) fn clear(&mut self) {
         self.fetched.clear();
-        self.held.clear();
+        self.fetched_rows.clear();
         self.fetching.clear();
         self.news.clear();
         self.held_rows.clear();

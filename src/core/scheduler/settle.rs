@@ -63,8 +63,8 @@ impl Scheduler {
             let base_ms = self.campaigns.retry_base_ms();
             self.connections.fails(&outcome.diagnostic, base_ms, at);
         }
-        let held = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(person));
-        let Some((row, ordinal)) = held.map(|(at_row, row)| (at_row, row.ordinal)) else { return };
+        let found = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let Some((row, ordinal)) = found.map(|(at_row, row)| (at_row, row.ordinal)) else { return };
         let diagnostic = outcome.diagnostic;
         let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
         match outcome.end {

@@ -252,8 +252,8 @@ impl ProviderThrottle {
         // is no rate.
         let tried = self.cut.is_some_and(|cut| at.since(cut.until) < 2 * METER_MS);
         let achieved = Some(flow.per_minute(at)).filter(|letters| *letters > 0 && !tried);
-        let held = self.rate().map(Rate::per_minute);
-        let known = [achieved, held].into_iter().flatten().min().unwrap_or(2);
+        let current = self.rate().map(Rate::per_minute);
+        let known = [achieved, current].into_iter().flatten().min().unwrap_or(2);
         let usual = self.limits.rate.map(Rate::per_minute);
         let usual = usual.unwrap_or_else(|| known.saturating_mul(2));
         let (target, pause_ms) = match self.cut {

@@ -122,7 +122,7 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
 impl<'a> From<&'a CampaignHead> for CampaignV2<'a> {
     fn from(head: &'a CampaignHead) -> Self {
         let ms = |at: Option<Millis>| at.map(|at| at.0);
-        let deferral = |(row, held): &(u32, Deferral)| (*row, held.first.0, held.until.0);
+        let deferral = |(row, times): &(u32, Deferral)| (*row, times.first.0, times.until.0);
         let counts = |counts: &Vec<(LetterState, u64)>| {
             counts.iter().map(|(state, count)| (Code(*state), *count)).collect()
         };
