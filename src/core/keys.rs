@@ -227,7 +227,7 @@ mod tests {
         let (mut window, mut now, mut held) =
             (KeyWindow::new(20), Millis(1_000_000_000_000), BTreeMap::new());
         for n in 0..400u64 {
-            // Slow and fast hours, so that some keys are let go by the hand and some by need.
+            // Slow and fast hours, so that some keys go by age and some for want of room.
             now = now.plus(if n % 40 < 20 { 60_000 } else { (n % 11) * 3_600_000 });
             if window.has_room(now) {
                 window.insert(key(n), now);

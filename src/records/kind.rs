@@ -5,7 +5,7 @@
 //! 0x40 …  records of the directory 0xc0 … pages of snapshots
 //! ```
 //!
-//! A number is given once and never again, even after its kind is gone. Versions begin at [`FIRST`]; version
+//! A number is given once and never again, even after its kind is gone. Versions begin at `FIRST`; version
 //! 1 and the kinds 1 to 3 were never released.
 
 use crate::error::RecordError;

@@ -21,7 +21,7 @@
 //!   before it (the upcast), and the next higher number in the table of [`kind`].
 //! - A kind or version that this build does not know was written by a newer build. It is refused with an
 //!   error that names both ([`RecordError::Newer`]), never skipped and never called damage.
-//! - The number that stands for each value of an enum is in one table ([`code`]), so the order of an enum in
+//! - The number that stands for each value of an enum is in one table (`code`), so the order of an enum in
 //!   the machines does not matter here.
 //!
 //! Bytes are decoded only after their checksum has matched, and never straight from a socket.

@@ -48,7 +48,7 @@ pub enum NextLetter {
 
 impl Campaigns {
     /// What a restock does to its rule campaign: open it, open it again, or `None` for nothing. The answer is
-    /// also `None` if a campaign of another list has the same key; [`Campaigns::collides`] tells the two
+    /// also `None` if a campaign of another list has the same key; `collides` tells the two
     /// apart.
     #[must_use]
     pub fn decide_restock(&self, header: Header, upto: u32, added: u32) -> Option<CampaignEvent> {

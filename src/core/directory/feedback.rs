@@ -1,7 +1,7 @@
 //! Bounces and complaints: what each does to an address, and what is kept of it.
 //!
 //! ```text
-//! report ──▶ decide ──▶ Returned { evidence, suppression? } ──▶ apply ──▶ returns[address], suppression_reasons[address], keys
+//! report ──▶ decide ──▶ Returned { evidence, suppression? } ──▶ apply ──▶ returns, suppression_reasons, keys
 //!                ├────▶ nothing: the same report again
 //!                └────▶ nothing: its proof leads to no address
 //! ```

@@ -12,7 +12,7 @@ use super::pump::common_part;
 use super::run::{Run, Template};
 
 impl Scheduler {
-    /// What is held for a campaign, made with `make` where nothing is.
+    /// The state of a campaign in this run; if there is none yet, `make` makes it.
     pub(super) fn run_or(&mut self, id: CampaignId, make: fn(&Ledger) -> Run) -> Option<&mut Run> {
         let campaign = self.campaigns.get(id)?;
         Some(self.runs.entry(id).or_insert_with(|| make(&campaign.ledger)))
@@ -85,13 +85,13 @@ impl Scheduler {
         self.wakes.extend(then.map(|then| (then, id)));
     }
 
-    /// Forgets what is held for a campaign that no longer runs.
+    /// Drops the state of a campaign that no longer runs.
     pub(super) fn retire(&mut self, id: CampaignId) {
         self.wake_at(id, None);
         self.runs.remove(&id);
     }
 
-    /// A campaign ended by decision: what is at hand is let go, and its list is told.
+    /// A campaign ended by decision: drops what is at hand, and tells its list.
     pub(super) fn end(&mut self, id: CampaignId) {
         self.tell_closed(id);
         if let Some(run) = self.runs.get_mut(&id) {
@@ -114,7 +114,7 @@ impl Scheduler {
         }
     }
 
-    /// Nobody is pending, started or deferred.
+    /// Closes a campaign of which no letter is pending, started or deferred.
     fn close(&mut self, id: CampaignId, now: Tick) {
         self.record(CampaignEvent::Closed { id }, now, false);
         self.retire(id);
@@ -144,7 +144,7 @@ impl Scheduler {
         }
     }
 
-    /// What the template says to the campaign's first letter.
+    /// Takes in whether the template renders the campaign's first letter.
     pub(super) fn template_tried(&mut self, id: CampaignId, result: Result<(), String>, now: Tick) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.template == Template::Asked) else { return };
         match result {
@@ -163,7 +163,7 @@ impl Scheduler {
         }
     }
 
-    /// A stretch of the audience.
+    /// Takes in a stretch of the audience.
     pub(super) fn invited(
         &mut self,
         id: CampaignId,
@@ -183,12 +183,12 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// All that was handed over before a restart.
+    /// Takes in everybody who was handed over before a restart.
     pub(super) fn invited_again(&mut self, id: CampaignId, people: Vec<Invitee>, last: bool, now: Tick) {
         let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
             return;
         };
-        // A place that went to another number when two people became one is in the ledger already.
+        // After a merge the place belongs to another number, but is in the ledger already.
         let ledger = &campaign.ledger;
         let places: BTreeSet<u32> = ledger.rows().map(|row| row.ordinal).collect();
         let people: Vec<Invitee> = people
@@ -212,7 +212,7 @@ impl Scheduler {
                 continue;
             }
             self.campaigns.apply_invited(id, std::slice::from_ref(invitee), false, now.at);
-            // Somebody who came back by a new place is to be looked at again where they stand.
+            // A person who came back with a new place is looked at again in their row.
             if let (Some((row, _)), Some(run)) = (held, self.runs.get_mut(&id)) {
                 run.backlog.rewind(row);
             }

@@ -21,7 +21,7 @@ use super::super::shaping::ThrottleId;
 pub(super) struct HeldRows {
     throttles: BTreeMap<ThrottleId, BTreeSet<u32>>,
     rows: BTreeMap<u32, ThrottleId>,
-    /// The queues in which the campaign stands.
+    /// The queues that the campaign is in.
     in_line: BTreeSet<ThrottleId>,
 }
 

@@ -39,7 +39,7 @@ impl Scheduler {
         let mut resting = 0;
         while resting < self.ready.len() {
             let Some(id) = self.ready.front().copied() else { break };
-            let Some(throttle) = self.lane_of_next(id, now.at) else {
+            let Some(throttle) = self.next_throttle(id, now.at) else {
                 // Nothing is at hand. It stays among the ready campaigns until it was fed, so that this
                 // happens once.
                 self.ready.pop_front();
@@ -98,7 +98,7 @@ impl Scheduler {
     }
 
     /// The throttle of a campaign's next letter; `None` if nothing is at hand.
-    fn lane_of_next(&mut self, id: CampaignId, at: Millis) -> Option<ThrottleId> {
+    fn next_throttle(&mut self, id: CampaignId, at: Millis) -> Option<ThrottleId> {
         let next = self.runs.get(&id)?.front()?;
         if let Some(provider) = next.provider {
             return Some(Shaping::named(provider));

@@ -13,7 +13,7 @@
 //! provider.
 //!
 //! Invariants: a throttle is forgotten only if a new one would grant nothing more; there are at most
-//! [`THROTTLES_MAX`] of them.
+//! `THROTTLES_MAX` of them.
 //!
 //! [`CampaignEvent::Paced`]: super::campaign::CampaignEvent::Paced
 

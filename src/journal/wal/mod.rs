@@ -22,15 +22,15 @@
 //! Invariants:
 //!
 //! 1. A ticket gets `Ok` only after the sync that covers its record. A dropped or failed ticket promises
-//! nothing.
+//!    nothing.
 //! 2. Record numbers start at 1 and have no gaps, except those that [`repair()`] wrote into a header so that
-//! the number of a lost record is never given to another.
+//!    the number of a lost record is never given to another.
 //! 3. Frame k is synced before frame k + 1 is written, so a crash can tear at most one frame, and every frame
-//! proves all frames before it durable.
+//!    proves all frames before it durable.
 //! 4. The first failed write or sync in a segment in use ends the log ([`Log::poisoned`]). Nothing is
-//! retried: after a failed sync the kernel calls the lost pages clean.
+//!    retried: after a failed sync the kernel calls the lost pages clean.
 //! 5. Recovery gives back every acknowledged record, or refuses and says where the damage is. Only
-//! [`repair()`], which a human calls, cuts more than a torn tail.
+//!    [`repair()`], which a human calls, cuts more than a torn tail.
 //! 6. A segment is never used twice.
 //!
 //! The log relies on one property of the disk: a write leaves the bytes beside it alone, even when the power
