@@ -20,6 +20,7 @@
 //! | log | all authors | what the above write: permits, plus one window of letters |
 
 pub mod ack;
+mod alarm;
 pub mod api;
 mod background;
 pub mod campaign;

@@ -133,6 +133,23 @@ fn each_library_lives_where_it_belongs() {
 }
 
 #[test]
+fn no_build_of_the_product_has_a_test_door() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let members = workspace.lines().find_map(|line| line.strip_prefix("default-members = [")).unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > 5 && members.contains(&"src/mail"), "{members:?}");
+    for member in members {
+        let manifest = fs::read_to_string(root.join(member).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+        let dependencies = dependencies.split("\n[").next().unwrap();
+        for word in ["restockd-testkit", "restockd-storm", "\"testing\""] {
+            assert!(!dependencies.contains(word), "{member} depends on {word}");
+        }
+    }
+}
+
+#[test]
 fn no_file_has_outgrown_itself() {
     let mut lengths = Vec::new();
     for (name, text) in sources() {

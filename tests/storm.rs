@@ -100,6 +100,24 @@ fn a_list_of_thousands_is_mailed_whole_by_restock_and_by_hand() {
     }
 }
 
+#[test]
+fn without_an_engine_it_says_how_to_build_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let alone = dir.path().join("release");
+    std::fs::create_dir(&alone).unwrap();
+    let program = alone.join("restockd-storm");
+    std::fs::copy(env!("CARGO_BIN_EXE_restockd-storm"), &program).unwrap();
+    for (args, says) in [
+        (vec!["press"], "build it with `cargo build --release -p restockd`"),
+        (vec!["press", "--engine", "/nowhere"], "/nowhere is no file"),
+    ] {
+        let out = Command::new(&program).args(args).env("TMPDIR", dir.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
 /// Says yes to everything and keeps nothing.
 async fn forgetful(request: Request) -> Response {
     let path = request.uri().path().to_owned();

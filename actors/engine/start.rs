@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ractor::Actor;
 
+use super::super::alarm::Alarm;
 use super::super::background::Background;
 use super::super::campaign::{CampaignActor, CampaignArgs};
 use super::super::confirmation;
@@ -195,17 +196,11 @@ impl Engine {
                 tracing::debug!("a mail found nobody to carry it; the engine is ending");
             }
         });
-        let clock = context.clock.clone();
-        let sleeper: Mutex<Option<tokio::task::JoinHandle<()>>> = Mutex::new(None);
+        let (clock, alarm) = (context.clock.clone(), Alarm::default());
         boxes.alarms.open_with(move |(then, number)| {
-            let (clock, campaign) = (clock.clone(), campaign.clone());
-            // Only the newest alarm counts: the one before it need not ring.
-            let next = tokio::spawn(async move {
-                clock.sleep_until(then).await;
-                // Gone only when the engine is.
-                let _ = campaign.cast(CampaignMessage::Alarm(number));
-            });
-            sleeper.lock().replace(next).into_iter().for_each(|before| before.abort());
+            let campaign = campaign.clone();
+            // Gone only when the engine is.
+            alarm.set(&clock, then, move || _ = campaign.cast(CampaignMessage::Alarm(number)));
         });
         for (name, ended) in
             [("supervisor", one), ("directory", two), ("campaign actor", three), ("snapshotter", four)]

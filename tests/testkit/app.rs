@@ -43,6 +43,7 @@ impl Default for Plan {
 
 impl Plan {
     /// Memory mailer, small segments, flat snapshots, no pace, the clock at noon.
+    #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Self {
         let env = [
             ("RESTOCKD_API_KEY", KEY),

@@ -77,8 +77,10 @@ impl Scheduler {
         // Letters that are sent again invite nobody new.
         let again = matches!(command, CampaignCommand::RetryFailed | CampaignCommand::ResendDoubt);
         self.record(event, now, true);
-        if command == CampaignCommand::Cancel {
-            self.end(id);
+        match command {
+            CampaignCommand::Cancel => self.end(id, now.at),
+            CampaignCommand::Pause => self.yield_queues(id, now.at),
+            _ => {}
         }
         if again && let Some(run) = self.run_or(id, Run::again) {
             run.inviting = false;

@@ -68,7 +68,7 @@ impl Scheduler {
         // With a full window the letters that go out ask for more by themselves.
         let due = run.backlog.next_due().filter(|due| *due > at || run.at_hand() < common);
         self.wake_at(id, due);
-        self.line_up_aside(id, at);
+        self.line_up_held(id, at);
         if done {
             self.close(id, now);
         } else if some {
@@ -92,8 +92,9 @@ impl Scheduler {
     }
 
     /// A campaign ended by decision: drops what is at hand, and tells its list.
-    pub(super) fn end(&mut self, id: CampaignId) {
+    pub(super) fn end(&mut self, id: CampaignId, at: Millis) {
         self.tell_closed(id);
+        self.yield_queues(id, at);
         if let Some(run) = self.runs.get_mut(&id) {
             run.clear();
         }
@@ -157,7 +158,7 @@ impl Scheduler {
                 if self.campaigns.get(id).is_some_and(|campaign| !campaign.status.is_closed()) {
                     self.effects.push(Effect::Say(Notice::Template { campaign: id, why: why.clone() }));
                     self.record(CampaignEvent::Failed { id, why }, now, false);
-                    self.end(id);
+                    self.end(id, now.at);
                 }
             }
         }

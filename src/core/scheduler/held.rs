@@ -75,6 +75,11 @@ impl HeldRows {
         self.throttles.get(&throttle).into_iter().flatten().copied()
     }
 
+    /// The first row that waits for each provider.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (ThrottleId, u32)> + '_ {
+        self.throttles.iter().filter_map(|(throttle, rows)| Some((*throttle, *rows.first()?)))
+    }
+
     /// The providers for which letters wait.
     pub(super) fn throttles(&self) -> impl Iterator<Item = ThrottleId> + '_ {
         self.throttles.keys().copied()

@@ -20,7 +20,8 @@
 //!
 //! Invariants: a row is at hand (being fetched, or fetched) at most once; no letter starts without a
 //! connection that is past its greeting; within a provider no letter of a campaign overtakes an earlier one
-//! that waits for that provider; whatever waits for a time has an alarm.
+//! that waits for that provider; whatever waits for a time has an alarm; a letter that may start does not
+//! wait for an alarm.
 
 mod backlog;
 mod commands;

@@ -227,16 +227,30 @@ impl Scheduler {
         }
     }
 
-    /// Adds the campaign to the queue of each provider for which letters of it wait.
-    pub(super) fn line_up_aside(&mut self, id: CampaignId, at: Millis) {
-        let Some(run) = self.runs.get(&id).filter(|run| !run.held_rows.is_empty()) else { return };
-        let throttles: Vec<ThrottleId> = run.held_rows.throttles().collect();
-        for throttle in throttles {
-            if self.runs.get_mut(&id).is_some_and(|run| run.held_rows.joins(throttle)) {
+    /// Adds the campaign to the queue of each provider for which letters of it wait. A queue is looked at at once
+    /// if the campaign joins it, or if its provider is open and the first of the letters is not at hand: the
+    /// window was full when that letter's turn came, or what was fetched for it is out of date.
+    pub(super) fn line_up_held(&mut self, id: CampaignId, at: Millis) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| !run.held_rows.is_empty()) else { return };
+        let throttles: Vec<(ThrottleId, bool)> =
+            run.held_rows.firsts().map(|(throttle, first)| (throttle, !run.is_at_hand(first))).collect();
+        for (throttle, is_awaited) in throttles {
+            let joins = self.runs.get_mut(&id).is_some_and(|run| run.held_rows.joins(throttle));
+            if joins {
                 self.queues.join(throttle, id, at);
+            }
+            let is_open =
+                || self.queues.check(self.campaigns.shaping(), throttle, at) == ThrottleDecision::Open;
+            if joins || is_awaited && is_open() {
                 self.queues.look_at(throttle, at);
             }
         }
+    }
+
+    /// A campaign goes no further for now, so the campaigns behind it in the queues get the turn of its letters.
+    pub(super) fn yield_queues(&mut self, id: CampaignId, at: Millis) {
+        let Some(run) = self.runs.get(&id) else { return };
+        run.held_rows.throttles().for_each(|throttle| self.queues.look_at(throttle, at));
     }
 
     /// Puts a letter that came back in its place before all later ones of its provider.

@@ -72,9 +72,7 @@ pub enum StoreError {
     /// sled was asked to work on a simulated disk.
     #[error("sled works on the machine's own file system only, and {} is not on it; use the flat backend",
         path.display())]
-    NotTheMachine {
-        path: PathBuf,
-    },
+    NotTheMachine { path: PathBuf },
     /// A backend failed or panicked.
     #[error("the {backend} backend failed in {}: {what}", path.display())]
     Backend {

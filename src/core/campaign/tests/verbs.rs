@@ -86,3 +86,22 @@ fn a_pause_stops_letters_and_a_resume_lets_them_go_on() {
     desk.upsert(1, [1]);
     desk.start(1, 1, START);
 }
+
+#[test]
+fn a_ledger_that_has_let_go_of_its_index_has_it_again_when_its_letters_are_tried_again() {
+    let mut desk = Desk::opened(3);
+    desk.send(1, 1, START);
+    for person in 2..=3 {
+        desk.start(1, person, START);
+        desk.settle(1, person, Settlement::Failed { diagnostic: said("550") }, START);
+    }
+    desk.record(CampaignEvent::Closed { id: CampaignId(1) }, START);
+    let later = START.plus(3 * DAY);
+    let sweep = desk.campaigns.decide_sweep(later).unwrap();
+    desk.record(sweep, later);
+    assert!(desk.get(1).ledger.places.is_none(), "an old ledger keeps its rows alone");
+    assert_eq!(desk.command(1, CampaignCommand::RetryFailed), Ok(true));
+    assert_eq!(desk.get(1).ledger.places.as_ref().map(|places| places.len()), Some(3));
+    (2..=3).for_each(|person| desk.send(1, person, later));
+    assert_eq!(desk.get(1).ledger.counts().sent, 3);
+}

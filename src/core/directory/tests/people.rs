@@ -49,6 +49,26 @@ fn the_address_of_a_person_without_user_id_makes_the_two_one() {
 }
 
 #[test]
+fn both_of_two_who_become_one_have_what_was_fetched_of_them_out_of_date() {
+    let mut desk = Desk::new();
+    desk.press(who(B, "", "browser"), &[("news", true)]);
+    desk.press(who(A, "u1", ""), &[("news", true)]);
+    let merging = event(who(B, "u1", ""), &[]);
+    let decision = desk.directory.decide(&merging, &catalog(), START).unwrap();
+    let moved = decision.events.iter().flat_map(|event| {
+        let moved = desk.directory.moves(event);
+        desk.directory.apply(event, START);
+        moved
+    });
+    let moved: std::collections::BTreeSet<PersonId> = moved.collect();
+    assert_eq!(
+        moved,
+        [PersonId(1), PersonId(2)].into(),
+        "the one who remains may have got the other's address"
+    );
+}
+
+#[test]
 fn the_address_of_another_user_id_is_not_taken() {
     let mut desk = Desk::new();
     desk.press(who(A, "u1", ""), &[]);

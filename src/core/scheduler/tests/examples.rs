@@ -76,6 +76,88 @@ fn a_connection_that_dies_before_any_reply_to_mail_was_no_start_at_a_receiver() 
 }
 
 #[test]
+fn a_letter_that_could_not_go_on_a_good_connection_comes_back_by_its_schedule() {
+    let mut world = at_hand(None, 2);
+    world.connect(true);
+    world.deliver_on(0, DeliveryResult::Deferred, SmtpPhase::Connection, true);
+    assert_eq!(world.starts, [(id(0), 0), (id(0), 1)], "the next letter goes on the same connection");
+    world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
+    answer_all(&mut world);
+    assert_eq!(world.starts.len(), 2, "the first one waits");
+    let ledger = &world.scheduler.campaigns().get(id(0)).unwrap().ledger;
+    assert!(
+        ledger.not_before(0).is_some_and(|then| then.since(START) >= 30_000),
+        "{:?}",
+        ledger.not_before(0)
+    );
+    world.settle();
+    assert_eq!(world.sent(0), [2, 1]);
+}
+
+/// Where the letters in flight of a provider are that takes two at once, or all others.
+fn flying(world: &World, google: bool) -> Option<usize> {
+    world.flying.values().position(|letter| (letter.person.0 % 4 == 0) == google)
+}
+
+/// All letters come back but those to the provider that takes two at once.
+fn deliver_others(world: &mut World) {
+    while let Some(nth) = flying(world, false) {
+        world.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot);
+        answer_all(world);
+        while world.connect(true) {}
+    }
+}
+
+/// A world in which a provider has the two letters that it takes at once, and a third of the campaign waits for it: those
+/// of the persons 4, 8 and 12.
+fn third_waits() -> World {
+    let mut world = at_hand(None, 12);
+    while world.connect(true) {}
+    deliver_others(&mut world);
+    let held = world.scheduler.held(id(0), world.now());
+    assert_eq!(held.iter().map(|held| held.count).sum::<u64>(), 1, "{held:?}");
+    world
+}
+
+#[test]
+fn who_waited_for_a_provider_is_not_passed_by_all_that_another_campaign_has_at_hand() {
+    let mut world = third_waits();
+    // The other campaign takes both connections that are left, and has more at hand.
+    world.restock(1, 40);
+    answer_all(&mut world);
+    while world.connect(true) {}
+    assert_eq!(world.flying.len(), 4);
+    while !world.starts.contains(&(id(0), 11)) {
+        assert!(!world.starts.contains(&(id(1), 7)), "{:?}", world.starts);
+        let nth = flying(&world, true).unwrap_or(0);
+        world.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot);
+        answer_all(&mut world);
+    }
+}
+
+#[test]
+fn a_campaign_that_is_paused_or_canceled_leaves_its_turn_at_a_provider_to_the_next_one() {
+    for command in [CampaignCommand::Pause, CampaignCommand::Cancel] {
+        let mut world = third_waits();
+        world.restock(1, 4);
+        answer_all(&mut world);
+        deliver_others(&mut world);
+        world.deliver(0, DeliveryResult::Sent, SmtpPhase::Dot);
+        assert!(is_asked(&world, 0, 11) && !is_asked(&world, 1, 3), "it is the first one's turn");
+        world.command(0, command);
+        assert!(is_asked(&world, 1, 3), "{command:?}");
+    }
+}
+
+/// True when a row of a campaign is being fetched.
+fn is_asked(world: &World, n: u32, row: u32) -> bool {
+    world.asked.iter().any(|effect| {
+        matches!(effect, Effect::Fetch { campaign, rows, .. }
+            if *campaign == id(n) && rows.iter().any(|(of, _)| *of == row))
+    })
+}
+
+#[test]
 fn a_letter_that_cannot_be_made_takes_no_place_in_the_pace() {
     // One letter a minute in all: a start that counted would hold the next one up.
     let rate = Some(Rate { letters: 1, period_ms: 60_000, burst: 1 });
@@ -220,15 +302,9 @@ fn campaigns_take_turns_letter_by_letter() {
 #[test]
 fn somebody_whose_mailbox_changed_is_asked_for_again_before_a_letter_starts() {
     let mut world = at_hand(None, 2);
-    let asked = |world: &World, row: u32| {
-        world
-            .asked
-            .iter()
-            .any(|effect| matches!(effect, Effect::Fetch { rows, .. } if rows.iter().any(|r| r.0 == row)))
-    };
-    assert!(!asked(&world, 0));
+    assert!(!is_asked(&world, 0, 0));
     world.input(Input::MailboxChanged(PersonId(1)));
-    assert!(asked(&world, 0) && !asked(&world, 1));
+    assert!(is_asked(&world, 0, 0) && !is_asked(&world, 0, 1));
     world.settle();
     assert_eq!(world.sent(0).len(), 2);
 }

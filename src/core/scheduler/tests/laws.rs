@@ -27,6 +27,8 @@ enum Step {
     Ring,
     Room(bool),
     Crash,
+    /// All that is under way ends while the clock stands still, in an order that follows from the number.
+    Rest(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -55,6 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Ring),
         1 => any::<bool>().prop_map(Step::Room),
         1 => Just(Step::Crash),
+        3 => any::<u64>().prop_map(Step::Rest),
     ];
     prop::collection::vec(step, 1..400)
 }
@@ -73,6 +76,9 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Arrive(n) => while world.arrive(n) {},
             Step::Answer => while world.answer() {},
             Step::Connect(good) => while world.connect(good) {},
+            Step::Deliver(nth, 8) => {
+                _ = world.deliver_on(nth, DeliveryResult::Deferred, SmtpPhase::Connection, true);
+            }
             Step::Deliver(nth, what) => {
                 let (end, phase) = match what {
                     0 => (DeliveryResult::Failed, SmtpPhase::Rcpt),
@@ -89,11 +95,24 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Command(..) => {}
             Step::Wait(ms) => world.at = world.at.plus(ms),
             Step::Ring => _ = world.ring(),
-            Step::Room(room) => world.room = room,
+            Step::Room(true) => world.make_room(),
+            Step::Room(false) => world.room = false,
             Step::Crash => world.crash(),
+            Step::Rest(seed) => world.rest(dice(seed)),
         }
     }
     world
+}
+
+/// Numbers that follow from a seed, each below the one it is given.
+fn dice(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    }
 }
 
 fn rates() -> impl Strategy<Value = Option<Rate>> {

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::super::start::Admission;
 use super::super::*;
 use crate::campaign::{CampaignCommand, CampaignStatus, Header, Settlement, SkipReason};
 use crate::list::Invitee;
 use crate::outcome::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 use crate::pace::{Pace, Rate, RateDecision};
 use crate::retry::Retry;
-use crate::shaping::{Limits, Plan};
+use crate::shaping::{Limits, OTHERS, Plan, Shaping};
 use crate::time::Day;
 use crate::{Email, ListId, PersonId};
 
@@ -440,14 +441,19 @@ impl World {
         true
     }
 
-    /// A letter in flight comes back.
+    /// A letter in flight comes back; its connection is still good, unless the letter met its end there.
     pub fn deliver(&mut self, nth: usize, end: DeliveryResult, phase: SmtpPhase) -> bool {
+        let connected = end != DeliveryResult::Unknown && phase != SmtpPhase::Connection;
+        self.deliver_on(nth, end, phase, connected)
+    }
+
+    /// A letter in flight comes back, and whether its connection can carry another one.
+    pub fn deliver_on(&mut self, nth: usize, end: DeliveryResult, phase: SmtpPhase, connected: bool) -> bool {
         let Some((worker, letter)) = self.flying.iter().nth(nth % self.flying.len().max(1)) else {
             return false;
         };
         let (worker, letter) = (*worker, letter.clone());
         self.flying.remove(&worker);
-        let connected = end != DeliveryResult::Unknown && phase != SmtpPhase::Connection;
         if connected {
             self.alive.insert(worker, self.at);
         } else {
@@ -507,9 +513,96 @@ impl World {
         self.adds_up();
     }
 
+    /// While the clock stands still, everything that is under way comes to its end, in the order that `choose` picks: it
+    /// answers with a number below the one it is given. Then nobody is left who could go.
+    pub fn rest(&mut self, mut choose: impl FnMut(usize) -> usize) {
+        self.make_room();
+        let mut still = 0;
+        for _ in 0..20_000 {
+            let nth = choose(WORKERS);
+            let moved = match choose(16) {
+                0..4 => self.answer(),
+                way @ 4..7 => self.arrive(way as u32 - 4),
+                7..9 => self.connect(true),
+                9 => choose(4) == 0 && self.connect(false),
+                10 => self.ring(),
+                11 => choose(4) == 0 && self.deliver(nth, DeliveryResult::Throttled, SmtpPhase::Rcpt),
+                12 => choose(4) == 0 && self.deliver(nth, DeliveryResult::Deferred, SmtpPhase::Connection),
+                _ => self.deliver(nth, DeliveryResult::Sent, SmtpPhase::Dot),
+            };
+            still = if moved { 0 } else { still + 1 };
+            if still > 40 && !self.is_under_way() {
+                return self.waits_for_something();
+            }
+        }
+        panic!("it does not come to rest: {}", self.story());
+    }
+
+    /// The disk has room again, and the scheduler is told that something has changed.
+    pub fn make_room(&mut self) {
+        if !std::mem::replace(&mut self.room, true) {
+            self.input(Input::Tick);
+        }
+    }
+
+    /// True while somebody else than the clock has to say something.
+    fn is_under_way(&self) -> bool {
+        let talks = self.channels.values().any(|channel| !channel.is_empty());
+        let rings = self.alarm.is_some_and(|alarm| alarm <= self.at);
+        talks || rings || !(self.asked.is_empty() && self.connecting.is_empty() && self.flying.is_empty())
+    }
+
+    /// With nothing under way, each letter that is open waits for a time, and the alarm rings by then.
+    fn waits_for_something(&self) {
+        if self.is_under_way() || self.stopping {
+            return;
+        }
+        for campaign in self.scheduler.campaigns().open().filter(|campaign| campaign.is_sending()) {
+            let id = campaign.header.id;
+            let run = &self.scheduler.runs[&id];
+            assert!(run.all_invited || run.at_hand() > 0, "nobody is invited: {}", self.story());
+            for (at, row) in (0u32..).zip(campaign.ledger.rows()) {
+                let until = match row.state {
+                    LetterState::Pending => None,
+                    LetterState::Deferred => campaign.ledger.not_before(at).filter(|then| *then > self.at),
+                    _ => continue,
+                };
+                let until = until.map_or_else(|| self.waits_until(id, at, row.person), Some);
+                assert!(
+                    until.is_none_or(|then| self.alarm.is_some_and(|alarm| alarm <= then)),
+                    "row {at} of {id:?} may go at {until:?}, the alarm rings at {:?}, now is {:?}: {}",
+                    self.alarm,
+                    self.at,
+                    self.story()
+                );
+            }
+        }
+    }
+
+    /// Until when a letter has to wait by all conditions of a start; `None` for one that waits for another letter.
+    fn waits_until(&self, id: CampaignId, row: u32, person: PersonId) -> Option<Millis> {
+        let next = self.recipient(&list(id.0 as u32 - 1), row, person);
+        let domain = next.email.as_ref().and_then(|email| self.scheduler.queues.find(email.domain()));
+        let throttle = next.provider.map(Shaping::named).or(domain).unwrap_or(OTHERS);
+        let shut = self.scheduler.connections.shut_until(self.at);
+        match self.scheduler.may_start(id, &next, throttle, self.now()) {
+            Admission::Wait { reason: HoldReason::Order, .. } | Admission::Skip(_) | Admission::Gone => None,
+            Admission::Wait { until: Some(then), .. } => Some(then.max(shut.unwrap_or(then))),
+            // No template is tried as long as the relay turns everybody away.
+            Admission::Wait { reason: HoldReason::Template, .. } if shut.is_some() => shut,
+            admission => {
+                panic!(
+                    "row {row} of {id:?} waits for nothing: {admission:?} {:?} {}",
+                    self.alarm,
+                    self.story()
+                )
+            }
+        }
+    }
+
     /// Lets everything come to its end: all is answered well, time passes by alarms alone.
     pub fn settle(&mut self) {
-        self.room = true;
+        self.make_room();
         for n in 0..3 {
             if self.paused.contains(&id(n)) {
                 self.command(n, CampaignCommand::Resume);
@@ -529,6 +622,7 @@ impl World {
             if self.scheduler.campaigns().open().next().is_none() {
                 return;
             }
+            self.waits_for_something();
             let alarm =
                 self.alarm.unwrap_or_else(|| panic!("letters wait and no alarm is set: {}", self.story()));
             self.at = self.at.max(alarm);
