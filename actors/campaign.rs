@@ -87,7 +87,7 @@ impl CampaignState {
             CampaignMessage::Create(asked, reply) => return self.create(context, *asked, reply),
             CampaignMessage::Command(id, command, reply) => return self.command(context, id, command, reply),
             CampaignMessage::Note { list, person, reason, ack } => {
-                self.step(context, Input::Noted { list, person, reason }, Some(&ack));
+                self.step(context, Input::RecipientExcluded { list, person, reason }, Some(&ack));
                 return ack.done();
             }
             CampaignMessage::MailboxChanged(person, ack) => {

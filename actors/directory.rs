@@ -107,7 +107,7 @@ impl DirectoryState {
                 let message = ListMessage::Task {
                     event,
                     person: open.person,
-                    how: open.how,
+                    how: open.source,
                     timestamp: open.timestamp,
                     accepted: open.at,
                     task: task.clone(),
@@ -140,7 +140,7 @@ impl DirectoryState {
         let answer = EventAnswer {
             stored: outcome.stored,
             contact_key: self.contact_key(item, &outcome),
-            lists_error: outcome.trouble.as_ref().map(EventAnswer::lists_error),
+            lists_error: outcome.problem.as_ref().map(EventAnswer::lists_error),
         };
         Some((answer, outcome))
     }
@@ -322,7 +322,7 @@ impl DirectoryState {
             DirectoryMessage::Read(read) => read(&self.directory),
             DirectoryMessage::Image(reply) => drop(reply.send(self.directory.image())),
             DirectoryMessage::Resume => {
-                let erased = self.directory.open().filter(|(_, open)| open.how == ChangeSource::Erasure);
+                let erased = self.directory.open().filter(|(_, open)| open.source == ChangeSource::Erasure);
                 for person in erased.filter_map(|(_, open)| open.person) {
                     let ack = AckGuard::new(|_| ());
                     let (list, reason) = (None, SkipReason::Erased);

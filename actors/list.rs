@@ -84,7 +84,8 @@ impl ListState {
                 let Some(person) = person else { return ack.done() };
                 let at = context.clock.now();
                 let default_opt_in = context.catalog.default_opt_in(&self.id);
-                let change = ListCommand::Change { event, person, join, timestamp, how, default_opt_in };
+                let change =
+                    ListCommand::Change { event, person, join, timestamp, source: how, default_opt_in };
                 let decided = self.decide(&change, at);
                 // Leaving makes no list where there was none.
                 if let Some(product) = product.filter(|_| join || self.list.seq() > 0) {

@@ -73,7 +73,7 @@ impl RecoveryStats {
     fn people(&mut self, found: &RecoveredState) {
         let directory = &found.directory;
         for id in (1..=directory.last_person()).map(PersonId) {
-            match directory.fate(id) {
+            match directory.status(id) {
                 Some(PersonStatus::Live) => self.people += 1,
                 Some(PersonStatus::Merged(_)) => self.merged += 1,
                 Some(PersonStatus::Erased) => self.erased += 1,

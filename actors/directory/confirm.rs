@@ -98,7 +98,12 @@ impl DirectoryState {
     /// A mail went out, or is given up; nobody waits for this record: without it the mail goes out again.
     fn asked(&mut self, context: &Context, person: PersonId, round: u64) {
         let at = context.clock.now();
-        self.write(context, &DirectoryEvent::Mailed { person, round }, at, &AckGuard::new(|_| ()));
+        self.write(
+            context,
+            &DirectoryEvent::ConfirmationMailed { person, round },
+            at,
+            &AckGuard::new(|_| ()),
+        );
     }
 
     /// A click: what its mail knew of and its page showed is joined, each list with its own event.
@@ -145,7 +150,7 @@ pub(super) fn plain(who: HashedIdentity, how: ChangeSource) -> Ingest {
         props: Vec::new(),
         bag: Vec::new(),
         key: None,
-        how,
+        source: how,
         timestamp: None,
         product: None,
         restock: None,

@@ -47,7 +47,7 @@ impl Engine {
         let (reply, answer) = Reply::new(permit);
         self.0.context.mailboxes.directory.send(DirectoryMessage::Click(click, reply));
         for outcome in self.answered(answer).await? {
-            if let Some(trouble) = outcome.ok_or(EngineError::Busy)?.1.trouble {
+            if let Some(trouble) = outcome.ok_or(EngineError::Busy)?.1.problem {
                 return Err(people::refusal(trouble).into());
             }
         }

@@ -44,8 +44,8 @@ impl Engine {
         for list in lists {
             let row = self.ask_list(list.clone(), move |state| state.row(id).cloned()).await?;
             if let Some(row) = row {
-                let subscribed = row.standing == MembershipStatus::Joined;
-                let (how, joined, changed) = (row.how, row.joined, row.changed);
+                let subscribed = row.status == MembershipStatus::Joined;
+                let (how, joined, changed) = (row.source, row.joined, row.changed);
                 export.lists.push(MembershipView { list, subscribed, how, joined, changed });
             }
         }
@@ -62,7 +62,7 @@ impl Engine {
                     let last = directory.last_person();
                     let to = last.min(from.saturating_add(LOOKS - 1));
                     let merged = |number: &PersonId| {
-                        matches!(directory.fate(*number), Some(PersonStatus::Merged(_)))
+                        matches!(directory.status(*number), Some(PersonStatus::Merged(_)))
                             && directory.person(*number).is_some_and(|(live, _)| live == id)
                     };
                     ((from..=to).map(PersonId).filter(merged).collect::<Vec<_>>(), last)

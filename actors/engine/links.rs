@@ -129,7 +129,7 @@ impl Engine {
         let (reply, answer) = Reply::new(permit);
         let mailboxes = &self.0.context.mailboxes;
         mailboxes.directory.send(DirectoryMessage::Memberships { person, how, bag, reply });
-        match self.answered(answer).await?.ok_or(EngineError::Busy)?.1.trouble {
+        match self.answered(answer).await?.ok_or(EngineError::Busy)?.1.problem {
             None => Ok(()),
             Some(trouble) => Err(refusal(trouble).into()),
         }

@@ -312,7 +312,7 @@ impl Engine {
             props: properties_of(event.contact_properties),
             bag: event.lists,
             key: event.key.map(|key| secrets.hash("event", &[&key])),
-            how: ChangeSource::Event,
+            source: ChangeSource::Event,
             timestamp: event.timestamp,
             product: sku.map(|sku| sku.list()).zip(product),
             restock,

@@ -24,7 +24,7 @@ impl Engine {
         }
         let bag = vec![(list.as_str().to_owned(), on)];
         let (_, outcome) = self.call(ChangeSource::Api, who, Vec::new(), bag, consent).await?;
-        match outcome.trouble {
+        match outcome.problem {
             None => {
                 // Said of everybody alike: an answer tells nobody who is on such a list already.
                 let pending = on && self.0.context.catalog.double_opt_in(&list);
@@ -88,7 +88,7 @@ impl Engine {
             props,
             bag,
             key: None,
-            how,
+            source: how,
             timestamp: None,
             product: None,
             restock: None,

@@ -78,7 +78,7 @@ impl Engine {
             props: Vec::new(),
             bag: vec![(list.as_str().to_owned(), true)],
             key: None,
-            how: ChangeSource::Api,
+            source: ChangeSource::Api,
             timestamp: None,
             product: product.map(|name| (list, name)),
             restock: None,

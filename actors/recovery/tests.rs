@@ -106,7 +106,7 @@ fn written(ops: &[Op]) -> Vec<Record> {
                     props: Vec::new(),
                     bag: bag.into_iter().map(|(n, join)| (id(n).as_str().to_owned(), join)).collect(),
                     key: None,
-                    how: ChangeSource::Event,
+                    source: ChangeSource::Event,
                     timestamp: None,
                     product: None,
                     restock: None,
@@ -121,11 +121,11 @@ fn written(ops: &[Op]) -> Vec<Record> {
             },
             Op::Deliver(n) => {
                 if let Some((event, open, task)) = shares.entry(id(*n)).or_default().pop_front() {
-                    let (person, how) = (open.person.unwrap(), open.how);
+                    let (person, source) = (open.person.unwrap(), open.source);
                     let command = match task {
                         ListTask::Change { join, .. } => {
                             let (timestamp, default_opt_in) = (None, false);
-                            ListCommand::Change { event, person, join, timestamp, how, default_opt_in }
+                            ListCommand::Change { event, person, join, timestamp, source, default_opt_in }
                         }
                         ListTask::Move { from, .. } => ListCommand::Move { event, from, to: person },
                         ListTask::Restock(..) => continue,

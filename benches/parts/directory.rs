@@ -24,7 +24,7 @@ pub fn press(p: usize, join: bool, key: Option<u128>) -> Ingest {
         props: Vec::new(),
         bag: vec![(format!("restock-sku-{:04}", p % 1000), join)],
         key,
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         timestamp: None,
         product: None,
         restock: None,

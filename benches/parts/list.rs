@@ -25,7 +25,7 @@ fn change(event: u32, person: u32, join: bool) -> ListCommand {
         person: PersonId(person),
         join,
         timestamp: None,
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         default_opt_in: false,
     }
 }

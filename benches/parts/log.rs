@@ -34,8 +34,8 @@ fn pressed() -> DirectoryEvent {
 
 /// What a list writes of a join.
 fn joined() -> (ListId, ListEvent) {
-    let (person, ordinal, changed, how) = (PersonId(123_456), 1234, NOON, ChangeSource::Event);
-    let event = ListEvent::Joined { event: 123_456, person, ordinal, changed, how };
+    let (person, ordinal, changed, source) = (PersonId(123_456), 1234, NOON, ChangeSource::Event);
+    let event = ListEvent::Joined { event: 123_456, person, ordinal, changed, source };
     (ListId::parse("restock-sku-0007").unwrap(), event)
 }
 

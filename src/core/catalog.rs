@@ -1,7 +1,7 @@
-//! Which lists there are without anybody having joined: the declared ones and the SKU pattern.
+//! The lists that exist before anybody joins: declared lists, and every `restock-<sku>`.
 //!
-//! `restock-<sku>` needs no declaration. A declared list has a name, a description and
-//! `default_opt_in`; on such a list everybody with an address is a member unless they said no.
+//! A SKU list needs no declaration. On a declared list with `default_opt_in`, everybody with an address is a
+//! member unless they opted out.
 
 use std::collections::BTreeMap;
 
@@ -12,33 +12,32 @@ use super::text;
 /// A list from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
-    /// What people read.
+    /// The name that people read.
     pub name: String,
     /// A sentence for the preference page.
     pub description: Option<String>,
-    /// Everybody is on it unless they left.
+    /// Everybody is on the list unless they opted out.
     pub default_opt_in: bool,
 }
 
-/// Which lists are joined only once their person has confirmed, by a link in a mail.
+/// The lists that a person joins only by confirming, with a link in a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoubleOptIn {
-    /// Lists by id.
     pub lists: Vec<ListId>,
-    /// Lists whose id begins like this.
+    /// Prefixes of list ids.
     pub prefixes: Vec<String>,
-    /// How long a link works.
+    /// How long a link works, in milliseconds.
     pub within_ms: u64,
 }
 
 impl Default for DoubleOptIn {
-    /// None; a link works for 48 hours.
+    /// No lists; a link would work for 48 hours.
     fn default() -> Self {
         Self { lists: Vec::new(), prefixes: Vec::new(), within_ms: 48 * 3_600_000 }
     }
 }
 
-/// All declared lists.
+/// The declared lists and the settings of all lists.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     declared: BTreeMap<ListId, Declared>,
@@ -47,14 +46,13 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Takes the declared lists.
     #[must_use]
     pub fn new(declared: impl IntoIterator<Item = (ListId, Declared)>) -> Self {
         let (presentations, double) = (Presentations::default(), DoubleOptIn::default());
         Self { declared: declared.into_iter().collect(), presentations, double }
     }
 
-    /// With looks of lists.
+    /// Sets how mails about lists look.
     #[must_use]
     pub fn with_presentations(self, presentations: Presentations) -> Self {
         Self { presentations, ..self }
@@ -66,31 +64,31 @@ impl Catalog {
         self.presentations.of(list)
     }
 
-    /// Each list or pattern with a template of its own, and that template.
+    /// Each list or pattern with a template of its own, and that template's key.
     pub fn templates(&self) -> impl Iterator<Item = (String, &str)> {
         self.presentations.templates()
     }
 
-    /// The same with lists that ask for a confirmation.
+    /// Sets the lists that need a confirmation.
     #[must_use]
     pub fn with_double_opt_in(self, double: DoubleOptIn) -> Self {
         Self { double, ..self }
     }
 
-    /// True when a press makes a member only once it is confirmed.
+    /// Whether a person joins this list only by confirming.
     #[must_use]
     pub fn double_opt_in(&self, list: &ListId) -> bool {
         self.double.lists.contains(list)
             || self.double.prefixes.iter().any(|prefix| list.as_str().starts_with(prefix.as_str()))
     }
 
-    /// How long a link that confirms works.
+    /// How long a confirmation link works, in milliseconds.
     #[must_use]
     pub fn confirm_within_ms(&self) -> u64 {
         self.double.within_ms
     }
 
-    /// The list by that id, if it is declared or a SKU list.
+    /// The list with an id, if it is declared or a SKU list.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<ListId> {
         let list = ListId::parse(id)?;
@@ -99,24 +97,24 @@ impl Catalog {
         known.then_some(list)
     }
 
-    /// The declaration, for a declared list.
+    /// The declaration of a declared list.
     #[must_use]
     pub fn declared(&self, list: &ListId) -> Option<&Declared> {
         self.declared.get(list)
     }
 
-    /// True when everybody is on it unless they left.
+    /// Whether everybody is on this list unless they opted out.
     #[must_use]
     pub fn default_opt_in(&self, list: &ListId) -> bool {
         self.declared.get(list).is_some_and(|d| d.default_opt_in)
     }
 
-    /// All declared lists in order.
+    /// All declared lists, by id.
     pub fn iter(&self) -> impl Iterator<Item = (&ListId, &Declared)> {
         self.declared.iter()
     }
 
-    /// The name people read: declared, else by the product, else by the SKU.
+    /// The name that people read: the declared one, else the product's name, else the SKU.
     #[must_use]
     pub fn name(&self, list: &ListId, product: Option<&str>) -> String {
         match self.declared.get(list) {

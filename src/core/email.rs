@@ -1,21 +1,20 @@
-//! An address: parsed once at the door, lower-cased, never printed by accident.
+//! Mail addresses: checked once when a request comes in, lower-cased, and never printed by accident.
 //!
-//! Invariants: 3 to 254 bytes, exactly one `@` outside which nothing is quoted, a local part of
-//! at most 64 bytes of visible ASCII without specials, a domain of labels that hold letters,
-//! digits and hyphens (or UTF-8 letters), with at least one dot. `Debug` masks; only
-//! [`Email::as_str`] tells.
+//! Invariants: 3 to 254 bytes; exactly one `@`; a local part of at most 64 bytes of visible ASCII without
+//! quotes or special characters; a domain with at least one dot, of labels that hold letters, digits and
+//! hyphens (or UTF-8 letters). `Debug` masks the address; only [`Email::as_str`] gives it.
 
 use std::fmt;
 
 /// The longest address, in bytes.
 pub const EMAIL_BYTES_MAX: usize = 254;
 
-/// A lower-cased, trimmed, checked mail address.
+/// A trimmed, lower-cased and checked mail address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(Box<str>);
 
 impl Email {
-    /// Trims, lower-cases and checks. `None` when it is no address we could mail.
+    /// Trims, lower-cases and checks. `None` if no mail can be sent to it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -28,7 +27,7 @@ impl Email {
         fits.then(|| Self(text.into_boxed_str()))
     }
 
-    /// Takes back what [`Email::parse`] made, as a record holds it: nothing is checked again.
+    /// An address as a record holds it. It came from [`Email::parse`] once and is not checked again.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.into())
@@ -40,14 +39,14 @@ impl Email {
         &self.0
     }
 
-    /// The part behind the `@`.
+    /// The part after the `@`.
     #[must_use]
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
 
-/// True for a dot-atom of at most 64 bytes.
+/// Whether the local part is a dot-atom of at most 64 bytes.
 fn local_fits(local: &str) -> bool {
     !local.is_empty()
         && local.len() <= 64
@@ -57,7 +56,7 @@ fn local_fits(local: &str) -> bool {
         })
 }
 
-/// True for at least two labels of letters, digits and inner hyphens.
+/// Whether the domain has at least two labels of letters, digits and inner hyphens.
 fn domain_fits(domain: &str) -> bool {
     let mut labels = 0;
     for label in domain.split('.') {
@@ -75,7 +74,7 @@ fn domain_fits(domain: &str) -> bool {
     labels >= 2 && domain.len() <= 253 && !numeric_tail
 }
 
-/// Masked: an address never reaches a log by way of `{:?}`.
+/// Addresses must never reach a log, so `{:?}` masks them.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(***)")

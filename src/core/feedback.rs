@@ -1,9 +1,9 @@
-//! What comes back about a letter: the words for it, and what is kept of it.
+//! Reports that come back about a letter: their kinds, their proof, and what is kept of them.
 //!
 //! ```text
-//! report ──▶ Kind ──▶ nothing      delayed, delivered, an automatic reply, "not spam"
+//! report ──▶ kind ──▶ nothing      delayed, delivered, an automatic reply, "not spam"
 //!                 ├─▶ recorded     policy: ours to mend, never held against the person
-//!                 ├─▶ counted      soft bounce: so many within a span give the address up
+//!                 ├─▶ counted      soft bounce: suppressed after so many within a span
 //!                 └─▶ suppressed   hard bounce, complaint: at once
 //! ```
 
@@ -19,28 +19,28 @@ pub enum FeedbackKind {
     HardBounce,
     /// Refused for a reason that may pass.
     SoftBounce,
-    /// Refused for what we are or sent.
+    /// Refused because of the sender or the content, so never held against the person.
     Policy,
-    /// The person complained, or asked a provider for no more.
+    /// The person complained, or asked their provider for no more mail.
     Complaint,
-    /// Still on its way.
+    /// Not delivered yet, but still being tried.
     Delayed,
-    /// It arrived, or went on to where nobody reports.
+    /// Delivered, or passed on to a system that does not report.
     Delivered,
-    /// A machine answers for the person.
+    /// An automatic reply.
     AutoReply,
-    /// The person says that it was no spam.
+    /// The person says that the letter was no spam.
     NotSpam,
 }
 
 impl FeedbackKind {
-    /// The kind of a letter that failed with this status; one that says nothing counts as soft.
+    /// The kind of a letter that failed with this status; without one it is a soft bounce.
     #[must_use]
     pub fn of_failed(status: Option<Enhanced>) -> Self {
         status.map_or(Self::SoftBounce, |status| Self::of_class(class_of_failed(status)))
     }
 
-    /// The kind of a letter that failed, by its class.
+    /// The kind of a letter that failed, by its bounce class.
     #[must_use]
     pub fn of_class(class: BounceClass) -> Self {
         match class {
@@ -52,7 +52,7 @@ impl FeedbackKind {
         }
     }
 
-    /// The word on the wire.
+    /// The word for it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,84 +67,83 @@ impl FeedbackKind {
         }
     }
 
-    /// True for what is kept; the rest has no consequence.
+    /// Whether evidence of this kind is kept; the other kinds have no consequence.
     #[must_use]
     pub fn is_kept(self) -> bool {
         matches!(self, Self::HardBounce | Self::SoftBounce | Self::Policy | Self::Complaint)
     }
 }
 
-/// How one report is remembered; holds no address.
+/// How one report is remembered. Holds no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackEvidence {
-    /// What it said.
     pub kind: FeedbackKind,
     /// When it was taken in.
     pub at: Millis,
-    /// Which way it came: `message`, or a relay's name.
+    /// How it came: `message`, or the name of a relay.
     pub source: String,
     /// The enhanced status code, if one was given.
     pub status: Option<Enhanced>,
-    /// The server's words, without addresses.
+    /// The server's reply, without addresses.
     pub diagnostic: Option<String>,
-    /// The campaign, where it is known.
+    /// The campaign of the letter, if known.
     pub campaign: Option<CampaignId>,
-    /// The letter's id: our Message-ID's local part, or the relay's own.
+    /// The letter's id: the local part of our Message-ID, or the relay's own id.
     pub message_id: Option<String>,
 }
 
-/// What proves whose letter a report is about; what was only claimed is not in here.
+/// The proof that a report is about a letter to a certain person or address. Mere claims are not in here.
 #[derive(Clone, PartialEq, Eq)]
 pub enum FeedbackProof {
-    /// The token that this letter alone had in its envelope.
+    /// The token in the envelope of this letter alone.
     Letter {
-        /// The campaign that it belongs to.
+        /// The campaign of the letter.
         campaign: CampaignId,
-        /// Whose it was, by the number of then.
+        /// The person it was sent to, by the number at that time.
         person: PersonId,
-        /// The number in its Message-ID, if the report says one of ours.
+        /// The number in the Message-ID that the report names, if it is one of ours.
         message_id: Option<u128>,
-        /// The addresses that the report names, each with the half of its hash that a ledger holds.
+        /// The addresses that the report names, each with the part of its hash that a ledger holds.
         named: Vec<(Email, u64)>,
-        /// The one of them to which the letter went, once the campaign's ledger was asked.
+        /// The one of them to which the letter went, after the campaign's ledger was asked.
         went_to: Option<Email>,
     },
-    /// A link of ours to stop, which is for one person.
+    /// A token from an unsubscribe link, which belongs to one person.
     Person(PersonId),
-    /// The address itself: by the Message-ID of a letter to it, or named by somebody who was authenticated.
+    /// The address itself: proved by the Message-ID of a letter to it, or named by an authenticated sender.
     Address(Email, Option<CampaignId>),
 }
 
-/// A proof holds addresses, which never reach a log by way of `{:?}`.
+/// Addresses must never reach a log, so `{:?}` leaves them out.
 impl std::fmt::Debug for FeedbackProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FeedbackProof")
     }
 }
 
-/// A report whose proof has been verified, ready to be decided on.
+/// A report whose proof was verified, ready to be decided on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackReport {
-    /// The report's own name.
+    /// The report's own id.
     pub name: String,
-    /// What proves whose it is.
     pub proof: FeedbackProof,
-    /// What is kept of it; the campaign is the proof's.
+    /// What is kept of it; the decision fills in the campaign.
     pub evidence: FeedbackEvidence,
-    /// How many soft bounces give an address up.
+    /// How many soft bounces suppress an address.
     pub soft_bounces: u8,
-    /// Within how many milliseconds.
+    /// The time within which they count, in milliseconds.
     pub soft_window_ms: u64,
 }
 
-/// What a decision about a report asks of those who hold the secrets and know what mail looks like.
+/// What a decision about a report needs from the layers that hold the secrets and know the format of mails.
 pub trait Pseudonymizer {
-    /// An address, hashed.
+    /// The keyed hash of an address.
     fn address(&self, email: &Email) -> u128;
-    /// The number in the Message-ID of a campaign's letter to an address, by the half of its hash that a ledger holds.
+    /// The number in the Message-ID of a campaign's letter to an address, of which the ledger holds this part
+    /// of the hash.
     fn message_id(&self, campaign: CampaignId, address: u64) -> u128;
-    /// The name of a report about an address, hashed with its source.
+    /// The idempotency key of a report about an address, hashed from its source and id.
     fn key(&self, source: &str, name: &str, address: u128) -> u128;
-    /// A server's words without an address.
+    /// A server's reply without the address.
     fn redact(&self, words: &str, email: &Email) -> String;
 }

@@ -1,8 +1,8 @@
-//! The names things go by: lists and SKUs, people, campaigns.
+//! The ids of lists, SKUs, people and campaigns.
 //!
-//! Parsed once at the door, cheap to clone, ordered. A SKU is compared byte for byte and never
-//! stands in a file name. A person's number is the directory's own and never reused; a
-//! campaign's id is a keyed hash of its key, made outside (domain/ holds no secret).
+//! Ids are checked once when a request comes in, cheap to clone, and ordered. A SKU is compared byte for byte
+//! and never part of a file name. A person's number is given out by the directory and never reused. A
+//! campaign's id is a keyed hash of its key, made outside, since this crate holds no secret.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -16,25 +16,24 @@ pub const SKU_LIST_PREFIX: &str = "restock-";
 /// The longest list id, in bytes: the prefix and the longest SKU.
 pub(crate) const LIST_ID_BYTES_MAX: usize = SKU_LIST_PREFIX.len() + text::SKU_BYTES_MAX;
 
-/// A stock keeping unit: 1 to 128 bytes of UTF-8 without control or override characters.
+/// A stock keeping unit: 1 to 128 bytes of UTF-8 without control characters or bidirectional overrides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sku(Arc<str>);
 
 impl Sku {
-    /// Checks the text; `None` when it is empty, too long or not plain.
+    /// Checks the text; `None` if it is empty, too long or not plain.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = !text.trim().is_empty() && text.len() <= text::SKU_BYTES_MAX && text::plain(text);
         fits.then(|| Self(text.into()))
     }
 
-    /// The text as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The list of those who wait for this SKU.
+    /// The list of the people who wait for this SKU.
     #[must_use]
     pub fn list(&self) -> ListId {
         ListId(format!("{SKU_LIST_PREFIX}{}", self.0).into())
@@ -46,40 +45,39 @@ impl Sku {
 pub struct ListId(Arc<str>);
 
 impl ListId {
-    /// Checks length and characters; whether the list is known is the catalog's to say.
+    /// Checks length and characters. Whether there is such a list, only the catalog knows.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = !text.trim().is_empty() && text.len() <= LIST_ID_BYTES_MAX && text::plain(text);
         fits.then(|| Self(text.into()))
     }
 
-    /// Takes back what [`ListId::parse`] made, as a record holds it: nothing is checked again.
+    /// An id as a record holds it. It came from [`ListId::parse`] once and is not checked again.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The SKU, when this is a SKU list.
+    /// The SKU, if this is a SKU list.
     #[must_use]
     pub fn sku(&self) -> Option<&str> {
         self.0.strip_prefix(SKU_LIST_PREFIX).filter(|sku| !sku.is_empty())
     }
 
-    /// The key of the rule's campaign on this list on a day, `restock-<sku>-<date>`.
+    /// The key of the rule campaign on this list on a day, `restock-<sku>-<date>`.
     #[must_use]
     pub fn campaign_key(&self, day: Day) -> String {
-        // A SKU list's id is `restock-<sku>` already.
+        // The id of a SKU list is `restock-<sku>` already.
         format!("{self}-{day}")
     }
 }
 
-/// A table keyed by ids is asked with a text.
+/// Lets a map that is keyed by ids be searched with a `str`.
 impl Borrow<str> for ListId {
     fn borrow(&self) -> &str {
         &self.0
@@ -96,7 +94,7 @@ impl fmt::Display for ListId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub u32);
 
-/// `ct_<hex>`, the contact id on the wire.
+/// The contact id in JSON, `ct_<hex>`.
 impl fmt::Display for PersonId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ct_{:08x}", self.0)
@@ -108,7 +106,7 @@ impl fmt::Display for PersonId {
 pub struct CampaignId(pub u128);
 
 impl CampaignId {
-    /// Reads `cmp_<32 hex digits>`.
+    /// Reads `cmp_` and 32 hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix("cmp_")?;
@@ -117,7 +115,7 @@ impl CampaignId {
     }
 }
 
-/// `cmp_<hex>`, the campaign id on the wire.
+/// The campaign id in JSON, `cmp_<hex>`.
 impl fmt::Display for CampaignId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cmp_{:032x}", self.0)

@@ -1,14 +1,12 @@
-//! Where a row stands, by a name that stands in the row itself.
+//! An index from names to row numbers, where the rows themselves hold the names.
 //!
-//! The table holds 4-byte row numbers only; the names stay where they are. It is rebuilt at
-//! start, never iterated (so its order is nobody's business), and keyed by a seed from outside,
-//! so that nobody can craft colliding addresses.
+//! The table holds only 4-byte row numbers. It is rebuilt at start and never iterated, so its order does not
+//! matter. Its hash is keyed by a seed from outside, so nobody can craft addresses that collide.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hashbrown::HashTable;
 
-/// An index from names to row numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     table: HashTable<u32>,
@@ -16,18 +14,19 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An empty index hashed under `seed`.
+    /// An empty index, hashed under `seed`.
     #[must_use]
     pub(crate) fn new(seed: u64) -> Self {
         Self { table: HashTable::new(), seed }
     }
 
-    /// The row called `name`; `is` says whether a row has that name.
+    /// The row with a name; `is` says whether a row has it.
     pub(crate) fn find<N: Hash + ?Sized>(&self, name: &N, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         self.table.find(hash(self.seed, name), |row| is(*row)).copied()
     }
 
-    /// Adds a row under `name`; `name_of` gives the hash input of rows already in (for growth).
+    /// Adds a row under `name`. When the table grows, `name_of` gives the hash of rows that are in it
+    /// already.
     pub(crate) fn insert<N: Hash + ?Sized>(
         &mut self,
         name: &N,
@@ -38,7 +37,7 @@ impl Index {
         self.table.insert_unique(hash(seed, name), row, |row| rehash(*row, &Hashed { seed }));
     }
 
-    /// Takes a row out from under `name`.
+    /// Removes a row from under `name`.
     pub(crate) fn remove<N: Hash + ?Sized>(&mut self, name: &N, row: u32) {
         if let Ok(entry) = self.table.find_entry(hash(self.seed, name), |at| *at == row) {
             entry.remove();
@@ -46,19 +45,17 @@ impl Index {
     }
 }
 
-/// Hashes a name as its index does.
+/// Hashes names as an index does.
 pub(crate) struct Hashed {
     seed: u64,
 }
 
 impl Hashed {
-    /// The hash of `name`.
     pub(crate) fn of<N: Hash + ?Sized>(&self, name: &N) -> u64 {
         hash(self.seed, name)
     }
 }
 
-/// SipHash of the seed and the name.
 fn hash<N: Hash + ?Sized>(seed: u64, name: &N) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(seed);

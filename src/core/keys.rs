@@ -1,15 +1,15 @@
-//! Which idempotency keys were seen: exactly, for seven days, within a bound.
+//! The idempotency keys that were seen: exactly, for seven days, and within a bound.
 //!
-//! Keys are 128-bit keyed hashes (made outside, so nobody can craft collisions); a filter that
-//! guesses would silently drop a real request now and then, so there is none.
+//! Keys are 128-bit keyed hashes, made outside, so nobody can craft collisions. A filter that guesses would
+//! now and then drop a real request without a word, so the keys are kept whole.
 //!
 //! ```text
-//! 4,096 shards by the top bits ──▶ Arc<sorted [key 16 B | accepted, minutes 4 B]>
+//! 4,096 shards by the top bits ──▶ Arc<sorted [key 16 B | time accepted, in minutes 4 B]>
 //! ```
 //!
-//! Invariants: a key accepted less than seven days ago is found; the count never passes the
-//! limit; when full, keys older than 76 hours (the longest that senders retry) go first, and only
-//! if none is that old does keyed work have to wait.
+//! Invariants: a key accepted less than seven days ago is found; the count never passes the limit, except at
+//! replay; when the window is full, keys older than 76 hours (the longest that senders retry) go first, and
+//! only if there are none is a request with a key refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,50 +18,49 @@ use super::time::Millis;
 
 /// How long a key is remembered: 7 days.
 pub const KEEP_MS: u64 = 7 * 86_400_000;
-/// How many keys are remembered where nothing is set.
+/// How many keys are remembered by default.
 pub const KEYS_MAX: usize = 20_000_000;
-/// How long senders retry (75 h 35 min is the longest schedule in the field).
+/// How long senders retry; the longest known schedule takes 75 h 35 min.
 const RETRY_MS: u64 = 76 * 3_600_000;
-/// Shards; one is copied when it is written while a snapshot holds it.
+/// The number of shards. A shard that a snapshot shares is copied when it changes.
 const SHARDS: usize = 4096;
-/// Minutes are the grain of remembered times.
+/// The unit of remembered times.
 const MINUTE_MS: u64 = 60_000;
 
-/// A key and when it was accepted, without padding.
+/// A key and the time when it was accepted, without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    /// The key in words, most significant first.
+    /// The key as 32-bit words, most significant first.
     pub key: [u32; 4],
-    /// When it was accepted, in whole minutes since the epoch.
+    /// When it was accepted, in whole minutes since 1970.
     pub minutes: u32,
 }
 
 impl Seen {
-    /// True when accepted at or before `since`, in whole minutes and never too early.
+    /// Whether `keep_ms` have passed since it was accepted; rounded so that it is never too early.
     fn expired(self, now: Millis, keep_ms: u64) -> bool {
         u64::from(self.minutes) * MINUTE_MS + MINUTE_MS + keep_ms <= now.0
     }
 }
 
-/// The window of keys seen.
+/// The window of remembered keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyWindow {
     shards: Vec<Arc<Vec<Seen>>>,
     count: usize,
     limit: usize,
     hand: usize,
-    /// How many keys were accepted in each minute: the oldest is known exactly.
+    /// How many keys were accepted in each minute, so that the age of the oldest is known.
     minutes: BTreeMap<u32, u32>,
 }
 
 impl KeyWindow {
-    /// An empty window of at most `limit` keys.
     #[must_use]
     pub(crate) fn new(limit: usize) -> Self {
         Self { shards: vec![Arc::default(); SHARDS], count: 0, limit, hand: 0, minutes: BTreeMap::new() }
     }
 
-    /// True when `key` was accepted within the last seven days.
+    /// Whether `key` was accepted within the last seven days.
     #[must_use]
     pub(crate) fn holds(&self, key: u128, now: Millis) -> bool {
         let words = words(key);
@@ -73,19 +72,19 @@ impl KeyWindow {
             .is_some_and(|seen| !seen.expired(now, KEEP_MS))
     }
 
-    /// True when one more key may be taken in at `now` (if need be by letting very old ones go).
+    /// Whether one more key can be taken in at `now`, if need be by dropping very old ones.
     #[must_use]
     pub(crate) fn has_room(&self, now: Millis) -> bool {
         self.count < self.limit || self.oldest().is_some_and(|oldest| oldest.expired(now, RETRY_MS))
     }
 
-    /// A key as old as the oldest that is held.
+    /// A key as old as the oldest one.
     fn oldest(&self) -> Option<Seen> {
         self.minutes.keys().next().map(|minutes| Seen { key: [0; 4], minutes: *minutes })
     }
 
-    /// Remembers `key` as accepted at `now`. Total: replay may pass the limit, live never does
-    /// (it asks [`KeyWindow::has_room`] first).
+    /// Remembers `key` as accepted at `now`. Replay may pass the limit; a new request asks
+    /// [`KeyWindow::has_room`] first.
     pub(crate) fn insert(&mut self, key: u128, now: Millis) {
         self.sweep(now, KEEP_MS);
         if self.count >= self.limit {
@@ -112,19 +111,18 @@ impl KeyWindow {
         }
     }
 
-    /// How many keys are held.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    /// The shards as they stand, for a snapshot.
+    /// The shards at this moment, for a snapshot.
     #[must_use]
     pub(crate) fn shards(&self) -> &[Arc<Vec<Seen>>] {
         &self.shards
     }
 
-    /// Takes back one shard's keys from a snapshot.
+    /// Takes keys back from a snapshot.
     pub(crate) fn restore(&mut self, seen: Vec<Seen>) {
         for one in seen {
             let [a, b, c, d] = one.key.map(u128::from);
@@ -140,7 +138,7 @@ impl KeyWindow {
         }
     }
 
-    /// Clears one shard of what is older than `keep_ms`, taking them in turn.
+    /// Drops the keys in the next shard that are older than `keep_ms`; each call takes another shard.
     fn sweep(&mut self, now: Millis, keep_ms: u64) {
         self.hand = (self.hand + 1) % SHARDS;
         if !self.oldest().is_some_and(|oldest| oldest.expired(now, keep_ms)) {
@@ -171,7 +169,7 @@ fn forget(minutes: &mut BTreeMap<u32, u32>, seen: Seen) {
     }
 }
 
-/// The key in words, most significant first (so that order agrees with the number's).
+/// The key as 32-bit words, most significant first, which sort like the number.
 fn words(key: u128) -> [u32; 4] {
     [(key >> 96) as u32, (key >> 64) as u32, (key >> 32) as u32, key as u32]
 }
@@ -229,7 +227,7 @@ mod tests {
         let (mut window, mut now, mut held) =
             (KeyWindow::new(20), Millis(1_000_000_000_000), BTreeMap::new());
         for n in 0..400u64 {
-            // Slow and fast hours, so that some keys are let go by the hand and some by need.
+            // Slow and fast hours, so that some keys go by age and some for want of room.
             now = now.plus(if n % 40 < 20 { 60_000 } else { (n % 11) * 3_600_000 });
             if window.has_room(now) {
                 window.insert(key(n), now);

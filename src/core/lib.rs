@@ -1,15 +1,24 @@
-//! The core: the words and the machines of the engine.
+//! The domain of restockd: state machines for lists, people and campaigns, and the values they share.
 //!
-//! Every machine has `decide` (reads a command, answers with a record, a duplicate or a refusal)
-//! and `apply` (total; the same function live and at replay). Nothing here knows a clock, dice,
-//! threads or files: time, ids and limits come in with the command and stand in the record.
+//! This crate decides what happens and holds the resulting state. It knows no clock, randomness, thread, file
+//! or byte layout; times, ids and limits come in with a command and are written into the record that results.
+//!
+//! Each machine has two halves:
+//!
+//! - `decide` reads the state and a command. It answers with records to write, or says that nothing changes
+//!   or why it refuses.
+//! - `apply` takes one record and changes the state. It cannot fail, and it is the same function for a new
+//!   record and for one that is read back at start. Nothing else changes the state.
+//!
+//! The caller makes each record durable and gives it to `apply`, in the order in which they were decided.
+//! Records may be applied before they are durable, as long as nobody is told of them earlier.
 //!
 //! ```text
-//! list        one SKU list: members in join order, restocks seen, who was invited
-//! directory   people, consent, keys seen, open events
-//! campaign    status, ledger, counters, pace
-//! shaping     the pace of each receiving provider
-//! scheduler   whether a letter may start: window, providers' queues, connections, alarms, over the campaigns
+//! list        one SKU list: members in join order, restocks that were counted, invitations to campaigns
+//! directory   people, their addresses and consent, API keys, idempotency keys, open events
+//! campaign    status, ledger of letters and counters of each campaign
+//! shaping     rate and daily ceiling of each receiving provider
+//! scheduler   whether a letter may start now, over all campaigns: window, providers' queues, connections
 //! ```
 
 pub mod campaign;

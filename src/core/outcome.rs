@@ -1,4 +1,4 @@
-//! What became of one try to deliver one letter, taken apart where it is known: code, status, words, phase, fault.
+//! The outcome of one attempt to deliver one letter: result, phase, codes, reply, and who is at fault.
 //!
 //! ```text
 //! connection ── MAIL ── RCPT ── DATA ── body ── dot          phase: the last step that the server answered
@@ -6,78 +6,74 @@
 //!      └ nobody has: no start at a receiver
 //! ```
 //!
-//! Nothing here is parsed back out of a sentence later on: whoever speaks with the server says what it said. Invariant:
-//! words hold no address, and at most 512 characters.
+//! The mail layer fills in every part as the server said it, and nothing is parsed back out of a text later.
+//! Invariant: `words` holds no address and at most 512 characters.
 
 use std::fmt;
 
 use super::status::{BounceClass, Enhanced, class_of, class_of_code};
 
-/// How a try ended.
+/// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryResult {
     /// The server has taken the letter.
     Sent,
-    /// The server certainly has not taken it; it may be tried again.
+    /// The server has not taken the letter; it may be tried again.
     Deferred,
-    /// The same, and the server asks for less.
+    /// Like `Deferred`, and the server asks for fewer letters.
     Throttled,
-    /// It will never be taken.
+    /// The letter will never be taken.
     Failed,
-    /// It may or may not have been taken: nothing was heard after the final dot.
+    /// The letter may have been taken: no answer came after the final dot.
     Unknown,
 }
 
-/// The last step of a mail transaction that the server answered.
+/// The last step of the mail transaction that the server answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SmtpPhase {
-    /// None for this letter: no connection, or one that was dead before the reply to MAIL.
+    /// No step: there was no connection, or it broke before the reply to MAIL.
     Connection,
-    /// MAIL.
     Mail,
-    /// RCPT.
     Rcpt,
-    /// DATA, and with it whatever was lost within the body.
+    /// DATA; also if the connection broke within the body.
     Data,
-    /// The final dot.
     Dot,
 }
 
-/// At whose door a refusal lies.
+/// Who is at fault for a refusal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FaultSource {
-    /// The letter's or its recipient's: its code says which.
+    /// The letter or its recipient; the codes tell which.
     #[default]
     Letter,
-    /// The shop's or its relay's: sender, sign-in, TLS, template, disk. Never held against a recipient.
+    /// The shop or its relay: sender, sign-in, TLS, template, disk. Never held against a recipient.
     Shop,
-    /// The test inbox's, to which the letter was redirected. Never held against the recipient it was meant for.
+    /// The test inbox to which the letter was redirected. Never held against the recipient.
     TestInbox,
 }
 
-/// What a server, or the engine itself, said of a letter.
+/// What a server, or the engine itself, said about a letter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The engine's own words in front, if it has any: what it was doing, or whose reply this is.
+    /// The engine's own words, which go first: what it was doing, or whose reply follows.
     pub context: Option<String>,
-    /// The basic code, where a server spoke.
+    /// The basic SMTP code, if a server replied.
     pub code: Option<u16>,
-    /// The enhanced code, where the server gave one that fits the basic one.
+    /// The enhanced status code, if the server gave one that agrees with the basic code.
     pub status: Option<Enhanced>,
-    /// The words after the basic code, for a person: without addresses, at most 512 characters.
+    /// The text after the basic code, without addresses, at most 512 characters.
     pub words: String,
-    /// At whose door it lies.
     pub fault: FaultSource,
 }
 
 impl Diagnostic {
-    /// Words of the engine's own.
+    /// A diagnostic in the engine's own words.
     #[must_use]
     pub fn own(words: impl Into<String>, fault: FaultSource) -> Self {
         Self { words: words.into(), fault, ..Self::default() }
     }
 
-    /// A server's reply by its code and the words after it.
+    /// A server's reply: its code and the text after it.
     #[must_use]
     pub fn of_server(code: u16, words: impl Into<String>) -> Self {
         let words = words.into();
@@ -85,7 +81,7 @@ impl Diagnostic {
         Self { code: Some(code), status, words, ..Self::default() }
     }
 
-    /// The same with words of the engine's own in front.
+    /// Puts words of the engine's own in front.
     #[must_use]
     pub fn within(self, context: &str) -> Self {
         let context = match &self.context {
@@ -95,19 +91,18 @@ impl Diagnostic {
         Self { context: Some(context), ..self }
     }
 
-    /// The same at another door.
+    /// Sets who is at fault.
     #[must_use]
     pub fn at(self, fault: FaultSource) -> Self {
         Self { fault, ..self }
     }
 
-    /// True when nothing was said.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.code.is_none() && self.words.is_empty() && self.context.is_none()
     }
 
-    /// What a refusal means for the person behind the address; `None` where it says nothing of them.
+    /// What a refusal means for the address; `None` if it says nothing about it.
     #[must_use]
     pub fn class(&self) -> Option<BounceClass> {
         match (self.fault, self.status, self.code) {
@@ -118,7 +113,7 @@ impl Diagnostic {
     }
 }
 
-/// Code and words, as a server would say them, behind the context.
+/// The context, then code and text as a server would write them.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(context) = &self.context {
@@ -132,31 +127,27 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// What became of one try.
+/// The outcome of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryOutcome {
-    /// How it ended.
     pub end: DeliveryResult,
-    /// How far it came.
     pub phase: SmtpPhase,
-    /// What was said.
     pub diagnostic: Diagnostic,
 }
 
 impl DeliveryOutcome {
-    /// An end, how far it came, and what was said.
     #[must_use]
     pub fn new(end: DeliveryResult, phase: SmtpPhase, diagnostic: Diagnostic) -> Self {
         Self { end, phase, diagnostic }
     }
 
-    /// True when a receiver has seen the letter: then it counts against paces and ceilings.
+    /// Whether a server has seen the letter; only then it counts against rates and ceilings.
     #[must_use]
     pub(crate) fn is_seen(&self) -> bool {
         self.phase > SmtpPhase::Connection
     }
 
-    /// The same in other words; codes, phase and fault stay.
+    /// Changes the words; codes, phase and fault stay.
     #[must_use]
     pub fn reworded(mut self, word: impl FnOnce(String) -> String) -> Self {
         self.diagnostic.words = word(std::mem::take(&mut self.diagnostic.words));

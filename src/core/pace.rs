@@ -1,26 +1,25 @@
-//! A rate with a burst, as arithmetic (the generic cell rate algorithm).
+//! A rate with a burst, by the generic cell rate algorithm.
 //!
-//! One number is the whole state: the theoretical arrival time of the next letter, in
-//! microseconds. Invariant: over any span of `t` seconds no more than `rate * t + burst` letters
-//! are let through. A restart rebuilds it from the records of started letters, so it grants no
-//! second burst.
+//! One number is the whole state: the theoretical arrival time of the next letter, in nanoseconds. Invariant:
+//! in any `t` seconds at most `rate * t + burst` letters may start. A restart rebuilds the number from the
+//! records of started letters, so it grants no second burst.
 
 use super::time::Millis;
 
-/// A pace: so many letters in so many milliseconds, with so many at once.
+/// A rate: so many letters in a period, and so many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Letters per period, at least 1.
     pub letters: u32,
     /// The period, in milliseconds.
     pub period_ms: u32,
-    /// Letters that may go at once, at least 1.
+    /// Letters that may start at once, at least 1.
     pub burst: u32,
 }
 
 impl Rate {
-    /// Reads `100/s`, `6000/m`, `5000/h`; the burst is a tenth of a second's worth, at least 1.
-    /// `Some(None)` is `unlimited`; `None` is not a rate.
+    /// Reads `100/s`, `6000/m` or `5000/h`; the burst becomes a tenth of a second's worth of letters, at
+    /// least 1. `Some(None)` stands for `unlimited`; `None`: not a rate.
     #[must_use]
     pub fn parse(text: &str) -> Option<Option<Self>> {
         let text = text.trim();
@@ -45,20 +44,20 @@ impl Rate {
         if other.interval_ns() > self.interval_ns() { other } else { self }
     }
 
-    /// Letters in a minute, at least 1.
+    /// Letters a minute, at least 1.
     #[must_use]
     pub(crate) fn per_minute(self) -> u32 {
         let letters = u64::from(self.letters) * 60_000 / u64::from(self.period_ms.max(1));
         u32::try_from(letters).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The space between two letters, in nanoseconds.
+    /// The time between two letters, in nanoseconds.
     fn interval_ns(self) -> u64 {
         (u64::from(self.period_ms) * 1_000_000 / u64::from(self.letters.max(1))).max(1)
     }
 }
 
-/// `100/s`, as it is parsed.
+/// `100/s`, as [`Rate::parse`] reads it.
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let unit = match self.period_ms {
@@ -70,24 +69,24 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// What the pace says of one more letter.
+/// Whether a rate allows one more letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateDecision {
-    /// Now.
+    /// It may start now.
     Now,
-    /// Not before this instant.
+    /// It may not start before this time.
     At(Millis),
 }
 
-/// The pace's memory.
+/// How far a rate is used up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// When the next letter would arrive at an even pace, in nanoseconds since the epoch.
+    /// When the next letter would arrive at an even rate, in nanoseconds since 1970.
     pub next_ns: u64,
 }
 
 impl Pace {
-    /// May a letter start at `at`? Reads only.
+    /// Whether a letter may start at `at`.
     #[must_use]
     pub(crate) fn check(&self, rate: Option<Rate>, at: Millis) -> RateDecision {
         let Some(rate) = rate else { return RateDecision::Now };
@@ -100,7 +99,7 @@ impl Pace {
         }
     }
 
-    /// True when the past holds no letter back any more: a new memory would say the same.
+    /// Whether past letters no longer delay the next one, so that the state equals a new one.
     #[must_use]
     pub(crate) fn is_over(&self, at: Millis) -> bool {
         self.next_ns <= at.0 * 1_000_000
@@ -113,15 +112,16 @@ impl Pace {
         }
     }
 
-    /// Gives back a letter that was counted and did not go.
+    /// Takes back a letter that was counted.
     pub(crate) fn give_back(&mut self, rate: Option<Rate>) {
         if let Some(rate) = rate {
             self.next_ns = self.next_ns.saturating_sub(rate.interval_ns());
         }
     }
 
-    /// The rate changes. Where nothing is counted but the last letter, which started at `last` by the `old` rate, it is
-    /// counted by the `new` one: a letter that started at a slow pace does not hold up the next one at a quicker pace.
+    /// Changes the rate from `old` to `new`. If only the last letter, started at `last`, still counts, it is
+    /// counted anew at the new rate: a letter that started at a slow rate must not delay the next one at a
+    /// faster rate.
     pub(crate) fn change(&mut self, last: Millis, old: Option<Rate>, new: Option<Rate>) {
         if let (Some(old), Some(new)) = (old, new)
             && self.next_ns == last.0 * 1_000_000 + old.interval_ns()

@@ -1,16 +1,16 @@
-//! A long vector in shared pages: handing it to a snapshot copies no row.
+//! A long vector in shared pages, which a snapshot can hold without copying a row.
 //!
 //! ```text
 //! Pages ──▶ [Arc page 0][Arc page 1] … [Arc page n]     PAGE rows each, the last one filling
 //!              ▲ shared with a snapshot: the next write to a page copies that page only
 //! ```
 //!
-//! A clone costs one pointer a page. Rows are addressed by position and never removed one by one;
-//! [`Pages::retain`] rebuilds.
+//! A clone costs one pointer a page. Rows are addressed by position (0-based) and never removed one by one;
+//! [`Pages::retain`] rebuilds the pages.
 
 use std::sync::Arc;
 
-/// Rows in a page: small enough that a copy on write costs microseconds.
+/// Rows in a page: few enough that the copy on a write takes microseconds.
 const PAGE: usize = 64;
 
 /// A vector of rows in copy-on-write pages.
@@ -35,30 +35,27 @@ impl<T: Clone + PartialEq> PartialEq for Pages<T> {
 impl<T: Clone + Eq> Eq for Pages<T> {}
 
 impl<T: Clone> Pages<T> {
-    /// How many rows there are.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// True when there is none.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The row at `at`.
     #[must_use]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         self.pages.get(at / PAGE)?.get(at % PAGE)
     }
 
-    /// The row at `at`, to be changed: copies its page if a snapshot shares it.
+    /// The row at `at`, to be changed. Copies its page if a snapshot shares it.
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         Arc::make_mut(self.pages.get_mut(at / PAGE)?).get_mut(at % PAGE)
     }
 
-    /// Adds a row and returns its position.
+    /// Appends a row and returns its position.
     pub(crate) fn push(&mut self, row: T) -> usize {
         let at = self.len;
         match self.pages.last_mut().filter(|page| page.len() < PAGE) {
@@ -75,12 +72,11 @@ impl<T: Clone> Pages<T> {
         at
     }
 
-    /// All rows in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flat_map(|page| page.iter())
     }
 
-    /// The rows from position `from` on, in order.
+    /// The rows from position `from` on, with their positions.
     pub(crate) fn iter_from(&self, from: usize) -> impl Iterator<Item = (usize, &T)> {
         let first = from / PAGE;
         let pages = self.pages.get(first..).unwrap_or_default();
@@ -88,7 +84,7 @@ impl<T: Clone> Pages<T> {
         rows.enumerate().map(move |(i, row)| (first * PAGE + i, row)).skip(from % PAGE)
     }
 
-    /// The position of the first row for which `before` is false, in rows sorted by it.
+    /// The position of the first row for which `before` is false; the rows must be sorted by it.
     pub(crate) fn partition_point(&self, mut before: impl FnMut(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {
@@ -101,7 +97,7 @@ impl<T: Clone> Pages<T> {
         low
     }
 
-    /// Keeps the rows that `keep` likes, in order.
+    /// Keeps the rows that `keep` accepts, in order.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         let mut kept = Self::default();
         for row in self.iter().filter(|row| keep(row)) {

@@ -1,4 +1,4 @@
-//! How mails about a list look: template, subject, and where product and picture are found.
+//! How mails about a list look: template, subject, and the URLs of product and picture.
 //!
 //! ```text
 //!  restock-chair-01         one list      ┐
@@ -6,8 +6,8 @@
 //!  restock-*                a wider one   ┘
 //! ```
 //!
-//! Product addresses are patterns of the configuration, not facts of the log: a wrong one is mended by a restart, also
-//! for campaigns that are open. Only the SKU goes into one, percent-encoded, and never into its host.
+//! The URLs are patterns of the configuration and not in the log, so a restart is enough to correct one, for
+//! open campaigns too. Only the SKU is put into a pattern, percent-encoded and never into the host.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +15,22 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::ids::{ListId, SKU_LIST_PREFIX};
 
-/// What stands for the SKU in an address.
+/// The placeholder for the SKU.
 const SKU: &str = "{sku}";
-/// The longest pattern, in bytes: a mail program cuts longer addresses.
+/// The longest pattern, in bytes; mail programs cut longer links.
 const PATTERN_BYTES_MAX: usize = 1000;
-/// Letters, digits and these stay as they are (RFC 3986, unreserved).
+/// Everything is encoded except letters, digits and these (RFC 3986, unreserved).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An http or https address in which `{sku}` stands for the SKU.
+/// An http or https URL in which `{sku}` stands for the SKU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlPattern(String);
 
 impl UrlPattern {
-    /// Checks a pattern; the text says what is wrong with it.
+    /// Checks a pattern.
     ///
     /// # Errors
-    /// When no web address would come of it.
+    /// A text that says what is wrong: the scheme, the host, a character that no URL has, or the length.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let rest = text
             .strip_prefix("https://")
@@ -53,28 +53,28 @@ impl UrlPattern {
         Ok(Self(text.to_owned()))
     }
 
-    /// The address of one product.
+    /// The URL for one SKU.
     #[must_use]
     pub fn of(&self, sku: &str) -> String {
         self.0.replace(SKU, &utf8_percent_encode(sku, ENCODED).to_string())
     }
 }
 
-/// How mails look, as far as somebody has said.
+/// How mails about a list look. `None` is left to a wider entry, and in the end to the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presentation {
     /// The template's key.
     pub template: Option<String>,
-    /// The subject; `{product}` stands for the product's name, an empty one for the template's own.
+    /// The subject; `{product}` stands for the product's name. Empty: the template's own subject.
     pub subject: Option<String>,
-    /// Where the product is.
+    /// The page of the product.
     pub product_url: Option<UrlPattern>,
-    /// Where its picture is.
+    /// The picture of the product.
     pub image_url: Option<UrlPattern>,
 }
 
 impl Presentation {
-    /// What this one leaves open is taken from a wider one.
+    /// Takes from a wider entry what this one leaves open.
     fn fill_from(&mut self, wider: &Presentation) {
         self.template = self.template.take().or_else(|| wider.template.clone());
         self.subject = self.subject.take().or_else(|| wider.subject.clone());
@@ -82,24 +82,24 @@ impl Presentation {
         self.image_url = self.image_url.take().or_else(|| wider.image_url.clone());
     }
 
-    /// The subject with the product's name in it.
+    /// The subject with the product's name filled in.
     #[must_use]
     pub fn subject_for(&self, product: &str) -> Option<String> {
         self.subject.as_ref().map(|subject| subject.replace("{product}", product))
     }
 }
 
-/// All looks, by list or pattern.
+/// How mails about all lists look, by list or pattern.
 #[derive(Debug, Clone, Default)]
 pub struct Presentations {
     exact: BTreeMap<ListId, Presentation>,
-    /// By what stands before the star.
+    /// By the part before the star.
     patterns: BTreeMap<String, Presentation>,
 }
 
 impl Presentations {
-    /// Adds the look of a list, or of all SKU lists that begin as a pattern does before its `*`. False when the text is
-    /// neither; a star that is not the last character is none.
+    /// Adds an entry for a list, or for all SKU lists that begin with the part of a pattern before its `*`.
+    /// False if `of` is neither; only a `*` at the end makes a pattern.
     pub fn insert(&mut self, of: &str, look: Presentation) -> bool {
         match of.strip_suffix('*') {
             Some(prefix) if prefix.starts_with(SKU_LIST_PREFIX) && !prefix.contains('*') => {
@@ -125,7 +125,7 @@ impl Presentations {
         look
     }
 
-    /// Each list or pattern with a template of its own, and that template.
+    /// Each list or pattern with a template of its own, and that template's key.
     pub(crate) fn templates(&self) -> impl Iterator<Item = (String, &str)> {
         let exact = self.exact.iter().map(|(list, look)| (list.to_string(), look));
         let patterns = self.patterns.iter().map(|(prefix, look)| (format!("{prefix}*"), look));

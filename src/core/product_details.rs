@@ -1,7 +1,7 @@
-//! What a restock says of its product besides the name, as a mail shows it: where it is, its picture, its price.
+//! What a restock says of its product besides the name, for mails: link, picture, price.
 //!
-//! Invariant: an address here is one that a mail links to, a price is one short line. What is neither is dropped at the
-//! door; it is never a reason to refuse a restock.
+//! Invariant: a URL is one that a mail can link to, and a price is one short line. Anything else is dropped
+//! when the restock comes in, and never a reason to refuse it.
 
 use super::presentation::UrlPattern;
 use super::text;
@@ -9,19 +9,19 @@ use super::text;
 /// The longest price, in characters.
 const PRICE_CHARS_MAX: usize = 40;
 
-/// What is known of a product beyond its name.
+/// What is known of a product besides its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductDetails {
-    /// Where it is.
+    /// The URL of its page.
     pub product_url: Option<String>,
-    /// Where its picture is.
+    /// The URL of its picture.
     pub image_url: Option<String>,
-    /// What it costs, with its currency.
+    /// Its price with the currency, as text.
     pub price: Option<String>,
 }
 
 impl ProductDetails {
-    /// Keeps what a mail can show.
+    /// Keeps what a mail can show and drops the rest.
     #[must_use]
     pub fn of(product_url: Option<&str>, image_url: Option<&str>, price: Option<&str>) -> Self {
         Self {
@@ -31,13 +31,12 @@ impl ProductDetails {
         }
     }
 
-    /// True when nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Each thing known, by the name a template has for it.
+    /// Everything that is known, by its name in templates.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all =
             [("product_url", &self.product_url), ("image_url", &self.image_url), ("price", &self.price)];
@@ -45,14 +44,14 @@ impl ProductDetails {
     }
 }
 
-/// A web address as a pattern may be one, without a place for the SKU.
+/// A URL that would do as a pattern, without a placeholder.
 fn address(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = text::plain(text) && !text.contains(['{', '\u{feff}']) && UrlPattern::parse(text).is_ok();
     fits.then(|| text.to_owned())
 }
 
-/// One short line.
+/// A price that is one short line.
 fn price(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = text::plain(text) && !text.is_empty() && text.chars().count() <= PRICE_CHARS_MAX;

@@ -1,20 +1,19 @@
-//! Which provider receives the mail of a domain: a table, and the shop's own lines on top of it.
+//! Which mail provider receives the mail of a domain, from a built-in table and the shop's own lines.
 //!
 //! ```text
-//! googlemail.com ─ exact ───▶ google          the shop's own domains win over both
-//! hotmail.co.uk  ─ family ──▶ microsoft       what is in none of them is a provider of its own
-//! ```
+//! googlemail.com ─ exact ───▶ google          the shop's own lines win over both
+//! hotmail.co.uk  ─ family ──▶ microsoft       a domain in none of them is a provider of its own
 //!
-//! Why a table and not the mail exchangers of a domain: this engine hands all letters to a relay, so it has no
-//! need to look names up, and a slow or lying name server must not decide a letter's pace. A domain that a big
-//! provider hosts under the shop customer's own name is told by a line in the configuration.
+//! The mail exchangers of a domain would tell more, but this engine hands all letters to a relay and needs no
+//! DNS; a slow or lying name server must not decide how fast letters go. If a large provider hosts a domain
+//! under another name, a line in the configuration says so.
 //!
-//! Invariants: a name has no dot and a domain has one, so the two are never mistaken for each other; a number is
-//! an index into [`Providers::names`], the same for the whole run.
+//! Invariants: a provider's name has no dot and a domain has one, so neither can be mistaken for the other; a
+//! number is an index into [`Providers::names`] and stays the same for the whole run.
 
 use std::collections::BTreeMap;
 
-/// The built-in names; tables below point into this one.
+/// The built-in names. The tables below point into this one.
 pub(crate) const BUILT_IN: [&str; 22] = [
     "google",
     "microsoft",
@@ -40,7 +39,7 @@ pub(crate) const BUILT_IN: [&str; 22] = [
     "charter",
 ];
 
-/// Domains, sorted, each with its provider.
+/// Domains, sorted, each with its provider's number.
 const DOMAINS: [(&str, u16); 99] = [
     ("126.com", 15),
     ("163.com", 15),
@@ -143,10 +142,10 @@ const DOMAINS: [(&str, u16); 99] = [
     ("zohomail.com", 18),
 ];
 
-/// First labels under which a provider has a domain in many countries.
+/// First labels under which a provider has domains in many countries.
 const FAMILIES: [(&str, u16); 5] = [("gmx", 5), ("hotmail", 1), ("outlook", 1), ("yahoo", 2), ("yandex", 13)];
 
-/// All providers with a name: the built-in ones and the shop's.
+/// All named providers: the built-in ones and the shop's.
 #[derive(Debug, Clone)]
 pub struct Providers {
     names: Vec<Box<str>>,
@@ -160,7 +159,7 @@ impl Default for Providers {
 }
 
 impl Providers {
-    /// Gives a provider's number; a new name gets a new one. Bounded by the configuration's length.
+    /// The number of a provider; a new name gets the next one. The length of the configuration bounds them.
     pub fn name(&mut self, name: &str) -> u16 {
         let known = self.names.iter().position(|known| **known == *name);
         let at = known.unwrap_or_else(|| {
@@ -170,7 +169,7 @@ impl Providers {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    /// The shop's own line: this domain belongs to that provider.
+    /// Says that a domain belongs to a provider.
     pub fn own(&mut self, domain: &str, provider: u16) {
         self.own.insert(domain.into(), provider);
     }
@@ -181,7 +180,7 @@ impl Providers {
         &self.names
     }
 
-    /// The provider of a lower-case domain; `None` where the domain is a provider of its own.
+    /// The provider of a lower-case domain; `None` if the domain is a provider of its own.
     #[must_use]
     pub fn of(&self, domain: &str) -> Option<u16> {
         if !self.own.is_empty()
@@ -198,7 +197,8 @@ impl Providers {
     }
 }
 
-/// `com`, `net`, `de`, `co.uk`, `com.br`: where such a provider has its domains, and not `hotmail.shop.example`.
+/// Whether the rest of a domain is only a country or top-level part: `com`, `de`, `co.uk`, but not
+/// `shop.example`.
 fn is_country(rest: &str) -> bool {
     let two = |label: &str| label.len() == 2 && label.bytes().all(|b| b.is_ascii_lowercase());
     match rest.split_once('.') {

@@ -1,19 +1,19 @@
-//! When a deferred letter is tried again: `base * 2^(n-1)`, capped, with a spread that is not dice.
+//! When a deferred letter is tried again: after `base * 2^(n-1)`, up to a cap, with a spread.
 //!
-//! The spread comes from the letter itself (its person's number), so that ten thousand deferred
-//! letters do not come back in one instant, and replay computes the same times.
+//! The spread keeps ten thousand deferred letters from coming back at once. It is computed from the person's
+//! number instead of drawn at random, so replay finds the same times.
 
 use super::time::Millis;
 
 /// The longest wait between two attempts: 6 hours.
 const CAP_MS: u64 = 6 * 3_600_000;
 
-/// How deferred letters come back.
+/// The schedule on which deferred letters are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// The first wait, in milliseconds.
     pub base_ms: u64,
-    /// After this much time since the first attempt a letter is given up, in milliseconds.
+    /// How long after its first attempt a letter is given up, in milliseconds.
     pub max_age_ms: u64,
 }
 
@@ -24,8 +24,8 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// When attempt `attempts + 1` may be made, `attempts` having been made, the last at `at`, the
-    /// first at `first`; `None` when the letter is too old then.
+    /// When the next attempt may be made, after `attempts` of which the first was at `first` and the last at
+    /// `at`. `None` if the letter would be too old by then.
     #[must_use]
     pub fn next(&self, attempts: u16, first: Millis, at: Millis, spread: u32) -> Option<Millis> {
         let doublings = u32::from(attempts.saturating_sub(1)).min(20);

@@ -1,10 +1,10 @@
-//! Spans of time as people write them: `250ms`, `60s`, `5m`, `12h`, `2d`, `0`; at most 400 days.
+//! Spans of time as people write them: `250ms`, `60s`, `5m`, `12h`, `2d` or `0`; at most 400 days.
 
 use std::fmt;
 
-/// The units, the longest first: name and milliseconds.
+/// The units, the longest first, each in milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
-/// No span is longer.
+/// The longest span, in milliseconds.
 const MS_MAX: u64 = 400 * 86_400_000;
 
 /// A span of time in milliseconds.
@@ -12,7 +12,7 @@ const MS_MAX: u64 = 400 * 86_400_000;
 pub struct Span(pub u64);
 
 impl Span {
-    /// Reads a whole number with its unit.
+    /// Reads a whole number with its unit; `None` if it is no span, or too long.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -25,14 +25,14 @@ impl Span {
         (span <= MS_MAX).then_some(Self(span))
     }
 
-    /// Reads the maximum age of a letter: like any span, but not nothing.
+    /// Reads the maximum age of a letter, which is a span but not zero.
     #[must_use]
     pub fn age(text: &str) -> Option<Self> {
         Self::parse(text).filter(|age| age.0 > 0)
     }
 }
 
-/// A whole number of the longest unit that says it exactly.
+/// A whole number of the longest unit that gives it exactly.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match UNITS.iter().find(|(_, ms)| self.0 > 0 && self.0.is_multiple_of(*ms)) {

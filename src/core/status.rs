@@ -1,45 +1,45 @@
-//! Enhanced status codes (RFC 3463) and what each means for the person behind an address.
+//! Enhanced status codes (RFC 3463), and what each means for the address.
 //!
 //! ```text
 //!  5   .   1   .  1        2 done · 4 not now · 5 not ever
 //! class subject detail     1 address · 2 mailbox · 3 system · 4 network · 5 protocol · 6 content · 7 policy
 //! ```
 //!
-//! One table for both ways a refusal reaches us: the reply in the conversation and the report that
-//! comes back later. It is conservative: an address is given up at once only where the code says
-//! that nobody reads it; where our letter, our host or our name is at fault, the person is never
-//! held to account; what says too little counts as soft.
+//! One table serves both ways in which a refusal comes: the reply in the mail transaction and the report that
+//! comes back later. It is cautious. An address is given up at once only if the code says that nobody reads
+//! it; what is the fault of the letter, the host or the sender is never held against the person; a code that
+//! says too little counts as soft.
 
 use std::fmt;
 
-/// An enhanced status code.
+/// An enhanced status code, such as 5.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Enhanced {
     /// 2, 4 or 5.
     pub class: u8,
-    /// What it is about.
+    /// The second number: the subject.
     pub subject: u16,
-    /// What exactly.
+    /// The third number: the detail.
     pub detail: u16,
 }
 
-/// What a status means for the person.
+/// What a status code means for the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BounceClass {
-    /// Taken.
+    /// The letter was taken.
     Delivered,
-    /// Not now; another try may do.
+    /// Not now; another attempt may succeed.
     Deferred,
     /// Nobody reads mail at this address.
     HardBounce,
     /// Refused for good this time, for a reason that may pass or is not told.
     SoftBounce,
-    /// Refused for what we are or sent: never held against the person.
+    /// Refused because of the sender or the content: never held against the person.
     Policy,
 }
 
 impl Enhanced {
-    /// The code at the start of `text`: `5.1.1`, `5.1.1 (no such user)`. Anything else is none.
+    /// The code at the start of a text, such as `5.1.1 (no such user)`; `None` if there is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_start();
@@ -57,7 +57,7 @@ impl Enhanced {
     }
 
     /// The code in an SMTP reply, with or without the basic code before it: `550 5.1.1 no such user`,
-    /// `550-5.1.1 no`. One that contradicts the basic code's first digit is none.
+    /// `550-5.1.1 no`. `None` if it contradicts the first digit of the basic code.
     #[must_use]
     pub fn of_reply(reply: &str) -> Option<Self> {
         let reply = reply.trim_start();
@@ -67,24 +67,25 @@ impl Enhanced {
     }
 }
 
-/// As written in replies and reports.
+/// As written in replies and reports: `5.1.1`.
 impl fmt::Display for Enhanced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
     }
 }
 
-/// What a status code means.
+/// What a code means in the reply to a letter.
 #[must_use]
 pub(crate) fn class_of(status: Enhanced) -> BounceClass {
     match (status.class, status.subject, status.detail) {
         (2, ..) => BounceClass::Delivered,
         (4, ..) => BounceClass::Deferred,
-        // no such mailbox, domain, syntax; moved and nobody knows where; the domain takes no mail; disabled
+        // no such mailbox or domain, bad syntax; moved without a new address; the domain takes no mail;
+        // disabled
         (_, 1, 1 | 2 | 3 | 6 | 10) | (_, 2, 1) => BounceClass::HardBounce,
-        // our own address is wrong or not believed; the way there does not speak our mail
+        // our own address is wrong or not trusted; the next host does not take our kind of mail
         (_, 1, 7..=9) => BounceClass::Policy,
-        // too large for the mailbox or the system, a feature that it lacks
+        // too large for the mailbox or the system, or needs a feature that it lacks
         (_, 2, 3) | (_, 3, 3 | 4) => BounceClass::Policy,
         // protocol, content, policy
         (_, 5..=7, _) => BounceClass::Policy,
@@ -92,19 +93,19 @@ pub(crate) fn class_of(status: Enhanced) -> BounceClass {
     }
 }
 
-/// What a code means in a report that says the letter *failed*: tries are over, so what was only
-/// put off is a soft bounce, or ours where it was put off for what we are.
+/// What a code means in a report that the letter *failed*. Nothing is tried any more, so what was only put
+/// off is a soft bounce, or policy if it was put off because of the sender.
 #[must_use]
 pub(crate) fn class_of_failed(status: Enhanced) -> BounceClass {
     match class_of(status) {
         BounceClass::Deferred if (5..=7).contains(&status.subject) => BounceClass::Policy,
-        // `failed` with a good status contradicts itself; nobody is given up for that
+        // "failed" with a code of success contradicts itself; no address is given up for that
         BounceClass::Deferred | BounceClass::Delivered => BounceClass::SoftBounce,
         other => other,
     }
 }
 
-/// What a basic SMTP code alone means; a bare 550 does not say whether the person or we are meant.
+/// What a basic SMTP code means alone. A bare 550 does not say whether the address or the sender is meant.
 #[must_use]
 pub fn class_of_code(code: u16) -> BounceClass {
     match code {
@@ -117,7 +118,7 @@ pub fn class_of_code(code: u16) -> BounceClass {
     }
 }
 
-/// The basic code that a reply begins with.
+/// The basic code at the start of a reply.
 fn basic(reply: &str) -> Option<u16> {
     let (code, rest) = reply.split_at_checked(3)?;
     let whole = rest.is_empty() || rest.starts_with([' ', '-']);
@@ -125,7 +126,7 @@ fn basic(reply: &str) -> Option<u16> {
     (whole && digits).then(|| code.parse().ok()).flatten()
 }
 
-/// One to three digits.
+/// A number of one to three digits.
 fn number(text: &str) -> Option<u16> {
     (1..=3).contains(&text.len()).then(|| text.parse().ok()).flatten()
 }

@@ -1,8 +1,8 @@
-//! What may stand in a name that a person or a header will see.
+//! The characters and lengths allowed in a name that a person or a mail header will show.
 //!
-//! Control characters end mail headers early (and a CR/LF display name makes lettre panic);
-//! bidirectional overrides make a text read as another. Both are refused at the door, so that
-//! nothing behind it has to think of them again.
+//! Control characters could end a mail header early (and a display name with CR or LF makes lettre panic);
+//! bidirectional overrides make a text read as another one. Both are refused when a request comes in, so no
+//! other code has to think of them.
 
 /// The longest product, list or campaign name, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
@@ -11,7 +11,7 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// The longest SKU, in bytes.
 pub(crate) const SKU_BYTES_MAX: usize = 128;
 
-/// True when no character is a control, a line separator or a bidirectional override.
+/// Whether a text has no control character, line separator or bidirectional override.
 #[must_use]
 pub fn plain(text: &str) -> bool {
     !text.chars().any(|c| {
@@ -20,19 +20,19 @@ pub fn plain(text: &str) -> bool {
     })
 }
 
-/// True for a plain, non-blank name of at most [`NAME_CHARS_MAX`] characters.
+/// Whether a name is plain, not blank, and at most [`NAME_CHARS_MAX`] characters long.
 #[must_use]
 pub fn name_fits(text: &str) -> bool {
     plain(text) && !text.trim().is_empty() && text.chars().count() <= NAME_CHARS_MAX
 }
 
-/// True for a plain, non-empty key of at most [`KEY_BYTES_MAX`] bytes.
+/// Whether a key is plain, not empty, and at most [`KEY_BYTES_MAX`] bytes long.
 #[must_use]
 pub fn key_fits(text: &str) -> bool {
     !text.is_empty() && text.len() <= KEY_BYTES_MAX && plain(text)
 }
 
-/// A text with its line ends as `\n` alone, so that its lines can be counted.
+/// The text with `\n` for every line end, so that its lines can be counted.
 #[must_use]
 pub fn unix_lines(text: &[u8]) -> Vec<u8> {
     let ends = |at: usize| text.get(at) == Some(&b'\r') && text.get(at + 1) == Some(&b'\n');

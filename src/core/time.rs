@@ -1,42 +1,41 @@
-//! Instants and days as data.
+//! Points in time and calendar days as plain values.
 //!
-//! `domain/` never reads a clock: the actor that decides brings the time with the command and
-//! writes it into its record, so replay sees the time that the live run saw.
+//! This crate never reads a clock. The actor that decides brings the time with the command and writes it into
+//! the record, so replay sees the same time.
 //!
 //! ```text
 //! Millis  milliseconds since 1970-01-01T00:00:00Z, as u64
-//! Day     days since 1970-01-01 in the shop's zone, as i32 (the zone is applied outside)
+//! Day     days since 1970-01-01 in the shop's time zone, as i32 (the zone is applied outside)
 //! ```
 //!
-//! The calendar is jiff's, which ends with the year 9999; what lies beyond is printed as its end.
+//! The calendar is jiff's, which ends with the year 9999; later times are shown as its end.
 
 use std::fmt;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
-/// Milliseconds in a day.
 const DAY_MS: u64 = 86_400_000;
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// A point in time: milliseconds since the Unix epoch, UTC.
+/// A point in time: milliseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// This instant moved forward by `ms` milliseconds, held at the end of time.
+    /// This time plus `ms` milliseconds, at most the largest possible.
     #[must_use]
     pub fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
-    /// Milliseconds from `earlier` to this instant; zero when `earlier` is later.
+    /// Milliseconds from `earlier` to this time; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The day this instant falls on, in a zone that lies `offset_s` seconds east of UTC.
+    /// The day of this time in a zone that is `offset_s` seconds east of UTC.
     #[must_use]
     pub fn day(self, offset_s: i32) -> Day {
         let local = self.0 as i64 + i64::from(offset_s) * 1000;
@@ -44,7 +43,7 @@ impl Millis {
     }
 }
 
-/// ISO 8601 with milliseconds and `Z`, as the wire wants it.
+/// ISO 8601 with milliseconds and `Z`, as in JSON.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = SignedDuration::from_millis(i64::try_from(self.0).unwrap_or(i64::MAX));
@@ -52,11 +51,11 @@ impl fmt::Display for Millis {
     }
 }
 
-/// A calendar day, counted from 1970-01-01.
+/// A calendar day, in days since 1970-01-01.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i32);
 
-/// Year, month and day of the month, `2026-01-31`.
+/// Year, month and day, as in `2026-01-31`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         EPOCH.date().saturating_add(SignedDuration::from_hours(24 * i64::from(self.0))).fmt(f)

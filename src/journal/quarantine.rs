@@ -1,22 +1,23 @@
-//! Quarantine: damaged files and directories that were taken out of use, and copies of what was cut from them.
+//! Quarantine: damaged files and directories that were taken out of use, and copies of what was cut from
+//! them.
 //!
 //! ```text
-//!   00000000000000000041.wal.broken-1                       made by a start or by a repair; no reader looks at it
-//!   00000000000000000041.wal.broken-1.seen-1772452800000    when an engine first saw it, in its own name
+//!   00000000000000000041.wal.broken-1                       made by a start or a repair; no reader looks at it
+//!   00000000000000000041.wal.broken-1.seen-1772452800000    the time when an engine first saw it, as part of the name
 //!   gen-8.broken-1.seen-1772452800000                       a directory as well
 //!                                                           7 days later ──> removed
 //! ```
 //!
-//! They hold what people once said, so they do not stay for ever. Why the name: a file's times are lost by a backup and
-//! set by a rename; the name stays. So each stays for at least 7 days of an engine that runs, whoever made it and
-//! however old the file in it is.
+//! These files hold data about people, so they do not stay for ever. The time is in the name because a backup
+//! loses the times of a file and a rename sets them. So each stays for at least 7 days in which an engine was
+//! there to see it, whoever made it and however old it is.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, FileKind};
 
-/// How long something stays once an engine has seen it.
+/// How long something stays after an engine first saw it, in milliseconds.
 pub(crate) const QUARANTINE_MS: u64 = 7 * 24 * 3_600_000;
 
 const BROKEN: &str = ".broken-";
@@ -25,17 +26,16 @@ const SEEN: &str = ".seen-";
 /// A file or directory in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Where it lies.
     pub path: PathBuf,
-    /// When an engine first saw it, in milliseconds since 1970; none has yet where this is `None`.
+    /// When an engine first saw it, in milliseconds since 1970; `None`: not yet.
     pub seen_ms: Option<u64>,
 }
 
-/// All that is in quarantine in a directory; one that is not there has nothing.
+/// Everything in quarantine in a directory; nothing if there is no such directory.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If the directory cannot be read.
 pub fn quarantined(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Quarantined>> {
     let names = match disk.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -63,8 +63,8 @@ pub(crate) fn free_name(disk: &dyn Disk, dir: &Path, path: &Path) -> io::Result<
     }
 }
 
-/// Notes the time on what is seen for the first time and removes what is old. What cannot be done now is told and
-/// tried again at the next sweep: nothing in quarantine is a reason to stop.
+/// Adds the time to names that are seen for the first time, and removes what is old. What fails is logged and
+/// tried again at the next sweep; nothing in quarantine may stop the engine.
 pub(crate) fn sweep(disk: &dyn Disk, dir: &Path, now_ms: u64) {
     let mut changed = false;
     for held in quarantined(disk, dir).unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! Bodies of the records of campaigns.
+//! The bodies of the records of campaigns. Fields mean what they do in [`CampaignEvent`].
 
 use restockd_core::campaign::{CampaignEvent, Header, InDoubtPolicy, ReopenReason, Settlement, SkipReason};
 use restockd_core::{CampaignId, Day, ListId, Millis, PersonId, Span};
@@ -9,7 +9,7 @@ use crate::codec::{self, CodecError};
 use crate::kind::Kind;
 use crate::shared::{CutV2, DiagnosticV2, RateV2, owned};
 
-/// What a campaign is.
+/// The settings of a campaign.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HeaderV2<'a> {
     id: u128,
@@ -51,7 +51,7 @@ enum ReopenReasonV2 {
     InDoubt,
 }
 
-/// A record that says no more than which campaign it is about.
+/// A record that only names its campaign.
 #[derive(Serialize, Deserialize)]
 struct CampaignV2 {
     id: u128,
@@ -74,7 +74,7 @@ struct LetterV2 {
 #[derive(Serialize, Deserialize)]
 struct StartedV2<'a> {
     letter: LetterV2,
-    /// The half of the address's hash that a ledger holds.
+    /// The part of the address's hash that a ledger holds.
     address: u64,
     provider: Option<&'a str>,
 }
@@ -130,7 +130,7 @@ struct PacedV2<'a> {
 #[derive(Serialize, Deserialize)]
 struct SweptV2;
 
-/// Appends the body of an event; says which kind it is.
+/// Appends the body of an event; returns its kind.
 pub(crate) fn write(event: &CampaignEvent, bytes: &mut Vec<u8>) -> Kind {
     let letter = |id: &CampaignId, person: &PersonId, ordinal: &u32| LetterV2 {
         id: id.0,
@@ -146,8 +146,8 @@ pub(crate) fn write(event: &CampaignEvent, bytes: &mut Vec<u8>) -> Kind {
             let body = OpenedV2 { header, id: id.0, upto: *upto, added: *added };
             codec::body(Kind::CampaignOpened, &body, bytes)
         }
-        CampaignEvent::Reopened { id, again } => {
-            let body = ReopenedV2 { id: id.0, reason: (*again).into() };
+        CampaignEvent::Reopened { id, reason } => {
+            let body = ReopenedV2 { id: id.0, reason: (*reason).into() };
             codec::body(Kind::CampaignReopened, &body, bytes)
         }
         CampaignEvent::Failed { id, why } => {
@@ -177,7 +177,7 @@ pub(crate) fn write(event: &CampaignEvent, bytes: &mut Vec<u8>) -> Kind {
             let body = DeferredV2 { letter, until: until.0, diagnostic: diagnostic.into() };
             codec::body(Kind::CampaignDeferred, &body, bytes)
         }
-        CampaignEvent::Noted { id, person, ordinal, reason } => {
+        CampaignEvent::RecipientExcluded { id, person, ordinal, reason } => {
             let body = NotedV2 { letter: letter(id, person, ordinal), reason: Code(*reason) };
             codec::body(Kind::CampaignNoted, &body, bytes)
         }
@@ -199,7 +199,6 @@ fn of_campaign(kind: Kind, id: CampaignId, bytes: &mut Vec<u8>) -> Kind {
     codec::body(kind, &CampaignV2 { id: id.0 }, bytes)
 }
 
-/// Reads the body of an event.
 pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignEvent, CodecError> {
     let campaign = || Ok(CampaignId(codec::decode::<CampaignV2>(body)?.id));
     Ok(match (kind, version) {
@@ -276,8 +275,8 @@ impl From<OpenedV2<'_>> for CampaignEvent {
 }
 
 impl From<ReopenReason> for ReopenReasonV2 {
-    fn from(again: ReopenReason) -> Self {
-        match again {
+    fn from(reason: ReopenReason) -> Self {
+        match reason {
             ReopenReason::Restock { upto, added } => Self::Restock { upto, added },
             ReopenReason::Failed => Self::Failed,
             ReopenReason::Doubt => Self::InDoubt,
@@ -287,12 +286,12 @@ impl From<ReopenReason> for ReopenReasonV2 {
 
 impl From<ReopenedV2> for CampaignEvent {
     fn from(ReopenedV2 { id, reason }: ReopenedV2) -> Self {
-        let again = match reason {
+        let reason = match reason {
             ReopenReasonV2::Restock { upto, added } => ReopenReason::Restock { upto, added },
             ReopenReasonV2::Failed => ReopenReason::Failed,
             ReopenReasonV2::InDoubt => ReopenReason::Doubt,
         };
-        Self::Reopened { id: CampaignId(id), again }
+        Self::Reopened { id: CampaignId(id), reason }
     }
 }
 
@@ -364,7 +363,7 @@ impl From<DeferredV2<'_>> for CampaignEvent {
 impl From<NotedV2> for CampaignEvent {
     fn from(NotedV2 { letter, reason }: NotedV2) -> Self {
         let (id, person, ordinal) = letter.parts();
-        Self::Noted { id, person, ordinal, reason: reason.0 }
+        Self::RecipientExcluded { id, person, ordinal, reason: reason.0 }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Codes of values that are one of a few: one table each, one byte on the disk.
+//! The byte that stands for each value of an enum: one table for each enum.
 //!
-//! A code is given once. The order of the enum in the machines means nothing here, and a variant without a code does not
-//! compile.
+//! A byte is given once and never again. The order of an enum in the machines does not matter here, and a
+//! variant without a byte does not compile.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,17 +14,16 @@ use restockd_core::outcome::FaultSource;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value with a code.
+/// An enum with a byte for each value.
 pub(crate) trait Coded: Copy {
-    /// What it is, for a message.
+    /// The name of the enum, for messages.
     const WHAT: &'static str;
-    /// Its code.
     fn code(self) -> u8;
-    /// The value with a code.
+    /// The value that a byte stands for.
     fn of(code: u8) -> Option<Self>;
 }
 
-/// A value, written as its code.
+/// A value that is written as its byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code<T>(pub(crate) T);
 
@@ -102,7 +101,7 @@ codes! { "what becomes of letters in doubt" InDoubtPolicy {
     0 Hold, 1 Resend,
 } }
 
-/// Codes of letters that were skipped begin here, in the order of the reasons' codes.
+/// Skipped letters have the bytes from here on, in the order of the reasons' bytes.
 const SKIPPED: u8 = 16;
 
 impl Coded for LetterState {

@@ -1,4 +1,4 @@
-//! Bodies of the records of the directory.
+//! The bodies of the records of the directory. Fields mean what they do in [`DirectoryEvent`].
 
 use restockd_core::directory::{
     Accepted, Attested, ConsentEvidence, DirectoryEvent, FeedbackRecord, PersonFact, RestockFact,
@@ -19,9 +19,8 @@ use crate::shared::{Few, ProductDetailsV2, owned};
 #[derive(Serialize, Deserialize)]
 struct EventV2<'a> {
     name: &'a str,
-    /// The idempotency key, hashed with its scope.
     key: Option<u128>,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
     #[serde(borrow)]
     person: Option<PersonFactV2<'a>>,
     #[serde(borrow)]
@@ -73,7 +72,7 @@ struct MergedV2 {
 #[derive(Serialize, Deserialize)]
 struct ErasedV2 {
     person: u32,
-    /// The address, hashed, with why it must stay unmailed.
+    /// The hash of the address, and why it must not be mailed.
     keep: Option<(u128, Code<SuppressionReason>)>,
 }
 
@@ -118,7 +117,7 @@ struct FeedbackV2<'a> {
     report: ReportV2<'a>,
 }
 
-/// Appends the body of an event; says which kind it is.
+/// Appends the body of an event; returns its kind.
 pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
     match event {
         DirectoryEvent::Event(event) => codec::body(Kind::DirectoryEvent, &EventV2::from(event), bytes),
@@ -148,7 +147,7 @@ pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
         DirectoryEvent::PublicKeyMinted(key) => {
             codec::body(Kind::DirectoryPublicKeyMinted, &PublicKeyV2::from(key), bytes)
         }
-        DirectoryEvent::Mailed { person, round } => {
+        DirectoryEvent::ConfirmationMailed { person, round } => {
             let body = ConfirmationMailedV2 { person: person.0, round: *round };
             codec::body(Kind::DirectoryConfirmationMailed, &body, bytes)
         }
@@ -167,7 +166,6 @@ pub(crate) fn write(event: &DirectoryEvent, bytes: &mut Vec<u8>) -> Kind {
     }
 }
 
-/// Reads the body of an event.
 pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryEvent, CodecError> {
     Ok(match (kind, version) {
         (Kind::DirectoryEvent, 2) => DirectoryEvent::Event(codec::decode::<EventV2<'_>>(body)?.into()),
@@ -195,11 +193,11 @@ pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryEven
 
 impl<'a> From<&'a Accepted> for EventV2<'a> {
     fn from(event: &'a Accepted) -> Self {
-        let Accepted { name, key, how, person, bag, timestamp, product, restock, attested } = event;
+        let Accepted { name, key, source, person, bag, timestamp, product, restock, attested } = event;
         Self {
             name,
             key: *key,
-            how: Code(*how),
+            source: Code(*source),
             person: person.as_ref().map(PersonFactV2::from),
             bag: bag.iter().map(|(list, join)| (list.as_str(), *join)).collect(),
             timestamp: timestamp.map(|at| at.0),
@@ -215,7 +213,7 @@ impl From<EventV2<'_>> for Accepted {
         Self {
             name: body.name.to_owned(),
             key: body.key,
-            how: body.how.0,
+            source: body.source.0,
             person: body.person.map(PersonFact::from),
             bag: body.bag.into_iter().map(|(list, join)| (ListId::stored(list), join)).collect(),
             timestamp: body.timestamp.map(Millis),
@@ -318,7 +316,7 @@ impl From<SuppressedV2<'_>> for DirectoryEvent {
 
 impl From<ConfirmationMailedV2> for DirectoryEvent {
     fn from(ConfirmationMailedV2 { person, round }: ConfirmationMailedV2) -> Self {
-        Self::Mailed { person: PersonId(person), round }
+        Self::ConfirmationMailed { person: PersonId(person), round }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A record of the log: whose it is, its author's counter, when, and what happened.
+//! The records of the log: what stands before the body, and how a record is written and read.
 //!
 //! ```text
 //! list        [ seq | at | list id | body ]
@@ -6,7 +6,7 @@
 //! campaigns   [ seq | at | body ]
 //! ```
 //!
-//! Kind and version stand outside, in the log's frame, and choose the body.
+//! Kind and version are not in these bytes but in the frame of the log. They decide how the body is read.
 
 use restockd_core::campaign::CampaignEvent;
 use restockd_core::directory::DirectoryEvent;
@@ -19,41 +19,36 @@ use crate::error::RecordError;
 use crate::kind::{Kind, KindOwner};
 use crate::{campaign, directory, list};
 
-/// The author's counter after this record, and the author's clock.
+/// The number and the time of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// Counts the author's records, from 1.
+    /// Counts the records of one author, from 1.
     pub seq: u64,
-    /// When the author decided.
+    /// The time of the decision, by the engine's clock.
     pub at: Millis,
 }
 
-/// A record, decoded.
+/// A decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// Of a list.
     List(Stamp, ListId, ListEvent),
-    /// Of the directory.
     Directory(Stamp, DirectoryEvent),
-    /// Of the campaign actor.
     Campaign(Stamp, CampaignEvent),
 }
 
-/// Whose record it is.
+/// The machine that a record belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author<'a> {
     /// The list with this id.
     List(&'a str),
-    /// The directory.
     Directory,
-    /// The campaign actor.
     Campaigns,
 }
 
 /// A record as the log takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// The number of its kind.
+    /// The number of its [`Kind`].
     pub kind: u8,
     /// The version of its body.
     pub version: u8,
@@ -61,10 +56,10 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
 }
 
-/// Most records are not longer than this.
+/// Longer than most records.
 const USUAL_BYTES: usize = 128;
 
-/// Begins a record with what stands before its body.
+/// Begins a record with the part before its body.
 fn begin(before: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     codec::encode_into(before, &mut bytes);
@@ -75,43 +70,43 @@ fn encoded(kind: Kind, bytes: Vec<u8>) -> Encoded {
     Encoded { kind: kind as u8, version: kind.version(), bytes }
 }
 
-/// A list's record.
+/// Writes a record of a list.
 #[must_use]
 pub fn of_list(stamp: Stamp, id: &ListId, event: &ListEvent) -> Encoded {
     let mut bytes = begin(&(stamp.seq, stamp.at.0, id.as_str()));
     encoded(list::write(event, &mut bytes), bytes)
 }
 
-/// A record of the directory.
+/// Writes a record of the directory.
 #[must_use]
 pub fn of_directory(stamp: Stamp, event: &DirectoryEvent) -> Encoded {
     let mut bytes = begin(&(stamp.seq, stamp.at.0));
     encoded(directory::write(event, &mut bytes), bytes)
 }
 
-/// A record of the campaign actor.
+/// Writes a record of the campaigns.
 #[must_use]
 pub fn of_campaign(stamp: Stamp, event: &CampaignEvent) -> Encoded {
     let mut bytes = begin(&(stamp.seq, stamp.at.0));
     encoded(campaign::write(event, &mut bytes), bytes)
 }
 
-/// What stands before a list's body, and the body.
+/// The part before a list's body, and the body.
 fn list_head(bytes: &[u8]) -> Result<(Stamp, &str, &[u8]), CodecError> {
     let ((seq, at, id), body) = codec::decode_borrowed_prefix::<(u64, u64, &str)>(bytes)?;
     Ok((Stamp { seq, at: Millis(at) }, id, body))
 }
 
-/// What stands before another author's body, and the body.
+/// The part before any other body, and the body.
 fn head(bytes: &[u8]) -> Result<(Stamp, &[u8]), CodecError> {
     let ((seq, at), body) = codec::decode_borrowed_prefix::<(u64, u64)>(bytes)?;
     Ok((Stamp { seq, at: Millis(at) }, body))
 }
 
-/// Whose record it is, without reading all of it.
+/// Whose record it is, without decoding all of it.
 ///
 /// # Errors
-/// When this build does not know kind or version, or a list's record does not begin as one.
+/// If this build does not know the kind or version, or the record of a list does not begin as one.
 pub fn author(kind: u8, version: u8, bytes: &[u8]) -> Result<Author<'_>, RecordError> {
     let kind = record_kind(kind, version)?;
     Ok(match kind.owner() {
@@ -121,10 +116,10 @@ pub fn author(kind: u8, version: u8, bytes: &[u8]) -> Result<Author<'_>, RecordE
     })
 }
 
-/// Reads a list's record; its id stays where it is.
+/// Reads the record of a list and borrows the list's id from `bytes`.
 ///
 /// # Errors
-/// When this build does not know kind or version, or the bytes do not fit them.
+/// If this build does not know the kind or version, or the bytes are not of its layout.
 pub fn read_list(kind: u8, version: u8, bytes: &[u8]) -> Result<(Stamp, &str, ListEvent), RecordError> {
     let kind = record_kind(kind, version)?;
     let read = || {
@@ -134,10 +129,10 @@ pub fn read_list(kind: u8, version: u8, bytes: &[u8]) -> Result<(Stamp, &str, Li
     read().map_err(|source| malformed(kind, source))
 }
 
-/// Reads a record.
+/// Reads any record.
 ///
 /// # Errors
-/// When this build does not know kind or version, or the bytes do not fit them.
+/// If this build does not know the kind or version, or the bytes are not of its layout.
 pub fn read(kind: u8, version: u8, bytes: &[u8]) -> Result<Entry, RecordError> {
     let kind = record_kind(kind, version)?;
     let read = || match kind.owner() {
@@ -157,7 +152,7 @@ pub fn read(kind: u8, version: u8, bytes: &[u8]) -> Result<Entry, RecordError> {
     read().map_err(|source| malformed(kind, source))
 }
 
-/// The kind of a record; a page's number in the log is as unknown as any other.
+/// The kind of a record. The number of a page is unknown here.
 fn record_kind(number: u8, version: u8) -> Result<Kind, RecordError> {
     let kind = Kind::known(number, version)?;
     if kind.owner() == KindOwner::Page {

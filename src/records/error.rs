@@ -1,52 +1,51 @@
-//! Why a record or a page cannot be read, in sentences that say what to do.
+//! Why a record or page cannot be read, in sentences that say what to do.
 
 use crate::codec::CodecError;
 
-/// This build, as a person knows it.
+/// The version of this build.
 pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
-/// Why a record or a page cannot be read.
+/// Why a record or page cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A newer restockd wrote it.
+    /// It was written by a newer restockd.
     #[error(
         "{what} of version {found} was written by a newer restockd; this one ({RELEASE}) reads {}: start the version \
          that wrote it",
         known(*.reads)
     )]
     Newer {
-        /// The kind, or its number where this build has no name for it.
+        /// The name of the kind, or its number if this build has no name for it.
         what: String,
-        /// The version that was found.
+        /// The version of the record or page.
         found: u8,
-        /// The highest version that this build reads; `None` where it does not know the kind at all.
+        /// The highest version that this build reads; `None`: it does not know the kind.
         reads: Option<u8>,
     },
-    /// A build from before the first release wrote it.
+    /// It was written by a build from before the first release.
     #[error(
         "{what} of version {found} was written by a restockd from before the first release; this one ({RELEASE}) reads \
          version {reads} and later: give it a data directory of its own"
     )]
     Older {
-        /// The kind, or its number where this build has no name for it.
+        /// The name of the kind, or its number if this build has no name for it.
         what: String,
-        /// The version that was found.
+        /// The version of the record or page.
         found: u8,
         /// The lowest version that this build reads.
         reads: u8,
     },
-    /// The bytes are not what the kind says.
+    /// Its bytes are not of the layout that its kind and version have.
     #[error("{what} does not decode: {source}")]
     Malformed {
-        /// The kind.
+        /// The name of the kind.
         what: &'static str,
-        /// What the codec said.
         source: CodecError,
     },
 }
 
 impl RecordError {
-    /// True when a newer restockd wrote the bytes: nothing is damaged then.
+    /// Whether a newer restockd wrote the bytes; then nothing is damaged.
     #[must_use]
     pub fn is_newer(&self) -> bool {
         matches!(self, Self::Newer { .. })

@@ -1,12 +1,12 @@
-//! Golden bytes: one record of every kind as it stands in logs out there.
+//! Golden bytes: one record of every kind as it is in existing logs.
 //!
 //! ```text
 //! golden/v2.txt   kind version hex     one line for each sample, as the first version of its kind writes it
 //! golden/v3.txt   …                    lines of the kinds that have a third version, and so on
 //! ```
 //!
-//! A released file never changes. A new version of a kind gets lines of its own in the next file: run the tests, and the
-//! one that fails says which lines it wants.
+//! A released file never changes. A new version of a kind gets lines of its own in the next file: run the
+//! tests, and the failure shows the lines that are missing.
 
 use std::collections::BTreeSet;
 
@@ -15,21 +15,21 @@ use crate::kind::{Kind, KindOwner};
 use crate::sample::{encoded, entries};
 use crate::{Entry, RecordError};
 
-/// Every file of lines.
+/// The content of every file.
 const GOLDEN: [&str; 1] = [include_str!("golden/v2.txt")];
 
 fn golden() -> impl Iterator<Item = &'static str> {
     GOLDEN.iter().flat_map(|file| file.lines())
 }
 
-/// A record as a line.
+/// The line for a record.
 fn line(entry: &Entry) -> String {
     let Encoded { kind, version, bytes } = encoded(entry);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{kind:02x} {version} {hex}")
 }
 
-/// A line, read.
+/// The record in a line.
 fn parse(line: &str) -> Encoded {
     let [kind, version, hex] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();

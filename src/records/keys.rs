@@ -1,4 +1,4 @@
-//! API keys, in records and pages: never a secret, only its hash.
+//! API keys in records and pages: never the secret, only its hash.
 
 use restockd_core::Millis;
 use restockd_core::directory::{ApiKey, PublicKey};

@@ -1,12 +1,12 @@
-//! The table of kinds: number, name, and the version that this build writes.
+//! The table of kinds: number, name, owner, and the version that this build writes.
 //!
 //! ```text
 //! 0x10 …  records of lists        0x80 …  records of campaigns
 //! 0x40 …  records of the directory 0xc0 … pages of snapshots
 //! ```
 //!
-//! A number is given once and never again, also not after its kind is gone. Versions begin at [`FIRST`]; 1 was never
-//! released, and neither were the kinds 1 to 3.
+//! A number is given once and never again, even after its kind is gone. Versions begin at `FIRST`; version
+//! 1 and the kinds 1 to 3 were never released.
 
 use crate::error::RecordError;
 
@@ -16,29 +16,26 @@ pub(crate) const FIRST: u8 = 2;
 /// Kinds of builds from before the first release.
 const UNRELEASED: std::ops::RangeInclusive<u8> = 0..=3;
 
-/// Whose records a kind is of.
+/// Whose records a kind belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KindOwner {
-    /// A list's.
     List,
-    /// The directory's.
     Directory,
-    /// The campaign actor's.
     Campaigns,
-    /// No record: a page of a snapshot.
+    /// None: it is a page of a snapshot.
     Page,
 }
 
 macro_rules! kinds {
     ($($number:literal $kind:ident $name:literal $version:literal $owner:ident,)*) => {
-        /// A kind of record or page.
+        /// The kinds of records and pages.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "the name of each stands beside it in the table")]
         pub enum Kind { $($kind = $number,)* }
 
         impl Kind {
-            /// Every kind, in the order of the numbers.
+            /// Every kind, by number.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// The kind with a number.
@@ -47,19 +44,19 @@ macro_rules! kinds {
                 match number { $($number => Some(Self::$kind),)* _ => None }
             }
 
-            /// Its name, for a person.
+            /// Its name, for messages.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
             }
 
-            /// The version that this build writes, and the highest that it reads.
+            /// The version that this build writes, which is also the highest that it reads.
             #[must_use]
             pub fn version(self) -> u8 {
                 match self { $(Self::$kind => $version,)* }
             }
 
-            /// Whose records it is of.
+            /// Whose records it belongs to.
             #[must_use]
             pub fn owner(self) -> KindOwner {
                 match self { $(Self::$kind => KindOwner::$owner,)* }
@@ -130,10 +127,10 @@ kinds! {
 }
 
 impl Kind {
-    /// The kind with a number, where this build reads that version of it.
+    /// The kind with a number, if this build reads that version of it.
     ///
     /// # Errors
-    /// A newer restockd wrote it, or one from before the first release.
+    /// [`RecordError::Newer`] or [`RecordError::Older`] for a kind or version of another build.
     pub fn known(number: u8, version: u8) -> Result<Self, RecordError> {
         let kind = Self::of(number);
         let what = || kind.map_or_else(|| format!("kind {number}"), |kind| kind.name().to_owned());

@@ -1,4 +1,4 @@
-//! What holds of all records and pages, by law: what is written reads back, and nothing else does.
+//! Property tests of all records and pages: what was written reads back, and nothing else does.
 
 use std::collections::BTreeMap;
 
@@ -70,12 +70,12 @@ impl Machines {
                 // A list gives its places in order; records from nowhere would not.
                 let list = self.lists.entry(id.clone()).or_default();
                 let event = match event {
-                    ListEvent::Joined { event, person, changed, how, .. } => ListEvent::Joined {
+                    ListEvent::Joined { event, person, changed, source, .. } => ListEvent::Joined {
                         event: *event,
                         person: *person,
                         ordinal: list.last_ordinal() + 1,
                         changed: *changed,
-                        how: *how,
+                        source: *source,
                     },
                     other => other.clone(),
                 };
@@ -232,7 +232,7 @@ fn a_packed_list_that_lies_about_its_rows_is_refused() {
         event: 400,
         person: PersonId(7),
         changed: Millis(1_767_225_599_999),
-        how: restockd_core::list::ChangeSource::Event,
+        source: restockd_core::list::ChangeSource::Event,
     };
     list.apply(&left, Millis(6));
     let mut other = PackedList::of(&list).as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! Bodies of the records of lists.
+//! The bodies of the records of lists. Fields mean what they do in [`ListEvent`].
 
 use restockd_core::list::{ChangeSource, ListEvent};
 use restockd_core::{CampaignId, Day, Millis, PersonId};
@@ -15,7 +15,7 @@ struct JoinedV2 {
     person: u32,
     ordinal: u32,
     changed: u64,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct LeftV2 {
     event: u64,
     person: u32,
     changed: u64,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,10 +42,9 @@ struct NamedV2<'a> {
 #[derive(Serialize, Deserialize)]
 struct RestockedV2<'a> {
     event: u64,
-    /// The delivery id, hashed with source and SKU.
     key: u128,
     stock: Option<i64>,
-    /// Days since 1970 in the shop's zone.
+    /// Days since 1970 in the shop's time zone.
     day: i32,
     campaign: Option<u128>,
     upto: u32,
@@ -84,16 +83,16 @@ struct ForgottenV2 {
     upto: u64,
 }
 
-/// Appends the body of an event; says which kind it is.
+/// Appends the body of an event; returns its kind.
 pub(crate) fn write(event: &ListEvent, bytes: &mut Vec<u8>) -> Kind {
     match event {
-        ListEvent::Joined { event, person, ordinal, changed, how } => {
+        ListEvent::Joined { event, person, ordinal, changed, source } => {
             let (event, person, ordinal) = (*event, person.0, *ordinal);
-            let body = JoinedV2 { event, person, ordinal, changed: changed.0, how: Code(*how) };
+            let body = JoinedV2 { event, person, ordinal, changed: changed.0, source: Code(*source) };
             codec::body(Kind::ListJoined, &body, bytes)
         }
-        ListEvent::Left { event, person, changed, how } => {
-            let body = LeftV2 { event: *event, person: person.0, changed: changed.0, how: Code(*how) };
+        ListEvent::Left { event, person, changed, source } => {
+            let body = LeftV2 { event: *event, person: person.0, changed: changed.0, source: Code(*source) };
             codec::body(Kind::ListLeft, &body, bytes)
         }
         ListEvent::Moved { event, from, to } => {
@@ -129,7 +128,6 @@ pub(crate) fn write(event: &ListEvent, bytes: &mut Vec<u8>) -> Kind {
     }
 }
 
-/// Reads the body of an event.
 pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<ListEvent, CodecError> {
     Ok(match (kind, version) {
         (Kind::ListJoined, 2) => codec::decode::<JoinedV2>(body)?.into(),
@@ -147,14 +145,14 @@ pub(crate) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<ListEvent, Co
 }
 
 impl From<JoinedV2> for ListEvent {
-    fn from(JoinedV2 { event, person, ordinal, changed, how }: JoinedV2) -> Self {
-        Self::Joined { event, person: PersonId(person), ordinal, changed: Millis(changed), how: how.0 }
+    fn from(JoinedV2 { event, person, ordinal, changed, source }: JoinedV2) -> Self {
+        Self::Joined { event, person: PersonId(person), ordinal, changed: Millis(changed), source: source.0 }
     }
 }
 
 impl From<LeftV2> for ListEvent {
-    fn from(LeftV2 { event, person, changed, how }: LeftV2) -> Self {
-        Self::Left { event, person: PersonId(person), changed: Millis(changed), how: how.0 }
+    fn from(LeftV2 { event, person, changed, source }: LeftV2) -> Self {
+        Self::Left { event, person: PersonId(person), changed: Millis(changed), source: source.0 }
     }
 }
 

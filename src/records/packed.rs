@@ -1,13 +1,14 @@
-//! A list at rest: a few bytes a member, and what the door needs to know without waking it.
+//! A passivated list, packed: a few bytes a member, and a head that can be read alone.
 //!
 //! ```text
 //! [ seq | event | counts | left since | stock | product | details | last ordinal | base times | invites | signals | rows ]
 //! row: person, ordinal - last ordinal, status, how, event - base, joined - base, changed - joined
 //! ```
 //!
-//! The same bytes are a list's part of a page ([`Kind::PageLists`]), so their layout has that kind's version. The head
-//! counts who is on it and who left, as the rows do: bytes in which the two differ are refused. Bases make the rows
-//! small: about a dozen bytes each, by variable-length integers.
+//! A page of lists ([`Kind::PageLists`]) holds the same bytes, so their layout has that kind's version. The
+//! head counts members and people who left; bytes whose rows give other counts are refused. Times and event
+//! numbers are differences to a base and written as variable-length integers, which makes a row about a dozen
+//! bytes long.
 //!
 //! [`Kind::PageLists`]: crate::Kind::PageLists
 
@@ -23,7 +24,7 @@ use crate::error::RecordError;
 use crate::kind::Kind;
 use crate::shared::{Few, ProductDetailsV2, owned};
 
-/// A list as bytes.
+/// A packed list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackedList(Box<[u8]>);
 
@@ -34,7 +35,7 @@ struct HeadV2<'a> {
     event: u64,
     joined: u32,
     left: u32,
-    /// The day of the first leave that is remembered, counted from 1970.
+    /// The day on which the first of the remembered people left, in days since 1970.
     left_since: Option<u64>,
     stock: Option<i64>,
     product: Option<&'a str>,
@@ -44,7 +45,7 @@ struct HeadV2<'a> {
     base_event: u64,
     base_joined: u64,
     invites: Few<InviteV2>,
-    /// Key, when, and the campaign it led to.
+    /// Key, time, and the campaign it led to.
     signals: Vec<(u128, u64, Option<u128>)>,
     rows: u32,
 }
@@ -60,12 +61,12 @@ struct InviteV2 {
     moved: Vec<(u32, u32)>,
 }
 
-/// Person, step of the ordinal, status, how, and the three times as steps.
+/// Person, step of the ordinal, status, source, and the event number and the two times as differences.
 #[derive(Serialize, Deserialize)]
 struct RowV2(u32, u32, Code<MembershipStatus>, Code<ChangeSource>, u64, u64, i64);
 
 impl PackedList {
-    /// The list as bytes; holes are left out.
+    /// Packs a list, without its holes.
     #[must_use]
     pub fn of(list: &List) -> Self {
         let base_event = list.kept().map(|row| row.event).min().unwrap_or(0);
@@ -96,11 +97,14 @@ impl PackedList {
         for row in list.kept() {
             let changed = row.changed.0.wrapping_sub(row.joined.0) as i64;
             let (event, joined) = (row.event - base_event, row.joined.0 - base_joined);
-            let (step, standing, how) = (row.ordinal - ordinal, Code(row.standing), Code(row.how));
+            let (step, status, source) = (row.ordinal - ordinal, Code(row.status), Code(row.source));
             ordinal = row.ordinal;
-            codec::encode_into(&RowV2(row.person.0, step, standing, how, event, joined, changed), &mut bytes);
+            codec::encode_into(
+                &RowV2(row.person.0, step, status, source, event, joined, changed),
+                &mut bytes,
+            );
         }
-        // Copied: an allocator may leave bytes that only shrink in the larger room they had.
+        // Copied, since an allocator may leave bytes that only shrink in the larger room they had.
         Self(bytes.as_slice().into())
     }
 
@@ -110,16 +114,17 @@ impl PackedList {
         &self.0
     }
 
-    /// Takes bytes from a page of the version that this build writes; they are checked when they are unpacked.
+    /// Takes bytes from a page of the version that this build writes. They are checked when they are
+    /// unpacked.
     #[must_use]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.into())
     }
 
-    /// What the door needs, without the rows.
+    /// The list's summary, read from the head alone.
     ///
     /// # Errors
-    /// When the bytes are not a packed list.
+    /// If the head does not decode.
     pub fn summary(&self) -> Result<ListSummary, RecordError> {
         let (head, _) = self.head().map_err(malformed)?;
         let running = head.invites.iter().filter(|invite| !invite.closed);
@@ -133,16 +138,16 @@ impl PackedList {
         })
     }
 
-    /// True when it is time to forget somebody who left: that much can be told without the rows.
+    /// Whether it is time to forget people who left; the head alone tells.
     #[must_use]
     pub fn forgets(&self, at: Millis) -> bool {
         forgets(self.head().ok().and_then(|(head, _)| head.left_since), at)
     }
 
-    /// The list, awake again.
+    /// Unpacks the list.
     ///
     /// # Errors
-    /// When the bytes are not a packed list.
+    /// If the bytes do not decode, or give a state that no list can be in.
     pub fn unpack(&self) -> Result<List, RecordError> {
         self.read().map_err(malformed)
     }
@@ -158,14 +163,14 @@ impl PackedList {
         for _ in 0..head.rows {
             let (row, after) = codec::decode_borrowed_prefix::<RowV2>(rest)?;
             rest = after;
-            let RowV2(person, step, standing, how, event, joined, changed) = row;
+            let RowV2(person, step, status, source, event, joined, changed) = row;
             ordinal = ordinal.checked_add(step).ok_or_else(|| odd("an ordinal is too large"))?;
             let joined = head.base_joined.wrapping_add(joined);
             rows.push(Membership {
                 person: PersonId(person),
                 ordinal,
-                standing: standing.0,
-                how: how.0,
+                status: status.0,
+                source: source.0,
                 event: head.base_event.wrapping_add(event),
                 joined: Millis(joined),
                 changed: Millis(joined.wrapping_add_signed(changed)),
@@ -226,7 +231,7 @@ impl From<InviteV2> for Invite {
     }
 }
 
-/// Bytes that decode, to something that no list packs itself into.
+/// The error for bytes that decode into something that is no packed list.
 fn odd(why: &str) -> CodecError {
     CodecError::Malformed(why.to_owned())
 }

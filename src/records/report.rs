@@ -1,4 +1,4 @@
-//! Bounces and complaints, in records and pages: no address stands in them.
+//! Bounces and complaints, in records and pages. They hold no address.
 
 use restockd_core::feedback::{FeedbackEvidence, FeedbackKind};
 use restockd_core::status::Enhanced;

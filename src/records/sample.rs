@@ -1,5 +1,5 @@
-//! One record of every kind, with all there is to say and with as little as there can be: what golden bytes and golden
-//! directories are made of.
+//! Samples: one record of every kind, once with everything filled in and once with as little as possible.
+//! Golden bytes and golden directories are made of them.
 //!
 //! In tests and with the feature `sample` only.
 
@@ -20,7 +20,7 @@ use crate::entry::{self, Encoded, Entry, Stamp};
 fn list_events() -> Vec<ListEvent> {
     let (event, person, changed) = (300, PersonId(7), Millis(1_767_225_599_999));
     let campaign = CampaignId(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
-    let hows = [
+    let sources = [
         ChangeSource::Event,
         ChangeSource::Api,
         ChangeSource::Contact,
@@ -38,8 +38,8 @@ fn list_events() -> Vec<ListEvent> {
         ListEvent::Closed { campaign },
         ListEvent::Forgotten { upto: changed },
     ];
-    events.extend(hows.map(|how| ListEvent::Joined { event, person, ordinal: 12, changed, how }));
-    events.extend(hows.map(|how| ListEvent::Left { event, person, changed, how }));
+    events.extend(sources.map(|source| ListEvent::Joined { event, person, ordinal: 12, changed, source }));
+    events.extend(sources.map(|source| ListEvent::Left { event, person, changed, source }));
     let link = "https://shop.example/p/chair-01";
     let details = ProductDetails::of(Some(link), Some("http://cdn.example/chair-01.jpg"), Some("49,90 €"));
     let bare = ProductDetails::of(Some(link), None, None);
@@ -74,7 +74,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     let full = Accepted {
         name: "notify_me".into(),
         key: Some(0xfeed),
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         person: Some(PersonFact {
             id: PersonId(1),
             email: Email::parse("ann@shop.example"),
@@ -91,7 +91,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     let bare = Accepted {
         name: String::new(),
         key: None,
-        how: ChangeSource::Contact,
+        source: ChangeSource::Contact,
         person: None,
         bag: Vec::new(),
         timestamp: None,
@@ -142,7 +142,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     let attested = Some(Box::new(Attested { evidence, asked, within_ms: 172_800_000 }));
     events.push(DirectoryEvent::Event(Accepted { attested: attested.clone(), ..bare }));
     events.push(DirectoryEvent::Event(Accepted { attested, ..full.clone() }));
-    events.push(DirectoryEvent::Mailed { person, round: 41 });
+    events.push(DirectoryEvent::ConfirmationMailed { person, round: 41 });
     events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
         id: "k2".into(),
         name: "button".into(),
@@ -155,7 +155,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
     events
 }
 
-/// A report of every kind, with all there is to say and with as little as there can be.
+/// A report of every kind, with everything filled in and with as little as possible.
 fn returned() -> impl Iterator<Item = DirectoryEvent> {
     let kinds = [
         FeedbackKind::HardBounce,
@@ -218,9 +218,9 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Scheduled(header.clone()),
         CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
         CampaignEvent::Opened { header: None, id, upto: 9, added: 8 },
-        CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto: 300, added: 2 } },
-        CampaignEvent::Reopened { id, again: ReopenReason::Failed },
-        CampaignEvent::Reopened { id, again: ReopenReason::Doubt },
+        CampaignEvent::Reopened { id, reason: ReopenReason::Restock { upto: 300, added: 2 } },
+        CampaignEvent::Reopened { id, reason: ReopenReason::Failed },
+        CampaignEvent::Reopened { id, reason: ReopenReason::Doubt },
         CampaignEvent::Paused(id),
         CampaignEvent::Resumed(id),
         CampaignEvent::Canceled(id),
@@ -243,7 +243,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
     for settlement in ends.chain(SkipReason::ALL.map(Settlement::Skipped)) {
         events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
     }
-    events.push(CampaignEvent::Noted { id, person, ordinal, reason: SkipReason::Left });
+    events.push(CampaignEvent::RecipientExcluded { id, person, ordinal, reason: SkipReason::Left });
     let provider = "google".to_owned();
     let counted = Some(provider.clone());
     let started = CampaignEvent::Started { id, person, ordinal, address: 7, provider: counted.clone() };
@@ -270,7 +270,7 @@ fn campaign_events() -> Vec<CampaignEvent> {
     events
 }
 
-/// One record of every kind and of every variety within it, as the log has them.
+/// One record of every kind and variety, as in a log.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
     let stamp = Stamp { seq: 1000, at: Millis(1_767_225_599_999) };
@@ -281,7 +281,7 @@ pub fn entries() -> Vec<Entry> {
     lists.chain(directory).chain(campaigns).collect()
 }
 
-/// An entry as the log takes it.
+/// A record as the log takes it.
 #[must_use]
 pub fn encoded(entry: &Entry) -> Encoded {
     match entry {

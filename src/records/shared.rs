@@ -1,4 +1,4 @@
-//! Parts that stand in more than one kind of record or page.
+//! Parts that occur in more than one kind of record or page.
 
 use restockd_core::outcome::{Diagnostic, FaultSource};
 use restockd_core::shaping::RateCut;
@@ -9,10 +9,10 @@ use smallvec::SmallVec;
 
 use crate::code::Code;
 
-/// A short sequence: its items stand in the record while it is made, no allocation for a few.
+/// A short sequence; a few items need no allocation while a record is made.
 pub(crate) type Few<T> = SmallVec<[T; 4]>;
 
-/// Texts of the machines that may be absent.
+/// An optional text as the machines hold it.
 pub(crate) fn owned(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
 }
@@ -25,7 +25,7 @@ pub(crate) struct ProductDetailsV2<'a> {
 }
 
 impl<'a> ProductDetailsV2<'a> {
-    /// `None` for an details that says nothing.
+    /// `None` if there are no details.
     pub(crate) fn of(details: &'a ProductDetails) -> Option<Self> {
         let ProductDetails { product_url, image_url, price } = details;
         (!details.is_empty()).then_some(Self {
@@ -63,7 +63,7 @@ impl From<RateV2> for Rate {
     }
 }
 
-/// A rate that a throttle has left: letters a minute, times in milliseconds since the epoch.
+/// A cut of a provider's rate: letters a minute, and times in milliseconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CutV2 {
     rate: u32,
@@ -87,7 +87,7 @@ impl From<CutV2> for RateCut {
     }
 }
 
-/// An enhanced status code.
+/// An enhanced status code, as its three numbers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StatusV2(u8, u16, u16);
 
@@ -103,7 +103,7 @@ impl From<StatusV2> for Enhanced {
     }
 }
 
-/// What was said of a letter.
+/// What a server or the engine said about a letter.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DiagnosticV2<'a> {
     context: Option<&'a str>,

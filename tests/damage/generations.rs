@@ -55,7 +55,7 @@ fn shop() -> Pages {
         let accepted = Accepted {
             name: "product.waitlisted".into(),
             key: Some(u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)),
-            how: ChangeSource::Event,
+            source: ChangeSource::Event,
             person: Some(person),
             bag: vec![(id.clone(), true)],
             timestamp: None,
@@ -72,7 +72,7 @@ fn shop() -> Pages {
             person: PersonId(number),
             ordinal,
             changed: NOON,
-            how: ChangeSource::Event,
+            source: ChangeSource::Event,
         };
         list.apply(&joined, NOON);
     }

@@ -86,7 +86,7 @@ fn long_event() -> Record {
     let event = DirectoryEvent::Event(Accepted {
         name: "product.waitlisted".into(),
         key: Some(3),
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         person: Some(person),
         bag: Vec::new(),
         timestamp: None,

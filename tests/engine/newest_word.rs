@@ -99,7 +99,7 @@ fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) ->
     let event = Accepted {
         name: "w".to_owned(),
         key: None,
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         person: Some(person),
         bag: lists.iter().map(|list| ((*list).clone(), true)).collect(),
         timestamp: None,
@@ -112,7 +112,13 @@ fn first(lists: &[&ListId], name: Option<&str>, restock: Option<RestockFact>) ->
 
 /// Ann's place, first on a list, as the first event gave it.
 fn joined() -> ListEvent {
-    ListEvent::Joined { event: 1, person: PersonId(1), ordinal: 1, changed: NOON, how: ChangeSource::Event }
+    ListEvent::Joined {
+        event: 1,
+        person: PersonId(1),
+        ordinal: 1,
+        changed: NOON,
+        source: ChangeSource::Event,
+    }
 }
 
 /// Records of a list, from its first.

@@ -130,7 +130,8 @@ fn waiting(list: &ListId) -> [Encoded; 2] {
     let fact = PersonFact { id: person, email, user_id: None, anonymous_id: None, props: Vec::new() };
     let accepted = Accepted { person: Some(fact), bag: vec![(list.clone(), true)], ..nobodys() };
     let stamp = Stamp { seq: 1, at: NOON };
-    let joined = ListEvent::Joined { event: 1, person, ordinal: 1, changed: NOON, how: ChangeSource::Event };
+    let joined =
+        ListEvent::Joined { event: 1, person, ordinal: 1, changed: NOON, source: ChangeSource::Event };
     [
         restockd_records::of_directory(stamp, &DirectoryEvent::Event(accepted)),
         restockd_records::of_list(stamp, list, &joined),
@@ -140,8 +141,8 @@ fn waiting(list: &ListId) -> [Encoded; 2] {
 /// An event of nobody.
 fn nobodys() -> Accepted {
     let (key, timestamp, product, restock, person) = (None, None, None, None, None);
-    let (name, how, bag) = ("w".to_owned(), ChangeSource::Event, Vec::new());
-    Accepted { name, key, how, person, bag, timestamp, product, restock, attested: None }
+    let (name, source, bag) = ("w".to_owned(), ChangeSource::Event, Vec::new());
+    Accepted { name, key, source, person, bag, timestamp, product, restock, attested: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,11 +29,11 @@ fn event(number: u32, email: Option<&str>, bag: &[(&str, bool)]) -> DirectoryEve
         props: Vec::new(),
     };
     let (key, timestamp, product, restock) = (None, None, None, None);
-    let (name, how, person) = ("w".to_owned(), ChangeSource::Event, Some(person));
+    let (name, source, person) = ("w".to_owned(), ChangeSource::Event, Some(person));
     DirectoryEvent::Event(Accepted {
         name,
         key,
-        how,
+        source,
         person,
         bag,
         timestamp,

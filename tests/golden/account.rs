@@ -16,7 +16,7 @@ pub fn of(found: &RecoveredState) -> String {
     let directory = &found.directory;
     line(format_args!("directory: {} records, {} mailable", directory.seq(), directory.mailable()));
     for id in (1..=directory.last_person()).map(PersonId) {
-        match directory.fate(id) {
+        match directory.status(id) {
             Some(PersonStatus::Merged(into)) => line(format_args!("{id} became {into}")),
             Some(PersonStatus::Erased) => line(format_args!("{id} was erased")),
             Some(PersonStatus::Live) => {

@@ -44,9 +44,9 @@ impl Life {
             Entry::List(_, id, event) => {
                 let list = self.lists.entry(id.clone()).or_default();
                 let event = match event {
-                    ListEvent::Joined { event, changed, how, .. } => {
+                    ListEvent::Joined { event, changed, source, .. } => {
                         let ordinal = list.last_ordinal() + 1;
-                        ListEvent::Joined { event, person: PersonId(ordinal), ordinal, changed, how }
+                        ListEvent::Joined { event, person: PersonId(ordinal), ordinal, changed, source }
                     }
                     other => other,
                 };

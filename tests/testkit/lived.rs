@@ -22,7 +22,7 @@ fn press(number: u32, list: &ListId) -> DirectoryEvent {
     DirectoryEvent::Event(Accepted {
         name: "product.waitlisted".into(),
         key: Some(u128::from(number) << 90 | 7),
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         person: Some(person),
         bag: vec![(list.clone(), true)],
         timestamp: None,
@@ -41,7 +41,7 @@ pub fn pages() -> BTreeMap<Vec<u8>, Vec<u8>> {
         directory.apply(&press(number, &chair), NOON);
         let (event, person) = (u64::from(number), PersonId(number));
         let joined =
-            ListEvent::Joined { event, person, ordinal: number, changed: NOON, how: ChangeSource::Event };
+            ListEvent::Joined { event, person, ordinal: number, changed: NOON, source: ChangeSource::Event };
         lists.get_mut(&chair).unwrap().apply(&joined, NOON);
     }
     for entry in sample::entries() {

@@ -24,7 +24,7 @@ use crate::disk::SimDisk;
 use crate::{KEY, NOON};
 
 fn stored() -> (EventAnswer, IngestOutcome) {
-    let outcome = IngestOutcome { stored: true, person: None, created: true, linked: false, trouble: None };
+    let outcome = IngestOutcome { stored: true, person: None, created: true, linked: false, problem: None };
     (EventAnswer { stored: true, contact_key: Some("ct_00000001".to_owned()), lists_error: None }, outcome)
 }
 

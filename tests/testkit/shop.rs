@@ -69,11 +69,11 @@ impl Shop {
         }
         let names = bag.iter().map(|n| (self.lists[*n].0.as_str().to_owned(), true)).collect();
         let (seq, person) = self.event(p, "product.waitlisted", names, Vec::new(), write);
-        let (how, timestamp, default_opt_in) = (ChangeSource::Event, None, false);
+        let (source, timestamp, default_opt_in) = (ChangeSource::Event, None, false);
         for n in bag {
             let (id, list) = &mut self.lists[n];
             let change =
-                ListCommand::Change { event: seq, person, join: true, timestamp, how, default_opt_in };
+                ListCommand::Change { event: seq, person, join: true, timestamp, source, default_opt_in };
             let ListDecision::New(event) = list.decide(&change, self.now) else { panic!("{p} was there") };
             list.apply(&event, self.now);
             write(restockd_records::of_list(Stamp { seq: list.seq(), at: self.now }, id, &event));
@@ -97,12 +97,13 @@ impl Shop {
         self.now = self.now.plus(u64::from(p.is_multiple_of(50)));
         let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
         let who = HashedIdentity { email: Some((email, p as u128)), user_id: None, anonymous_id: None };
-        let (name, how, timestamp, product, restock) =
+        let (name, source, timestamp, product, restock) =
             (name.to_owned(), ChangeSource::Event, None, None, None);
         let key = Some((p as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
         let key = key.filter(|_| !bag.is_empty());
         let (evidence, public) = (None, false);
-        let item = Ingest { name, who, props, bag, key, how, timestamp, product, restock, evidence, public };
+        let item =
+            Ingest { name, who, props, bag, key, source, timestamp, product, restock, evidence, public };
         let decision = self.directory.decide(&item, &self.catalog, self.now).unwrap();
         let [event @ DirectoryEvent::Event(_)] = decision.events.as_slice() else { panic!("one event") };
         self.directory.apply(event, self.now);

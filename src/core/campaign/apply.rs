@@ -1,4 +1,4 @@
-//! What the campaigns' records do: total, and the same function live and at replay.
+//! How records change the campaigns. `apply` cannot fail and is the same function live and at replay.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -12,17 +12,17 @@ use super::{
     Campaign, CampaignEvent, CampaignStatus, Campaigns, Header, Pace, ReopenReason, Settlement, SkipReason,
 };
 
-/// Campaigns looked at by housekeeping with each new one.
+/// How many campaigns housekeeping looks at with each new one.
 const SWEEP_STEPS: usize = 4;
-/// A closed ledger keeps its index this long (the re-notify guard looks into it): 2 days.
+/// How long a closed campaign's ledger keeps its index, which the re-notify guard uses: 2 days.
 const INDEX_MS: u64 = 2 * 86_400_000;
-/// A closed ledger keeps its rows this long: 30 days.
+/// How long a closed campaign's ledger keeps its rows: 30 days.
 const LEDGER_MS: u64 = 30 * 86_400_000;
-/// A closed campaign is remembered this long: 400 days.
+/// How long a closed campaign is remembered: 400 days.
 const HEADER_MS: u64 = 400 * 86_400_000;
 
 impl Campaigns {
-    /// Applies a record made at `at`.
+    /// Applies an event that was recorded at `at`.
     pub fn apply(&mut self, event: &CampaignEvent, at: Millis) {
         self.seq += 1;
         match event {
@@ -36,7 +36,7 @@ impl Campaigns {
                 }
                 self.open_up(*id, *upto, *added, at);
             }
-            CampaignEvent::Reopened { id, again } => self.with(*id, at, |c, at_s| c.reopen(*again, at_s)),
+            CampaignEvent::Reopened { id, reason } => self.with(*id, at, |c, at_s| c.reopen(*reason, at_s)),
             CampaignEvent::Paused(id) => self.with(*id, at, |c, _| c.status = CampaignStatus::Paused),
             CampaignEvent::Resumed(id) => self.with(*id, at, |c, _| {
                 c.status = if c.started.is_some() { CampaignStatus::Sending } else { CampaignStatus::Queued };
@@ -76,7 +76,7 @@ impl Campaigns {
             CampaignEvent::Dropped(id) => self.with(*id, at, |c, at_s| {
                 c.ledger.turn(&[LetterState::Doubt], LetterState::Dropped, at_s);
             }),
-            CampaignEvent::Noted { id, person, ordinal, reason } => {
+            CampaignEvent::RecipientExcluded { id, person, ordinal, reason } => {
                 self.letter(*id, *person, *ordinal, at, |c, row, _| {
                     c.ledger.gone.insert(row, *reason);
                 });
@@ -93,12 +93,12 @@ impl Campaigns {
         }
     }
 
-    /// Applies what a list has recorded of a campaign's audience: these people are handed over, and with `last` nobody
-    /// is left. It is the list's record, told again after a restart, and so none of ours.
+    /// Takes in people whom a list has handed over; with `last` it has handed over its whole audience. The
+    /// list holds the record of this and tells it again after a restart, so the campaigns write none.
     pub fn apply_invited(&mut self, id: CampaignId, people: &[Invitee], last: bool, at: Millis) {
         self.with(id, at, |campaign, at_s| {
             if campaign.status.is_closed() {
-                // It ended while the list was answering: they are counted as not reached.
+                // The campaign ended while the list was answering: these people count as unreached.
                 return;
             }
             for invitee in people {
@@ -112,7 +112,7 @@ impl Campaigns {
         });
     }
 
-    /// A campaign has its audience.
+    /// Gives a campaign its audience, or a larger one.
     fn open_up(&mut self, id: CampaignId, upto: u32, added: u32, at: Millis) {
         if let Some(campaign) = self.all.get_mut(&id) {
             campaign.upto = upto;
@@ -125,7 +125,6 @@ impl Campaigns {
         }
     }
 
-    /// Adds a campaign.
     fn add(&mut self, header: &Header, status: CampaignStatus, at: Millis) {
         let campaign = Campaign {
             header: header.clone(),
@@ -146,8 +145,9 @@ impl Campaigns {
         self.sweep(at);
     }
 
-    /// Housekeeping, a few steps with each new campaign and from time to time: an old ledger first loses its index, then
-    /// its rows; after 400 days the campaign is forgotten. Counters stay as long as the header.
+    /// Housekeeping, a few steps with each new campaign and from time to time: an old ledger drops its index,
+    /// later its rows, and after 400 days the campaign is forgotten. The counters stay as long as the
+    /// campaign.
     fn sweep(&mut self, at: Millis) {
         for id in aged(&self.by_age, &mut self.swept.folded, at, INDEX_MS) {
             if let Some(campaign) = self.all.get_mut(&id).filter(|c| c.status.is_closed()) {
@@ -175,7 +175,7 @@ impl Campaigns {
         }
     }
 
-    /// True when housekeeping would find something to let go at `at`.
+    /// Whether housekeeping would find anything to drop at `at`.
     pub(super) fn has_aged(&self, at: Millis) -> bool {
         let aged = |mark: Option<(Millis, CampaignId)>, age_ms| {
             let after = mark.map_or(Bound::Unbounded, Bound::Excluded);
@@ -188,7 +188,7 @@ impl Campaigns {
             || old.any(|(_, id)| self.all.get(id).is_none_or(|c| c.status.is_closed()))
     }
 
-    /// Files a campaign under its id, age and list.
+    /// Adds a campaign to the indexes by id, age and list.
     pub(super) fn file(&mut self, campaign: Campaign) {
         let id = campaign.header.id;
         self.by_age.insert((campaign.created, id));
@@ -199,7 +199,7 @@ impl Campaigns {
         self.all.insert(id, campaign);
     }
 
-    /// Changes a campaign, with the seconds since it was made.
+    /// Changes a campaign; `change` also gets the seconds since the campaign was made.
     fn with(&mut self, id: CampaignId, at: Millis, change: impl FnOnce(&mut Campaign, u32)) {
         if let Some(campaign) = self.all.get_mut(&id) {
             let at_s = campaign.seconds(at);
@@ -207,7 +207,7 @@ impl Campaigns {
         }
     }
 
-    /// A letter goes onto a connection.
+    /// A letter is handed to a connection.
     fn start(&mut self, id: CampaignId, person: PersonId, ordinal: u32, address: u64, at: Millis) {
         let rate = self.rate;
         self.pace.take(rate, at);
@@ -221,7 +221,8 @@ impl Campaigns {
         });
     }
 
-    /// A letter is tried again later, unless its person is gone or its campaign ended meanwhile.
+    /// A letter will be tried again later, unless its person may not be mailed any more or its campaign ended
+    /// meanwhile.
     fn put_off(
         &mut self,
         id: CampaignId,
@@ -233,7 +234,7 @@ impl Campaigns {
     ) {
         self.letter(id, person, ordinal, at, |c, row, at_s| {
             let first = c.ledger.first_attempt(row).unwrap_or(at);
-            // Canceled while it was on the wire: it is not tried again.
+            // Canceled while the letter was being sent: it is not tried again.
             let ended = c.status.is_closed().then_some(SkipReason::Canceled);
             if let Some(reason) = ended.or_else(|| c.ledger.gone.get(&row).copied()) {
                 return c.settle(row, &Settlement::Skipped(reason), at_s);
@@ -244,7 +245,8 @@ impl Campaigns {
         });
     }
 
-    /// Changes a letter; one that the ledger does not hold was invited and is taken up by this.
+    /// Changes the row of a letter. A person whom the ledger does not hold yet was invited by this record and
+    /// gets a row first.
     fn letter(
         &mut self,
         id: CampaignId,
@@ -270,19 +272,19 @@ impl Campaigns {
 }
 
 impl Campaign {
-    /// Seconds since it was made.
+    /// Whole seconds from the campaign's creation to `at`.
     #[must_use]
     pub(crate) fn seconds(&self, at: Millis) -> u32 {
         u32::try_from(at.since(self.created) / 1000).unwrap_or(u32::MAX)
     }
 
-    /// Nobody of the audience is left to hand over.
+    /// The whole audience has been handed over.
     fn all_invited(&mut self) {
         self.uninvited = 0;
         self.handed_over = true;
     }
 
-    /// A letter's end.
+    /// A letter ended.
     fn settle(&mut self, row: u32, settlement: &Settlement, at_s: u32) {
         match settlement {
             Settlement::Sent => self.ledger.set(row, LetterState::Sent, at_s),
@@ -298,13 +300,13 @@ impl Campaign {
         }
     }
 
-    /// Letters become pending again, and the campaign with them (a paused one stays paused).
-    fn reopen(&mut self, again: ReopenReason, at_s: u32) {
-        // An old ledger has let go of its index; letters are looked up by it again.
+    /// Letters become pending again and the campaign goes on; a paused one stays paused.
+    fn reopen(&mut self, reason: ReopenReason, at_s: u32) {
+        // An old ledger has dropped its index, which is needed again to look letters up.
         if self.ledger.places.is_none() {
             self.ledger.index();
         }
-        match again {
+        match reason {
             ReopenReason::Restock { upto, added } => {
                 self.upto = self.upto.max(upto);
                 self.uninvited += added;
@@ -322,7 +324,7 @@ impl Campaign {
         }
     }
 
-    /// The campaign ends by decision: whoever was not started is skipped.
+    /// Ends the campaign by decision; every letter that was not started is skipped.
     fn end(&mut self, status: CampaignStatus, at: Millis, at_s: u32) {
         let reason =
             if status == CampaignStatus::Expired { SkipReason::Expired } else { SkipReason::Canceled };
@@ -335,7 +337,7 @@ impl Campaign {
     }
 }
 
-/// The next few campaigns, by age, that have come to be older than `age_ms`; moves the mark.
+/// The next few campaigns, by age, that are older than `age_ms`. Moves the mark past them.
 fn aged(
     by_age: &BTreeSet<(Millis, CampaignId)>,
     mark: &mut Option<(Millis, CampaignId)>,

@@ -1,4 +1,4 @@
-//! What the campaigns answer; reads only.
+//! The decisions about campaigns. They read the state and change nothing.
 
 use super::super::ids::{CampaignId, PersonId};
 use super::super::outcome::{Diagnostic, FaultSource};
@@ -9,79 +9,81 @@ use super::{
     SkipReason,
 };
 
-/// A verb on one campaign.
+/// A request about one campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignCommand {
-    /// Pending and deferred become skipped.
+    /// Stop it; pending and deferred letters become skipped.
     Cancel,
-    /// Nothing more starts.
+    /// Start no more letters until it is resumed.
     Pause,
-    /// Goes on.
+    /// Continue after a pause.
     Resume,
-    /// Failed letters again.
+    /// Send the failed letters again.
     RetryFailed,
-    /// Letters in doubt again.
+    /// Send the letters in doubt again.
     ResendDoubt,
-    /// Letters in doubt are given up.
+    /// Give up the letters in doubt.
     DropDoubt,
 }
 
-/// Why a verb is refused.
+/// Why a command is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignRefusal {
-    /// No such campaign.
+    /// There is no such campaign.
     Unknown,
-    /// Its status does not allow it; the participle for the sentence.
+    /// Its status does not allow the command; the participle completes "a … campaign cannot be …".
     WrongStatus(CampaignStatus, &'static str),
 }
 
-/// What to do with a letter whose address and consent have just been fetched.
+/// What to do with a letter, now that its address and consent are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextLetter {
-    /// Start it: record this first.
+    /// Send it, after this event is recorded.
     Start(CampaignEvent),
-    /// Do not mail: record this.
+    /// Do not send it; record this event instead.
     Skip(CampaignEvent),
-    /// It is no longer to be mailed (settled or noted meanwhile).
+    /// Do nothing: it was settled, or its person may not be mailed any more.
     Gone,
 }
 
 impl Campaigns {
-    /// A rule campaign is told of a restock: opened, opened again, or nothing to do. `None` also
-    /// where its key is held by a campaign of another list ([`Campaigns::collides`] says so).
+    /// What a restock does to its rule campaign: open it, open it again, or `None` for nothing. The answer is
+    /// also `None` if a campaign of another list has the same key; `collides` tells the two
+    /// apart.
     #[must_use]
     pub fn decide_restock(&self, header: Header, upto: u32, added: u32) -> Option<CampaignEvent> {
         let id = header.id;
-        let Some(held) = self.get(id) else {
+        let Some(campaign) = self.get(id) else {
             return Some(CampaignEvent::Opened { header: Some(header), id, upto, added });
         };
-        let looks_again = held
+        let looks_again = campaign
             .ledger
             .rows()
             .any(|row| matches!(row.state, LetterState::Skipped(reason) if reason.may_change()));
         let closed_for_good = matches!(
-            held.status,
+            campaign.status,
             CampaignStatus::Canceled | CampaignStatus::Failed | CampaignStatus::Expired
         );
-        if held.header.list != header.list
+        if campaign.header.list != header.list
             || closed_for_good
-            || (added == 0 && !looks_again && held.upto >= upto)
+            || (added == 0 && !looks_again && campaign.upto >= upto)
         {
             return None;
         }
-        Some(CampaignEvent::Reopened { id, again: ReopenReason::Restock { upto, added } })
+        Some(CampaignEvent::Reopened { id, reason: ReopenReason::Restock { upto, added } })
     }
 
-    /// True when the key is held by a campaign of another list.
+    /// Whether a campaign of another list has this key.
     #[must_use]
     pub(crate) fn collides(&self, header: &Header) -> bool {
-        self.get(header.id).is_some_and(|held| held.header.list != header.list)
+        self.get(header.id).is_some_and(|campaign| campaign.header.list != header.list)
     }
 
-    /// Decides a verb; `Ok(None)` when it holds already.
+    /// Decides a command; `Ok(None)` when the campaign already is as the command wants it.
     ///
     /// # Errors
-    /// When there is no such campaign, or its status does not allow the verb.
+    /// [`CampaignRefusal::Unknown`] if there is no such campaign, [`CampaignRefusal::WrongStatus`] if its
+    /// status does not allow the command.
     pub(crate) fn decide_command(
         &self,
         id: CampaignId,
@@ -107,20 +109,22 @@ impl Campaigns {
             CampaignCommand::RetryFailed if final_status => wrong("retried"),
             CampaignCommand::RetryFailed if counts.failed == 0 => Ok(None),
             CampaignCommand::RetryFailed => {
-                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Failed }))
+                Ok(Some(CampaignEvent::Reopened { id, reason: ReopenReason::Failed }))
             }
             CampaignCommand::ResendDoubt if final_status => wrong("sent again"),
             CampaignCommand::ResendDoubt if counts.doubt == 0 => Ok(None),
             CampaignCommand::ResendDoubt => {
-                Ok(Some(CampaignEvent::Reopened { id, again: ReopenReason::Doubt }))
+                Ok(Some(CampaignEvent::Reopened { id, reason: ReopenReason::Doubt }))
             }
             CampaignCommand::DropDoubt if counts.doubt == 0 => Ok(None),
             CampaignCommand::DropDoubt => Ok(Some(CampaignEvent::Dropped(id))),
         }
     }
 
-    /// Decides a letter at the moment it could start: `undeliverable` is what the directory said of the
-    /// person, `address` the hash of theirs.
+    /// Decides about a letter at the moment when it could start.
+    ///
+    /// `undeliverable` is the directory's reason against mailing the person, and `address` the hash of the
+    /// person's address. The re-notify guard looks back `renotify_ms` milliseconds.
     #[must_use]
     pub fn decide_letter(
         &self,
@@ -141,10 +145,11 @@ impl Campaigns {
         if row.state == LetterState::Deferred
             && campaign.ledger.not_before(at_row).is_some_and(|until| until > at)
         {
-            // Taken twice, and deferred once more in between: its time has not come.
+            // It was queued twice and deferred once more in between: it is not due yet.
             return NextLetter::Gone;
         }
-        // It may have come to its age while its campaign was paused, its provider slow, or the engine down.
+        // It may have reached its maximum age while the campaign was paused, the provider slow, or the engine
+        // down.
         let too_old = row.state == LetterState::Deferred
             && campaign
                 .ledger
@@ -152,9 +157,9 @@ impl Campaigns {
                 .is_some_and(|first| at.since(first) > self.retry(campaign).max_age_ms);
         let skip = undeliverable.or(too_old.then_some(SkipReason::Expired)).or_else(|| {
             let other_row = campaign.ledger.address_started(address, at_row);
-            let again =
+            let recently =
                 row.attempts == 0 && self.recently_notified(campaign, row.person, address, renotify_ms, at);
-            (other_row || again).then_some(SkipReason::RecentlyNotified)
+            (other_row || recently).then_some(SkipReason::RecentlyNotified)
         });
         let LetterRow { person, ordinal, .. } = row;
         match skip {
@@ -168,7 +173,7 @@ impl Campaigns {
         }
     }
 
-    /// A letter came back for a later try: when, or that it is too old.
+    /// Decides when a letter that could not be delivered is tried again, or that it is too old.
     #[must_use]
     pub(crate) fn decide_deferral(
         &self,
@@ -178,13 +183,13 @@ impl Campaigns {
         at: Millis,
     ) -> CampaignEvent {
         let campaign = self.get(id);
-        let held = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
-        let ordinal = held.map_or(0, |(_, (_, row))| row.ordinal);
-        let until = held.and_then(|(campaign, (at_row, row))| {
+        let found = campaign.and_then(|c| Some((c, c.ledger.find(person)?)));
+        let ordinal = found.map_or(0, |(_, (_, row))| row.ordinal);
+        let until = found.and_then(|(campaign, (at_row, row))| {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
             self.retry(campaign).next(row.attempts, first, at, person.0)
         });
-        let gone = held.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
+        let gone = found.and_then(|(campaign, (at_row, _))| campaign.ledger.gone.get(&at_row).copied());
         match until.filter(|_| gone.is_none()) {
             Some(until) => CampaignEvent::Deferred { id, person, ordinal, until, diagnostic },
             None => {
@@ -194,8 +199,9 @@ impl Campaigns {
         }
     }
 
-    /// A provider asked for less and a letter of theirs came back: it keeps its place and is tried when the provider's
-    /// lane `opens`. One that has met this too often goes by the letter's own schedule: it may be the letter.
+    /// Decides about a letter that came back because its provider asked for less. It keeps its place in the
+    /// queue and is tried when the provider's throttle `opens`. After [`KEEPS_PLACE`] attempts it follows its
+    /// own retry schedule, since the fault may lie in the letter.
     #[must_use]
     pub(crate) fn decide_throttled(
         &self,
@@ -205,8 +211,8 @@ impl Campaigns {
         opens: Millis,
         at: Millis,
     ) -> CampaignEvent {
-        let held = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
-        if let Some((campaign, (at_row, row))) = held {
+        let found = self.get(id).and_then(|campaign| Some((campaign, campaign.ledger.find(person)?)));
+        if let Some((campaign, (at_row, row))) = found {
             let first = campaign.ledger.first_attempt(at_row).unwrap_or(at);
             let in_time = opens.since(first) <= self.retry(campaign).max_age_ms;
             if row.attempts < KEEPS_PLACE && in_time && !campaign.ledger.gone.contains_key(&at_row) {
@@ -217,8 +223,9 @@ impl Campaigns {
         self.decide_deferral(id, person, diagnostic, at)
     }
 
-    /// A letter that was started came back before any receiver had seen it: it goes again as soon as there is a
-    /// connection, in its place; one that has met this too often goes by its own schedule, for it may be the letter.
+    /// Decides about a letter that came back before any server had seen it. It keeps its place in the queue
+    /// and goes as soon as there is a connection. After [`KEEPS_PLACE`] attempts it follows its own retry
+    /// schedule, since the fault may lie in the letter.
     #[must_use]
     pub(crate) fn decide_unstarted(
         &self,
@@ -228,8 +235,8 @@ impl Campaigns {
         diagnostic: Diagnostic,
         at: Millis,
     ) -> CampaignEvent {
-        let held = self.get(id).and_then(|campaign| campaign.ledger.find(person));
-        let (ordinal, attempts) = held.map_or((0, 0), |(_, row)| (row.ordinal, row.attempts));
+        let found = self.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let (ordinal, attempts) = found.map_or((0, 0), |(_, row)| (row.ordinal, row.attempts));
         let back = |until, diagnostic| {
             let provider = provider.clone();
             CampaignEvent::Unstarted { id, person, ordinal, started, provider, until, diagnostic }
@@ -243,16 +250,16 @@ impl Campaigns {
         }
     }
 
-    /// Housekeeping, if there is something to let go.
+    /// The housekeeping event, if there is anything to drop.
     #[must_use]
     pub(crate) fn decide_sweep(&self, at: Millis) -> Option<CampaignEvent> {
         self.has_aged(at).then_some(CampaignEvent::Swept)
     }
 
-    /// Somebody may no longer be mailed: the record for a letter of theirs that has not begun, or
-    /// that a later restock of the day would look at again, or that may be tried again.
+    /// Decides what to record when a person may no longer be mailed: for a letter that has not begun, that a
+    /// later restock of the day would look at again, or that may be tried again.
     #[must_use]
-    pub(crate) fn decide_note(
+    pub(crate) fn decide_exclusion(
         &self,
         id: CampaignId,
         person: PersonId,
@@ -263,20 +270,26 @@ impl Campaigns {
         let ordinal = row.ordinal;
         let settled =
             || CampaignEvent::Settled { id, person, ordinal, settlement: Settlement::Skipped(reason) };
-        // What may change is asked for again before each start; the rest must be remembered.
+        // Reasons that may change are checked again before each start; the others must be remembered.
         let lasting = !reason.may_change();
         match row.state {
             LetterState::Pending | LetterState::Deferred => Some(settled()),
             LetterState::Skipped(old) => (old.may_change() && lasting).then(settled),
             LetterState::Started | LetterState::Failed | LetterState::Doubt | LetterState::Dropped => {
                 let known = campaign.ledger.gone.contains_key(&at_row);
-                (lasting && !known).then_some(CampaignEvent::Noted { id, person, ordinal, reason })
+                (lasting && !known).then_some(CampaignEvent::RecipientExcluded {
+                    id,
+                    person,
+                    ordinal,
+                    reason,
+                })
             }
             LetterState::Sent => None,
         }
     }
 
-    /// Letters found *started* after a restart: held in doubt, or made ready to go again.
+    /// Decides about letters that are *started* when the engine starts: they stay in doubt or are sent again,
+    /// by the campaign's policy.
     #[must_use]
     pub(crate) fn decide_doubt(&self, at: Millis) -> Vec<CampaignEvent> {
         let mut events = Vec::new();
@@ -301,9 +314,9 @@ impl Campaigns {
         events
     }
 
-    /// True when another rule campaign of the same list mailed the person (or is about to) within
-    /// the span before `at`: the guard against a flap across midnight. Skipped and failed letters
-    /// are no mail.
+    /// Whether another rule campaign of the same list mailed the person within `renotify_ms` before `at`, or
+    /// is about to. This keeps stock that goes up and down around midnight from mailing twice. Skipped and
+    /// failed letters do not count.
     fn recently_notified(
         &self,
         campaign: &Campaign,
@@ -320,8 +333,8 @@ impl Campaigns {
         let others = others.filter_map(|other| self.get(*other)).filter(|other| other.header.rule);
         others.take(GUARD_LOOKS_BACK).any(|other| {
             let Some((_, row)) = other.ledger.find(person) else {
-                // Mailed under a number they had before two people became one; the campaign's end
-                // is the latest that may have been.
+                // They were mailed under another number, before two people became one. The row is not found
+                // by this number, so the campaign's end stands for the latest possible time.
                 let latest = other.completed.unwrap_or(at);
                 return other.ledger.address_started(address, u32::MAX) && at.since(latest) < span_ms;
             };
@@ -336,8 +349,8 @@ impl Campaigns {
     }
 }
 
-/// Attempts after which a letter that meets throttles alone loses its place before later ones.
+/// The number of attempts after which a letter that only met throttles loses its place in the queue.
 pub const KEEPS_PLACE: u16 = 6;
 
-/// Earlier campaigns of a list that the re-notify guard looks into.
+/// How many earlier campaigns of a list the re-notify guard looks into.
 const GUARD_LOOKS_BACK: usize = 32;

@@ -1,4 +1,4 @@
-//! The words of campaigns: statuses, reasons, and all that can have happened to them.
+//! The vocabulary of campaigns: statuses, reasons, and the events that records hold.
 
 use super::super::ids::{CampaignId, ListId, PersonId};
 use super::super::outcome::Diagnostic;
@@ -7,29 +7,28 @@ use super::super::shaping::RateCut;
 use super::super::span::Span;
 use super::super::time::{Day, Millis};
 
-/// Where a campaign is.
+/// What a campaign is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignStatus {
-    /// Waits for its time.
+    /// Waits for the time in its header.
     Scheduled,
-    /// Waits for its list.
+    /// Waits for its list to fix the audience.
     Queued,
-    /// Letters go out.
+    /// Letters are going out.
     Sending,
-    /// Nothing more starts until resumed.
+    /// No letter starts until it is resumed.
     Paused,
-    /// Nobody is pending, started or deferred.
+    /// Every letter has come to an end. A later restock of the same day, a retry or a resend opens it again.
     Sent,
     /// Cannot run at all.
     Failed,
-    /// Canceled by hand.
+    /// Canceled by a request.
     Canceled,
-    /// Fell due too long ago.
+    /// Its time passed while the engine was down, too long ago to start it now.
     Expired,
 }
 
 impl CampaignStatus {
-    /// All statuses.
     pub const ALL: [Self; 8] = [
         Self::Scheduled,
         Self::Queued,
@@ -41,7 +40,7 @@ impl CampaignStatus {
         Self::Expired,
     ];
 
-    /// The wire's word.
+    /// The word for it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,38 +55,38 @@ impl CampaignStatus {
         }
     }
 
-    /// True when nothing more happens by itself.
+    /// Whether nothing more happens without a request or a restock.
     #[must_use]
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Sent | Self::Failed | Self::Canceled | Self::Expired)
     }
 }
 
-/// Why somebody was not mailed.
+/// Why a letter was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkipReason {
-    /// Left the list.
+    /// The person left the list.
     Left,
-    /// Wants no mail at all.
+    /// The person wants no mail at all.
     Unsubscribed,
-    /// The address bounced, complained or was blocked.
+    /// The address is on the suppression list.
     Suppressed,
-    /// Erased.
+    /// The person was erased.
     Erased,
-    /// Has no address.
+    /// The person has no address.
     NoEmail,
-    /// Was mailed for the same SKU a short while ago (or under another name in this campaign).
+    /// The address was mailed by this campaign, or a while ago by another campaign for the same SKU.
     RecentlyNotified,
     /// The campaign was canceled.
     Canceled,
-    /// Deferred past the maximum age.
+    /// The letter was deferred past its maximum age, or the campaign expired.
     Expired,
-    /// The letter cannot be made for this person.
+    /// No letter can be made for this person.
     Invalid,
 }
 
 impl SkipReason {
-    /// All reasons, in the order of the wire.
+    /// All reasons, in their order in JSON.
     pub const ALL: [Self; 9] = [
         Self::Left,
         Self::Unsubscribed,
@@ -100,7 +99,7 @@ impl SkipReason {
         Self::Invalid,
     ];
 
-    /// The wire's word.
+    /// The word for it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,217 +115,190 @@ impl SkipReason {
         }
     }
 
-    /// True when a later restock of the day looks at the person again. Who left comes back only
-    /// by a new place in line, which is a new invitation.
+    /// Whether a later restock of the same day should look at the person again. Not for [`Left`](Self::Left):
+    /// somebody who comes back takes a new place on the list and is invited anew.
     #[must_use]
     pub(crate) fn may_change(self) -> bool {
         matches!(self, Self::Unsubscribed | Self::Suppressed | Self::NoEmail | Self::RecentlyNotified)
     }
 }
 
-/// What becomes of letters in doubt.
+/// What is done about letters in doubt after a restart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum InDoubtPolicy {
-    /// Hold and report.
+    /// Keep them in doubt and report them.
     #[default]
     Hold,
-    /// Send again, with the same Message-ID.
+    /// Send them again, with the same Message-ID.
     Resend,
 }
 
-/// What a campaign is, fixed when it is made.
+/// The settings of a campaign, fixed when it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its id.
     pub id: CampaignId,
-    /// Its key, the user's or the rule's.
+    /// The idempotency key: the caller's, or the one that the restock rule makes of SKU and day.
     pub key: Option<String>,
-    /// Its name.
     pub name: String,
-    /// Whom it reaches.
     pub list: ListId,
-    /// True when the restock rule made it (then the re-notify guard holds).
+    /// Made by the restock rule; only then the re-notify guard applies.
     pub rule: bool,
-    /// The day of a rule campaign.
+    /// The day of a rule campaign (UTC).
     pub day: Option<Day>,
-    /// The template's key.
+    /// The template's key in the catalog.
     pub template: String,
-    /// For the template, as JSON text.
+    /// Properties for the template, as the text of a JSON object.
     pub props: String,
-    /// The subject, if not the template's.
+    /// The subject; `None`: the template's.
     pub subject: Option<String>,
-    /// The sender, if not the configured one.
+    /// The sender; `None`: the configured one.
     pub from: Option<String>,
-    /// What becomes of letters in doubt.
     pub on_doubt: InDoubtPolicy,
-    /// Its own pace.
+    /// The campaign's own rate, besides the overall one; `None`: no limit.
     pub rate: Option<Rate>,
-    /// When it starts, if not at once.
+    /// When it starts; `None`: at once.
     pub scheduled: Option<Millis>,
-    /// How old its letters may become, if not as old as any.
+    /// The maximum age of its letters; `None`: the engine's setting.
     pub max_age: Option<Span>,
 }
 
-/// What a letter came to.
+/// How a letter ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// Accepted by a mail server.
+    /// A mail server accepted it.
     Sent,
-    /// Refused for good.
-    Failed {
-        /// What was said.
-        diagnostic: Diagnostic,
-    },
-    /// Not mailed.
+    /// A mail server refused it for good.
+    Failed { diagnostic: Diagnostic },
+    /// It was not sent.
     Skipped(SkipReason),
-    /// Sent off, outcome unknown.
-    Doubt {
-        /// What is known.
-        diagnostic: Diagnostic,
-    },
+    /// It was handed to a server, and no answer came.
+    Doubt { diagnostic: Diagnostic },
 }
 
-/// Why closed letters become pending again.
+/// Which letters of a closed or sent campaign become pending again, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReopenReason {
-    /// A later restock of the day: `added` more people, and those skipped who may be eligible.
+    /// A later restock on the same day: `added` more people join the audience, and people who were skipped
+    /// for a passing reason are looked at again.
     Restock {
-        /// The last ordinal of the audience.
+        /// The last place (ordinal) of the new audience.
         upto: u32,
-        /// How many it adds.
+        /// How many people it adds to the audience.
         added: u32,
     },
-    /// The failed ones.
+    /// The failed letters, by request.
     Failed,
-    /// Those in doubt.
+    /// The letters in doubt, by request.
     Doubt,
 }
 
-/// All that can have happened to campaigns: their records.
+/// What has happened to a campaign: the content of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CampaignEvent {
-    /// A campaign was asked for: scheduled, or queued for its list.
+    /// A campaign was requested. It waits for its time or, if that is now, for its list.
     Scheduled(Header),
-    /// A campaign has its audience.
+    /// A campaign has its audience; a rule campaign begins with this.
     Opened {
-        /// The campaign, where no earlier record made it.
+        /// The settings of a rule campaign; `None` where an earlier record made the campaign.
         header: Option<Header>,
-        /// Its id.
         id: CampaignId,
-        /// The last ordinal of the audience.
+        /// The last place (ordinal) of the audience.
         upto: u32,
-        /// How many that is.
+        /// How many people are in the audience.
         added: u32,
     },
     /// Letters become pending again.
     Reopened {
-        /// The campaign.
         id: CampaignId,
-        /// Which.
-        again: ReopenReason,
+        reason: ReopenReason,
     },
-    /// Nothing more starts.
+    /// No more letters start.
     Paused(CampaignId),
-    /// Goes on.
     Resumed(CampaignId),
-    /// Pending and deferred become skipped.
+    /// Pending and deferred letters become skipped.
     Canceled(CampaignId),
-    /// Fell due too long ago.
+    /// Its time had passed too long ago.
     Expired(CampaignId),
-    /// Cannot run.
+    /// It cannot run.
     Failed {
-        /// The campaign.
         id: CampaignId,
-        /// Why.
+        /// Why, in words for the operator.
         why: String,
     },
-    /// A letter goes onto a connection.
+    /// A letter is handed to a connection.
     Started {
-        /// The campaign.
         id: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// The place by which they were invited.
+        /// The place (ordinal) by which the person was invited.
         ordinal: u32,
-        /// The address, hashed.
+        /// The address, hashed for this campaign's duplicate check.
         address: u64,
-        /// The provider's name, or the domain, where a limit of it counts the letter.
+        /// The provider's name, or the domain, if a limit of that provider counts this letter.
         provider: Option<String>,
     },
-    /// A letter that was started came back before any receiver had seen it: it was no start.
+    /// A started letter came back before any server had seen it, so it does not count as started.
     Unstarted {
-        /// The campaign.
         id: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// The place by which they were invited.
+        /// The place (ordinal) by which the person was invited.
         ordinal: u32,
-        /// When it was started.
         started: Millis,
-        /// The provider that its start was counted against.
+        /// The provider that counted the start.
         provider: Option<String>,
-        /// Not before this.
+        /// When it may be tried again.
         until: Millis,
-        /// What happened.
+        /// What happened, for the operator.
         diagnostic: Diagnostic,
     },
-    /// A letter came to an end (or never began).
+    /// A letter ended, or was skipped before it began.
     Settled {
-        /// The campaign.
         id: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// The place by which they were invited.
+        /// The place (ordinal) by which the person was invited.
         ordinal: u32,
-        /// What it came to.
         settlement: Settlement,
     },
-    /// A letter is tried again later.
+    /// A letter will be tried again later.
     Deferred {
-        /// The campaign.
         id: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// The place by which they were invited.
+        /// The place (ordinal) by which the person was invited.
         ordinal: u32,
-        /// Not before this.
+        /// When it may be tried again.
         until: Millis,
-        /// What was said.
+        /// What the server said.
         diagnostic: Diagnostic,
     },
-    /// Letters in doubt are given up.
+    /// Letters in doubt are given up and count as failed.
     Dropped(CampaignId),
-    /// Nobody is pending, started or deferred.
+    /// No letter is left to send.
     Closed {
-        /// The campaign.
         id: CampaignId,
     },
-    /// Somebody whose letter has begun (or failed, or is in doubt) may not be mailed again.
-    Noted {
-        /// The campaign.
+    /// A person may no longer be mailed although a letter has begun, failed or is in doubt: it must not be
+    /// tried again.
+    RecipientExcluded {
         id: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// The place by which they were invited.
+        /// The place (ordinal) by which the person was invited.
         ordinal: u32,
-        /// Why.
         reason: SkipReason,
     },
-    /// A provider's rate was cut, grew back by a step, or is as it was.
+    /// The rate of a provider was cut, grew back by a step, or is no longer cut.
     Paced {
-        /// The provider's name, the domain, or `relay` for all letters.
+        /// The provider's name, the domain, or `relay` for the rate over all letters.
         provider: String,
-        /// The rate from now on; `None` for no cut any more.
+        /// The cut from now on; `None`: the cut is over.
         cut: Option<RateCut>,
-        /// The server's words that led to it, without addresses.
+        /// The server's reply that led to a cut, with addresses removed.
         reply: Option<String>,
     },
-    /// Housekeeping came by: what is older than is kept is let go, a few campaigns at a time.
+    /// Housekeeping: a few old campaigns drop what is kept no longer.
     Swept,
 }
 
 impl CampaignEvent {
-    /// The start of a letter, with the provider that counts it.
+    /// Adds to the start of a letter the provider that counts it.
     #[must_use]
     pub(crate) fn counted_by(mut self, counted: Option<String>) -> Self {
         if let Self::Started { provider, .. } = &mut self {
@@ -335,7 +307,7 @@ impl CampaignEvent {
         self
     }
 
-    /// The campaign that it is about, if it is about one.
+    /// The campaign that the event is about, if it is about one.
     #[must_use]
     pub(crate) fn campaign(&self) -> Option<CampaignId> {
         match self {
@@ -353,7 +325,7 @@ impl CampaignEvent {
             | Self::Settled { id, .. }
             | Self::Deferred { id, .. }
             | Self::Closed { id }
-            | Self::Noted { id, .. } => Some(*id),
+            | Self::RecipientExcluded { id, .. } => Some(*id),
             Self::Paced { .. } | Self::Swept => None,
         }
     }

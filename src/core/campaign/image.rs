@@ -1,4 +1,4 @@
-//! The campaigns as a snapshot takes them: ledgers share their pages, nothing is copied.
+//! Campaigns as a snapshot takes them. The image shares the pages of the ledgers, so no row is copied.
 
 use super::super::outcome::Diagnostic;
 use super::super::pages::Pages;
@@ -7,10 +7,10 @@ use super::super::time::Millis;
 use super::ledger::{Deferral, Ledger, LetterRow, LetterState};
 use super::{Campaign, CampaignStatus, Campaigns, Header, Pace, SkipReason, Swept};
 
-/// Rows in a page of a snapshot.
+/// The most rows in one page of a snapshot.
 const ROWS: usize = 2048;
 
-/// All campaigns held still.
+/// All campaigns at one moment, for a snapshot.
 #[derive(Debug, Clone)]
 pub struct CampaignsImage {
     seq: u64,
@@ -20,84 +20,70 @@ pub struct CampaignsImage {
     all: Vec<CampaignImage>,
 }
 
-/// One campaign held still.
+/// One campaign at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct CampaignImage {
     head: CampaignHead,
     rows: Pages<LetterRow>,
 }
 
-/// A campaign without its rows.
+/// A campaign without the rows of its ledger. Fields of the same name mean what they do in [`Campaign`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CampaignHead {
-    /// What it is.
     pub header: Header,
-    /// Where it is.
     pub status: CampaignStatus,
-    /// The last ordinal of its audience.
     pub upto: u32,
-    /// People of the audience whom the list has not handed over yet.
     pub uninvited: u32,
-    /// People of the audience whom the list never handed over because the campaign ended first.
     pub unreached: u32,
-    /// The list has said that nobody of the audience is left to hand over.
     pub handed_over: bool,
-    /// Its own pace.
     pub pace: Pace,
-    /// When it was made.
     pub created: Millis,
-    /// When it first had an audience.
     pub started: Option<Millis>,
-    /// When it was done.
     pub completed: Option<Millis>,
-    /// When it was canceled.
     pub canceled: Option<Millis>,
-    /// Why it cannot run.
     pub why: Option<String>,
-    /// First attempts and next times of deferred letters, by row.
+    /// The times of deferred letters, by row.
     pub deferrals: Vec<(u32, Deferral)>,
-    /// Addresses started, hashed, and by which row.
+    /// The hash of each address to which a letter was started, and the row.
     pub addresses: Vec<(u64, u32)>,
-    /// What was last said of letters that were not accepted, by row.
+    /// The last server reply to letters that were not accepted, by row.
     pub diagnostics: Vec<(u32, Diagnostic)>,
-    /// Letters that must not be tried again, by row, and why.
+    /// Letters that must not be tried again, by row.
     pub gone: Vec<(u32, SkipReason)>,
-    /// Counters of a ledger whose rows are gone, by state.
+    /// The counters by state, for a ledger that has dropped its rows; `None`: count the rows.
     pub counts: Option<Vec<(LetterState, u64)>>,
 }
 
-/// One page of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CampaignPage {
-    /// Counter, pace and housekeeping.
-    Desk {
-        /// Records written.
+    /// What concerns all campaigns together; the first page.
+    Totals {
+        /// How many records were applied.
         seq: u64,
-        /// The overall pace.
         pace: Pace,
-        /// How far housekeeping has come.
         swept: Swept,
     },
     /// A campaign without its rows.
     Head(Box<CampaignHead>),
     /// Rows of the campaign whose head came last.
     Rows(Vec<LetterRow>),
-    /// What providers must not be granted twice.
-    Lanes(Vec<ThrottleImage>),
+    /// Throttles of providers with something to remember.
+    Throttles(Vec<ThrottleImage>),
 }
 
 impl CampaignsImage {
-    /// How many campaigns are in it.
     #[must_use]
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// All pages, in an order that [`Campaigns::restore`] takes.
+    /// All pages, in the order in which [`Campaigns::restore`] takes them.
     pub fn pages(&self) -> impl Iterator<Item = CampaignPage> + '_ {
-        let desk = std::iter::once(CampaignPage::Desk { seq: self.seq, pace: self.pace, swept: self.swept });
-        let throttles = self.throttles.chunks(ROWS).map(|throttles| CampaignPage::Lanes(throttles.to_vec()));
-        desk.chain(throttles).chain(self.all.iter().flat_map(|campaign| {
+        let totals =
+            std::iter::once(CampaignPage::Totals { seq: self.seq, pace: self.pace, swept: self.swept });
+        let throttles =
+            self.throttles.chunks(ROWS).map(|throttles| CampaignPage::Throttles(throttles.to_vec()));
+        totals.chain(throttles).chain(self.all.iter().flat_map(|campaign| {
             let head = std::iter::once(CampaignPage::Head(Box::new(campaign.head.clone())));
             let rows = (0..campaign.rows.len()).step_by(ROWS).map(|first| {
                 CampaignPage::Rows(campaign.rows.iter_from(first).take(ROWS).map(|(_, row)| *row).collect())
@@ -108,7 +94,7 @@ impl CampaignsImage {
 }
 
 impl Campaigns {
-    /// Holds all campaigns still for a snapshot.
+    /// The state at this moment, for a snapshot.
     #[must_use]
     pub fn image(&self) -> CampaignsImage {
         let all = self.by_age.iter().filter_map(|(_, id)| self.all.get(id));
@@ -121,14 +107,16 @@ impl Campaigns {
         }
     }
 
-    /// Takes one page back, in order.
+    /// Takes in one page; they come in the order of [`CampaignsImage::pages`].
     ///
     /// # Errors
-    /// When rows come without their campaign.
+    /// If rows come before the head of any campaign.
     pub fn restore(&mut self, page: CampaignPage) -> Result<(), String> {
         match page {
-            CampaignPage::Desk { seq, pace, swept } => (self.seq, self.pace, self.swept) = (seq, pace, swept),
-            CampaignPage::Lanes(throttles) => self.shaping.restore(throttles),
+            CampaignPage::Totals { seq, pace, swept } => {
+                (self.seq, self.pace, self.swept) = (seq, pace, swept)
+            }
+            CampaignPage::Throttles(throttles) => self.shaping.restore(throttles),
             CampaignPage::Head(head) => self.file(Campaign::from_head(*head)),
             CampaignPage::Rows(rows) => {
                 let campaign = self.newest_mut()?;
@@ -140,13 +128,13 @@ impl Campaigns {
         Ok(())
     }
 
-    /// The campaign whose head came last: they come by age.
+    /// The campaign whose head came last: heads come by age.
     fn newest_mut(&mut self) -> Result<&mut Campaign, String> {
         let last = self.by_age.last().map(|(_, id)| *id);
         last.and_then(|id| self.all.get_mut(&id)).ok_or_else(|| "a page without its campaign".to_owned())
     }
 
-    /// Derives counters and indexes once all pages are back.
+    /// Derives counters and indexes; call it after the last page.
     pub fn restored(&mut self) {
         for campaign in self.all.values_mut() {
             campaign.ledger.derive(!campaign.status.is_closed());
@@ -155,7 +143,6 @@ impl Campaigns {
 }
 
 impl Campaign {
-    /// Holds the campaign still.
     fn image(&self) -> CampaignImage {
         let ledger = &self.ledger;
         let forgotten = ledger.rows.is_empty() && ledger.counts.total() > 0;
@@ -183,7 +170,7 @@ impl Campaign {
         }
     }
 
-    /// A campaign from its head; rows follow.
+    /// A campaign without rows, which follow in pages.
     fn from_head(head: CampaignHead) -> Self {
         let mut ledger = Ledger {
             deferrals: head.deferrals.into_iter().collect(),
@@ -214,7 +201,7 @@ impl Campaign {
 }
 
 impl Ledger {
-    /// Derives counters and (where letters may still start) the index from the rows.
+    /// Derives the counters from the rows and, for a campaign that is not closed, the index.
     fn derive(&mut self, live: bool) {
         for row in self.rows.iter() {
             *self.counts.of(row.state) += 1;

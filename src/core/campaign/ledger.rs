@@ -1,11 +1,12 @@
-//! Who was invited in a campaign and what came of each letter: 16 bytes a row.
+//! The ledger of a campaign: one row of 16 bytes for each letter, in the order of invitation.
 //!
 //! ```text
 //! [person 4 | ordinal 4 | state 1 | reason 1 | attempts 2 | seconds since the campaign began 4]
 //! ```
 //!
-//! Deferred letters have a second entry with their times; addresses started (hashed) are kept
-//! while the campaign may still start one. Counters follow every change of a row, in one place.
+//! Deferred letters have a second entry with their times. The hashes of addresses to which a letter was
+//! started are kept as long as the campaign may start another. Each change of a row goes through `set`, which
+//! also changes the counters.
 
 use std::collections::BTreeMap;
 
@@ -15,33 +16,34 @@ use super::super::pages::Pages;
 use super::super::time::Millis;
 use super::SkipReason;
 
-/// Where a letter is.
+/// The state of one letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterState {
-    /// Not begun.
+    /// It has not begun.
     Pending,
-    /// On a connection.
+    /// It is being sent.
     Started,
-    /// Tried again later.
+    /// It will be tried again later.
     Deferred,
-    /// Accepted.
+    /// A mail server accepted it.
     Sent,
-    /// Refused for good.
+    /// A mail server refused it for good.
     Failed,
-    /// Not mailed.
+    /// It was not sent.
     Skipped(SkipReason),
-    /// Outcome unknown.
+    /// It was handed to a server, and no answer came.
     Doubt,
-    /// Was in doubt and was given up: counted as failed, but it may have arrived, so it is not tried again.
+    /// It was in doubt and was given up. It counts as failed, but is not tried again, since it may have
+    /// arrived.
     Dropped,
 }
 
 impl LetterState {
-    /// The wire's words for a letter's status.
+    /// The words for a letter's status in JSON.
     pub const STATUSES: [&str; 7] =
         ["pending", "started", "deferred", "sent", "failed", "skipped", "in_doubt"];
 
-    /// The wire's word.
+    /// The word for its status in JSON.
     #[must_use]
     pub fn status(self) -> &'static str {
         let [pending, started, deferred, sent, failed, skipped, in_doubt] = Self::STATUSES;
@@ -56,7 +58,7 @@ impl LetterState {
         }
     }
 
-    /// Why, where the status alone does not say it.
+    /// The reason, where the status alone does not say it.
     #[must_use]
     pub fn reason(self) -> Option<&'static str> {
         match self {
@@ -67,37 +69,30 @@ impl LetterState {
     }
 }
 
-/// A row of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetterRow {
-    /// Whose letter.
     pub person: PersonId,
-    /// The place by which they were last invited.
+    /// The place (ordinal) on the list by which the person was last invited.
     pub ordinal: u32,
-    /// Where it is.
     pub state: LetterState,
-    /// How often it was started.
+    /// How many times it was started.
     pub attempts: u16,
-    /// Seconds from the campaign's creation to the last change.
+    /// Seconds from the campaign's creation to the row's last change.
     pub at_s: u32,
 }
 
-/// How many letters are where.
+/// How many letters are in each state. People whom the list has not handed over yet have no letter here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Not begun (of those handed over).
     pub pending: u64,
-    /// On a connection.
     pub started: u64,
-    /// Tried again later.
     pub deferred: u64,
-    /// Accepted.
     pub sent: u64,
-    /// Refused for good.
+    /// Refused for good, or given up after they were in doubt.
     pub failed: u64,
-    /// Outcome unknown.
+    /// In doubt.
     pub doubt: u64,
-    /// Not mailed, by reason, in the order of [`SkipReason::ALL`].
+    /// By reason, in the order of [`SkipReason::ALL`].
     pub skipped: [u64; 9],
 }
 
@@ -128,14 +123,13 @@ impl Counts {
         }
     }
 
-    /// All letters.
     #[must_use]
     pub(crate) fn total(&self) -> u64 {
         let open = self.pending + self.started + self.deferred;
         open + self.sent + self.failed + self.doubt + self.skipped_total()
     }
 
-    /// Every counter that is not zero, by its state.
+    /// Every counter that is not zero, with its state.
     pub(super) fn by_state(mut self) -> Vec<(LetterState, u64)> {
         use LetterState::{Deferred, Doubt, Failed, Pending, Sent, Started};
         let skipped = SkipReason::ALL.map(LetterState::Skipped);
@@ -143,55 +137,51 @@ impl Counts {
         states.map(|state| (state, *self.of(state))).filter(|(_, count)| *count > 0).collect()
     }
 
-    /// All letters skipped.
     #[must_use]
     pub(crate) fn skipped_total(&self) -> u64 {
         self.skipped.iter().sum()
     }
 }
 
-/// When a deferred letter was first tried and may be tried again.
+/// The times of a deferred letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deferral {
-    /// The first attempt.
+    /// When it was first tried.
     pub first: Millis,
-    /// Not before this.
+    /// When it may be tried again.
     pub until: Millis,
 }
 
-/// The ledger of one campaign.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     pub(super) rows: Pages<LetterRow>,
     pub(super) places: Option<BTreeMap<PersonId, u32>>,
     pub(super) counts: Counts,
-    /// First attempts and next times of letters that were deferred and not yet settled.
+    /// The times of letters that were deferred and have not ended, by row.
     pub(super) deferrals: BTreeMap<u32, Deferral>,
-    /// Addresses started, hashed, and by which row; let go once nothing more can be invited.
+    /// The hash of each address to which a letter was started, and the row of that letter; dropped when the
+    /// campaign is closed and old.
     pub(super) addresses: BTreeMap<u64, u32>,
-    /// What was last said of letters that were not accepted.
+    /// The last server reply to a letter that was not accepted, by row.
     pub(super) diagnostics: BTreeMap<u32, Box<Diagnostic>>,
-    /// Letters that began before their people left: not to be tried again, and why.
+    /// Letters that began before their person became unmailable, by row: they must not be tried again.
     pub(super) gone: BTreeMap<u32, SkipReason>,
 }
 
-/// Diagnostics kept in one campaign at most.
+/// The most diagnostics that one campaign keeps.
 const DIAGNOSTICS_MAX: usize = 10_000;
 
 impl Ledger {
-    /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// True when there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// How many letters are where.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
@@ -207,7 +197,6 @@ impl Ledger {
         Some((at, *self.rows.get(at as usize)?))
     }
 
-    /// The row at a position.
     #[must_use]
     pub fn row(&self, at: u32) -> Option<LetterRow> {
         self.rows.get(at as usize).copied()
@@ -218,19 +207,19 @@ impl Ledger {
         self.rows.iter()
     }
 
-    /// What was last said of a letter that was not accepted.
+    /// The last server reply to the letter in a row, if it was not accepted.
     #[must_use]
     pub fn diagnostic(&self, at: u32) -> Option<&Diagnostic> {
         self.diagnostics.get(&at).map(AsRef::as_ref)
     }
 
-    /// True when a letter to this address was started before, by another row than `at`.
+    /// Whether a letter to this address was started by a row other than `at`.
     #[must_use]
     pub(crate) fn address_started(&self, address: u64, at: u32) -> bool {
         self.addresses.get(&address).is_some_and(|row| *row != at)
     }
 
-    /// The row by which a letter to this address was started, as long as the campaign is open.
+    /// The row whose letter was started to this address; `None` also when the campaign is closed and old.
     #[must_use]
     pub fn started_to(&self, address: u64) -> Option<u32> {
         self.addresses.get(&address).copied()
@@ -242,21 +231,20 @@ impl Ledger {
         self.deferrals.get(&at).map(|deferral| deferral.first)
     }
 
-    /// When a deferred letter may be tried again.
     #[must_use]
     pub(crate) fn not_before(&self, at: u32) -> Option<Millis> {
         self.deferrals.get(&at).map(|deferral| deferral.until)
     }
 
-    /// Deferred letters: when each falls due, and its row.
+    /// When each deferred letter is due, and its row.
     pub(crate) fn deferred(&self) -> impl Iterator<Item = (Millis, u32)> + '_ {
         let is_deferred = |at: &u32| self.row(*at).is_some_and(|row| row.state == LetterState::Deferred);
         let all = self.deferrals.iter().filter(move |(at, _)| is_deferred(at));
         all.map(|(at, deferral)| (deferral.until, *at))
     }
 
-    /// Takes up somebody a list handed over: a new row, or a skipped one that came back by a new
-    /// place. Answers whether a row was added.
+    /// Takes in a person whom the list handed over: adds a row, or makes a skipped one pending if the person
+    /// took a new place on the list. Answers whether a row was added.
     pub(crate) fn upsert(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> bool {
         match self.find(person) {
             None => {
@@ -276,7 +264,8 @@ impl Ledger {
         }
     }
 
-    /// A row's person has a new place (who had left is back); false for one they had before.
+    /// Moves a row to a newer place (ordinal) of its person, who had left and came back. False if the place
+    /// is not newer.
     pub(super) fn change_place(&mut self, at: u32, ordinal: u32) -> bool {
         let Some(row) = self.rows.get_mut(at as usize).filter(|row| ordinal > row.ordinal) else {
             return false;
@@ -286,7 +275,7 @@ impl Ledger {
         true
     }
 
-    /// Adds a pending row.
+    /// Adds a pending row and returns its position.
     pub(super) fn add(&mut self, person: PersonId, ordinal: u32, at_s: u32) -> u32 {
         let state = LetterState::Pending;
         let at = self.rows.push(LetterRow { person, ordinal, state, attempts: 0, at_s }) as u32;
@@ -300,7 +289,8 @@ impl Ledger {
         at
     }
 
-    /// Changes a row's state, with its counters. Who is gone is skipped instead of tried again.
+    /// Changes a row's state and the counters. A letter that must not be tried again is skipped instead of
+    /// becoming pending or deferred.
     pub(super) fn set(&mut self, at: u32, state: LetterState, at_s: u32) {
         let state = match self.gone.get(&at) {
             Some(reason) if matches!(state, LetterState::Pending | LetterState::Deferred) => {
@@ -325,23 +315,23 @@ impl Ledger {
         }
     }
 
-    /// Makes the index of rows by person.
+    /// Builds the index from person to row.
     pub(super) fn index(&mut self) {
         self.places = Some(self.rows.iter().zip(0u32..).map(|(row, at)| (row.person, at)).collect());
     }
 
-    /// Lets go of what only a campaign that runs (or ran lately) needs: 16 bytes a row stay.
+    /// Drops what only a running or recent campaign needs. The rows stay, at 16 bytes each.
     pub(super) fn fold(&mut self) {
         self.places = None;
         self.addresses.clear();
     }
 
-    /// Lets go of the rows; the counters stay.
+    /// Drops the rows; the counters stay.
     pub(super) fn forget(&mut self) {
         *self = Self { counts: self.counts, ..Self::default() };
     }
 
-    /// Remembers what was said of a row.
+    /// Keeps the server's reply to a letter, as long as there are at most [`DIAGNOSTICS_MAX`].
     pub(super) fn set_diagnostic(&mut self, at: u32, said: &Diagnostic) {
         let known = self.diagnostics.contains_key(&at);
         if !said.is_empty() && (self.diagnostics.len() < DIAGNOSTICS_MAX || known) {
@@ -349,14 +339,14 @@ impl Ledger {
         }
     }
 
-    /// Makes every row that `which` likes pending again.
+    /// Makes every row whose state `which` accepts pending again.
     pub(super) fn reopen(&mut self, which: impl Fn(LetterState) -> bool, at_s: u32) {
         let rows: Vec<u32> =
             (0u32..).zip(self.rows.iter()).filter(|(_, row)| which(row.state)).map(|(at, _)| at).collect();
         rows.into_iter().for_each(|at| self.set(at, LetterState::Pending, at_s));
     }
 
-    /// Turns every row in one of the given states into another state.
+    /// Changes every row in one of the states `from` to `to`.
     pub(super) fn turn(&mut self, from: &[LetterState], to: LetterState, at_s: u32) {
         let rows: Vec<u32> = (0u32..)
             .zip(self.rows.iter())

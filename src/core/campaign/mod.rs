@@ -1,4 +1,4 @@
-//! The machine of all campaigns: status, ledger, counters, pace.
+//! The machine of all campaigns: their status, ledgers, counters and pace.
 //!
 //! ```text
 //!            ┌─ scheduled ─┐                        ┌─ paused ─┐
@@ -11,9 +11,9 @@
 //!              └── skipped (a later restock of the day looks again)
 //! ```
 //!
-//! Invariants: `total = pending + started + deferred + sent + failed + skipped + in doubt`, always;
-//! an address is started at most once in a campaign but for retries of its own letter; a letter
-//! found *started* after a restart is in doubt.
+//! Invariants: `total = pending + started + deferred + sent + failed + skipped + in doubt`, always; within
+//! one campaign a second letter to an address is never started, except as a retry of the first; a letter that
+//! is *started* when the engine starts is in doubt.
 
 mod apply;
 mod decide;
@@ -39,51 +39,45 @@ use super::retry::Retry;
 use super::shaping::{Plan, Shaping};
 use super::time::Millis;
 
-/// A campaign.
 #[derive(Debug, Clone)]
 pub struct Campaign {
-    /// What it is.
     pub header: Header,
-    /// Where it is.
     pub status: CampaignStatus,
-    /// The last ordinal of its audience.
+    /// The last place (ordinal) on its list that belongs to its audience.
     pub upto: u32,
-    /// People of the audience whom the list has not handed over yet.
+    /// Members of the audience whom the list has not handed over yet.
     pub uninvited: u32,
-    /// People of the audience whom the list never handed over because the campaign ended first.
+    /// Members of the audience whom the list never handed over because the campaign ended first.
     pub unreached: u32,
-    /// The list has said that nobody of the audience is left to hand over.
+    /// The list has said that it has handed over the whole audience.
     pub handed_over: bool,
-    /// Who was invited and what came of it.
     pub ledger: Ledger,
-    /// Its own pace.
+    /// How its letters used up `header.rate`.
     pub pace: Pace,
-    /// When it was made.
     pub created: Millis,
     /// When it first had an audience.
     pub started: Option<Millis>,
-    /// When it was done.
+    /// When it last became sent; `None` while letters are left.
     pub completed: Option<Millis>,
-    /// When it was canceled.
     pub canceled: Option<Millis>,
-    /// Why it cannot run.
+    /// Why the campaign failed, in words for the operator.
     pub why: Option<String>,
 }
 
 impl Campaign {
-    /// Everybody it is for.
+    /// The size of its audience.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.ledger.counts().total() + u64::from(self.uninvited) + u64::from(self.unreached)
     }
 
-    /// Letters not begun, handed over or not.
+    /// Letters that have not begun, whether or not the list has handed their person over.
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.ledger.counts().pending + u64::from(self.uninvited)
     }
 
-    /// Letters not mailed, by reason, in the order of [`SkipReason::ALL`].
+    /// How many letters were skipped, by reason, in the order of [`SkipReason::ALL`].
     #[must_use]
     pub fn skipped(&self) -> [u64; 9] {
         let mut skipped = self.ledger.counts().skipped;
@@ -97,8 +91,9 @@ impl Campaign {
         skipped
     }
 
-    /// Nobody is left to mail and nobody is on the wire. The count of those not handed over is not
-    /// enough: who left and came back is in it no more, and yet is handed over once more.
+    /// Everybody has been handed over and no letter is pending, started or deferred. `uninvited == 0` alone
+    /// would not do: a member who left and came back is no longer counted there, but is handed over once
+    /// more.
     #[must_use]
     pub(crate) fn is_done(&self) -> bool {
         let counts = self.ledger.counts();
@@ -109,20 +104,20 @@ impl Campaign {
             && counts.deferred == 0
     }
 
-    /// True while letters may start.
+    /// Whether letters may start.
     #[must_use]
     pub(crate) fn is_sending(&self) -> bool {
         self.status == CampaignStatus::Sending
     }
 }
 
-/// How far housekeeping has come: of the campaigns made up to here, those that were closed when
-/// it came by have let go.
+/// How far housekeeping has come. Each mark names the creation time and id of a campaign; housekeeping has
+/// dealt with the closed campaigns up to there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Of their ledger's index.
+    /// Up to here, ledgers have dropped their index.
     pub folded: Option<(Millis, CampaignId)>,
-    /// Of their ledger's rows.
+    /// Up to here, ledgers have dropped their rows.
     pub emptied: Option<(Millis, CampaignId)>,
 }
 
@@ -131,60 +126,55 @@ pub struct Swept {
 pub struct Campaigns {
     pub(super) seq: u64,
     pub(super) all: BTreeMap<CampaignId, Campaign>,
-    /// By creation, for pages: newest last.
+    /// By creation, for pages of the API: newest last.
     pub(super) by_age: BTreeSet<(Millis, CampaignId)>,
-    /// Campaigns of a list, for the re-notify guard.
+    /// The campaigns of each list, for the re-notify guard.
     pub(super) by_list: BTreeMap<ListId, Vec<CampaignId>>,
-    /// The pace over all campaigns.
+    /// How all campaigns together used up `rate`.
     pub(super) pace: Pace,
-    /// The pace's setting.
+    /// The rate over all campaigns; `None`: no limit.
     pub(super) rate: Option<Rate>,
-    /// How far housekeeping has come.
     pub(super) swept: Swept,
-    /// How deferred letters come back.
+    /// The schedule on which deferred letters are tried again.
     pub(super) retry: Retry,
-    /// The pace of each receiving provider.
+    /// The throttle of each receiving provider.
     pub(super) shaping: Shaping,
 }
 
 impl Campaigns {
-    /// No campaigns, with an overall rate and a retry schedule.
+    /// No campaigns yet.
     #[must_use]
     pub fn new(rate: Option<Rate>, retry: Retry) -> Self {
         Self { rate, retry, ..Self::default() }
     }
 
-    /// The same with limits for providers.
+    /// Sets the limits of receiving providers.
     #[must_use]
     pub fn shaped(self, plan: Arc<Plan>) -> Self {
         Self { shaping: Shaping::new(plan), ..self }
     }
 
-    /// The pace of each receiving provider.
     #[must_use]
     pub(crate) fn shaping(&self) -> &Shaping {
         &self.shaping
     }
 
-    /// The counter of the last record.
+    /// The number of records applied so far, which is the number of the last one.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// How many campaigns are held.
     #[must_use]
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// True when none is held.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// A campaign.
     #[must_use]
     pub fn get(&self, id: CampaignId) -> Option<&Campaign> {
         self.all.get(&id)
@@ -206,19 +196,20 @@ impl Campaigns {
         of_list.iter().filter_map(|id| self.all.get(id)).filter(|campaign| !campaign.status.is_closed())
     }
 
-    /// What the overall pace says of one more letter.
+    /// Whether the overall rate allows one more letter at `at`.
     #[must_use]
     pub(crate) fn check_pace(&self, at: Millis) -> RateDecision {
         self.pace.check(self.rate, at)
     }
 
-    /// The first wait before a letter is tried again, which is the longest between two tries to reach the relay.
+    /// The first wait before a letter is tried again; also the longest wait between two attempts to reach the
+    /// relay.
     #[must_use]
     pub(crate) fn retry_base_ms(&self) -> u64 {
         self.retry.base_ms
     }
 
-    /// How deferred letters of a campaign come back, and how old they may become.
+    /// The retry schedule of a campaign's letters, with the campaign's own maximum age where it has one.
     #[must_use]
     pub fn retry(&self, campaign: &Campaign) -> Retry {
         let max_age_ms = campaign.header.max_age.map_or(self.retry.max_age_ms, |age| age.0);

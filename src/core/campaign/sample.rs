@@ -1,11 +1,11 @@
-//! A header as tests need one.
+//! A campaign header for tests.
 
 use super::{Header, InDoubtPolicy};
 use crate::ids::{CampaignId, ListId};
 use crate::time::Day;
 
 impl Header {
-    /// A rule campaign of a list and a day, with nothing else said.
+    /// A rule campaign of a list and a day, with every optional setting left out.
     #[must_use]
     pub fn sample(id: CampaignId, list: ListId, day: Day) -> Self {
         Self {

@@ -178,7 +178,7 @@ impl Desk {
     }
 
     fn note(&mut self, id: u128, person: u32, reason: SkipReason) -> bool {
-        let event = self.campaigns.decide_note(CampaignId(id), PersonId(person), reason);
+        let event = self.campaigns.decide_exclusion(CampaignId(id), PersonId(person), reason);
         let happens = event.is_some();
         event.into_iter().for_each(|event| self.record(event, START));
         happens

@@ -1,7 +1,7 @@
-//! API keys as they are held: never the secret, only its hash.
+//! API keys as they are stored: never the secret, only its hash.
 //!
-//! Publishable keys stand in a table of their own, so that none can ever be taken for a key that
-//! may more: they join lists, from the origins named, and only with a confirmation.
+//! Publishable keys have a table of their own, so that none can be taken for a key with more rights. They
+//! only let people join lists, from named origins and with a confirmation.
 
 use super::super::time::Millis;
 use super::Directory;
@@ -9,49 +9,45 @@ use super::Directory;
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its public id.
     pub id: String,
-    /// What it is for.
+    /// The shop's name for it.
     pub name: String,
-    /// True for everything; else events, lists, contacts and campaigns.
+    /// True for all rights; false for events, lists, contacts and campaigns only.
     pub admin: bool,
     /// SHA-256 of the secret part.
     pub hash: [u8; 32],
-    /// When it was made.
     pub created: Millis,
-    /// When it was revoked.
+    /// When it was revoked; `None`: it is valid.
     pub revoked: Option<Millis>,
 }
 
-/// A publishable key.
+/// A publishable key, which may stand in a web page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    /// Its public id.
     pub id: String,
-    /// What it is for.
+    /// The shop's name for it.
     pub name: String,
     /// SHA-256 of the whole key.
     pub hash: [u8; 32],
-    /// Where a browser may stand that uses it, such as `https://shop.example`.
+    /// The origins from which a browser may use it, such as `https://shop.example`.
     pub origins: Vec<String>,
-    /// When it was made.
     pub created: Millis,
-    /// When it was revoked.
+    /// When it was revoked; `None`: it is valid.
     pub revoked: Option<Millis>,
 }
 
 impl Directory {
-    /// All API keys but the publishable ones.
+    /// All API keys except the publishable ones, revoked ones included.
     pub fn api_keys(&self) -> impl Iterator<Item = &ApiKey> {
         self.api_keys.values()
     }
 
-    /// All publishable keys.
+    /// All publishable keys, revoked ones included.
     pub fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.public_keys.values()
     }
 
-    /// A key stops, of whichever kind it is.
+    /// Revokes a key of either kind.
     pub(super) fn revoke_key(&mut self, id: &str, at: Millis) {
         if let Some(key) = self.api_keys.get_mut(id) {
             key.revoked = Some(at);

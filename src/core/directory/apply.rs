@@ -1,4 +1,4 @@
-//! What the directory's records do to it: total, and the same function live and at replay.
+//! How records change the directory. `apply` cannot fail and is the same function live and at replay.
 
 use super::super::ids::{ListId, PersonId};
 use super::super::time::Millis;
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Directory {
-    /// Applies a record made at `at`.
+    /// Applies an event that was recorded at `at`.
     pub fn apply(&mut self, event: &DirectoryEvent, at: Millis) {
         self.seq += 1;
         match event {
@@ -22,20 +22,22 @@ impl Directory {
             DirectoryEvent::Merged { from, to } => self.merge(*from, *to, at),
             DirectoryEvent::Erased { person, keep } => {
                 if let Some((address, suppression_reason)) = keep {
-                    // What was known of the address stays, but for whose it was.
-                    let since =
-                        self.suppression_reasons.get(address).filter(|held| held.why == *suppression_reason);
-                    let since = since.map_or(Some(at), |held| held.at);
+                    // What is known of the address stays, except whose it was.
+                    let since = self
+                        .suppression_reasons
+                        .get(address)
+                        .filter(|entry| entry.why == *suppression_reason);
+                    let since = since.map_or(Some(at), |entry| entry.at);
                     self.suppression_reasons.insert(*address, Suppression::plain(*suppression_reason, since));
                     self.forget_returns(*address);
                 }
                 self.erase(*person, at);
             }
             DirectoryEvent::Unsubscribed { person, address, on } => {
-                if let Some(held) = self.row_mut(*person) {
-                    (held.unsubscribed, held.updated) = (*on, at);
+                if let Some(row) = self.row_mut(*person) {
+                    (row.unsubscribed, row.updated) = (*on, at);
                 }
-                // Mail again: the person's own word lifts a block that came from them, and no other.
+                // A person who wants mail again lifts a suppression of their own making, and no other.
                 if let Some(address) = address
                     && !*on
                     && self.suppression_reason(*address) == Some(super::SuppressionReason::Unsubscribed)
@@ -49,8 +51,8 @@ impl Directory {
             }
             DirectoryEvent::Suppressed { address, why, person, evidence } => {
                 let evidence = evidence.as_str().into();
-                let held = Suppression { why: *why, at: Some(at), person: *person, evidence };
-                self.suppression_reasons.insert(*address, held);
+                let entry = Suppression { why: *why, at: Some(at), person: *person, evidence };
+                self.suppression_reasons.insert(*address, entry);
             }
             DirectoryEvent::Returned(returned) => self.returned(returned, at),
             DirectoryEvent::KeyMinted(key) => {
@@ -60,14 +62,14 @@ impl Directory {
             DirectoryEvent::PublicKeyMinted(key) => {
                 self.public_keys.insert(key.id.clone(), key.clone());
             }
-            DirectoryEvent::Mailed { person, round } => {
+            DirectoryEvent::ConfirmationMailed { person, round } => {
                 let live = self.person(*person).map_or(*person, |(id, _)| id);
                 self.unconfirmed.mailed(live, *round, at);
             }
         }
     }
 
-    /// An accepted event: the person, the key, the open bag.
+    /// Applies an accepted event: the person, the key, the open tasks.
     fn accept(&mut self, accepted: &Accepted, at: Millis) {
         if let Some(key) = accepted.key {
             self.keys.insert(key, at);
@@ -80,8 +82,8 @@ impl Directory {
         let mut tasks = Vec::new();
         for (list, join) in &accepted.bag {
             let number = self.number(list);
-            if let Some(held) = person.and_then(|id| self.row_mut(id)) {
-                held.link(number, told.then_some(*join));
+            if let Some(row) = person.and_then(|id| self.row_mut(id)) {
+                row.link(number, told.then_some(*join));
             }
             if let Some(person) = person {
                 self.unconfirmed.settle(person, number);
@@ -91,20 +93,20 @@ impl Directory {
             tasks.push(ListTask::Change { list: list.clone(), join: *join, product });
         }
         tasks.extend(accepted.restock.clone().map(ListTask::Restock));
-        self.open_up(person, accepted.how, accepted.timestamp, tasks, at);
+        self.open_up(person, accepted.source, accepted.timestamp, tasks, at);
     }
 
-    /// How an event was asked for, and what of it waits for a confirmation.
+    /// Keeps how somebody asked for lists, and which wait for a confirmation.
     fn attest(&mut self, event: &Accepted, attested: &Attested, at: Millis) {
         let Attested { evidence, asked, within_ms } = attested;
         let Some(person) = event.person.as_ref().map(|fact| fact.id) else { return };
         for (list, _) in event.bag.iter().filter(|(_, join)| *join) {
             let number = self.number(list);
-            self.consent_records.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.source, at, evidence);
         }
         for list in asked {
             let number = self.number(list);
-            self.consent_records.note(person, number, event.how, at, evidence);
+            self.consent_records.note(person, number, event.source, at, evidence);
             let named = event.product.as_ref().filter(|(of, _)| of == list);
             let product = named.map(|(_, name)| name.as_str().into());
             self.unconfirmed.ask(
@@ -115,7 +117,7 @@ impl Directory {
         }
     }
 
-    /// Sets what a fact says of a person, new or known.
+    /// Applies the changes to a person, who may be new.
     fn learn(&mut self, fact: &PersonFact, at: Millis) {
         let row = fact.id.0.saturating_sub(1);
         if row as usize >= self.people.len() {
@@ -149,13 +151,13 @@ impl Directory {
         }
     }
 
-    /// Two people become one: names, lists, properties and refusals of either hold.
+    /// Merges `from` into `to`: names, lists, properties and the wish for no mail of either hold.
     fn merge(&mut self, from: PersonId, to: PersonId, at: Millis) {
         let from_row = from.0.saturating_sub(1);
         let Some(old) = self.people.get(from_row as usize).cloned() else { return };
         self.unname(from_row);
         if let Some(person) = self.people.get_mut(from_row as usize) {
-            *person = Person { fate: PersonStatus::Merged(to), ..Person::new(at) };
+            *person = Person { status: PersonStatus::Merged(to), ..Person::new(at) };
         }
         self.consent_records.merge(from, to);
         self.unconfirmed.merge(from, to);
@@ -188,15 +190,16 @@ impl Directory {
         self.open_up(Some(to), ChangeSource::Merge, None, tasks, at);
     }
 
-    /// Everything about a person ends: lists are left, names are freed, open bags are moot.
+    /// Erases a person: they leave all lists, their names are free again, and open tasks about them are
+    /// dropped.
     fn erase(&mut self, person: PersonId, at: Millis) {
         let row = person.0.saturating_sub(1);
-        let links = self.people.get(row as usize).map(|held| held.links.clone()).unwrap_or_default();
+        let links = self.people.get(row as usize).map(|person| person.links.clone()).unwrap_or_default();
         self.unname(row);
         self.consent_records.erase(person);
         self.unconfirmed.take(person);
-        if let Some(held) = self.people.get_mut(row as usize) {
-            *held = Person { fate: PersonStatus::Erased, ..Person::new(at) };
+        if let Some(person) = self.people.get_mut(row as usize) {
+            *person = Person { status: PersonStatus::Erased, ..Person::new(at) };
         }
         let moot: Vec<u64> = self
             .open
@@ -206,8 +209,8 @@ impl Directory {
             .collect();
         for event in moot {
             if let Some(open) = self.open.get_mut(&event) {
-                // A restock is nobody's; and a list that has not heard of a merge still holds the
-                // other half of this person under the old number, so it must hear of it first.
+                // A restock is about nobody. A list that has not taken in a merge yet still holds the other
+                // half of this person under the old number, so the merge must reach it first.
                 open.tasks.retain(|task| !matches!(task, ListTask::Change { .. }));
                 if open.tasks.is_empty() {
                     self.close(event);
@@ -220,11 +223,11 @@ impl Directory {
         self.open_up(Some(person), ChangeSource::Erasure, None, tasks, at);
     }
 
-    /// Keeps an event open for its lists.
+    /// Keeps an event open until its lists have answered.
     fn open_up(
         &mut self,
         person: Option<PersonId>,
-        how: ChangeSource,
+        source: ChangeSource,
         timestamp: Option<Millis>,
         tasks: Vec<ListTask>,
         at: Millis,
@@ -235,10 +238,10 @@ impl Directory {
         if let Some(person) = person {
             *self.busy.entry(person).or_default() += 1;
         }
-        self.open.insert(self.seq, OpenEvent { person, how, timestamp, at, tasks });
+        self.open.insert(self.seq, OpenEvent { person, source, timestamp, at, tasks });
     }
 
-    /// Gives a row an address (or none), with its index.
+    /// Sets or removes the address in a row and in its index.
     fn set_email(&mut self, row: u32, email: Option<super::Email>) {
         let old = self.people.get_mut(row as usize).and_then(|person| person.email.take());
         if let Some(old) = old {
@@ -258,7 +261,7 @@ impl Directory {
         }
     }
 
-    /// Gives a row that has none a browser's id, with its index.
+    /// Sets the anonymous id of a row that has none, and its index.
     fn set_anonymous(&mut self, row: u32, anonymous: &str) {
         if let Some(person) = self.people.get_mut(row as usize) {
             person.extras.get_or_insert_default().anonymous_id = Some(anonymous.into());
@@ -269,7 +272,7 @@ impl Directory {
         });
     }
 
-    /// Takes a row out of every index.
+    /// Removes a row from every index by name.
     fn unname(&mut self, row: u32) {
         self.set_email(row, None);
         let Some(person) = self.people.get(row as usize) else { return };
@@ -281,12 +284,12 @@ impl Directory {
         }
     }
 
-    /// The number of a list, given out at first mention.
+    /// The number of a list; the first mention gives it one.
     fn number(&mut self, list: &ListId) -> u32 {
         self.list_number(list).unwrap_or_else(|| self.give_number(list.clone()))
     }
 
-    /// Gives a list its number.
+    /// Gives a list the next number.
     pub(super) fn give_number(&mut self, list: ListId) -> u32 {
         let number = self.lists.len() as u32;
         let lists = &self.lists;
@@ -297,7 +300,6 @@ impl Directory {
         number
     }
 
-    /// A person's row, to be changed.
     fn row_mut(&mut self, person: PersonId) -> Option<&mut Person> {
         self.people.get_mut((person.0 as usize).checked_sub(1)?)
     }

@@ -1,36 +1,38 @@
-//! Plain changes about one person or one address: erasure, no mail at all, the suppression list.
+//! Changes about one person or address that carry no bag: erasure, no mail at all, suppression.
 //!
-//! None of them carries a bag; the campaign actor notes each that ends mail before it is acknowledged.
+//! The campaign actor is told of each that ends mail before it is acknowledged.
 
 use super::super::email::Email;
 use super::super::ids::PersonId;
 use super::super::outcome::Diagnostic;
 use super::{Directory, DirectoryEvent, SuppressionReason};
 
-/// A plain question or change about one person.
+/// A change about one person or one address. An address comes with its hash, or as its hash alone.
 #[derive(Debug, Clone)]
 pub enum DirectoryCommand {
-    /// Everything about them ends.
+    /// Erase the person; with the hash of the address, if there is one.
     Erase(PersonId, Option<u128>),
-    /// No mail at all, or mail again.
+    /// Send the person no mail at all (true), or mail again (false).
     Unsubscribe(PersonId, Option<u128>, bool),
-    /// An address takes no mail: the address, its hash, why, and how that is known.
+    /// Put an address on the suppression list: address, hash, reason, and how that is known, in words without
+    /// an address.
     Suppress(Email, u128, SuppressionReason, String),
-    /// A letter to this address of this person came to something after which the address takes no more mail.
+    /// A letter to this address of this person was answered with the diagnostic; the address may have to be
+    /// suppressed.
     Bounced(PersonId, u128, Diagnostic),
-    /// An address may be mailed again.
+    /// Mail an address again.
     Release(Email, u128),
 }
 
 impl Directory {
-    /// Decides a change about one person or address; empty when there is nothing to change.
+    /// Decides a change; empty if there is nothing to change.
     #[must_use]
     pub fn decide_command(&self, ask: &DirectoryCommand) -> Vec<DirectoryEvent> {
         match ask {
             DirectoryCommand::Erase(person, address) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
+                let Some((id, row)) = self.person(*person) else { return Vec::new() };
                 let suppression_reason = address.and_then(|hash| self.suppression_reason(hash));
-                let other = if held.unsubscribed {
+                let other = if row.unsubscribed {
                     SuppressionReason::Unsubscribed
                 } else {
                     SuppressionReason::Erased
@@ -39,16 +41,16 @@ impl Directory {
                 vec![DirectoryEvent::Erased { person: id, keep }]
             }
             DirectoryCommand::Unsubscribe(person, address, on) => {
-                let Some((id, held)) = self.person(*person) else { return Vec::new() };
+                let Some((id, row)) = self.person(*person) else { return Vec::new() };
                 let suppression_reason = address.and_then(|hash| self.suppression_reason(hash));
-                if held.unsubscribed == *on
+                if row.unsubscribed == *on
                     && (*on || suppression_reason != Some(SuppressionReason::Unsubscribed))
                 {
                     return Vec::new();
                 }
                 let mut events =
                     vec![DirectoryEvent::Unsubscribed { person: id, address: *address, on: *on }];
-                // The address stands on the list with the moment it was put there.
+                // Entered on the suppression list as well, which keeps the time.
                 if let Some(address) = address.filter(|_| *on && suppression_reason.is_none()) {
                     let (why, person, evidence) = (SuppressionReason::Unsubscribed, Some(id), String::new());
                     events.push(DirectoryEvent::Suppressed { address, why, person, evidence });

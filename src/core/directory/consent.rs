@@ -1,14 +1,15 @@
-//! Evidence of consent: what was shown, by whose key and from where somebody asked for a list.
+//! Evidence of consent: which wording was shown when somebody asked for a list, with whose key and from
+//! where.
 //!
 //! ```text
-//! proofs   [row 0 | row 1 | …]        one row for each person, list and way in; the newest stays
-//!             ▲ before ──┘            each row names the person's row before it
-//! last     person ──▶ newest row      derived
-//! words    ["v3" | "https://…" | …]   each text once: a shop has few wordings and keys
+//! consent_records  [row 0 | row 1 | …]   one row for each person, list and way in; the newest stays
+//!                    ▲ before ──┘      each row names the person's row before it
+//! last             person ──▶ newest row      derived
+//! words            ["v3" | "https://…" | …]   each text once: a shop has few wordings and keys
 //! ```
 //!
-//! Kept only where evidence was given, so a plain press costs nothing here: when and how stand in
-//! the list's own row. Erasure empties the rows; the words are the shop's own, never a person's.
+//! A row is kept only if evidence was given; otherwise time and way of joining are in the list's own row.
+//! Erasure empties the rows. The texts are the shop's own, never a person's, and stay.
 
 use std::collections::BTreeMap;
 
@@ -20,67 +21,62 @@ use super::super::time::Millis;
 
 /// The longest name of a wording, in characters.
 pub const WORDING_CHARS_MAX: usize = 100;
-/// The longest address of a wording, in bytes.
+/// The longest URL of a wording, in bytes.
 pub const WORDING_URL_BYTES_MAX: usize = 500;
 
-/// What is known of how somebody asked; an empty text is not given.
+/// How somebody asked for a list. An empty text means that it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsentEvidence {
-    /// The public id of the API key it came by.
+    /// The public id of the API key.
     pub key: String,
-    /// The client's address, as much of it as is kept.
+    /// The client's IP address, shortened as the settings say.
     pub source: String,
-    /// The version of the words shown.
+    /// The version of the wording that was shown.
     pub wording: String,
-    /// Where they were shown.
+    /// The page on which it was shown.
     pub url: String,
 }
 
-/// One row of evidence, as held and as snapshots have it.
+/// One row of evidence, as it is kept in memory and in snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentRecord {
-    /// Whose; 0 for a row that was emptied.
+    /// The person's number; 0 for a row that was emptied.
     pub person: u32,
     /// The list's number.
     pub list: u32,
-    /// The person's row before this one, plus one.
+    /// The person's row before this one, plus one; 0 if there is none.
     pub before: u32,
-    /// The way in.
     pub how: ChangeSource,
-    /// When.
     pub at: Millis,
-    /// The client's address, as much of it as is kept.
+    /// The client's IP address, shortened as the settings say.
     pub source: Box<str>,
-    /// Key, wording and url by the number of their words.
+    /// The numbers of the texts for key, wording and page; 0 for none.
     pub words: [u32; 3],
 }
 
-/// A row with its words.
+/// One row of evidence with its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentView {
     /// The list's number.
     pub list: u32,
-    /// The way in.
     pub how: ChangeSource,
-    /// When.
     pub at: Millis,
-    /// What is known.
     pub evidence: ConsentEvidence,
 }
 
-/// All evidence.
+/// All evidence of consent.
 #[derive(Debug, Clone)]
 pub struct ConsentRecords {
     rows: Pages<ConsentRecord>,
     words: Pages<Box<str>>,
-    /// Derived.
+    /// From text to its number. Derived.
     numbers: Index,
-    /// Derived.
+    /// From person to their newest row. Derived.
     last: BTreeMap<u32, u32>,
 }
 
 impl ConsentRecords {
-    /// None yet; `seed` keys the index.
+    /// No evidence yet; `seed` makes the hashes of the index unpredictable.
     #[must_use]
     pub(crate) fn new(seed: u64) -> Self {
         Self {
@@ -91,7 +87,7 @@ impl ConsentRecords {
         }
     }
 
-    /// Notes how somebody asked for a list; the newest of each way in is kept.
+    /// Keeps how somebody asked for a list; of each person, list and way in only the newest stays.
     pub(super) fn note(
         &mut self,
         person: PersonId,
@@ -102,8 +98,8 @@ impl ConsentRecords {
     ) {
         let words = [&evidence.key, &evidence.wording, &evidence.url].map(|word| self.word(word));
         let source = evidence.source.as_str().into();
-        let held = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
-        if let Some((at_row, before)) = held.map(|(at, row)| (at, row.before)) {
+        let found = self.chain(person.0).find(|(_, row)| row.list == list && row.how == how);
+        if let Some((at_row, before)) = found.map(|(at, row)| (at, row.before)) {
             if let Some(row) = self.rows.get_mut(at_row as usize) {
                 *row = ConsentRecord { person: person.0, list, before, how, at, source, words };
             }
@@ -114,7 +110,7 @@ impl ConsentRecords {
         self.last.insert(person.0, row as u32);
     }
 
-    /// What is known of a person's asking, the newest row first.
+    /// A person's evidence, the newest row first.
     pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = ConsentView> + '_ {
         self.chain(person.0).map(|(_, row)| {
             let word = |at: usize| {
@@ -127,7 +123,7 @@ impl ConsentRecords {
         })
     }
 
-    /// Nothing is known of a person any more.
+    /// Empties all rows of a person.
     pub(super) fn erase(&mut self, person: PersonId) {
         let rows: Vec<u32> = self.chain(person.0).map(|(at, _)| at).collect();
         for at in rows {
@@ -147,7 +143,7 @@ impl ConsentRecords {
         self.last.remove(&person.0);
     }
 
-    /// Two people become one: what is known of either is known of `to`.
+    /// After a merge, the rows of `from` are rows of `to`.
     pub(super) fn merge(&mut self, from: PersonId, to: PersonId) {
         let moved: Vec<u32> = self.chain(from.0).map(|(at, _)| at).collect();
         let Some(first) = self.last.remove(&from.0) else { return };
@@ -162,12 +158,12 @@ impl ConsentRecords {
         }
     }
 
-    /// Rows and words, for a snapshot.
+    /// Rows and texts, for a snapshot.
     pub(super) fn parts(&self) -> (Pages<ConsentRecord>, Pages<Box<str>>) {
         (self.rows.clone(), self.words.clone())
     }
 
-    /// Takes words back, in their order.
+    /// Takes texts back from a snapshot, in the order of their numbers from `first`.
     pub(super) fn restore_words(&mut self, first: u32, words: Vec<Box<str>>) -> Result<(), String> {
         if first as usize != self.words.len() {
             return Err(format!("word page {first} came after {} words", self.words.len()));
@@ -176,7 +172,7 @@ impl ConsentRecords {
         Ok(())
     }
 
-    /// Takes rows back, in their order.
+    /// Takes rows back from a snapshot, in order from `first`.
     pub(super) fn restore_rows(&mut self, first: u32, rows: Vec<ConsentRecord>) -> Result<(), String> {
         if first as usize != self.rows.len() {
             return Err(format!("evidence page {first} came after {} rows", self.rows.len()));
@@ -185,7 +181,7 @@ impl ConsentRecords {
         Ok(())
     }
 
-    /// Derives which row is a person's newest: the one that no other of theirs names.
+    /// Derives each person's newest row: the one that none of their other rows names.
     pub(super) fn restored(&mut self) {
         let named: std::collections::BTreeSet<u32> =
             self.rows.iter().filter_map(|row| row.before.checked_sub(1)).collect();
@@ -196,7 +192,7 @@ impl ConsentRecords {
     /// A person's rows, the newest first.
     fn chain(&self, person: u32) -> impl Iterator<Item = (u32, &ConsentRecord)> {
         let mut next = self.last.get(&person).copied();
-        // Each step leads to another row of theirs; never more steps than rows.
+        // The steps are bounded by the number of rows, should damaged rows ever name each other in a circle.
         (0..self.rows.len()).map_while(move |_| {
             let at = next?;
             let row = self.rows.get(at as usize).filter(|row| row.person == person)?;
@@ -205,17 +201,17 @@ impl ConsentRecords {
         })
     }
 
-    /// The number of a text, from 1; 0 for none.
+    /// The number of a text, from 1; 0 for an empty one. A new text gets the next number.
     fn word(&mut self, word: &str) -> u32 {
         if word.is_empty() {
             return 0;
         }
-        let is = |number: u32| self.words.get(number as usize).is_some_and(|held| &**held == word);
-        let held = self.numbers.find(word, is);
-        held.unwrap_or_else(|| self.add_word(word.into())) + 1
+        let is = |number: u32| self.words.get(number as usize).is_some_and(|text| &**text == word);
+        let found = self.numbers.find(word, is);
+        found.unwrap_or_else(|| self.add_word(word.into())) + 1
     }
 
-    /// Gives a text its number.
+    /// Gives a text the next number.
     fn add_word(&mut self, word: Box<str>) -> u32 {
         let number = self.words.len() as u32;
         let words = &self.words;

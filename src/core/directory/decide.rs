@@ -1,8 +1,8 @@
-//! What the directory answers; reads only.
+//! The decisions of the directory about events and calls. They read the state and change nothing.
 //!
-//! Who is meant (the table of DESIGN.md's "People"): a user id is the stronger name; an unknown
-//! address moves to it; the address of a person without user id makes the two one; the address of
-//! another user id is not taken.
+//! Whom a request means: a user id is the strongest name. An address that nobody has goes to the person with
+//! that user id; if a person without user id has the address, the two are merged; the address of a person
+//! with another user id is not taken.
 
 use super::super::catalog::Catalog;
 use super::super::email::Email;
@@ -15,87 +15,84 @@ use super::{
     SuppressionReason,
 };
 
-/// The names a request gives, with the address hashed under the engine's key.
+/// The names by which a request calls a person.
 #[derive(Debug, Clone, Default)]
 pub struct HashedIdentity {
-    /// The address and its hash.
+    /// The address, and its hash under the engine's key.
     pub email: Option<(Email, u128)>,
-    /// The shop's own id.
+    /// The shop's own id for the person.
     pub user_id: Option<String>,
-    /// A browser's id.
+    /// The id that a browser carries.
     pub anonymous_id: Option<String>,
 }
 
 /// An event, or a call that changes people and lists in the same way.
 #[derive(Debug, Clone)]
 pub struct Ingest {
-    /// The event's name; empty for calls.
+    /// The event's name; empty for a call.
     pub name: String,
-    /// Whom it is about.
     pub who: HashedIdentity,
-    /// Properties to set, each as JSON text.
+    /// Properties to set, by name, each as JSON text.
     pub props: Props,
-    /// The bag as sent, ids unchecked.
+    /// The bag as sent: list ids, not checked yet, with true to join, false to leave.
     pub bag: Vec<(String, bool)>,
-    /// The key, hashed with its scope.
+    /// The idempotency key, hashed with its scope.
     pub key: Option<u128>,
-    /// How it came.
-    pub how: ChangeSource,
-    /// When, by the sender's clock.
+    pub source: ChangeSource,
+    /// When it happened, by the sender's clock.
     pub timestamp: Option<Millis>,
-    /// The product's name for a SKU list.
+    /// The name of the product, for a SKU list.
     pub product: Option<(ListId, String)>,
-    /// The restock it carries; for one without a key of its own, the key is made at deciding.
+    /// The restock that it reports. A key of 0 is replaced by one that is unique to this event.
     pub restock: Option<RestockFact>,
-    /// What is known of how it was asked for.
+    /// How somebody asked for the lists, as far as it is known.
     pub evidence: Option<Box<ConsentEvidence>>,
-    /// From somebody whom nobody vouches for: every join asks for a confirmation, and nothing else
-    /// of a person known already changes.
+    /// Sent with a publishable key, so nobody vouches for it: every join needs a confirmation, and nothing
+    /// else changes about a person who is known already.
     pub public: bool,
 }
 
-/// Why a membership could not be changed although the event is stored.
+/// Why a membership could not change although the event is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MembershipProblem {
-    /// No address.
+    /// The person has no address.
     NoEmail,
-    /// The address takes no mail.
+    /// The address is on the suppression list.
     Suppressed,
-    /// The address belongs to another user id.
+    /// The address belongs to a person with another user id.
     EmailTaken,
-    /// Lists that are neither declared nor match a pattern.
+    /// The lists are neither declared nor match a pattern.
     UnknownLists(Vec<String>),
 }
 
-/// What the answer to an ingest will say.
+/// What the answer to an event or call will say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestOutcome {
-    /// False for a repeat of the key.
+    /// False if the key was seen before.
     pub stored: bool,
-    /// Whom it was about.
+    /// The person it was about, if one is known.
     pub person: Option<PersonId>,
-    /// True when the person is new.
+    /// Whether the person is new.
     pub created: bool,
-    /// True when names or people were joined.
+    /// Whether a name was added to a person or two people were merged.
     pub linked: bool,
-    /// What could not be done.
-    pub trouble: Option<MembershipProblem>,
+    /// Why part of it could not be done.
+    pub problem: Option<MembershipProblem>,
 }
 
-/// What the directory decided.
+/// The answer of the directory to an event or call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryDecision {
-    /// What happens, in order: recorded and applied one after the other.
+    /// What to record and apply, in this order.
     pub events: Vec<DirectoryEvent>,
-    /// What the answer says.
     pub outcome: IngestOutcome,
 }
 
-/// Who an ingest is about, found without changing anything.
+/// The person whom a request means.
 struct ResolvedPerson {
     id: PersonId,
     created: bool,
-    /// Somebody without user id who is the same person.
+    /// A person without user id who turns out to be the same and will be merged.
     absorbs: Option<PersonId>,
     email: Option<Email>,
     user_id: Option<String>,
@@ -104,7 +101,8 @@ struct ResolvedPerson {
 }
 
 impl Directory {
-    /// Decides an ingest at `at`. `None` when the key window is full: ask again later.
+    /// Decides an event or call at `at`. `None` if no more idempotency keys can be remembered at the moment;
+    /// the sender should try again later.
     #[must_use]
     pub fn decide(&self, ingest: &Ingest, catalog: &Catalog, at: Millis) -> Option<DirectoryDecision> {
         let repeat = ingest.key.is_some_and(|key| self.keys.holds(key, at));
@@ -112,7 +110,7 @@ impl Directory {
             return None;
         }
         let found = self.find(&ingest.who).filter(|_| !self.before_erasure(ingest));
-        let trouble = self.trouble(ingest, found.as_ref(), catalog);
+        let problem = self.problem(ingest, found.as_ref(), catalog);
         let bag = self.bag(ingest, found.as_ref(), catalog);
         let (bag, asked) = self.part(ingest, found.as_ref(), bag, catalog);
         let outcome = IngestOutcome {
@@ -122,7 +120,7 @@ impl Directory {
             linked: found.as_ref().is_some_and(|f| {
                 f.absorbs.is_some() || (!f.created && (f.email.is_some() || f.user_id.is_some()))
             }),
-            trouble,
+            problem,
         };
         if repeat && self.told_before(found.as_ref(), &bag) {
             return Some(DirectoryDecision { events: Vec::new(), outcome });
@@ -135,12 +133,12 @@ impl Directory {
         }
         let restock = ingest.restock.clone().filter(|_| !repeat).map(|mut fact| {
             if fact.key == 0 {
-                // No key was given: the event's own counter makes it unique.
+                // Without a key, the number of the event's record makes it unique.
                 fact.key = u128::from(self.seq + events.len() as u64 + 1);
             }
             Box::new(fact)
         });
-        // Nothing is kept of a stranger who asks for nothing that can be given.
+        // Nothing is kept about a stranger if no list they ask for can be given.
         let found = found.filter(|_| !ingest.public || !asked.is_empty());
         let attested = (ingest.evidence.is_some() || !asked.is_empty()).then(|| {
             let evidence = ingest.evidence.as_deref().cloned().unwrap_or_default();
@@ -149,7 +147,7 @@ impl Directory {
         events.push(DirectoryEvent::Event(Accepted {
             name: ingest.name.clone(),
             key: ingest.key.filter(|_| !repeat),
-            how: ingest.how,
+            source: ingest.source,
             person: found.map(|found| self.fact(found, &ingest.props)),
             bag,
             timestamp: ingest.timestamp,
@@ -157,7 +155,7 @@ impl Directory {
             restock,
             attested,
         }));
-        // A new word of somebody who was erased: their address is their own again.
+        // Somebody who was erased comes back by their own action: the address is theirs again.
         if let Some((_, address)) = &ingest.who.email
             && self.erased(*address).is_some()
             && outcome.person.is_some()
@@ -168,14 +166,15 @@ impl Directory {
         Some(DirectoryDecision { events, outcome })
     }
 
-    /// Why a person gets no mail, if so: the one function that broadcast, door and page ask.
+    /// Why a person gets no mail; `None`: they may be mailed. Broadcasts, the API and the preference page all
+    /// ask this one function.
     #[must_use]
     pub fn undeliverable(&self, person: PersonId, address: Option<u128>) -> Option<Undeliverable> {
-        let Some((_, held)) = self.person(person) else { return Some(Undeliverable::Erased) };
-        if held.email.is_none() {
+        let Some((_, row)) = self.person(person) else { return Some(Undeliverable::Erased) };
+        if row.email.is_none() {
             return Some(Undeliverable::NoEmail);
         }
-        if held.unsubscribed {
+        if row.unsubscribed {
             return Some(Undeliverable::Unsubscribed);
         }
         match address.and_then(|hash| self.suppression_reason(hash))? {
@@ -183,12 +182,12 @@ impl Directory {
             SuppressionReason::Bounced | SuppressionReason::Complained | SuppressionReason::Manual => {
                 Some(Undeliverable::Suppressed)
             }
-            // Not a block of mail: `suppression_reason` never answers with it.
+            // An erasure does not stop mail, so `suppression_reason` never answers with it.
             SuppressionReason::Erased => None,
         }
     }
 
-    /// The live person a request names, without creating one.
+    /// The live person whom a request names; creates nobody.
     #[must_use]
     pub fn known(&self, who: &HashedIdentity) -> Option<PersonId> {
         let user = who.user_id.as_deref().and_then(|user| self.by_user(user));
@@ -197,7 +196,7 @@ impl Directory {
         user.or_else(email).or_else(anonymous)
     }
 
-    /// Who is meant, and what that changes.
+    /// The person whom a request means, and whether a merge follows; `None` without any name.
     fn find(&self, who: &HashedIdentity) -> Option<ResolvedPerson> {
         let email = who.email.as_ref().map(|(email, _)| email);
         let by_email = email.and_then(|email| self.by_email(email));
@@ -221,24 +220,24 @@ impl Directory {
                 None
             }
             (_, _, Some(other)) => Some(other),
-            // A browser that is known and belongs to nobody with another name yet.
+            // A known browser that belongs to nobody with another user id or address yet.
             (_, None, None) => by_anonymous.filter(|id| {
-                let held = self.person(*id).map(|(_, p)| p);
+                let row = self.person(*id).map(|(_, p)| p);
                 let free = |p: &Person| {
                     (email.is_none() || p.email.is_none()) && (who.user_id.is_none() || p.user_id.is_none())
                 };
-                held.is_some_and(free)
+                row.is_some_and(free)
             }),
         };
         if known.is_none() && email.is_none() && who.user_id.is_none() && who.anonymous_id.is_none() {
             return None;
         }
         let id = known.unwrap_or(PersonId(self.last_person() + 1));
-        let held = known.and_then(|id| self.person(id)).map(|(_, p)| p);
+        let row = known.and_then(|id| self.person(id)).map(|(_, p)| p);
         let new_email =
-            email.filter(|email| !email_taken && held.and_then(|p| p.email.as_ref()) != Some(email));
-        let new_user = who.user_id.as_ref().filter(|_| held.is_none_or(|p| p.user_id.is_none()));
-        let free_browser = by_anonymous.is_none() && held.is_none_or(|p| p.anonymous_id().is_none());
+            email.filter(|email| !email_taken && row.and_then(|p| p.email.as_ref()) != Some(email));
+        let new_user = who.user_id.as_ref().filter(|_| row.is_none_or(|p| p.user_id.is_none()));
+        let free_browser = by_anonymous.is_none() && row.is_none_or(|p| p.anonymous_id().is_none());
         Some(ResolvedPerson {
             id,
             created: known.is_none(),
@@ -250,10 +249,10 @@ impl Directory {
         })
     }
 
-    /// The record of what changes about a person: only what is different.
+    /// The change to a person: only what differs from the present.
     fn fact(&self, found: ResolvedPerson, props: &Props) -> PersonFact {
-        let held = self.person(found.id).map(|(_, p)| p);
-        let differs = |(name, value): &&(String, String)| held.and_then(|p| p.prop(name)) != Some(value);
+        let row = self.person(found.id).map(|(_, p)| p);
+        let differs = |(name, value): &&(String, String)| row.and_then(|p| p.prop(name)) != Some(value);
         PersonFact {
             id: found.id,
             props: props.iter().filter(differs).cloned().collect(),
@@ -263,8 +262,8 @@ impl Directory {
         }
     }
 
-    /// The part of a bag that is carried out: known lists, for somebody who can be mailed (leaving
-    /// is always possible).
+    /// The part of a bag that can be carried out: known lists, and joins only for a person who may be mailed.
+    /// Leaving is always possible.
     fn bag(&self, ingest: &Ingest, found: Option<&ResolvedPerson>, catalog: &Catalog) -> Vec<(ListId, bool)> {
         let Some(found) = found else { return Vec::new() };
         if found.email_taken || !self.has_email(found) {
@@ -275,8 +274,8 @@ impl Directory {
         known.filter(|(_, join)| !(*join && undeliverable)).collect()
     }
 
-    /// Parts a bag into what is carried out and the lists that wait for a confirmation. Who is on a
-    /// list already confirms nothing, and neither does who came by a link in a mail of ours.
+    /// Divides a bag into what is carried out now and the lists that wait for a confirmation. Somebody who is
+    /// on a list already need not confirm it, nor somebody who came by a link in one of our mails.
     fn part(
         &self,
         ingest: &Ingest,
@@ -284,9 +283,9 @@ impl Directory {
         bag: Vec<(ListId, bool)>,
         catalog: &Catalog,
     ) -> (Vec<(ListId, bool)>, Vec<ListId>) {
-        let proven = matches!(ingest.how, ChangeSource::Link | ChangeSource::Page);
+        let proven = matches!(ingest.source, ChangeSource::Link | ChangeSource::Page);
         let unconfirmed = |list: &ListId| ingest.public || (!proven && catalog.double_opt_in(list));
-        let links = found.and_then(|found| self.person(found.id)).map(|(_, held)| held.links.as_slice());
+        let links = found.and_then(|found| self.person(found.id)).map(|(_, row)| row.links.as_slice());
         let member = |list: &ListId| {
             let link = self.list_number(list).and_then(|n| links?.iter().find(|link| link.list() == n));
             link.and_then(|link| link.told()) == Some(true)
@@ -303,8 +302,8 @@ impl Directory {
         (now, asked)
     }
 
-    /// What the answer has to say about the bag.
-    fn trouble(
+    /// Why part of the bag cannot be carried out, if so.
+    fn problem(
         &self,
         ingest: &Ingest,
         found: Option<&ResolvedPerson>,
@@ -330,27 +329,25 @@ impl Directory {
         (!unknown.is_empty()).then_some(MembershipProblem::UnknownLists(unknown))
     }
 
-    /// True when the person has, or gets by this, an address.
+    /// Whether the person has an address, or gets one by this request.
     fn has_email(&self, found: &ResolvedPerson) -> bool {
-        let held = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
+        let row = self.person(found.id).is_some_and(|(_, p)| p.email.is_some());
         let absorbed = found.absorbs.and_then(|id| self.person(id)).is_some_and(|(_, p)| p.email.is_some());
-        found.email.is_some() || held || absorbed
+        found.email.is_some() || row || absorbed
     }
 
-    /// When the person who had an address was erased, if that is all that is held of it.
+    /// When the former owner of an address was erased, if nothing else is known of the address.
     fn erased(&self, address: u128) -> Option<Millis> {
-        self.suppression(address)
-            .filter(|held| held.why == SuppressionReason::Erased)
-            .and_then(|held| held.at)
+        self.suppression(address).filter(|row| row.why == SuppressionReason::Erased).and_then(|row| row.at)
     }
 
-    /// True for an event of before its person's erasure: it may not bring them back.
+    /// Whether the event happened before the person's erasure, and so must not bring them back.
     fn before_erasure(&self, ingest: &Ingest) -> bool {
         let erased = ingest.who.email.as_ref().and_then(|(_, hash)| self.erased(*hash));
         erased.zip(ingest.timestamp).is_some_and(|(erased, sent)| sent <= erased)
     }
 
-    /// True when the person takes no mail at all.
+    /// Whether the address may not be mailed at all.
     fn unmailable(&self, ingest: &Ingest, found: &ResolvedPerson) -> bool {
         let blocked =
             ingest.who.email.as_ref().is_some_and(|(_, hash)| self.suppression_reason(*hash).is_some());
@@ -358,8 +355,8 @@ impl Directory {
         blocked || unsubscribed(found.id) || found.absorbs.is_some_and(unsubscribed)
     }
 
-    /// True when a repeat changes nothing: no open event of that person, and each list was last
-    /// told what the bag says.
+    /// Whether a repeat would change nothing: the person has no open event, and each list was last told what
+    /// the bag says.
     fn told_before(&self, found: Option<&ResolvedPerson>, bag: &[(ListId, bool)]) -> bool {
         let Some(found) = found else { return true };
         if found.created

@@ -1,17 +1,17 @@
 //! Bounces and complaints: what each does to an address, and what is kept of it.
 //!
 //! ```text
-//! report ──▶ decide ──▶ Returned { evidence, block? } ──▶ apply ──▶ returns[address], blocks[address], keys
+//! report ──▶ decide ──▶ Returned { evidence, suppression? } ──▶ apply ──▶ returns, suppression_reasons, keys
 //!                ├────▶ nothing: the same report again
 //!                └────▶ nothing: its proof leads to no address
 //! ```
 //!
-//! Whom a report is about and what follows are one step: nobody can become another person between the two.
+//! One decision settles whom a report is about and what follows, so no merge can come between.
 //!
-//! Invariants: a report counts once, and so does one letter however many ways it is reported; an
-//! address keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and what blocked it; a
-//! complaint outweighs every other block, a bounce replaces none. Erasure leaves evidence only
-//! where it blocks the address.
+//! Invariants: a report counts once, and so does one letter in however many ways it is reported; an address
+//! keeps at most [`EVIDENCE_MAX`] pieces of evidence, the newest and the one that blocked it; a complaint
+//! replaces every other reason, a bounce replaces none. Erasure leaves evidence only if it blocks the
+//! address.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,40 +22,38 @@ use super::super::ids::{CampaignId, PersonId};
 use super::super::time::Millis;
 use super::{Directory, Suppression, SuppressionReason};
 
-/// Evidence kept about one address.
+/// The most pieces of evidence kept about one address.
 pub const EVIDENCE_MAX: usize = 16;
 
-/// What came back, by address.
+/// Evidence by address hash.
 pub(super) type Returns = BTreeMap<u128, Arc<Vec<FeedbackEvidence>>>;
 
-/// A report that was taken in, with what follows from it.
+/// A report that was taken in, and its consequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackRecord {
-    /// The report's own name, hashed; `None` when the window of keys had no room for it.
+    /// The report's own id, hashed; `None` if no more keys could be remembered.
     pub key: Option<u128>,
-    /// The address, hashed.
+    /// The hash of the address.
     pub address: u128,
-    /// Whose it was.
+    /// The person who has the address.
     pub person: Option<PersonId>,
-    /// Why the address takes no mail from here on, if that changes.
+    /// The new reason for which the address takes no mail; `None`: no change.
     pub suppression_reason: Option<SuppressionReason>,
-    /// What is kept.
     pub evidence: FeedbackEvidence,
 }
 
-/// What is decided about a report.
+/// The decision about a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedbackDecision {
     /// Its proof leads to no address.
     Unproved,
     /// It was taken in before.
     Known,
-    /// It is taken in.
     New(FeedbackRecord),
 }
 
 impl Directory {
-    /// Decides a report: whom it is about, and what follows.
+    /// Decides whom a report is about and what follows from it.
     #[must_use]
     pub fn decide_feedback(&self, report: &FeedbackReport, keeper: &impl Pseudonymizer) -> FeedbackDecision {
         let Some((email, campaign)) = self.proved(&report.proof, keeper) else {
@@ -68,14 +66,16 @@ impl Directory {
             ..report.evidence.clone()
         };
         let (key, at) = (keeper.key(&evidence.source, &report.name, address), evidence.at);
-        if self.keys.holds(key, at) || self.evidence(address).iter().any(|held| same(held, &evidence)) {
+        if self.keys.holds(key, at)
+            || self.evidence(address).iter().any(|known| is_same_report(known, &evidence))
+        {
             return FeedbackDecision::Known;
         }
         let new = match evidence.kind {
             FeedbackKind::Complaint => Some(SuppressionReason::Complained),
             FeedbackKind::HardBounce => Some(SuppressionReason::Bounced),
             FeedbackKind::SoftBounce => {
-                self.worn_out(address, &evidence, report).then_some(SuppressionReason::Bounced)
+                self.exceeds_soft_bounces(address, &evidence, report).then_some(SuppressionReason::Bounced)
             }
             FeedbackKind::Policy
             | FeedbackKind::Delayed
@@ -83,13 +83,14 @@ impl Directory {
             | FeedbackKind::AutoReply
             | FeedbackKind::NotSpam => None,
         };
-        let held = self.suppression_reason(address);
+        let reason = self.suppression_reason(address);
         let weighs = |new: &SuppressionReason| match new {
-            SuppressionReason::Complained => held != Some(SuppressionReason::Complained),
-            _ => held.is_none(),
+            SuppressionReason::Complained => reason != Some(SuppressionReason::Complained),
+            _ => reason.is_none(),
         };
         FeedbackDecision::New(FeedbackRecord {
-            // No room for its name: better to count it twice than to lose a complaint.
+            // If no more keys can be remembered, it is better to count a report twice than to lose a
+            // complaint.
             key: self.keys.has_room(at).then_some(key),
             address,
             person: self.by_email(email),
@@ -98,38 +99,44 @@ impl Directory {
         })
     }
 
-    /// The address that a letter went to, and its campaign: as its Message-ID or the ledger says, else the one that its
-    /// person has now.
+    /// The address that a letter went to, with its person and campaign: as the Message-ID or the ledger says,
+    /// else the present address of the letter's person.
     fn proved<'a>(
         &'a self,
         proof: &'a FeedbackProof,
         keeper: &impl Pseudonymizer,
     ) -> Option<(&'a Email, Option<CampaignId>)> {
-        let held = |person| self.person(person).and_then(|(_, held)| held.email.as_ref());
+        let current = |person| self.person(person).and_then(|(_, row)| row.email.as_ref());
         match proof {
             FeedbackProof::Address(email, campaign) => Some((email, *campaign)),
-            FeedbackProof::Person(person) => Some((held(*person)?, None)),
+            FeedbackProof::Person(person) => Some((current(*person)?, None)),
             FeedbackProof::Letter { campaign, person, message_id, went_to, .. } => {
-                let held = held(*person);
-                // One comparison of two numbers: it takes as long whatever they are.
+                let current = current(*person);
+                // Two numbers are compared, which takes the same time whatever they are.
                 let names = |email: &&Email| {
                     message_id
                         .is_some_and(|id| id == keeper.message_id(*campaign, keeper.address(email) as u64))
                 };
-                let email = held.filter(names).or(went_to.as_ref()).or(held)?;
+                let email = current.filter(names).or(went_to.as_ref()).or(current)?;
                 Some((email, Some(*campaign)))
             }
         }
     }
 
-    /// What is known to have come back about an address, oldest first.
+    /// The bounces and complaints about an address, oldest first.
     #[must_use]
     pub fn evidence(&self, address: u128) -> &[FeedbackEvidence] {
-        self.returns.get(&address).map(|held| held.as_slice()).unwrap_or_default()
+        self.returns.get(&address).map(|evidence| evidence.as_slice()).unwrap_or_default()
     }
 
-    /// True when this soft bounce is the one too many; one letter counts once.
-    fn worn_out(&self, address: u128, evidence: &FeedbackEvidence, report: &FeedbackReport) -> bool {
+    /// Whether this soft bounce is the one too many within the window. Several reports about one letter count
+    /// once.
+    fn exceeds_soft_bounces(
+        &self,
+        address: u128,
+        evidence: &FeedbackEvidence,
+        report: &FeedbackReport,
+    ) -> bool {
         let now = evidence.at;
         let recent = |e: &&FeedbackEvidence| {
             e.kind == FeedbackKind::SoftBounce && now.since(e.at) < report.soft_window_ms
@@ -152,31 +159,31 @@ impl Directory {
             let FeedbackEvidence { source, status, .. } = &returned.evidence;
             let status = status.map(|status| format!("{status} ")).unwrap_or_default();
             let evidence = format!("{status}by {source}").into();
-            let held = Suppression { why, at: Some(at), person: returned.person, evidence };
-            self.suppression_reasons.insert(returned.address, held);
+            let entry = Suppression { why, at: Some(at), person: returned.person, evidence };
+            self.suppression_reasons.insert(returned.address, entry);
         }
-        let held = Arc::make_mut(self.returns.entry(returned.address).or_default());
-        if held.len() >= EVIDENCE_MAX {
-            // What blocked the address stays; of the rest the oldest goes.
+        let evidence = Arc::make_mut(self.returns.entry(returned.address).or_default());
+        if evidence.len() >= EVIDENCE_MAX {
+            // The first hard bounce or complaint stays; of the rest the oldest goes.
             let ends =
                 |e: &FeedbackEvidence| matches!(e.kind, FeedbackKind::HardBounce | FeedbackKind::Complaint);
-            let kept = held.iter().position(ends);
-            let oldest = (0..held.len()).find(|at| Some(*at) != kept).unwrap_or(0);
-            held.remove(oldest);
+            let kept = evidence.iter().position(ends);
+            let oldest = (0..evidence.len()).find(|at| Some(*at) != kept).unwrap_or(0);
+            evidence.remove(oldest);
         }
-        held.push(returned.evidence.clone());
+        evidence.push(returned.evidence.clone());
     }
 
-    /// The block of an address was lifted: soft bounces are counted afresh.
+    /// Soft bounces are counted from zero after a suppression was lifted.
     pub(super) fn reset_soft_bounces(&mut self, address: u128) {
-        let Some(held) = self.returns.get_mut(&address) else { return };
-        Arc::make_mut(held).retain(|e| e.kind != FeedbackKind::SoftBounce);
-        if held.is_empty() {
+        let Some(evidence) = self.returns.get_mut(&address) else { return };
+        Arc::make_mut(evidence).retain(|e| e.kind != FeedbackKind::SoftBounce);
+        if evidence.is_empty() {
             self.returns.remove(&address);
         }
     }
 
-    /// Somebody is erased: what does not block their address goes with them.
+    /// Drops evidence that does not block the address, after an erasure.
     pub(super) fn forget_returns(&mut self, address: u128) {
         if !matches!(
             self.suppression_reason(address),
@@ -187,16 +194,16 @@ impl Directory {
     }
 }
 
-/// True when the evidence is this report by another name: a relay that says it again.
-fn same(held: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
-    held.kind == new.kind
-        && held.source == new.source
-        && held.message_id.is_some()
-        && held.message_id == new.message_id
-        && held.status == new.status
+/// Whether two pieces of evidence are the same report under different ids: some relays repeat themselves.
+fn is_same_report(known: &FeedbackEvidence, new: &FeedbackEvidence) -> bool {
+    known.kind == new.kind
+        && known.source == new.source
+        && known.message_id.is_some()
+        && known.message_id == new.message_id
+        && known.status == new.status
 }
 
-/// True when two reports are about one letter.
+/// Whether two reports are about one letter.
 fn same_letter(a: &FeedbackEvidence, b: &FeedbackEvidence) -> bool {
     let campaign = a.campaign.is_some() && a.campaign == b.campaign;
     campaign || (a.message_id.is_some() && a.message_id == b.message_id)

@@ -1,4 +1,4 @@
-//! The directory as a snapshot takes it: shared pages, handed over without copying a row.
+//! The directory as a snapshot takes it. The image shares the directory's pages, so no row is copied.
 //!
 //! ```text
 //! image ──▶ pages: Head (seq, lists' count) · Lists · People (1,024 a page) · Keys (a shard run)
@@ -6,7 +6,7 @@
 //!                  Waiting · PublicKeys · Returns
 //! ```
 //!
-//! Indexes, counts and what is busy are derived again when the pages are read back.
+//! Indexes, counts and the people with open events are derived when the pages are read back.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use super::person::{Person, PersonStatus};
 use super::{ApiKey, ConsentRecord, Directory, OpenEvent, PersonPending, PublicKey, Suppression};
 use crate::ids::{ListId, PersonId};
 
-/// Rows in a page of a snapshot.
+/// The most rows in one page of a snapshot.
 const ROWS: usize = 512;
 
-/// A directory held still.
+/// The directory at one moment, for a snapshot.
 #[derive(Debug, Clone)]
 pub struct DirectoryImage {
     seq: u64,
@@ -38,35 +38,33 @@ pub struct DirectoryImage {
     returns: Vec<(u128, Arc<Vec<FeedbackEvidence>>)>,
 }
 
-/// One page of it.
+/// One page of a snapshot of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryPage {
-    /// The counter.
+    /// The first page.
     Head {
-        /// Records written.
+        /// How many records were applied.
         seq: u64,
     },
-    /// Lists in the order of their numbers, from the first given.
+    /// Lists, in the order of their numbers; the number of the first (0-based).
     Lists(u32, Vec<ListId>),
-    /// People in the order of their numbers, from the first row given.
+    /// People, in the order of their rows; the first row (0-based).
     People(u32, Vec<Person>),
-    /// Keys seen.
+    /// Idempotency keys that were seen.
     Keys(Vec<Seen>),
-    /// API keys.
     ApiKeys(Vec<ApiKey>),
-    /// Open events.
+    /// Open events, by number.
     Open(Vec<(u64, OpenEvent)>),
-    /// Addresses that take no mail.
+    /// Entries of the suppression list, by address hash.
     Suppressed(Vec<(u128, Suppression)>),
-    /// Words of evidence in the order of their numbers, from the first given.
+    /// Texts of consent evidence, in the order of their numbers; the number of the first (0-based).
     Words(u32, Vec<Box<str>>),
-    /// Evidence of consent in the order of its rows, from the first given.
+    /// Rows of consent evidence, in order; the number of the first (0-based).
     Proofs(u32, Vec<ConsentRecord>),
-    /// What people have pending.
+    /// Lists that people have not confirmed.
     Waiting(Vec<(PersonId, PersonPending)>),
-    /// Publishable keys.
     PublicKeys(Vec<PublicKey>),
-    /// What came back about addresses.
+    /// Bounces and complaints, by address hash.
     Returns(Vec<(u128, Arc<Vec<FeedbackEvidence>>)>),
 }
 
@@ -74,10 +72,10 @@ impl DirectoryImage {
     /// How many live people are in it.
     #[must_use]
     pub fn people(&self) -> u64 {
-        self.people.iter().filter(|person| person.fate == PersonStatus::Live).count() as u64
+        self.people.iter().filter(|person| person.status == PersonStatus::Live).count() as u64
     }
 
-    /// All pages, in an order that [`Directory::restore`] takes.
+    /// All pages, in the order in which [`Directory::restore`] takes them.
     pub fn pages(&self) -> impl Iterator<Item = DirectoryPage> + '_ {
         let head = std::iter::once(DirectoryPage::Head { seq: self.seq });
         let lists = (0..self.lists.len()).step_by(ROWS).map(|first| {
@@ -120,14 +118,14 @@ impl DirectoryImage {
 }
 
 impl Directory {
-    /// Holds the directory still for a snapshot; copies pointers, not rows.
+    /// The state at this moment, for a snapshot. Copies pointers, not rows.
     #[must_use]
     pub fn image(&self) -> DirectoryImage {
         let (consent_records, words) = self.consent_records.parts();
         DirectoryImage {
             consent_records,
             words,
-            waiting: self.unconfirmed.iter().map(|(person, held)| (person, held.clone())).collect(),
+            waiting: self.unconfirmed.iter().map(|(person, pending)| (person, pending.clone())).collect(),
             public_keys: self.public_keys.values().cloned().collect(),
             seq: self.seq,
             people: self.people.clone(),
@@ -136,18 +134,18 @@ impl Directory {
             suppression_reasons: self
                 .suppression_reasons
                 .iter()
-                .map(|(address, held)| (*address, held.clone()))
+                .map(|(address, entry)| (*address, entry.clone()))
                 .collect(),
             api_keys: self.api_keys.values().cloned().collect(),
             open: self.open.iter().map(|(event, open)| (*event, open.clone())).collect(),
-            returns: self.returns.iter().map(|(address, held)| (*address, Arc::clone(held))).collect(),
+            returns: self.returns.iter().map(|(address, reports)| (*address, Arc::clone(reports))).collect(),
         }
     }
 
-    /// Takes one page back. Pages come in key order, so rows of one kind come in theirs.
+    /// Takes in one page. Pages of one kind come in the order in which [`DirectoryImage::pages`] gave them.
     ///
     /// # Errors
-    /// When rows are missing: a page out of turn.
+    /// If a page comes out of turn, so that rows before it are missing.
     pub fn restore(&mut self, page: DirectoryPage) -> Result<(), String> {
         match page {
             DirectoryPage::Head { seq } => self.seq = seq,
@@ -178,7 +176,7 @@ impl Directory {
             DirectoryPage::Words(first, words) => self.consent_records.restore_words(first, words)?,
             DirectoryPage::Proofs(first, rows) => self.consent_records.restore_rows(first, rows)?,
             DirectoryPage::Waiting(waiting) => {
-                waiting.into_iter().for_each(|(person, held)| self.unconfirmed.restore(person, held));
+                waiting.into_iter().for_each(|(person, pending)| self.unconfirmed.restore(person, pending));
             }
             DirectoryPage::PublicKeys(keys) => {
                 self.public_keys.extend(keys.into_iter().map(|key| (key.id.clone(), key)));
@@ -188,7 +186,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Derives indexes and counts once all pages are back.
+    /// Derives indexes and counts; call it after the last page.
     pub fn restored(&mut self) {
         let people = &self.people;
         for (row, person) in people.iter().enumerate() {
@@ -213,7 +211,7 @@ impl Directory {
     }
 }
 
-/// Puts a row into an index under `name`.
+/// Adds a row to an index under `name`; `name_of` reads the names of other rows.
 fn insert(
     index: &mut Index,
     people: &Pages<Person>,

@@ -1,17 +1,18 @@
-//! The machine of the directory: who a person is, what they consent to, which keys were seen.
+//! The machine of the directory: people and their addresses, consent, suppression, API keys, and idempotency
+//! keys.
 //!
 //! ```text
 //! people   [row 0: ct 1 | row 1: ct 2 | …]   copy-on-write pages; a number is never reused
 //!             ▲            ▲
 //! by_email, by_user, by_anonymous            row numbers only; rebuilt at start
-//! blocks   address hash ──▶ why it takes no mail; outlives erasure
-//! returns  address hash ──▶ what came back about it; outlives erasure where it blocks
-//! open     event counter ──▶ what its lists have still to do
+//! suppression_reasons  address hash ──▶ why it takes no mail; outlives erasure
+//! returns  address hash ──▶ bounces and complaints; outlives erasure where they block the address
+//! open     event number ──▶ what its lists have still to do
 //! ```
 //!
-//! Invariants: a live email and a live user id belong to one person each; a person who was merged
-//! or erased keeps an empty row that says so; an event stays open until each of its lists has
-//! answered, and open events are sent again at start.
+//! Invariants: a live address and a live user id belong to one person each; a person who was merged or erased
+//! keeps an empty row that says so; an event stays open until each of its lists has answered, and open events
+//! are sent again at start.
 
 mod api_key;
 mod apply;
@@ -51,121 +52,115 @@ use super::pages::Pages;
 use super::time::Millis;
 use feedback::Returns;
 
-/// What an event does to a person's record.
+/// What an event changes about a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFact {
-    /// Who; a new number creates the person.
+    /// The person; a new number creates one.
     pub id: PersonId,
-    /// The address the person has from now on, if it changes.
+    /// The new address; `None`: no change.
     pub email: Option<Email>,
-    /// The user id the person has from now on, if it changes.
+    /// The new user id; `None`: no change.
     pub user_id: Option<String>,
-    /// The anonymous id the person has from now on, if it changes.
+    /// The new anonymous id; `None`: no change.
     pub anonymous_id: Option<String>,
-    /// Properties that change, each as JSON text.
+    /// Properties that change, by name, each as JSON text.
     pub props: Props,
 }
 
-/// One accepted event (or a call that changes a person and lists in the same way).
+/// An accepted event, or a call that changes a person and lists in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// The event's name; empty for calls that are not events.
+    /// The event's name; empty for a call.
     pub name: String,
-    /// Its idempotency key, hashed with its scope, when seen for the first time.
+    /// The idempotency key, hashed with its scope; `None`: no key, or no room to remember it.
     pub key: Option<u128>,
-    /// How it came.
-    pub how: ChangeSource,
-    /// Whom it is about.
+    pub source: ChangeSource,
+    /// The person it is about; `None`: a stranger of whom nothing is kept.
     pub person: Option<PersonFact>,
-    /// The bag: what each list has to do.
+    /// The bag: each list with true to join, false to leave.
     pub bag: Vec<(ListId, bool)>,
-    /// When, by the sender's clock.
+    /// When it happened, by the sender's clock.
     pub timestamp: Option<Millis>,
-    /// The product's name for a SKU list of the bag.
+    /// The name of the product, for a SKU list of the bag.
     pub product: Option<(ListId, String)>,
-    /// The restock it carries.
+    /// The restock that it reports.
     pub restock: Option<Box<RestockFact>>,
-    /// How it was asked for, and what waits for a confirmation.
+    /// How somebody asked for lists, and which of these wait for a confirmation.
     pub attested: Option<Box<Attested>>,
 }
 
-/// How somebody asked for lists, and which of these wait for a confirmation: they are not in the event's bag.
+/// How somebody asked for lists, and which of these wait for a confirmation. Lists that wait are not in the
+/// bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attested {
-    /// What is known of it.
     pub evidence: ConsentEvidence,
     /// The lists that wait.
     pub asked: Vec<ListId>,
-    /// How long the links that confirm them work, in milliseconds.
+    /// How long the confirmation links work, in milliseconds.
     pub within_ms: u64,
 }
 
-/// All that can have happened to the directory: its records.
+/// What has happened to the directory: the content of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryEvent {
-    /// An event with its whole bag.
     Event(Accepted),
-    /// Two people became one.
+    /// Two people were merged.
     Merged {
-        /// Who is no more.
+        /// The person who was merged away.
         from: PersonId,
-        /// Who remains.
+        /// The person who remains.
         to: PersonId,
     },
-    /// A person and what is held on them are no more; holds a hash, no address.
+    /// A person was erased. The record holds no address.
     Erased {
-        /// Who.
         person: PersonId,
-        /// The address, hashed, with why it must stay unmailed.
+        /// The hash of the address, and the reason for which it must not be mailed later either.
         keep: Option<(u128, SuppressionReason)>,
     },
-    /// No mail at all, or mail again.
+    /// A person wants no mail at all, or wants mail again.
     Unsubscribed {
-        /// Who.
         person: PersonId,
-        /// The address, hashed.
+        /// The hash of the person's address, if there is one.
         address: Option<u128>,
         /// True for no mail at all.
         on: bool,
     },
     /// An address may be mailed again.
     Released {
-        /// The address, hashed.
+        /// The hash of the address.
         address: u128,
     },
-    /// An API key was made.
     KeyMinted(ApiKey),
-    /// An API key stops at once.
+    /// An API key or publishable key is void from now on.
     KeyRevoked {
-        /// Its public id.
+        /// The key's public id.
         id: String,
     },
-    /// An address takes no mail; who had it then, and how that is known.
+    /// An address is put on the suppression list.
     Suppressed {
-        /// The address, hashed.
+        /// The hash of the address.
         address: u128,
-        /// Why.
         why: SuppressionReason,
-        /// Whose it was.
+        /// The person who has the address at this time.
         person: Option<PersonId>,
         /// How it is known, in words without an address.
         evidence: String,
     },
     /// A mail that asks for a confirmation went out, or was given up.
-    Mailed {
-        /// To whom.
+    ConfirmationMailed {
+        /// The person who got it.
         person: PersonId,
-        /// The directory's counter that the mail knew of: who asked later is mailed again.
+        /// The number of the directory's last record when the mail was made. Lists that were asked for later
+        /// need another mail.
         round: u64,
     },
-    /// A publishable key was made.
     PublicKeyMinted(PublicKey),
-    /// A report about an address came back.
+    /// A bounce or complaint was taken in.
     Returned(FeedbackRecord),
 }
 
 impl DirectoryEvent {
-    /// What it says of a person, if it does.
+    /// What the event changes about a person, if anything.
     fn fact(&self) -> Option<&PersonFact> {
         match self {
             Self::Event(event) => event.person.as_ref(),
@@ -183,7 +178,7 @@ pub struct Directory {
     pub(super) by_user: Index,
     pub(super) by_anonymous: Index,
     pub(super) lists: Pages<ListId>,
-    /// List to number; derived.
+    /// From list to its number. Derived.
     pub(super) list_numbers: Index,
     pub(super) keys: KeyWindow,
     pub(super) suppression_reasons: BTreeMap<u128, Suppression>,
@@ -193,15 +188,15 @@ pub struct Directory {
     pub(super) consent_records: ConsentRecords,
     pub(super) unconfirmed: PendingConfirmations,
     pub(super) open: BTreeMap<u64, OpenEvent>,
-    /// How many open events each person has; derived.
+    /// How many open events each person has. Derived.
     pub(super) busy: BTreeMap<PersonId, u32>,
-    /// How many live people have an address; derived.
+    /// How many live people have an address. Derived.
     pub(super) mailable: u32,
 }
 
 impl Directory {
-    /// Whose letters at hand are out of date once this is applied: somebody whose address becomes another one, and both of
-    /// two people who become one (the one who remains may get the other's address).
+    /// The people whose prepared letters are out of date once `event` is applied: a person whose address
+    /// changes, and both of two people who are merged, since the one who remains may get the other's address.
     #[must_use]
     pub fn moves(&self, event: &DirectoryEvent) -> Vec<PersonId> {
         if let DirectoryEvent::Merged { from, to, .. } = event {
@@ -210,13 +205,14 @@ impl Directory {
         let moved = || {
             let fact = event.fact()?;
             let email = fact.email.as_ref()?;
-            let (id, held) = self.person(fact.id)?;
-            held.email.as_ref().filter(|held| *held != email).map(|_| id)
+            let (id, row) = self.person(fact.id)?;
+            row.email.as_ref().filter(|known| *known != email).map(|_| id)
         };
         moved().into_iter().collect()
     }
 
-    /// An empty directory; `seed` keys its indexes, `keys_max` bounds its key window.
+    /// An empty directory. `seed` makes the hashes of its indexes unpredictable; `keys_max` is the most
+    /// idempotency keys it remembers.
     #[must_use]
     pub fn new(seed: u64, keys_max: usize) -> Self {
         Self {
@@ -240,13 +236,13 @@ impl Directory {
         }
     }
 
-    /// The counter of its last record.
+    /// How many records were applied.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// The highest contact number given out.
+    /// The highest contact number that was given out.
     #[must_use]
     pub fn last_person(&self) -> u32 {
         self.people.len() as u32
@@ -258,14 +254,14 @@ impl Directory {
         self.mailable
     }
 
-    /// A live person by number, following merges (each leads to an older or newer live row; at
-    /// most as many steps as there are people).
+    /// The live person with a number and that person's own number, which is another one after a merge. `None`
+    /// if the person was erased or the number was never given out.
     #[must_use]
     pub fn person(&self, id: PersonId) -> Option<(PersonId, &Person)> {
         let mut id = id;
         for _ in 0..=self.people.len() {
             let person = self.people.get((id.0 as usize).checked_sub(1)?)?;
-            match person.fate {
+            match person.status {
                 PersonStatus::Live => return Some((id, person)),
                 PersonStatus::Merged(into) => id = into,
                 PersonStatus::Erased => return None,
@@ -274,10 +270,10 @@ impl Directory {
         None
     }
 
-    /// What became of a person's number: live, merged or erased; `None` when never given out.
+    /// Whether a person's number is live, merged or erased; `None` if it was never given out.
     #[must_use]
-    pub fn fate(&self, id: PersonId) -> Option<PersonStatus> {
-        Some(self.people.get((id.0 as usize).checked_sub(1)?)?.fate)
+    pub fn status(&self, id: PersonId) -> Option<PersonStatus> {
+        Some(self.people.get((id.0 as usize).checked_sub(1)?)?.status)
     }
 
     /// The live person with this address.
@@ -287,60 +283,58 @@ impl Directory {
         self.by_email.find(email.as_str(), is).map(|row| PersonId(row + 1))
     }
 
-    /// The live person with this user id.
     #[must_use]
     pub(crate) fn by_user(&self, user: &str) -> Option<PersonId> {
         let is = |row| self.row(row).and_then(|p| p.user_id.as_deref()).is_some_and(|u| u == user);
         self.by_user.find(user, is).map(|row| PersonId(row + 1))
     }
 
-    /// The live person with this anonymous id.
     #[must_use]
     pub(crate) fn by_anonymous(&self, id: &str) -> Option<PersonId> {
         let is = |row| self.row(row).and_then(|p| p.anonymous_id()).is_some_and(|a| a == id);
         self.by_anonymous.find(id, is).map(|row| PersonId(row + 1))
     }
 
-    /// The lists a person is or was on, in the order they came to them.
+    /// The lists a person is or was on, in the order of first mention.
     pub fn lists_of(&self, person: PersonId) -> impl Iterator<Item = &ListId> {
-        let links = self.person(person).map(|(_, held)| held.links.as_slice()).unwrap_or_default();
+        let links = self.person(person).map(|(_, row)| row.links.as_slice()).unwrap_or_default();
         links.iter().filter_map(|link| self.lists.get(link.list() as usize))
     }
 
-    /// What a person has pending, and when each list was asked for.
+    /// The lists that a person asked for and has not confirmed.
     #[must_use]
     pub fn waiting(&self, person: PersonId) -> Option<&PersonPending> {
         self.unconfirmed.of(person)
     }
 
-    /// Who may be mailed for a confirmation now.
+    /// The people to whom a confirmation mail may be sent at `at`.
     pub fn due(&self, at: Millis) -> impl Iterator<Item = PersonId> + '_ {
         self.unconfirmed.due(at)
     }
 
-    /// A list by its number.
     #[must_use]
     pub fn list_at(&self, number: u32) -> Option<&ListId> {
         self.lists.get(number as usize)
     }
 
-    /// What is known of how a live person asked for lists.
+    /// How a live person asked for lists, as far as evidence was given.
     pub fn consent_records(&self, person: PersonId) -> impl Iterator<Item = ConsentView> + '_ {
         self.consent_records.of(person)
     }
 
-    /// Events whose lists have not all answered.
+    /// The events whose lists have not all answered, by number.
     pub fn open(&self) -> impl Iterator<Item = (u64, &OpenEvent)> {
         self.open.iter().map(|(event, open)| (*event, open))
     }
 
-    /// One event whose lists have not all answered.
+    /// An event whose lists have not all answered.
     #[must_use]
     pub fn open_event(&self, event: u64) -> Option<(u64, &OpenEvent)> {
         self.open.get(&event).map(|open| (event, open))
     }
 
-    /// An event's lists have all answered; derived state, so no record.
+    /// Closes an event whose lists have all answered. Open events are derived from the lists' records too, so
+    /// this needs no record.
     pub fn close(&mut self, event: u64) {
         if let Some(open) = self.open.remove(&event)
             && let Some(person) = open.person
@@ -353,8 +347,8 @@ impl Directory {
         }
     }
 
-    /// Of an open event, only these of its tasks are left to do, by position; with none left it is closed. Derived
-    /// state, so no record.
+    /// Keeps only the tasks at the positions `left` of an open event, and closes it if none is left. Needs no
+    /// record, like [`close`](Self::close).
     pub fn leave_open(&mut self, event: u64, left: &[usize]) {
         if left.is_empty() {
             return self.close(event);
@@ -365,19 +359,19 @@ impl Directory {
         }
     }
 
-    /// How many keys the window holds.
+    /// How many idempotency keys are remembered.
     #[must_use]
     pub fn keys_held(&self) -> usize {
         self.keys.len()
     }
 
-    /// The number of a list that was mentioned before.
+    /// The number of a list, if it was ever mentioned.
     fn list_number(&self, list: &ListId) -> Option<u32> {
         let is = |number| self.lists.get(number as usize).is_some_and(|other| other == list);
         self.list_numbers.find(list.as_str(), is)
     }
 
-    /// A person's row by its position.
+    /// The person in a row (0-based).
     fn row(&self, row: u32) -> Option<&Person> {
         self.people.get(row as usize)
     }

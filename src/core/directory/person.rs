@@ -1,4 +1,4 @@
-//! One person's record, kept small: there may be ten million.
+//! The record of one person. It is kept small, since there may be ten million.
 
 use smallvec::SmallVec;
 
@@ -9,37 +9,35 @@ use super::super::time::Millis;
 /// Properties: name and JSON text, sorted by name.
 pub type Props = Vec<(String, String)>;
 
-/// What became of a number.
+/// Whether a person's number still stands for somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PersonStatus {
-    /// A person.
     Live,
-    /// Became part of another.
+    /// Merged into the person with this number.
     Merged(PersonId),
-    /// Erased.
     Erased,
 }
 
 /// Why a person gets no mail at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undeliverable {
-    /// Wants none at all.
+    /// The person wants no mail at all.
     Unsubscribed,
-    /// The address bounced, complained, or was blocked by hand.
+    /// The address is on the suppression list.
     Suppressed,
-    /// Erased.
+    /// The person was erased.
     Erased,
-    /// Has no address.
+    /// The person has no address.
     NoEmail,
 }
 
-/// A list the person is or was on, and what the directory last told it.
+/// A list that a person is or was on, and what the directory last told the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListLink(u32);
 
 impl ListLink {
-    /// A link to list number `list`, last told `told` (`None`: with a sender's timestamp, so only
-    /// the list knows whether it counted).
+    /// Links list number `list`, which was last told `told`: on or off. `None` if that came with a sender's
+    /// timestamp, since only the list knows whether it was newer than the last change.
     #[must_use]
     pub(crate) fn new(list: u32, told: Option<bool>) -> Self {
         let told = match told {
@@ -50,25 +48,25 @@ impl ListLink {
         Self(list << 2 | told)
     }
 
-    /// As one number: the list's number, shifted by two bits, and what it was told.
+    /// The link as one number, as it is stored: the list's number, shifted by two bits, and what the list was
+    /// told.
     #[must_use]
     pub fn raw(self) -> u32 {
         self.0
     }
 
-    /// A link from its number.
+    /// The link that a stored number stands for.
     #[must_use]
     pub fn of_raw(raw: u32) -> Self {
         Self(raw)
     }
 
-    /// The list's number.
     #[must_use]
     pub(crate) fn list(self) -> u32 {
         self.0 >> 2
     }
 
-    /// What the list was last told, if that is certain.
+    /// What the list was last told; `None` if only the list knows.
     #[must_use]
     pub(crate) fn told(self) -> Option<bool> {
         match self.0 & 3 {
@@ -79,44 +77,38 @@ impl ListLink {
     }
 }
 
-/// Rarely present parts of a record.
+/// The parts of a person's record that few have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extras {
-    /// A browser's id.
+    /// The id that a browser carries.
     pub anonymous_id: Option<Box<str>>,
     /// Properties, sorted by name.
     pub props: Props,
 }
 
-/// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// Whether the number still stands for somebody.
-    pub fate: PersonStatus,
-    /// The address.
+    pub status: PersonStatus,
     pub email: Option<Email>,
-    /// The shop's own id.
+    /// The shop's own id for the person.
     pub user_id: Option<Box<str>>,
-    /// The rest, where there is any.
     pub extras: Option<Box<Extras>>,
-    /// Lists they are or were on.
+    /// The lists that the person is or was on.
     pub links: SmallVec<[ListLink; 4]>,
-    /// Wants no mail at all.
+    /// The person wants no mail at all.
     pub unsubscribed: bool,
-    /// When the record was made.
     pub created: Millis,
-    /// When the record last changed.
     pub updated: Millis,
-    /// When the person was last heard of.
+    /// When the person last appeared in an event or call.
     pub seen: Millis,
 }
 
 impl Person {
-    /// A new person as of `at`.
+    /// A new person, without names.
     #[must_use]
     pub(crate) fn new(at: Millis) -> Self {
         Self {
-            fate: PersonStatus::Live,
+            status: PersonStatus::Live,
             email: None,
             user_id: None,
             extras: None,
@@ -128,7 +120,7 @@ impl Person {
         }
     }
 
-    /// The browser's id.
+    /// The id that a browser carries.
     #[must_use]
     pub fn anonymous_id(&self) -> Option<&str> {
         self.extras.as_ref()?.anonymous_id.as_deref()
@@ -140,7 +132,7 @@ impl Person {
         self.extras.as_ref().map(|extras| extras.props.as_slice()).unwrap_or_default()
     }
 
-    /// One property's JSON text.
+    /// The JSON text of one property.
     #[must_use]
     pub(crate) fn prop(&self, name: &str) -> Option<&str> {
         let props = self.props();
@@ -148,13 +140,13 @@ impl Person {
         props.get(at).map(|(_, value)| value.as_str())
     }
 
-    /// What the shop calls them: user id, else anonymous id.
+    /// The shop's name for the person: the user id, else the anonymous id.
     #[must_use]
     pub fn external_id(&self) -> Option<&str> {
         self.user_id.as_deref().or_else(|| self.anonymous_id())
     }
 
-    /// Sets properties, key by key.
+    /// Sets properties; a name that exists is replaced.
     pub(super) fn set_props(&mut self, changes: &[(String, String)]) {
         for (name, value) in changes {
             let props = &mut self.extras.get_or_insert_default().props;
@@ -169,7 +161,7 @@ impl Person {
         }
     }
 
-    /// Notes what a list was told.
+    /// Remembers what a list was told.
     pub(super) fn link(&mut self, list: u32, told: Option<bool>) {
         match self.links.iter_mut().find(|link| link.list() == list) {
             Some(link) => *link = ListLink::new(list, told),

@@ -1,21 +1,21 @@
 //! The suppression list: addresses that take no mail, by their keyed hash.
 //!
 //! ```text
-//! address hash ──▶ why · since when · whose it was then · how it is known
+//! address hash ──▶ reason · since when · whose it was then · how it is known
 //! ```
 //!
-//! No address stands here, so nothing has to be erased with a person; whoever wants to show one
-//! takes it from the contact named, if that contact still has it. A weaker word never replaces a
-//! stronger one: who complained stays on the list when they also unsubscribe, and only a hand
-//! takes them off. *Erased* is the weakest: it holds back imports and old events, and a new word
-//! of the person's own lifts it.
+//! The list holds no address, so an erasure has nothing to remove from it; an address is shown only if the
+//! person of the entry still has it. A weaker reason never replaces a stronger one: a person who complained
+//! stays on the list as such when they also unsubscribe, and only a request of the shop takes them off.
+//! *Erased* is the weakest: it keeps imports and old events from bringing the person back, and a new request
+//! of the person lifts it.
 
 use super::super::email::Email;
 use super::super::ids::PersonId;
 use super::super::time::Millis;
 use super::{Directory, DirectoryEvent};
 
-/// The longest text of how a suppression is known, in bytes.
+/// The longest text about how a suppression is known, in bytes.
 pub const EVIDENCE_BYTES_MAX: usize = 200;
 
 /// Why an address takes no mail.
@@ -23,13 +23,13 @@ pub const EVIDENCE_BYTES_MAX: usize = 200;
 pub enum SuppressionReason {
     /// The person wants no mail at all.
     Unsubscribed,
-    /// The address does not exist.
+    /// The address does not exist or keeps bouncing.
     Bounced,
-    /// The person complained.
+    /// The person complained about a mail.
     Complained,
-    /// By the shop's hand.
+    /// The shop put it on the list.
     Manual,
-    /// Its person was erased: not imported again, but free to ask anew.
+    /// The person was erased: imports must not bring them back, but they may ask anew.
     Erased,
 }
 
@@ -38,7 +38,7 @@ impl SuppressionReason {
     pub(crate) const ALL: [Self; 5] =
         [Self::Erased, Self::Unsubscribed, Self::Bounced, Self::Manual, Self::Complained];
 
-    /// The reason's name on the wire.
+    /// The word for it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl SuppressionReason {
         }
     }
 
-    /// Reads a reason that may be given from outside; `erased` is what an erasure writes.
+    /// Reads a reason that a request may give. `erased` is refused, since only an erasure writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
@@ -59,73 +59,73 @@ impl SuppressionReason {
             .find(|suppression_reason| suppression_reason.as_str() == text)
     }
 
-    /// How strong the reason is.
+    /// The strength of the reason; higher is stronger.
     fn rank(self) -> usize {
         Self::ALL.iter().position(|suppression_reason| *suppression_reason == self).unwrap_or_default()
     }
 }
 
-/// An address on the list.
+/// An entry of the suppression list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
-    /// Why.
     pub why: SuppressionReason,
-    /// Since when; a snapshot of an older version did not keep it.
+    /// When it was put on the list; `None` for an entry from a snapshot of an older version, which did not
+    /// keep it.
     pub at: Option<Millis>,
-    /// Whose address it was then.
+    /// The person who had the address then.
     pub person: Option<PersonId>,
-    /// How it is known, in words without an address; empty where nothing more is.
+    /// How it is known, in words without an address; may be empty.
     pub evidence: Box<str>,
 }
 
 impl Suppression {
-    /// A bare reason.
+    /// An entry with nothing but a reason and a time.
     pub(super) fn plain(why: SuppressionReason, at: Option<Millis>) -> Self {
         Self { why, at, person: None, evidence: "".into() }
     }
 }
 
 impl Directory {
-    /// Why an address takes no mail, by its hash; an erasure alone stops no mail.
+    /// Why an address takes no mail; `None`: it may be mailed. An erasure alone stops no mail.
     #[must_use]
     pub fn suppression_reason(&self, address: u128) -> Option<SuppressionReason> {
         self.suppression_reasons
             .get(&address)
-            .map(|held| held.why)
+            .map(|entry| entry.why)
             .filter(|why| *why != SuppressionReason::Erased)
     }
 
-    /// The entry of an address, by its hash.
+    /// The entry of an address.
     #[must_use]
     pub fn suppression(&self, address: u128) -> Option<&Suppression> {
         self.suppression_reasons.get(&address)
     }
 
-    /// Entries after an address, in the order of the hashes.
+    /// The entries after an address, in the order of the hashes; from the first for `None`.
     pub fn suppressions(&self, after: Option<u128>) -> impl Iterator<Item = (u128, &Suppression)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
-        self.suppression_reasons.range((from, Unbounded)).map(|(address, held)| (*address, held))
+        self.suppression_reasons.range((from, Unbounded)).map(|(address, entry)| (*address, entry))
     }
 
-    /// Why addresses take no mail, one entry an address.
+    /// The reason of every entry.
     pub fn suppression_reasons(&self) -> impl Iterator<Item = SuppressionReason> + '_ {
-        self.suppression_reasons.values().map(|held| held.why)
+        self.suppression_reasons.values().map(|entry| entry.why)
     }
 
-    /// The person whose address an entry is, if they still have it: `hash` hashes an address.
+    /// The address of an entry, if the entry's person still has it; `hash` is the keyed hash function.
     #[must_use]
     pub fn suppressed_email(
         &self,
         address: u128,
-        held: &Suppression,
+        entry: &Suppression,
         hash: impl Fn(&Email) -> u128,
     ) -> Option<&Email> {
-        let (_, person) = self.person(held.person?)?;
+        let (_, person) = self.person(entry.person?)?;
         person.email.as_ref().filter(|email| hash(email) == address)
     }
 
-    /// Decides that an address takes no mail; nothing where it takes none for as good a reason.
+    /// Decides to put an address on the list; `None` if it is there for a reason that is as strong.
     pub(super) fn decide_suppress(
         &self,
         person: Option<PersonId>,
@@ -133,20 +133,20 @@ impl Directory {
         why: SuppressionReason,
         evidence: &str,
     ) -> Option<DirectoryEvent> {
-        let weaker = self.suppression_reasons.get(&address).is_none_or(|held| held.why.rank() < why.rank());
+        let weaker = self.suppression_reasons.get(&address).is_none_or(|entry| entry.why.rank() < why.rank());
         let mut evidence = evidence.to_owned();
         evidence.truncate(evidence.floor_char_boundary(EVIDENCE_BYTES_MAX));
         weaker.then_some(DirectoryEvent::Suppressed { address, why, person, evidence })
     }
 
-    /// Decides that an address may be mailed again, whoever said that it may not.
+    /// Decides that an address may be mailed again, whoever put it on the list.
     pub(super) fn decide_release(&self, email: &Email, address: u128) -> Vec<DirectoryEvent> {
         let mut events = Vec::new();
         if self.suppression_reasons.contains_key(&address) {
             events.push(DirectoryEvent::Released { address });
         }
         if let Some((person, _)) =
-            self.by_email(email).and_then(|id| self.person(id)).filter(|(_, held)| held.unsubscribed)
+            self.by_email(email).and_then(|id| self.person(id)).filter(|(_, entry)| entry.unsubscribed)
         {
             events.push(DirectoryEvent::Unsubscribed { person, address: Some(address), on: false });
         }

@@ -1,65 +1,57 @@
-//! What lists have to do for an accepted event, and the events that are open until they have.
+//! What lists have to do for an accepted event, and the events that stay open until they have done it.
 
 use super::super::ids::{ListId, PersonId};
 use super::super::list::ChangeSource;
 use super::super::product_details::ProductDetails;
 use super::super::time::Millis;
 
-/// A restock that came as an event: part of the event's open bag.
+/// A restock that came as an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestockFact {
-    /// The SKU list.
     pub list: ListId,
     /// The delivery id, hashed with source and SKU.
     pub key: u128,
     /// The product's name, if given.
     pub product: Option<String>,
-    /// Units, if given.
+    /// Units in stock, if given.
     pub quantity: Option<i64>,
-    /// What it says of the product beyond its name; empty where it says nothing.
+    /// What it says of the product beyond its name; may be empty.
     pub details: ProductDetails,
 }
 
 /// What one list has to do for an open event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListTask {
-    /// Join or leave.
+    /// A person joins or leaves.
     Change {
-        /// The list.
         list: ListId,
-        /// On or off.
+        /// True to join, false to leave.
         join: bool,
         /// The product's name, if the event gave it.
         product: Option<String>,
     },
-    /// Put one person in the place of another.
+    /// A person takes the place of another, who was merged into them.
     Move {
-        /// The list.
         list: ListId,
-        /// Who is no more.
+        /// The person who was merged away.
         from: PersonId,
     },
-    /// Count a restock.
     Restock(Box<RestockFact>),
 }
 
-/// An event whose lists have not all answered.
+/// An accepted event whose lists have not all answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenEvent {
-    /// Whom it is about.
     pub person: Option<PersonId>,
-    /// How it came.
-    pub how: ChangeSource,
-    /// When, by the sender's clock.
+    pub source: ChangeSource,
+    /// When it happened, by the sender's clock.
     pub timestamp: Option<Millis>,
     /// When it was accepted.
     pub at: Millis,
-    /// What its lists have to do.
     pub tasks: Vec<ListTask>,
 }
 
 impl ListTask {
-    /// The list that has to do it.
     #[must_use]
     pub fn list(&self) -> &ListId {
         match self {

@@ -54,7 +54,7 @@ fn event(who: HashedIdentity, bag: &[(&str, bool)]) -> Ingest {
         props: Vec::new(),
         bag: bag.iter().map(|(list, join)| ((*list).to_owned(), *join)).collect(),
         key: None,
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         timestamp: None,
         product: None,
         restock: None,

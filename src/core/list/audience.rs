@@ -1,32 +1,32 @@
-//! Who a campaign reaches, in join order: one function for counting, inviting and asking again.
+//! The audience of a campaign, in join order. One function serves counting it, handing it over and asking
+//! again.
 
 use std::collections::BTreeSet;
 
 use super::super::ids::{CampaignId, PersonId};
 use super::{Invite, List, MembershipStatus};
 
-/// Somebody handed to a campaign.
+/// A person of an audience, as handed over to the campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invitee {
-    /// Who.
     pub person: PersonId,
-    /// The place by which they were invited.
+    /// The place by which the person was invited.
     pub ordinal: u32,
-    /// False when they have left that place since the audience was fixed.
+    /// False if the person has left that place since the audience was fixed.
     pub here: bool,
 }
 
 /// A stretch of an audience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invitation {
-    /// Who stands in it, in join order.
+    /// The people in the stretch, in join order.
     pub people: Vec<Invitee>,
-    /// True when nobody of the audience is left after it.
+    /// Whether the audience ends with this stretch.
     pub last: bool,
 }
 
 impl List {
-    /// The next stretch for a campaign, with at most `most` people in it: its first and last ordinal.
+    /// The first and the last ordinal of a campaign's next stretch, which holds at most `most` people.
     pub(super) fn next_stretch(&self, invite: &Invite, most: usize) -> (u32, u32) {
         let from = invite.invited + 1;
         let (people, more) = self.stretch(invite, from, invite.upto, most);
@@ -38,7 +38,7 @@ impl List {
         (from, to)
     }
 
-    /// The people of a stretch that was decided; `None` for a campaign unknown here.
+    /// The people of a stretch that was decided; `None` if the campaign has no claim here.
     #[must_use]
     pub fn invitation(&self, campaign: CampaignId, from: u32, to: u32) -> Option<Invitation> {
         let invite = self.invite(campaign)?;
@@ -46,21 +46,21 @@ impl List {
         Some(Invitation { people, last: to >= invite.upto })
     }
 
-    /// Everybody a campaign has been handed so far, for a campaign that starts again.
+    /// Everybody who was handed over to a campaign so far, for a campaign that starts again.
     #[must_use]
     pub fn invited(&self, campaign: CampaignId) -> Option<Invitation> {
         self.invitation(campaign, 0, self.invite(campaign)?.invited)
     }
 
-    /// How many a later restock of the day adds: members beyond the audience so far who were not
-    /// in it under an earlier place.
+    /// How many people a later restock of the day adds: members beyond the audience so far who were not in it
+    /// with an earlier place.
     pub(super) fn fresh(&self, invite: &Invite) -> u32 {
         let moved: BTreeSet<PersonId> = invite.moved.iter().map(|(_, person)| *person).collect();
         self.members(invite.upto).filter(|row| !moved.contains(&row.person)).count() as u32
     }
 
-    /// Members and given-up places with `from <= ordinal <= to`, in order, at most `most`; and
-    /// whether there are more.
+    /// The members and given-up places with `from <= ordinal <= to`, in order, at most `most`; and whether
+    /// there are more.
     fn stretch(&self, invite: &Invite, from: u32, to: u32, most: usize) -> (Vec<Invitee>, bool) {
         let here = self.members(from.saturating_sub(1)).take_while(|row| row.ordinal <= to);
         let mut here =
@@ -89,18 +89,20 @@ impl List {
         (people, here.peek().is_some() || moved.peek().is_some())
     }
 
-    /// Of a page of contact numbers, those a campaign on a list that everybody is on may reach:
-    /// all but those who said no.
+    /// Of `people`, those whom a campaign to a list that everybody is on may reach: all who did not opt out.
     #[must_use]
     pub fn unless_left(&self, people: &[PersonId]) -> Vec<Invitee> {
-        let here = |person| self.row(person).is_none_or(|row| row.standing != MembershipStatus::Left);
+        let here = |person| self.row(person).is_none_or(|row| row.status != MembershipStatus::Left);
         people.iter().map(|p| Invitee { person: *p, ordinal: p.0, here: here(*p) }).collect()
     }
 }
 
 impl List {
-    /// The audience of a campaign made by hand, as it is claimed or would be now: its last ordinal and how many that is.
-    /// `everybody`, on a list that everybody is on: the last contact number and how many have an address.
+    /// The audience of a campaign made by hand, as claimed or as it would be now: its last ordinal and its
+    /// size.
+    ///
+    /// `everybody` is for a list that everybody is on: the last contact number, and how many people have an
+    /// address.
     #[must_use]
     pub fn audience(&self, campaign: CampaignId, everybody: Option<(u32, u32)>) -> (u32, u32) {
         let claimed = self.invite(campaign);
@@ -115,8 +117,8 @@ impl List {
         }
     }
 
-    /// The claims that no campaign has said it is done with, with how many of each audience stand
-    /// beyond `known` (what the campaign knows of it): what must be told again after a crash.
+    /// The claims of campaigns that are not done here, each with the number of people beyond `known`, the
+    /// last ordinal that the campaign knows of. After a crash the campaigns must be told of these again.
     pub fn claims(&self, known: impl Fn(CampaignId) -> u32) -> Vec<(Invite, u32)> {
         let open = self.invites.iter().filter(|invite| !invite.closed);
         open.map(|invite| {

@@ -1,4 +1,4 @@
-//! What a list answers to a command; reads only.
+//! The decisions of a list. They read the state and change nothing.
 
 use super::super::ids::{CampaignId, PersonId};
 use super::super::keys;
@@ -6,109 +6,105 @@ use super::super::product_details::ProductDetails;
 use super::super::time::{Day, Millis};
 use super::{ChangeSource, Invite, List, ListEvent, MembershipStatus, REMEMBER_MS};
 
-/// All that may be asked of a list.
+/// A change that is asked of a list.
 #[derive(Debug, Clone)]
 pub enum ListCommand {
-    /// One entry of an event's bag.
+    /// A person joins or leaves: one entry of an event's bag.
     Change {
-        /// The directory's counter of the event.
+        /// The number of the directory's event.
         event: u64,
-        /// Who.
         person: PersonId,
-        /// On or off.
+        /// True to join, false to leave.
         join: bool,
-        /// When, by the sender's clock, if it said so.
+        /// When, by the sender's clock, if it named a time.
         timestamp: Option<Millis>,
-        /// How.
-        how: ChangeSource,
-        /// Everybody is on the list unless they left: a no is kept, also of a stranger.
+        source: ChangeSource,
+        /// Everybody is on this list unless they opted out, so an opt-out is kept even of a person the list
+        /// does not know.
         default_opt_in: bool,
     },
-    /// Two people became one.
+    /// Two people were merged.
     Move {
-        /// The directory's counter of the event.
+        /// The number of the directory's event.
         event: u64,
-        /// Who is no more.
+        /// The person who was merged away.
         from: PersonId,
-        /// Who remains.
+        /// The person who remains.
         to: PersonId,
     },
-    /// The latest event that named the product.
+    /// An event named the product.
     Name {
-        /// All of the directory's events up to this one have been heard, this one with it.
+        /// The newest of the directory's events that the list will have taken in, this one included.
         event: u64,
-        /// The name.
+        /// The new name.
         product: String,
     },
-    /// A restock signal.
+    /// The product is in stock again, or its stock was reported.
     Restock {
-        /// All of the directory's events up to this one have been heard, this one with it.
+        /// The newest of the directory's events that the list will have taken in, this one included.
         event: u64,
         /// The delivery id, hashed with source and SKU.
         key: u128,
-        /// Units, if said.
+        /// Units in stock, if the restock named them.
         quantity: Option<i64>,
-        /// The day it counts for.
+        /// The day for which it counts.
         day: Day,
-        /// The campaign of that day; `None` when the rule is switched off.
+        /// The rule campaign of that day; `None` if the rule is switched off.
         campaign: Option<CampaignId>,
-        /// What it says of the product beyond its name.
+        /// What the restock says of the product beyond its name.
         details: ProductDetails,
     },
-    /// A campaign made by hand starts.
+    /// A campaign made by hand claims its audience.
     Begin {
-        /// The campaign.
         campaign: CampaignId,
-        /// For a list that everybody is on: the last contact number and how many have an address.
+        /// For a list that everybody is on: the last contact number, and how many people have an address.
         everybody: Option<(u32, u32)>,
     },
-    /// A campaign has room for more.
+    /// A campaign asks for the next stretch of its audience.
     Invite {
-        /// The campaign.
         campaign: CampaignId,
-        /// How many at most.
+        /// The most people it takes.
         most: usize,
     },
-    /// A page of a list that everybody is on, by contact number.
+    /// A campaign to a list that everybody is on takes the next contact numbers.
     InvitePage {
-        /// The campaign.
         campaign: CampaignId,
-        /// The last contact number of the page.
+        /// The last contact number it takes.
         to: u32,
     },
-    /// A campaign is done.
+    /// A campaign needs the list no more.
     Close {
-        /// The campaign.
         campaign: CampaignId,
-        /// The last ordinal of the audience it knows of.
+        /// The last ordinal of the audience that the campaign knows of.
         upto: u32,
     },
-    /// Time has passed.
+    /// Time has passed: rows of people who left long ago can go.
     Forget {
-        /// Everybody is on the list unless they left: a forgotten no would be a yes.
+        /// Everybody is on this list unless they opted out, so nobody is forgotten: the opt-out would be
+        /// lost.
         default_opt_in: bool,
     },
 }
 
-/// What a list decided.
+/// What a list answers to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListDecision {
-    /// It happens: record and apply this.
+    /// This event is to be recorded and applied.
     New(ListEvent),
-    /// Nothing changes; whoever asks may be told so once all that was said before is durable.
+    /// Nothing changes. The caller may be told so once all earlier records of the list are durable.
     Nothing,
-    /// The restock delivery was counted before.
+    /// The restock was counted before, and led to this campaign.
     Duplicate(Option<CampaignId>),
 }
 
 impl List {
-    /// Decides a command at `at`.
+    /// Decides a command at `at`, the time of the record if there will be one.
     #[must_use]
     pub fn decide(&self, command: &ListCommand, at: Millis) -> ListDecision {
         use ListDecision::{New, Nothing};
         match command {
-            ListCommand::Change { event, person, join, timestamp, how, default_opt_in } => {
-                self.change(*event, *person, *join, *timestamp, *how, *default_opt_in, at)
+            ListCommand::Change { event, person, join, timestamp, source, default_opt_in } => {
+                self.change(*event, *person, *join, *timestamp, *source, *default_opt_in, at)
             }
             ListCommand::Move { event, from, to } => match self.row(*from) {
                 Some(_) if from != to => New(ListEvent::Moved { event: *event, from: *from, to: *to }),
@@ -128,7 +124,7 @@ impl List {
                     New(ListEvent::Begun { campaign: *campaign, upto, added })
                 }
             },
-            // A campaign that asks is not done (its word that it was and a restock may have crossed).
+            // A campaign that asks is not done: a restock may have opened it again after it said that it was.
             ListCommand::Invite { campaign, most } => {
                 let Some(invite) = self.invite(*campaign) else { return Nothing };
                 let (from, to) = self.next_stretch(invite, *most);
@@ -144,7 +140,7 @@ impl List {
                 _ => Nothing,
             },
             ListCommand::Close { campaign, upto } => match self.invite(*campaign) {
-                // An audience that has grown since is not done: the campaign will hear of it.
+                // The audience has grown since, so the campaign is not done; it will hear of the restock.
                 Some(invite) if !invite.closed && invite.upto <= *upto => {
                     New(ListEvent::Closed { campaign: *campaign })
                 }
@@ -162,7 +158,7 @@ impl List {
         }
     }
 
-    /// One entry of a bag.
+    /// A person joins or leaves.
     #[expect(clippy::too_many_arguments, reason = "the fields of one command, named where it is built")]
     fn change(
         &self,
@@ -170,7 +166,7 @@ impl List {
         person: PersonId,
         join: bool,
         timestamp: Option<Millis>,
-        how: ChangeSource,
+        source: ChangeSource,
         default_opt_in: bool,
         at: Millis,
     ) -> ListDecision {
@@ -178,23 +174,23 @@ impl List {
         let row = self.row(person);
         if let Some(row) = row {
             let stale = row.event >= event || timestamp.is_some_and(|sent| sent < row.changed);
-            let same = (row.standing == MembershipStatus::Joined) == join;
-            let forgets = how == ChangeSource::Erasure;
+            let same = (row.status == MembershipStatus::Joined) == join;
+            let forgets = source == ChangeSource::Erasure;
             if stale || (same && !forgets) {
                 return ListDecision::Nothing;
             }
         }
         if join {
             let ordinal = self.last_ordinal + 1;
-            return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, how });
+            return ListDecision::New(ListEvent::Joined { event, person, ordinal, changed, source });
         }
-        if row.is_some() || (default_opt_in && how != ChangeSource::Erasure) {
-            return ListDecision::New(ListEvent::Left { event, person, changed, how });
+        if row.is_some() || (default_opt_in && source != ChangeSource::Erasure) {
+            return ListDecision::New(ListEvent::Left { event, person, changed, source });
         }
         ListDecision::Nothing
     }
 
-    /// A restock signal: counted once; a campaign only where somebody waits.
+    /// A restock counts once. It leads to a campaign only if members are waiting.
     #[expect(clippy::too_many_arguments, reason = "the fields of one command, named where it is built")]
     fn restock(
         &self,
@@ -222,14 +218,13 @@ impl List {
             Some(invite) => self.fresh(invite),
             None => self.joined,
         };
-        // A campaign of the day is told of every later restock: it may have skipped somebody who
-        // is eligible again, which only its ledger knows.
+        // The campaign of a day hears of every later restock of that day: only its ledger knows whether it
+        // skipped somebody who may be mailed now.
         let campaign = campaign.filter(|_| added > 0 || invite.is_some());
         let (upto, details) = (self.last_ordinal, (!details.is_empty()).then(|| details.clone()));
         ListDecision::New(ListEvent::Restocked { event, key, stock, day, campaign, upto, added, details })
     }
 
-    /// The claim of a campaign.
     pub(super) fn invite(&self, campaign: CampaignId) -> Option<&Invite> {
         self.invites.iter().find(|invite| invite.campaign == campaign)
     }

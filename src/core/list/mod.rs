@@ -1,16 +1,17 @@
-//! The machine of one list: who is on it in join order, which restocks it saw, who was invited.
+//! The machine of one list: its members in join order, the restocks it counted, and its invitations to
+//! campaigns.
 //!
 //! ```text
-//! rows      [ordinal 1 | 2 | 3 | … | next-1]   append only; a place is never reused
+//! rows      [ordinal 1 | 2 | 3 | … | next-1]   append only; an ordinal is never reused
 //!              joined / left; a re-join is a new row at the end, the old one becomes a hole
-//! invite    campaign c: everybody up to `upto` who is here; all up to `invited` have been handed
+//! invite    campaign c: its audience is every member up to `upto`; all up to `invited` have been handed
 //!              over; `moved` = those of the audience who left (or left and came back further down)
-//! signals   restock deliveries seen, with the campaign each led to (7 days)
+//! signals   restock deliveries that were counted, with the campaign each led to (7 days)
 //! ```
 //!
-//! Invariants: ordinals rise along the rows; a person has at most one row that counts; an
-//! invitation covers a prefix of the audience in join order; a change that names an older event
-//! of the directory than the row has seen is ignored, so events may be sent again.
+//! Invariants: ordinals rise along the rows; a person has at most one row that is not a hole; an invitation
+//! covers a prefix of the audience in join order; a change that comes from an older event of the directory
+//! than the row's last one is ignored, so events may be sent again.
 
 mod apply;
 mod audience;
@@ -30,194 +31,180 @@ use super::pages::Pages;
 use super::product_details::ProductDetails;
 use super::time::{Day, Millis};
 
-/// How a membership changed: the evidence of consent.
+/// The way by which a membership changed; part of the evidence of consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeSource {
-    /// The bag of an event.
+    /// An entry in the bag of an event.
     Event,
-    /// The subscribe or unsubscribe call.
+    /// The subscribe or unsubscribe call of the API.
     Api,
     /// `PUT /v1/contacts`.
     Contact,
-    /// A link in a mail (one click or the page it opens).
+    /// A link in a mail, by one click or through the page it opens.
     Link,
     /// The preference page.
     Page,
-    /// Two contacts became one.
+    /// Two people were merged.
     Merge,
-    /// Erasure.
+    /// The person was erased.
     Erasure,
 }
 
-/// Whether a row's person is on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MembershipStatus {
-    /// On it.
+    /// The person is on the list.
     Joined,
-    /// Was on it, or said no to a list that everybody is on.
+    /// The person was on the list, or opted out of a list that everybody is on.
     Left,
-    /// A hole: the person has a newer row, or is erased.
+    /// The row is a hole: the person has a newer row, or is erased.
     Gone,
 }
 
-/// One place in line.
+/// One place in line on a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
-    /// Whose place it is.
     pub person: PersonId,
-    /// The place: rises with each join, never reused.
+    /// The place: rises with each join, from 1, and is never reused.
     pub ordinal: u32,
-    /// Whether it counts.
-    pub standing: MembershipStatus,
-    /// How it last changed.
-    pub how: ChangeSource,
-    /// The directory's counter of the event that last changed it.
+    pub status: MembershipStatus,
+    /// The way by which the membership last changed.
+    pub source: ChangeSource,
+    /// The number of the directory's event that last changed it.
     pub event: u64,
-    /// When the person took the place.
+    /// When the person took the place; the sender's time if the event named one.
     pub joined: Millis,
-    /// When it last changed.
+    /// When the status last changed.
     pub changed: Millis,
 }
 
-/// Rows of those who left are kept this long: 400 days.
+/// How long the row of a person who left is kept: 400 days.
 const REMEMBER_MS: u64 = 400 * DAY_MS;
-/// A day.
 const DAY_MS: u64 = 86_400_000;
 
 impl Membership {
-    /// True when all is forgotten of those who left up to then.
+    /// Whether the person left at `upto` or before.
     fn is_forgotten(&self, upto: Millis) -> bool {
-        self.standing == MembershipStatus::Left && self.changed <= upto
+        self.status == MembershipStatus::Left && self.changed <= upto
     }
 }
 
-/// A campaign's claim on this list.
+/// A campaign's claim on the members of this list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
-    /// The campaign.
     pub campaign: CampaignId,
-    /// The audience is everybody up to this ordinal.
+    /// The audience is every member up to this ordinal.
     pub upto: u32,
-    /// Everybody up to this ordinal has been handed over.
+    /// Every member up to this ordinal has been handed over.
     pub invited: u32,
-    /// The campaign is done (a restock of the same day may open it again).
+    /// The campaign is done; a restock of the same day may open it again.
     pub closed: bool,
-    /// The day of a rule campaign.
+    /// The day of a rule campaign; `None`: a campaign made by hand.
     pub day: Option<Day>,
-    /// Places of the audience that were given up meanwhile, in no order.
+    /// Places of the audience whose person left before being handed over, in no order.
     pub moved: Vec<(u32, PersonId)>,
 }
 
-/// A restock signal that was counted.
+/// A restock that was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
-    /// When.
     pub at: Millis,
-    /// The campaign it led to, if anybody waited.
+    /// The campaign it led to; `None` if nobody was waiting.
     pub campaign: Option<CampaignId>,
 }
 
-/// All that can have happened to a list: its records.
+/// What has happened to a list: the content of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListEvent {
-    /// Somebody took the next place.
+    /// A person took the next place.
     Joined {
-        /// The directory's event.
+        /// The number of the directory's event.
         event: u64,
-        /// Who.
         person: PersonId,
-        /// The place.
+        /// The place that the person took.
         ordinal: u32,
-        /// When, by the sender's clock if it said so.
+        /// When, by the sender's clock if it named a time.
         changed: Millis,
-        /// How.
-        how: ChangeSource,
+        source: ChangeSource,
     },
-    /// Somebody left, or said no in advance.
+    /// A person left, or opted out of a list that everybody is on.
     Left {
-        /// The directory's event.
+        /// The number of the directory's event.
         event: u64,
-        /// Who.
         person: PersonId,
-        /// When.
+        /// When, by the sender's clock if it named a time.
         changed: Millis,
-        /// How; by erasure the row is forgotten.
-        how: ChangeSource,
+        /// For an erasure the row becomes a hole.
+        source: ChangeSource,
     },
-    /// Two people became one: the earlier place stays.
+    /// Two people were merged; the earlier of their places stays.
     Moved {
-        /// The directory's event.
+        /// The number of the directory's event.
         event: u64,
-        /// Who is no more.
+        /// The person who was merged away.
         from: PersonId,
-        /// Who remains.
+        /// The person who remains.
         to: PersonId,
     },
     /// The product has a new name.
     Named {
-        /// All of the directory's events up to this one were heard here before, or with it.
+        /// The newest of the directory's events that the list has taken in, this one included.
         event: u64,
-        /// The name.
+        /// The new name.
         product: String,
     },
-    /// A restock signal was counted.
+    /// A restock was counted.
     Restocked {
-        /// All of the directory's events up to this one were heard here before, or with it.
+        /// The newest of the directory's events that the list has taken in, this one included.
         event: u64,
-        /// Its delivery id, hashed with source and SKU.
+        /// The delivery id, hashed with source and SKU.
         key: u128,
-        /// Units, if said.
+        /// Units in stock, if the restock named them.
         stock: Option<i64>,
-        /// The day it counts for.
+        /// The day for which it counts.
         day: Day,
-        /// The campaign it leads to, if anybody waits.
+        /// The campaign it leads to; `None` if nobody is waiting.
         campaign: Option<CampaignId>,
         /// The last ordinal of the audience.
         upto: u32,
-        /// How many that adds to the campaign.
+        /// How many people it adds to the campaign's audience.
         added: u32,
-        /// What it said of the product beyond its name, if anything.
+        /// What the restock says of the product beyond its name; `None`: nothing.
         details: Option<ProductDetails>,
     },
-    /// The stock is known to be this.
+    /// The stock was reported without a restock.
     Stock {
-        /// All of the directory's events up to this one were heard here before, or with it.
+        /// The newest of the directory's events that the list has taken in, this one included.
         event: u64,
-        /// Units.
+        /// Units in stock.
         quantity: i64,
     },
-    /// A campaign made by hand starts on this list.
+    /// A campaign made by hand claims its audience.
     Begun {
-        /// The campaign.
         campaign: CampaignId,
         /// The last ordinal of the audience.
         upto: u32,
-        /// How many that is.
+        /// The size of the audience.
         added: u32,
     },
-    /// A stretch of the audience was handed to the campaign.
+    /// A stretch of the audience was handed over to the campaign.
     Invited {
-        /// The campaign.
         campaign: CampaignId,
         /// The first ordinal of the stretch.
         from: u32,
         /// The last ordinal of the stretch.
         to: u32,
     },
-    /// A campaign is done with this list.
-    Closed {
-        /// The campaign.
-        campaign: CampaignId,
-    },
-    /// Those who left long ago are forgotten.
+    /// A campaign needs this list no more.
+    Closed { campaign: CampaignId },
+    /// The rows of people who left long ago are dropped.
     Forgotten {
-        /// Whose row last changed then or before.
+        /// Rows that last changed at this time or before.
         upto: Millis,
     },
 }
 
 impl ListEvent {
-    /// The directory's event up to which the list has heard everything when it writes this.
+    /// The newest of the directory's events that the list has taken in when it writes this record.
     fn heard(&self) -> Option<u64> {
         match self {
             Self::Named { event, .. } | Self::Restocked { event, .. } | Self::Stock { event, .. } => {
@@ -227,7 +214,7 @@ impl ListEvent {
         }
     }
 
-    /// The directory's event that the list answers with this.
+    /// The directory's event to which this record is the list's answer.
     #[must_use]
     pub fn answers(&self) -> Option<u64> {
         match self {
@@ -240,12 +227,12 @@ impl ListEvent {
 /// The state of one list.
 #[derive(Debug, Clone, Default)]
 pub struct List {
-    /// The list's own counter: how many records it has written.
+    /// How many records the list has written.
     pub(super) seq: u64,
-    /// The directory's counter of an event: that one and all before it were heard here.
+    /// The newest of the directory's events that the list has taken in; it has taken in all before it, too.
     pub(super) event: u64,
     pub(super) product: Option<String>,
-    /// What the last restock said of the product, until the campaign it led to is done.
+    /// What the last restock said of the product; kept until the campaign it led to is done.
     pub(super) details: Option<Box<ProductDetails>>,
     pub(super) stock: Option<i64>,
     pub(super) last_ordinal: u32,
@@ -254,12 +241,12 @@ pub struct List {
     pub(super) left: u32,
     pub(super) invites: Vec<Invite>,
     pub(super) signals: BTreeMap<u128, Signal>,
-    /// Person to row position; derived, made once a list is long.
+    /// From person to row position. Derived; only a long list has it.
     pub(super) places: Option<BTreeMap<PersonId, u32>>,
 }
 
 impl List {
-    /// The counter of its last record.
+    /// How many records the list has written.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
@@ -271,88 +258,87 @@ impl List {
         self.product.as_deref()
     }
 
-    /// What the last restock said of the product, while the campaign it led to runs.
+    /// What the last restock said of the product, while the campaign it led to is running.
     #[must_use]
     pub fn details(&self) -> Option<&ProductDetails> {
         self.details.as_deref()
     }
 
-    /// Units on hand, as last reported.
+    /// Units in stock, as last reported.
     #[must_use]
     pub fn stock(&self) -> Option<i64> {
         self.stock
     }
 
-    /// How many are on it.
+    /// How many members it has.
     #[must_use]
     pub fn joined(&self) -> u32 {
         self.joined
     }
 
-    /// How many left and are remembered.
+    /// How many people left and are still remembered.
     #[must_use]
     pub fn left(&self) -> u32 {
         self.left
     }
 
-    /// The campaigns that run on it.
+    /// The campaigns that have a claim on it and are not done.
     pub(crate) fn running(&self) -> impl Iterator<Item = CampaignId> {
         self.invites.iter().filter(|invite| !invite.closed).map(|invite| invite.campaign)
     }
 
-    /// The row that counts for a person, if any.
+    /// A person's row; never a hole.
     #[must_use]
     pub fn row(&self, person: PersonId) -> Option<&Membership> {
         self.place(person).and_then(|at| self.rows.get(at))
     }
 
-    /// Whether a person is on the list; `None` where the list never heard of them. Preference
-    /// page, broadcast and wire all answer from here.
+    /// Whether a person is on the list; `None` if the list does not know them. The preference page,
+    /// broadcasts and the API all ask here.
     #[must_use]
     pub fn subscribed(&self, person: PersonId) -> Option<bool> {
-        self.row(person).map(|row| row.standing == MembershipStatus::Joined)
+        self.row(person).map(|row| row.status == MembershipStatus::Joined)
     }
 
-    /// A member's place in line (1-based) and when it was taken.
+    /// A member's place among the members (1-based), and when they took it.
     #[must_use]
     pub fn position(&self, person: PersonId) -> Option<(u64, Millis)> {
-        let row = self.row(person).filter(|row| row.standing == MembershipStatus::Joined)?;
+        let row = self.row(person).filter(|row| row.status == MembershipStatus::Joined)?;
         let ahead = self.rows.iter().take_while(|other| other.ordinal < row.ordinal);
-        let ahead = ahead.filter(|other| other.standing == MembershipStatus::Joined).count();
+        let ahead = ahead.filter(|other| other.status == MembershipStatus::Joined).count();
         Some((ahead as u64 + 1, row.joined))
     }
 
-    /// Members in join order after place `after`: ordinal, person, when joined.
+    /// The members after ordinal `after`, in join order.
     pub fn members(&self, after: u32) -> impl Iterator<Item = &Membership> {
         let from = self.rows.partition_point(|row| row.ordinal <= after);
-        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.standing == MembershipStatus::Joined)
+        self.rows.iter_from(from).map(|(_, row)| row).filter(|row| row.status == MembershipStatus::Joined)
     }
 
-    /// True when `event` of the directory is in the state: then it must not be sent again at start. Events come in
-    /// order, so all before the newest recorded here were heard; what they changed may be gone since (a merge, an
-    /// erasure), so rows cannot tell. A restock by webhook comes between two events and says which.
+    /// Whether the list has taken in the directory's event number `event`, which then must not be sent again
+    /// at start. Events come in order, so a list that has recorded one has taken in all before it. The rows
+    /// could not tell: a merge or an erasure may have removed what an event changed.
     ///
-    /// An event that changed nothing leaves no record, and is sent again at start unless something was recorded behind
-    /// it. Then the list is as it left it, and it changes nothing once more.
+    /// An event that changed nothing leaves no record. It is sent again at start unless a later one was
+    /// recorded, and then changes nothing once more.
     #[must_use]
     pub fn passed(&self, event: u64) -> bool {
         event <= self.event
     }
 
-    /// True when the restock signal was counted.
+    /// Whether a restock with this key was counted in the last days.
     #[must_use]
     pub fn has_signal(&self, key: u128) -> bool {
         self.signals.contains_key(&key)
     }
 
-    /// Where a person's row that counts stands.
+    /// The position of a person's row; never that of a hole.
     fn place(&self, person: PersonId) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(&person).map(|at| *at as usize),
-            None => self
-                .rows
-                .iter()
-                .position(|row| row.person == person && row.standing != MembershipStatus::Gone),
+            None => {
+                self.rows.iter().position(|row| row.person == person && row.status != MembershipStatus::Gone)
+            }
         }
     }
 }

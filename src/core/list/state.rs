@@ -1,7 +1,7 @@
-//! A list in its parts, and in short: what a page of a snapshot or a list at rest is made of.
+//! A list as its parts, for snapshots and packed lists, and its summary.
 //!
-//! [`ListState`] is the whole of a list without what can be derived. Whoever gives one back vouches for nothing: counts
-//! are compared with the rows, and a state that no list can be in is refused.
+//! [`ListState`] holds a list without what can be derived. [`List::from_state`] trusts no one: it compares
+//! the counts with the rows and refuses a state that no list can be in.
 
 use std::collections::BTreeMap;
 
@@ -11,59 +11,59 @@ use super::super::product_details::ProductDetails;
 use super::super::time::Millis;
 use super::{DAY_MS, Invite, List, Membership, MembershipStatus, REMEMBER_MS, Signal};
 
-/// What can be told of a list without its rows.
+/// What can be said of a list without its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSummary {
-    /// The list's own counter.
+    /// How many records it has written.
     pub seq: u64,
-    /// How many are on it.
+    /// How many members it has.
     pub joined: u32,
-    /// How many left and are remembered.
+    /// How many people left and are still remembered.
     pub left: u32,
-    /// Units on hand, as last reported.
+    /// Units in stock, as last reported.
     pub stock: Option<i64>,
     /// The product's name, as last given.
     pub product: Option<String>,
-    /// The campaigns running on it.
+    /// The campaigns that have a claim on it and are not done.
     pub running: Vec<CampaignId>,
 }
 
 /// The parts of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListState {
-    /// The list's own counter.
+    /// How many records it has written.
     pub seq: u64,
-    /// The directory's counter of an event: that one and all before it were heard here.
+    /// The newest of the directory's events that it has taken in, with all before it.
     pub event: u64,
     /// The product's name, as last given.
     pub product: Option<String>,
-    /// What the last restock said of the product, until the campaign it led to is done.
+    /// What the last restock said of the product; kept until the campaign it led to is done.
     pub details: Option<Box<ProductDetails>>,
-    /// Units on hand, as last reported.
+    /// Units in stock, as last reported.
     pub stock: Option<i64>,
-    /// The last ordinal that was given.
+    /// The last ordinal that was given to anybody.
     pub last_ordinal: u32,
-    /// How many are on it.
+    /// How many members it has.
     pub joined: u32,
-    /// How many left and are remembered.
+    /// How many people left and are still remembered.
     pub left: u32,
-    /// Campaigns with a claim on it.
+    /// The campaigns' claims on it.
     pub invites: Vec<Invite>,
-    /// Restock signals seen, by key.
+    /// The restocks that were counted, by key.
     pub signals: BTreeMap<u128, Signal>,
-    /// The rows, in the order of their ordinals; no holes.
+    /// The rows by rising ordinal, without holes.
     pub rows: Pages<Membership>,
 }
 
 impl List {
-    /// A list from its parts.
+    /// Makes a list of its parts.
     ///
     /// # Errors
-    /// When the counts are not those of the rows, or a row is a hole: no list is ever in that state.
+    /// If the counts differ from the rows, a row is a hole, or the product details are present but empty.
     pub fn from_state(state: ListState) -> Result<Self, &'static str> {
         let (mut joined, mut left) = (0, 0);
         for row in state.rows.iter() {
-            match row.standing {
+            match row.status {
                 MembershipStatus::Joined => joined += 1,
                 MembershipStatus::Left => left += 1,
                 MembershipStatus::Gone => return Err("a hole was kept"),
@@ -97,7 +97,7 @@ impl List {
         Ok(list)
     }
 
-    /// What can be told of it without its rows.
+    /// Its summary.
     #[must_use]
     pub fn summary(&self) -> ListSummary {
         ListSummary {
@@ -110,7 +110,7 @@ impl List {
         }
     }
 
-    /// A copy for a snapshot that shares all pages: no row is copied, the index is left behind.
+    /// A copy for a snapshot. It shares all pages and leaves the index behind.
     #[must_use]
     pub fn image(&self) -> List {
         List {
@@ -129,44 +129,44 @@ impl List {
         }
     }
 
-    /// Rows in the order of their ordinals, holes left out.
+    /// The rows by rising ordinal, without holes.
     pub fn kept(&self) -> impl Iterator<Item = &Membership> {
-        self.rows.iter().filter(|row| row.standing != MembershipStatus::Gone)
+        self.rows.iter().filter(|row| row.status != MembershipStatus::Gone)
     }
 
-    /// The directory's counter of an event: that one and all before it were heard here.
+    /// The newest of the directory's events that it has taken in, with all before it.
     #[must_use]
     pub fn heard(&self) -> u64 {
         self.event
     }
 
-    /// The last ordinal that was given.
+    /// The last ordinal that was given to anybody.
     #[must_use]
     pub fn last_ordinal(&self) -> u32 {
         self.last_ordinal
     }
 
-    /// Campaigns with a claim on it.
+    /// The campaigns' claims on it.
     #[must_use]
     pub fn invites(&self) -> &[Invite] {
         &self.invites
     }
 
-    /// Restock signals seen, by key.
+    /// The restocks that were counted, by key.
     pub fn signals(&self) -> impl ExactSizeIterator<Item = (u128, &Signal)> {
         self.signals.iter().map(|(key, signal)| (*key, signal))
     }
 
-    /// The day, counted from 1970, of the first leave that is remembered.
+    /// The day on which the first of the remembered people left, in days since 1970 (UTC).
     #[must_use]
     pub fn left_since(&self) -> Option<u64> {
-        let left = self.rows.iter().filter(|row| row.standing == MembershipStatus::Left);
+        let left = self.rows.iter().filter(|row| row.status == MembershipStatus::Left);
         left.map(|row| row.changed.0 / DAY_MS).min()
     }
 }
 
-/// True when it is time to forget somebody who left on a day, as [`List::left_since`] counts it: all of that day is over,
-/// so a look at the list is never in vain.
+/// Whether it is time to forget the people who left on a day, as [`List::left_since`] counts it. True only
+/// when that whole day is past, so that every attempt finds somebody to forget.
 #[must_use]
 pub fn forgets(left_since: Option<u64>, at: Millis) -> bool {
     left_since.is_some_and(|day| at.0.saturating_sub(REMEMBER_MS) >= (day + 1) * DAY_MS)

@@ -61,8 +61,8 @@ impl Desk {
     fn erase(&mut self, person: u32) -> ListDecision {
         self.event += 1;
         let mut command = change(self.event, person, false);
-        if let ListCommand::Change { how, .. } = &mut command {
-            *how = ChangeSource::Erasure;
+        if let ListCommand::Change { source, .. } = &mut command {
+            *source = ChangeSource::Erasure;
         }
         self.ask(&command, START)
     }
@@ -101,7 +101,7 @@ fn change(event: u64, person: u32, join: bool) -> ListCommand {
         person: PersonId(person),
         join,
         timestamp: None,
-        how: ChangeSource::Event,
+        source: ChangeSource::Event,
         default_opt_in: false,
     }
 }

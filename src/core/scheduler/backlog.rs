@@ -1,14 +1,14 @@
-//! Which rows of a campaign's ledger are to be fetched next: deferred ones that are due, then pending ones in order.
+//! The rows of a ledger to be fetched next: deferred ones that are due, then pending ones in order.
 //!
-//! It is derived from the ledger and of this run only. Invariants: rows before the cursor are not pending, but for those
-//! at hand or set aside; a deferred row that is neither stands in `due`.
+//! Derived from the ledger, and of this run only. Invariants: rows before the cursor are not pending unless
+//! they are at hand or set aside; a deferred row that is neither is in `due`.
 
 use std::collections::BTreeSet;
 
 use super::super::campaign::{Ledger, LetterState};
 use super::super::time::Millis;
 
-/// What is to be fetched.
+/// The rows of a ledger to be fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     cursor: u32,
@@ -16,12 +16,12 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// All of a ledger.
+    /// All rows of a ledger.
     pub(crate) fn of(ledger: &Ledger) -> Self {
         Self { cursor: 0, due: ledger.deferred().collect() }
     }
 
-    /// When the next deferred letter falls due.
+    /// When the next deferred letter is due.
     pub(crate) fn next_due(&self) -> Option<Millis> {
         self.due.first().map(|(until, _)| *until)
     }
@@ -31,12 +31,12 @@ impl Backlog {
         self.due.insert((until, row));
     }
 
-    /// Rows from here on are looked at again.
+    /// Looks again at all rows from this one on.
     pub(crate) fn rewind(&mut self, row: u32) {
         self.cursor = self.cursor.min(row);
     }
 
-    /// The next rows, at most `most` of those that are `wanted` (the others wait elsewhere). Each is given out once.
+    /// Takes out the next rows, at most `most`, of those that are `wanted`; the others wait elsewhere.
     pub(crate) fn take(
         &mut self,
         ledger: &Ledger,
@@ -50,7 +50,7 @@ impl Backlog {
                 break;
             };
             self.due.remove(&(until, row));
-            // What was settled, or put off once more, since it was put here is no longer what this says.
+            // A row that was settled, or put off again, since it was entered here is skipped.
             let still = ledger.row(row).is_some_and(|row| row.state == LetterState::Deferred)
                 && ledger.not_before(row) == Some(until);
             if still && wanted(row) {
@@ -67,7 +67,7 @@ impl Backlog {
         rows
     }
 
-    /// Puts back what was taken and not started.
+    /// Puts back a row that was taken but not started.
     pub(crate) fn put_back(&mut self, ledger: &Ledger, row: u32) {
         match ledger.row(row).map(|row| row.state) {
             Some(LetterState::Pending) => self.rewind(row),
@@ -76,7 +76,7 @@ impl Backlog {
         }
     }
 
-    /// Lets go of entries of deferred rows that are settled by now.
+    /// Drops the entries of deferred rows that are settled by now.
     pub(crate) fn tidy(&mut self, ledger: &Ledger) {
         while let Some((until, row)) = self.due.first().copied() {
             let still = ledger.row(row).is_some_and(|row| row.state == LetterState::Deferred)

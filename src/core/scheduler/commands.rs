@@ -1,4 +1,4 @@
-//! What is asked of campaigns from outside: restocks, campaigns by hand, commands, news of people.
+//! Inputs from outside about campaigns: restocks, campaigns made by hand, commands, changes about people.
 
 use super::super::campaign::{Campaign, CampaignCommand, CampaignEvent, CampaignStatus, Header, SkipReason};
 use super::super::ids::{CampaignId, ListId, PersonId};
@@ -7,7 +7,7 @@ use super::input::{Created, Effect, SchedulerReply, Tick};
 use super::run::Run;
 
 impl Scheduler {
-    /// A restock leads to the campaign of its SKU and day.
+    /// A restock opens the campaign of its SKU and day, or opens it again.
     pub(super) fn restocked(&mut self, header: Header, upto: u32, added: u32, at_start: bool, now: Tick) {
         let id = header.id;
         if self.campaigns.collides(&header) {
@@ -24,7 +24,7 @@ impl Scheduler {
         };
         self.record(event, now, true);
         if at_start {
-            // The list may have handed over some of them before the restart.
+            // The list may have handed over some of these people before the restart.
             return self.ask_again(id, list);
         }
         if let Some(run) = self.run_or(id, Run::fresh) {
@@ -33,7 +33,7 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// The campaign that the rule opens beside one that has its key.
+    /// Opens a rule campaign whose key belongs to another list, under a key of its own.
     pub(super) fn open_sibling(&mut self, header: Header, now: Tick) {
         let id = header.id;
         if self.campaigns.get(id).is_some() {
@@ -43,12 +43,12 @@ impl Scheduler {
         self.begin(id);
     }
 
-    /// A campaign made by hand; the same key again answers with the one there is.
+    /// A campaign made by hand. The same key again is answered with the campaign that exists.
     pub(super) fn create(&mut self, header: Header, now: Tick) {
         let id = header.id;
-        if let Some(held) = self.campaigns.get(id) {
-            let mismatch = mismatch(&held.header, &header);
-            let created = Created { status: held.status, scheduled: held.header.scheduled, mismatch };
+        if let Some(existing) = self.campaigns.get(id) {
+            let mismatch = mismatch(&existing.header, &header);
+            let created = Created { status: existing.status, scheduled: existing.header.scheduled, mismatch };
             self.effects.push(Effect::Answer(SchedulerReply::Created(created)));
             return self.effects.push(Effect::Fence);
         }
@@ -66,7 +66,7 @@ impl Scheduler {
         }
     }
 
-    /// A verb on a campaign.
+    /// A command about one campaign.
     pub(super) fn command(&mut self, id: CampaignId, command: CampaignCommand, now: Tick) {
         let event = match self.campaigns.decide_command(id, command) {
             Err(refusal) => return self.effects.push(Effect::Answer(SchedulerReply::Command(Err(refusal)))),
@@ -74,7 +74,7 @@ impl Scheduler {
         };
         self.effects.push(Effect::Answer(SchedulerReply::Command(Ok(()))));
         let Some(event) = event else { return self.effects.push(Effect::Fence) };
-        // Nobody new is invited by letters that go again.
+        // Letters that are sent again invite nobody new.
         let again = matches!(command, CampaignCommand::RetryFailed | CampaignCommand::ResendDoubt);
         self.record(event, now, true);
         match command {
@@ -92,7 +92,7 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// Somebody may no longer be mailed; from here on no letter of theirs starts.
+    /// A person may no longer be mailed; from now on no letter to them starts.
     pub(super) fn note(&mut self, list: Option<&ListId>, person: PersonId, reason: SkipReason, now: Tick) {
         let ids = |campaign: &Campaign| campaign.header.id;
         let campaigns: Vec<CampaignId> = match list {
@@ -100,12 +100,12 @@ impl Scheduler {
             None => self.campaigns.open().map(ids).collect(),
         };
         for id in campaigns {
-            // What was fetched is forgotten with it: it may not serve when the letter opens again.
+            // What was fetched is dropped too: it would be out of date if the letter is opened again.
             let run = self.runs.get_mut(&id);
             let forgotten = run.map(|run| run.forget(person)).unwrap_or_default();
             let numbers = forgotten.into_iter().map(|(_, number)| number);
             for person in std::iter::once(person).chain(numbers) {
-                if let Some(event) = self.campaigns.decide_note(id, person, reason) {
+                if let Some(event) = self.campaigns.decide_exclusion(id, person, reason) {
                     self.record(event, now, true);
                 }
             }
@@ -113,15 +113,15 @@ impl Scheduler {
         }
     }
 
-    /// Somebody's address is another one, or they are no more because two people became one: letters at hand of the
-    /// number are fetched again, so that none starts with what was fetched before.
+    /// A person's address changed, or the person was merged away. Their letters at hand are fetched again, so
+    /// that none starts with old data.
     pub(super) fn mailbox_changed(&mut self, person: PersonId, now: Tick) {
         let ids: Vec<CampaignId> = self.runs.keys().copied().collect();
         for id in ids {
             let Some(run) = self.runs.get_mut(&id) else { continue };
             let forgotten = run.forget(person);
             let Some(campaign) = self.campaigns.get(id).filter(|_| !forgotten.is_empty()) else { continue };
-            // Who waits for a provider is fetched again in their turn.
+            // Letters that wait for a provider are fetched again in their turn.
             for (row, _) in forgotten.iter().filter(|(row, _)| !run.held_rows.holds(*row)) {
                 run.backlog.put_back(&campaign.ledger, *row);
             }
@@ -130,18 +130,18 @@ impl Scheduler {
     }
 }
 
-/// The fields in which a repeated request differs from the campaign it made.
-fn mismatch(held: &Header, asked: &Header) -> Vec<&'static str> {
+/// The fields in which a repeated request differs from the campaign that exists.
+fn mismatch(existing: &Header, asked: &Header) -> Vec<&'static str> {
     let differs = [
-        (held.name != asked.name, "name"),
-        (held.list != asked.list, "list"),
-        (held.template != asked.template, "template"),
-        (held.props != asked.props, "props"),
-        (held.from != asked.from, "from"),
-        (held.subject != asked.subject, "subject"),
-        (held.scheduled != asked.scheduled, "sendAt"),
-        (held.on_doubt != asked.on_doubt, "onDoubt"),
-        (held.max_age != asked.max_age, "maxAge"),
+        (existing.name != asked.name, "name"),
+        (existing.list != asked.list, "list"),
+        (existing.template != asked.template, "template"),
+        (existing.props != asked.props, "props"),
+        (existing.from != asked.from, "from"),
+        (existing.subject != asked.subject, "subject"),
+        (existing.scheduled != asked.scheduled, "sendAt"),
+        (existing.on_doubt != asked.on_doubt, "onDoubt"),
+        (existing.max_age != asked.max_age, "maxAge"),
     ];
     differs.into_iter().filter(|(differs, _)| *differs).map(|(_, field)| field).collect()
 }

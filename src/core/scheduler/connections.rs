@@ -1,4 +1,4 @@
-//! The workers and their connections: on which a letter may start, and when the relay is tried again.
+//! The workers and their connections: on which of them a letter may start, and when the relay is tried again.
 //!
 //! ```text
 //!          Connect                Connected              start
@@ -7,31 +7,32 @@
 //!   └──── Unconnected ────┘                      └──────▶ stale ── Connect ─▶ connecting
 //! ```
 //!
-//! Why a letter starts only on a connection that is past its greeting: what is started may have left, so a crash puts it
-//! in doubt and whoever leaves meanwhile is mailed. A relay that accepts connections and does not speak starts nothing.
+//! A letter starts only on a connection that is past its greeting. A started letter may have left, so after a
+//! crash it is in doubt, and its person gets it even if they unsubscribe meanwhile. A relay that accepts
+//! connections but does not speak must not cause this.
 //!
-//! A relay that turns us away is tried by one worker at a time, at growing intervals; the first letter that it answers
-//! lets the others connect.
+//! A relay that refuses connections is tried by one worker at a time, at growing intervals. As soon as it
+//! answers a letter, the other workers connect.
 
 use super::super::outcome::{DeliveryOutcome, Diagnostic};
 use super::super::shaping::{OTHERS, ThrottleId};
 use super::super::time::Millis;
 
-/// A connection idle for longer than this must answer before a letter starts on it.
+/// How long a connection may be idle before it must answer again, prior to the next letter.
 pub(super) const IDLE_MS: u64 = 1000;
-/// The first wait after a connection that came to nothing; it doubles.
+/// The wait after the first failed connection; it doubles with each further one.
 const FIRST_WAIT_MS: u64 = 1000;
-/// The longest.
+/// The longest wait between two attempts to connect.
 const LONGEST_WAIT_MS: u64 = 60_000;
 
-/// What is known of a letter in flight.
+/// A letter in flight.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
-    /// Its provider's throttle.
+    /// The throttle of its provider.
     pub(super) throttle: ThrottleId,
-    /// The address, hashed.
+    /// The hash of the address.
     pub(super) address: u128,
-    /// The provider that counts it, as its record says.
+    /// The provider that counts it, if its record names one.
     pub(super) provider: Option<String>,
     /// When it started.
     pub(super) at: Millis,
@@ -45,7 +46,7 @@ impl Default for Flight {
 
 #[derive(Debug, Clone, Default)]
 struct Worker {
-    /// When its connection last answered; `None` without one.
+    /// When its connection last answered; `None`: no connection.
     alive: Option<Millis>,
     /// Letters since it was connected.
     letters: u32,
@@ -53,19 +54,18 @@ struct Worker {
     flight: Option<Flight>,
 }
 
-/// All workers.
 #[derive(Debug)]
 pub(super) struct Connections {
     workers: Vec<Worker>,
-    /// Workers that neither connect nor carry a letter; the last one was used last.
+    /// Workers that neither connect nor carry a letter, by last use; the most recent is at the end.
     free: Vec<usize>,
     connecting: usize,
     in_flight: usize,
-    /// Connections that came to nothing, one after the other.
+    /// Failed connections in a row.
     failures: u32,
     /// No connection is tried before this.
     until: Option<Millis>,
-    /// The last one that came to nothing, and when.
+    /// The last failed connection: when, and why.
     last: Option<(Millis, Diagnostic)>,
 }
 
@@ -83,30 +83,30 @@ impl Connections {
         }
     }
 
-    /// Letters in flight.
+    /// How many letters are in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// True when a worker neither connects nor carries a letter.
+    /// Whether a worker neither connects nor carries a letter.
     pub(super) fn has_free(&self) -> bool {
         !self.free.is_empty()
     }
 
-    /// The worker on whose connection a letter may start at `at`.
+    /// A worker on whose connection a letter may start at `at`.
     pub(super) fn fresh(&self, at: Millis) -> Option<usize> {
         let worker = *self.free.last()?;
         let alive = self.workers.get(worker)?.alive?;
         (at.since(alive) <= IDLE_MS).then_some(worker)
     }
 
-    /// When the relay may be tried again, if not now.
+    /// When the relay may be tried again; `None`: now.
     pub(super) fn shut_until(&self, at: Millis) -> Option<Millis> {
         self.until.filter(|until| *until > at)
     }
 
-    /// The last connection that came to nothing, while there was none since.
-    pub(super) fn trouble(&self) -> Option<(Millis, &Diagnostic)> {
+    /// The last failed connection, as long as none has succeeded since.
+    pub(super) fn last_failure(&self) -> Option<(Millis, &Diagnostic)> {
         self.last.as_ref().filter(|_| self.failures > 0).map(|(at, said)| (*at, said))
     }
 
@@ -123,7 +123,7 @@ impl Connections {
         }
     }
 
-    /// Workers to be connected now, so that `wanted` letters may start.
+    /// Takes the workers to be connected now, so that `wanted` letters may start.
     pub(super) fn take_cold(&mut self, wanted: usize, at: Millis) -> Vec<usize> {
         let most = if self.failures > 0 { 1 } else { wanted };
         let mut workers = Vec::new();
@@ -149,7 +149,7 @@ impl Connections {
         }
     }
 
-    /// A worker got none; answers when the next one is tried.
+    /// A worker got no connection. Returns when the next one may be tried.
     pub(super) fn unconnected(
         &mut self,
         worker: usize,
@@ -159,13 +159,13 @@ impl Connections {
     ) -> Millis {
         if let Some(slot) = self.settled(worker) {
             slot.alive = None;
-            // Whoever is connected goes first.
+            // Behind the workers that are connected.
             self.free.insert(0, worker);
         }
         self.fails(&outcome.diagnostic, base_ms, at)
     }
 
-    /// A letter came back; answers what was known of it, and whether it was the first on its connection.
+    /// A letter came back. Returns what is known of it, and whether it was the first on its connection.
     pub(super) fn returns(&mut self, worker: usize, connected: bool, at: Millis) -> Option<(Flight, bool)> {
         let slot = self.workers.get_mut(worker)?;
         let flight = slot.flight.take()?;
@@ -176,7 +176,7 @@ impl Connections {
         if connected {
             self.free.push(worker);
         } else {
-            // Whoever is connected goes first.
+            // Behind the workers that are connected.
             self.free.insert(0, worker);
         }
         Some((flight, first))
@@ -187,10 +187,10 @@ impl Connections {
         self.failures = 0;
     }
 
-    /// A connection came to nothing; answers when the next one is tried.
+    /// A connection failed. Returns when the next one may be tried.
     pub(super) fn fails(&mut self, said: &Diagnostic, base_ms: u64, at: Millis) -> Millis {
         self.last = Some((at, said.clone()));
-        // Several that were under way at once came to nothing by one cause.
+        // Several that were under way at once failed for the same reason, which counts once.
         if let Some(until) = self.shut_until(at) {
             return until;
         }
@@ -203,7 +203,7 @@ impl Connections {
         next
     }
 
-    /// A worker connects no more; `None` if it did not.
+    /// A worker no longer connects; `None` if it did not.
     fn settled(&mut self, worker: usize) -> Option<&mut Worker> {
         let slot = self.workers.get_mut(worker).filter(|slot| slot.connecting)?;
         slot.connecting = false;

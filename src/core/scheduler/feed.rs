@@ -1,4 +1,4 @@
-//! How letters come to be at hand: invitations from the list, recipients from the directory.
+//! How letters come to be at hand: invitations from the list, then recipients from the directory.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::pump::common_part;
 use super::run::{Run, Template};
 
 impl Scheduler {
-    /// What is held for a campaign, made with `make` where nothing is.
+    /// The state of a campaign in this run; if there is none yet, `make` makes it.
     pub(super) fn run_or(&mut self, id: CampaignId, make: fn(&Ledger) -> Run) -> Option<&mut Run> {
         let campaign = self.campaigns.get(id)?;
         Some(self.runs.entry(id).or_insert_with(|| make(&campaign.ledger)))
@@ -40,7 +40,8 @@ impl Scheduler {
         let at_hand = run.at_hand();
         let common = if run.held_rows.is_empty() { window } else { common_part(window) };
         if at_hand < common {
-            // A row that became pending again may lie before others that are at hand already, or wait aside.
+            // A row that became pending again may come before rows that are at hand already, or wait for a
+            // provider.
             let Run { backlog, .. } = &mut *run;
             let mut backlog = std::mem::take(backlog);
             let wanted = |row| !run.is_at_hand(row) && !run.held_rows.holds(row);
@@ -84,13 +85,13 @@ impl Scheduler {
         self.wakes.extend(then.map(|then| (then, id)));
     }
 
-    /// Forgets what is held for a campaign that no longer runs.
+    /// Drops the state of a campaign that no longer runs.
     pub(super) fn retire(&mut self, id: CampaignId) {
         self.wake_at(id, None);
         self.runs.remove(&id);
     }
 
-    /// A campaign ended by decision: what is at hand is let go, and its list is told.
+    /// A campaign ended by decision: drops what is at hand, and tells its list.
     pub(super) fn end(&mut self, id: CampaignId, at: Millis) {
         self.tell_closed(id);
         self.yield_queues(id, at);
@@ -99,14 +100,14 @@ impl Scheduler {
         }
     }
 
-    /// Less than half a window at hand: fetch more while these go out.
+    /// If less than half a window is at hand, fetches more while those letters go out.
     pub(super) fn low(&mut self, id: CampaignId, now: Tick) {
         if self.runs.get(&id).is_some_and(|run| run.at_hand() <= self.setup.window / 2) {
             self.feed(id, now);
         }
     }
 
-    /// Puts a campaign in line to start letters.
+    /// Adds a campaign to those that may have a letter to start.
     pub(super) fn line_up(&mut self, id: CampaignId) {
         if let Some(run) = self.runs.get_mut(&id).filter(|run| !run.in_line) {
             run.in_line = true;
@@ -114,7 +115,7 @@ impl Scheduler {
         }
     }
 
-    /// Nobody is pending, started or deferred.
+    /// Closes a campaign of which no letter is pending, started or deferred.
     fn close(&mut self, id: CampaignId, now: Tick) {
         self.record(CampaignEvent::Closed { id }, now, false);
         self.retire(id);
@@ -129,11 +130,11 @@ impl Scheduler {
         }
     }
 
-    /// Recipients just looked up; those of whom there was news meanwhile are asked for again.
+    /// Takes in the recipients of letters. Those whose person changed meanwhile are asked for again.
     pub(super) fn fetched(&mut self, id: CampaignId, people: Vec<Recipient>, now: Tick) {
         let (Some(run), Some(campaign)) = (self.runs.get_mut(&id), self.campaigns.get(id)) else { return };
         let again = run.fetched(people);
-        // Who waits for a provider is fetched again in their turn.
+        // A letter that waits for a provider is fetched again in its turn.
         for row in again.iter().filter(|row| !run.held_rows.holds(**row)) {
             run.backlog.put_back(&campaign.ledger, *row);
         }
@@ -144,7 +145,7 @@ impl Scheduler {
         }
     }
 
-    /// What the template says to the campaign's first letter.
+    /// Takes in whether the template renders the campaign's first letter.
     pub(super) fn template_tried(&mut self, id: CampaignId, result: Result<(), String>, now: Tick) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.template == Template::Asked) else { return };
         match result {
@@ -163,7 +164,7 @@ impl Scheduler {
         }
     }
 
-    /// A stretch of the audience.
+    /// Takes in a stretch of the audience.
     pub(super) fn invited(
         &mut self,
         id: CampaignId,
@@ -183,12 +184,12 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// All that was handed over before a restart.
+    /// Takes in everybody who was handed over before a restart.
     pub(super) fn invited_again(&mut self, id: CampaignId, people: Vec<Invitee>, last: bool, now: Tick) {
         let Some(campaign) = self.campaigns.get(id).filter(|campaign| !campaign.status.is_closed()) else {
             return;
         };
-        // A place that went to another number when two people became one is in the ledger already.
+        // After a merge the place belongs to another number, but is in the ledger already.
         let ledger = &campaign.ledger;
         let places: BTreeSet<u32> = ledger.rows().map(|row| row.ordinal).collect();
         let people: Vec<Invitee> = people
@@ -202,8 +203,8 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// Takes people into the ledger, one place after the other; who has left theirs by now is
-    /// skipped with that reason, unless they stand there by another place.
+    /// Takes people into the ledger, one place after another. A person who has left the place meanwhile is
+    /// skipped with that reason, unless they hold another place in the audience.
     fn upsert(&mut self, id: CampaignId, people: &[Invitee], last: bool, now: Tick) {
         for invitee in people {
             let Some(campaign) = self.campaigns.get(id) else { return };
@@ -212,12 +213,12 @@ impl Scheduler {
                 continue;
             }
             self.campaigns.apply_invited(id, std::slice::from_ref(invitee), false, now.at);
-            // Somebody who came back by a new place is to be looked at again where they stand.
+            // A person who came back with a new place is looked at again in their row.
             if let (Some((row, _)), Some(run)) = (held, self.runs.get_mut(&id)) {
                 run.backlog.rewind(row);
             }
             if !invitee.here
-                && let Some(event) = self.campaigns.decide_note(id, invitee.person, SkipReason::Left)
+                && let Some(event) = self.campaigns.decide_exclusion(id, invitee.person, SkipReason::Left)
             {
                 self.record(event, now, false);
             }
@@ -225,7 +226,7 @@ impl Scheduler {
         self.campaigns.apply_invited(id, &[], last, now.at);
     }
 
-    /// A scheduled campaign: it waits for its time, or its list is asked for its audience.
+    /// A scheduled campaign waits for its time, or its list is asked for the audience.
     fn fall_due(&mut self, id: CampaignId, now: Tick) {
         let Some(campaign) = self.campaigns.get(id) else { return };
         let scheduled = campaign.header.scheduled.unwrap_or(now.at);
@@ -233,7 +234,8 @@ impl Scheduler {
             self.run_or(id, Run::fresh);
             return self.wake_at(id, Some(scheduled));
         }
-        // Less than a minute late is in time, whatever its age: only a start after a stop is later.
+        // Up to a minute late counts as in time, whatever the campaign's age: only a start after a stop is
+        // later than that.
         if now.at.since(scheduled) > self.campaigns.retry(campaign).max_age_ms.max(60_000) {
             self.record(CampaignEvent::Expired(id), now, false);
             return self.retire(id);
@@ -261,7 +263,7 @@ impl Scheduler {
         self.feed(id, now);
     }
 
-    /// After a restart: doubt is settled, open campaigns ask for what they were given.
+    /// After a restart: settles the letters in doubt, and open campaigns ask again for what they were given.
     pub(super) fn resume(&mut self, now: Tick) {
         for event in self.campaigns.decide_doubt(now.at) {
             self.record(event, now, false);
@@ -278,7 +280,7 @@ impl Scheduler {
             }
             self.run_or(id, Run::fresh);
             match status {
-                // Pages of everybody are simply walked again; the ledger knows whom it has.
+                // The contact numbers are simply gone through again; the ledger knows whom it has.
                 _ if started => self.feed(id, now),
                 CampaignStatus::Scheduled => self.feed(id, now),
                 CampaignStatus::Queued => self.begin(id),
@@ -287,8 +289,8 @@ impl Scheduler {
         }
     }
 
-    /// Asks a list for all that it has handed over to a campaign; until it answers nothing more is fetched. What is
-    /// being fetched already stays so.
+    /// Asks a list for everybody whom it has handed over to a campaign. Nothing more is fetched until it
+    /// answers; what is being fetched already goes on.
     pub(super) fn ask_again(&mut self, id: CampaignId, list: ListId) {
         if let Some(run) = self.run_or(id, Run::resuming) {
             run.resumed = false;

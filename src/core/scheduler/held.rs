@@ -1,4 +1,4 @@
-//! Letters of one campaign that wait for their provider: row numbers alone.
+//! Letters of one campaign that wait for their provider, as row numbers alone.
 //!
 //! ```text
 //!              ┌─ google  rows 3 7 8 12 …  ◀─ set aside when their turn came and google's queue was shut
@@ -6,42 +6,42 @@
 //!              └─ orange  rows 5 6 …       ─▶ fetched again, first row first, when the queue opens
 //! ```
 //!
-//! Nobody's address is held here, so whoever leaves meanwhile is simply found gone when their row is fetched. Room
-//! is bounded by the ledger's own rows; the window holds only letters that may still go.
+//! No address is kept here, so a person who leaves meanwhile is noticed when their row is fetched. The size
+//! is bounded by the ledger's rows; the window holds only letters that may still go.
 //!
-//! Invariants: a row waits for at most one provider; a row stays until its letter has begun or is found not to go, also
-//! while it is being fetched: no later row for that provider overtakes it.
+//! Invariants: a row waits for at most one provider; a row stays, also while it is being fetched, until its
+//! letter has started or will not be sent, so no later row for that provider overtakes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::shaping::ThrottleId;
 
-/// One campaign's letters that wait.
+/// The waiting letters of one campaign.
 #[derive(Debug, Default)]
 pub(super) struct HeldRows {
     throttles: BTreeMap<ThrottleId, BTreeSet<u32>>,
     rows: BTreeMap<u32, ThrottleId>,
-    /// The queues in which the campaign stands.
+    /// The queues that the campaign is in.
     in_line: BTreeSet<ThrottleId>,
 }
 
 impl HeldRows {
-    /// True when nobody waits.
+    /// Whether no letter waits.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// True when this row waits.
+    /// Whether the letter in this row waits.
     pub(super) fn holds(&self, row: u32) -> bool {
         self.rows.contains_key(&row)
     }
 
-    /// How many wait for a provider.
+    /// How many letters wait for a provider.
     pub(super) fn count(&self, throttle: ThrottleId) -> usize {
         self.throttles.get(&throttle).map_or(0, BTreeSet::len)
     }
 
-    /// True when an earlier row than this one waits for the provider.
+    /// Whether a row before this one waits for the provider.
     pub(super) fn overtakes(&self, throttle: ThrottleId, row: u32) -> bool {
         self.throttles.get(&throttle).and_then(BTreeSet::first).is_some_and(|first| *first < row)
     }
@@ -55,7 +55,7 @@ impl HeldRows {
         }
     }
 
-    /// A row waits no more; answers for which provider it did.
+    /// Removes a row; returns the provider it waited for.
     pub(super) fn take(&mut self, row: u32) -> Option<ThrottleId> {
         if self.rows.is_empty() {
             return None;
@@ -80,22 +80,22 @@ impl HeldRows {
         self.throttles.iter().filter_map(|(throttle, rows)| Some((*throttle, *rows.first()?)))
     }
 
-    /// The providers that somebody waits for.
+    /// The providers for which letters wait.
     pub(super) fn throttles(&self) -> impl Iterator<Item = ThrottleId> + '_ {
         self.throttles.keys().copied()
     }
 
-    /// True when the campaign must join the queue of a provider; from here on it stands there.
+    /// Whether the campaign must join the queue of a provider; from now on it counts as being in it.
     pub(super) fn joins(&mut self, throttle: ThrottleId) -> bool {
         self.throttles.contains_key(&throttle) && self.in_line.insert(throttle)
     }
 
-    /// The campaign's turn in a queue has come: it stands there no more.
+    /// The campaign's turn has come, and it is no longer in the queue.
     pub(super) fn leaves_line(&mut self, throttle: ThrottleId) {
         self.in_line.remove(&throttle);
     }
 
-    /// Forgets all rows; where the campaign stands in a queue it does so still.
+    /// Removes all rows; the campaign stays in the queues it is in.
     pub(super) fn clear(&mut self) {
         self.throttles.clear();
         self.rows.clear();

@@ -1,4 +1,4 @@
-//! What goes into the scheduler and what comes out of it.
+//! The inputs and effects of the scheduler.
 
 use super::super::campaign::{
     CampaignCommand, CampaignEvent, CampaignRefusal, CampaignStatus, Header, SkipReason,
@@ -10,325 +10,293 @@ use super::super::list::Invitee;
 use super::super::outcome::{DeliveryOutcome, Diagnostic};
 use super::super::time::Millis;
 
-/// The moment of a step, and whether the disk has room for what it may have to record.
+/// The time of a step, and whether the disk has room for its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tick {
-    /// The engine's clock.
+    /// The time by the engine's clock.
     pub at: Millis,
-    /// False while the log has no room but its spare: nothing starts then.
+    /// False if the log has nothing left but its spare room: then no letter starts.
     pub room: bool,
 }
 
-/// A letter's recipient, just fetched from the directory and confirmed by the list.
+/// The recipient of a letter, just fetched from the directory and confirmed by the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
-    /// The ledger's row.
+    /// The row in the ledger.
     pub row: u32,
-    /// Whose letter, by the ledger's number.
+    /// The person, by the number in the ledger.
     pub person: PersonId,
-    /// The number they have now: two people may have become one since.
+    /// The person's present number, which differs after a merge.
     pub live: PersonId,
-    /// Where to.
     pub email: Option<Email>,
-    /// The address, hashed.
+    /// The hash of the address.
     pub address: u128,
-    /// The number of the provider that receives it, if it has a name.
+    /// The number of the receiving provider; `None` for a domain that is a provider of its own.
     pub provider: Option<u16>,
-    /// Why not, if so.
+    /// Why the person must not be mailed; `None`: they may be.
     pub undeliverable: Option<SkipReason>,
-    /// The contact's properties, for the template.
+    /// The person's properties, for the template.
     pub props: Props,
 }
 
-/// What happens to the scheduler.
+/// Something that has happened, for the scheduler to take in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A restock leads to the campaign of its SKU and day.
     Restocked {
-        /// What the campaign is.
+        /// The settings of that campaign.
         header: Header,
         /// The last ordinal of the audience.
         upto: u32,
-        /// How many that adds.
+        /// How many people it adds to the audience.
         added: u32,
         /// Told again after a restart.
         at_start: bool,
     },
-    /// The campaign that the rule opens beside one that has its key ([`Effect::KeyTaken`]).
+    /// The rule campaign with a key of its own, after [`Effect::KeyTaken`].
     Beside(Header),
-    /// A campaign made by hand.
+    /// A request for a campaign made by hand.
     Create(Header),
-    /// A verb on a campaign.
+    /// A command about a campaign.
     Command(CampaignId, CampaignCommand),
-    /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
-    Noted {
-        /// Which; `None` for all.
+    /// A person may no longer be mailed, by the campaigns of one list or of all.
+    RecipientExcluded {
+        /// The list; `None` for all.
         list: Option<ListId>,
-        /// Who.
         person: PersonId,
-        /// Why.
         reason: SkipReason,
     },
-    /// Somebody's address is another one, or two people became one: what is at hand of the number is fetched again.
+    /// A person's address changed, or the person with this number was merged away: their letters at hand are
+    /// fetched again.
     MailboxChanged(PersonId),
-    /// A list knows of a campaign made by hand, and this is its audience.
+    /// A list has claimed the audience of a campaign made by hand, after [`Effect::Begin`].
     Begun {
-        /// The campaign.
         campaign: CampaignId,
-        /// The last ordinal.
+        /// The last ordinal of the audience.
         upto: u32,
-        /// How many.
+        /// The size of the audience.
         added: u32,
     },
-    /// A stretch of an audience.
+    /// The next stretch of an audience, after [`Effect::Invite`] or [`Effect::InvitePage`].
     Invited {
-        /// The campaign.
         campaign: CampaignId,
-        /// Who, in join order.
+        /// The people, in join order.
         people: Vec<Invitee>,
-        /// On a list that everybody is on: the last contact number it covers.
+        /// On a list that everybody is on: the last contact number that was looked at.
         page: Option<u32>,
-        /// Nobody comes after them.
+        /// The audience ends here.
         last: bool,
     },
-    /// All of an audience that was handed over before a restart.
+    /// All of an audience that was handed over before a restart, after [`Effect::InviteAgain`].
     InvitedAgain {
-        /// The campaign.
         campaign: CampaignId,
-        /// Who, in join order.
+        /// The people, in join order.
         people: Vec<Invitee>,
-        /// Nobody comes after them.
+        /// The audience ends here.
         last: bool,
     },
-    /// Recipients of letters, just looked up.
-    Fetched {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Who.
-        people: Vec<Recipient>,
-    },
-    /// Whether the campaign's template makes a letter ([`Effect::TryTemplate`]).
+    /// The recipients of letters, after [`Effect::Fetch`].
+    Fetched { campaign: CampaignId, people: Vec<Recipient> },
+    /// Whether the campaign's template renders, after [`Effect::TryTemplate`].
     TemplateTried {
-        /// The campaign.
         campaign: CampaignId,
-        /// What the template says when it makes none for anybody.
+        /// The template's error, if it renders for nobody.
         result: Result<(), String>,
     },
-    /// A worker has a connection past its greeting.
+    /// A worker has a connection that is past its greeting.
     Connected {
-        /// Which worker.
+        /// The worker's number (0-based).
         worker: usize,
     },
     /// A worker got no connection.
     Unconnected {
-        /// Which worker.
+        /// The worker's number (0-based).
         worker: usize,
-        /// Why.
+        /// The reason.
         outcome: DeliveryOutcome,
     },
     /// A letter came back.
     Delivered {
-        /// Which worker is free again.
+        /// The worker that is free again (0-based).
         worker: usize,
-        /// The campaign.
         campaign: CampaignId,
-        /// Whose letter.
         person: PersonId,
-        /// What came of it.
         outcome: DeliveryOutcome,
-        /// The connection can carry another letter.
+        /// Whether the connection can carry another letter.
         connected: bool,
     },
-    /// The alarm rings, or something that was waited for outside may have changed.
+    /// The alarm rings, or something outside that was waited for may have changed.
     Tick,
-    /// Takes up what a restart left open.
+    /// Takes up what a restart left open; the first input.
     Resume,
-    /// Starts nothing more; [`Effect::Stopped`] follows when nothing is in flight.
+    /// Start no more letters; [`Effect::Stopped`] follows when nothing is in flight.
     Stop,
 }
 
 /// A letter that starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// The campaign.
     pub campaign: CampaignId,
-    /// The worker whose connection carries it.
+    /// The worker whose connection carries it (0-based).
     pub worker: usize,
-    /// To whom.
     pub recipient: Recipient,
-    /// Where to.
     pub email: Email,
-    /// When.
+    /// The time of the start, for the mail's date.
     pub date: Millis,
 }
 
-/// What the scheduler asks to be done; in order.
+/// Something that the driver must do. Effects are carried out in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Append this record of the campaigns'.
+    /// Append this record to the log.
     Record {
-        /// Its number, the campaigns' own counter.
+        /// The number of the record, counted by the campaigns.
         seq: u64,
-        /// What happened.
         event: CampaignEvent,
-        /// The asker's answer waits for it.
+        /// The answer to the present request waits until the record is durable.
         asked: bool,
-        /// It may reach the log together with the next record of the same step.
+        /// The record may be written together with the next one of the same step.
         along: bool,
     },
-    /// The asker's answer waits for everything that was recorded before.
+    /// The answer to the present request waits until all earlier records are durable.
     Fence,
-    /// The asker's answer.
+    /// The answer to the present request.
     Answer(SchedulerReply),
-    /// Append this record, and give the letter to the worker: its final dot waits until the record is durable.
+    /// Append this record and give the letter to the worker, which sends the final dot only once the record
+    /// is durable.
     Start {
-        /// The record's number.
+        /// The number of the record, counted by the campaigns.
         seq: u64,
-        /// The record.
         event: CampaignEvent,
-        /// The letter.
         letter: Box<Start>,
     },
-    /// Bring a worker to a connection on which a letter may start.
+    /// Get a worker a connection that is past its greeting.
     Connect {
-        /// Which worker.
+        /// The worker's number (0-based).
         worker: usize,
     },
-    /// Try whether the campaign's template makes a letter for this person, or at least for somebody.
+    /// Try whether the campaign's template renders for this person, or at least for somebody.
     TryTemplate {
-        /// The campaign.
         campaign: CampaignId,
-        /// To whom its first letter goes.
+        /// The recipient of the first letter.
         first: Box<Recipient>,
     },
-    /// Ask the directory, and by it the list, for recipients: row and number.
+    /// Ask the directory, and through it the list, for recipients.
     Fetch {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list.
+        /// The campaign's list.
         list: ListId,
-        /// Rows with their people.
+        /// The rows of the ledger, with the person in each.
         rows: Vec<(u32, PersonId)>,
     },
     /// Ask a list for the next stretch of an audience.
     Invite {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list.
+        /// The campaign's list.
         list: ListId,
-        /// How many at most.
+        /// The most people to hand over.
         most: usize,
     },
-    /// Ask for the next page of everybody.
+    /// Ask for the next contact numbers of an audience that is everybody.
     InvitePage {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list, one that everybody is on.
+        /// The campaign's list, one that everybody is on.
         list: ListId,
-        /// The contact number after which it begins.
+        /// The contact number after which to begin.
         after: u32,
         /// The last contact number of the audience.
         upto: u32,
-        /// How many at most.
+        /// The most people to hand over.
         most: usize,
         /// When the campaign began.
         since: Millis,
     },
-    /// Ask a list for all that it has handed over.
+    /// Ask a list for everybody whom it has handed over so far.
     InviteAgain {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list.
+        /// The campaign's list.
         list: ListId,
     },
-    /// Ask a list for the audience of a campaign made by hand.
+    /// Ask a list to claim the audience of a campaign made by hand.
     Begin {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list.
+        /// The campaign's list.
         list: ListId,
-        /// Everybody is on it.
+        /// Whether everybody is on the list.
         everybody: bool,
     },
-    /// Tell a list that a campaign is done with everybody up to this ordinal.
+    /// Tell a list that a campaign is done.
     Close {
-        /// The campaign.
         campaign: CampaignId,
-        /// Its list.
+        /// The campaign's list.
         list: ListId,
-        /// The ordinal.
+        /// The last ordinal of the audience that the campaign knows of.
         upto: u32,
     },
-    /// Who was mailed leaves the list.
-    Leave {
-        /// Who.
-        person: PersonId,
-        /// The list.
-        list: ListId,
-    },
+    /// A person who was mailed leaves the list.
+    Leave { person: PersonId, list: ListId },
     /// Nobody reads this address.
     Bounced {
-        /// Whose it is.
+        /// The person who has it.
         person: PersonId,
-        /// The address, hashed.
+        /// The hash of the address.
         address: u128,
-        /// What was said.
+        /// The server's reply.
         diagnostic: Diagnostic,
     },
-    /// The rule's key is held by a campaign of another list; the rule opens its own beside it ([`Input::Beside`]).
+    /// A campaign of another list has the rule's key. The rule opens its own campaign under another key, with
+    /// [`Input::Beside`].
     KeyTaken(Box<Header>),
-    /// Ring at this time; an alarm that was set for later need not ring.
+    /// Send a [`Input::Tick`] at this time. An alarm that was set for later need not ring.
     Alarm(Millis),
-    /// Something that a person should read in the log.
+    /// Write this to the log for an operator.
     Say(Notice),
-    /// Nothing is in flight any more.
+    /// Nothing is in flight any more; no effect follows.
     Stopped,
 }
 
-/// The answer to whoever asked.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchedulerReply {
-    /// To [`Input::Create`].
+    /// The answer to [`Input::Create`].
     Created(Created),
-    /// To [`Input::Command`].
+    /// The answer to [`Input::Command`].
     Command(Result<(), CampaignRefusal>),
 }
 
-/// A campaign that was made, or that was there.
+/// A campaign that was made, or that existed under the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// Where it is.
     pub status: CampaignStatus,
-    /// When it starts, if not at once.
+    /// When it starts; `None`: at once.
     pub scheduled: Option<Millis>,
-    /// The fields in which the request differs from what is there.
+    /// The fields in which the request differs from the campaign that existed.
     pub mismatch: Vec<&'static str>,
 }
 
-/// What a person should read in the log.
+/// A message for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A provider asks for less; its mail is slowed to so many letters a minute.
+    /// A provider asks for less, and its mail is slowed.
     Slowed {
-        /// The provider's name, or `another` for a domain, which may be one person's.
+        /// The provider's name; `another` stands for a domain, which may be that of a single person.
         provider: String,
-        /// Letters a minute from now on.
+        /// Letters a minute from now on; `None`: no letters until a pause is over.
         per_minute: Option<u32>,
     },
-    /// A provider has had its letters of the day; the others wait until midnight (UTC).
+    /// The ceiling of the day is reached at a provider; its other letters wait until midnight (UTC).
     Ceiling {
         /// The provider's name, or `another`.
         provider: String,
         /// Letters a day.
         ceiling: u32,
-        /// When it opens.
+        /// When the next day begins.
         until: Millis,
     },
     /// The campaign's template does not render.
     Template {
-        /// The campaign.
         campaign: CampaignId,
-        /// What it says.
+        /// The template's error.
         why: String,
     },
 }

@@ -1,7 +1,8 @@
-//! The scheduler: the one machine that decides whether a letter may start.
+//! The scheduler: the one machine that decides whether a letter may start now.
 //!
 //! ```text
-//!              ┌ Restocked Create Verb ┐                     ┌ Record ──▶ log
+//!              ┌ Restocked Create      ┐                     ┌ Record ──▶ log
+//!              │ Command               │                     │
 //!  engine ─────┤ Noted  MailboxChanged ├──▶             ──▶ ─┤ Fetch ───▶ directory ──▶ Fetched ─┐
 //!  list ───────┤ Begun Invited         │    Scheduler        │ Invite ──▶ list ───────▶ Invited ─┤
 //!  directory ──┤ Fetched               │    .step(input)     │ Start ───▶ worker ─────▶ Delivered┤
@@ -9,16 +10,18 @@
 //!  clock ──────┘ Tick                  ┘                     └ Alarm ───▶ clock ──────▶ Tick ────┘
 //! ```
 //!
-//! It owns the campaigns ([`Campaigns`], changed by records alone), and of this run: the window of letters at hand, the
-//! providers' queues, the connections, the alarms. Whoever drives it carries inputs in and effects out, in their order, and
-//! decides nothing; so the same machine runs in the engine, under laws, and on a clock of one's own.
+//! The scheduler owns the campaigns ([`Campaigns`], changed by records alone) and what is only of this run:
+//! the letters at hand, the providers' queues, the connections and the alarm. Its driver carries inputs in
+//! and effects out, in order, and decides nothing. So the same machine runs in the engine, in property tests
+//! and on a simulated clock.
 //!
-//! All conditions of a start stand in `start.rs`, each with its reason; `pump` asks them for one letter after the other,
-//! round-robin over the campaigns that have letters at hand.
+//! All conditions for a start are in `start.rs`, each with its reason. `pump` checks them for one letter
+//! after another, in turn over the campaigns that have letters at hand.
 //!
-//! Invariants: a row is at hand (being fetched, or fetched) at most once; no letter starts without a connection that is
-//! past its greeting; within a provider no letter of a campaign overtakes an earlier one that waits for that provider;
-//! whatever waits for a time has an alarm; no letter that may start waits for one.
+//! Invariants: a row is at hand (being fetched, or fetched) at most once; no letter starts without a
+//! connection that is past its greeting; within a provider no letter of a campaign overtakes an earlier one
+//! that waits for that provider; whatever waits for a time has an alarm; a letter that may start does not
+//! wait for an alarm.
 
 mod backlog;
 mod commands;
@@ -51,59 +54,61 @@ use super::catalog::Catalog;
 use super::ids::CampaignId;
 use super::time::Millis;
 
-/// How the scheduler behaves.
+/// The settings of the scheduler.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Letters fetched or in flight in one campaign at most.
+    /// The most letters of one campaign that may be fetched or in flight.
     pub window: usize,
-    /// Connections there are.
+    /// The number of workers, each with one connection.
     pub connections: usize,
-    /// Nobody is mailed twice for one SKU within this span by two rule campaigns; 0 is off.
+    /// Two rule campaigns do not mail a person twice about one SKU within this span, in milliseconds; 0
+    /// switches this off.
     pub renotify_ms: u64,
-    /// Who was mailed by a rule campaign leaves its list.
+    /// A person who was mailed by a rule campaign leaves its list.
     pub leave_after_send: bool,
-    /// Which lists everybody is on.
+    /// Knows the lists that everybody is on.
     pub catalog: Catalog,
 }
 
-/// The machine.
+/// The scheduler. Drive it with [`step`](Self::step); read from [`campaigns`](Self::campaigns),
+/// [`held`](Self::held) and [`providers`](Self::providers).
 #[derive(Debug)]
 pub struct Scheduler {
     campaigns: Campaigns,
     setup: Setup,
-    /// What is held for each campaign that runs.
+    /// The letters at hand of each campaign that runs.
     runs: BTreeMap<CampaignId, Run>,
     /// Campaigns that may have a letter to start, each once.
     ready: VecDeque<CampaignId>,
     queues: Queues,
     connections: Connections,
-    /// When campaigns are looked at again by themselves; never searched through.
+    /// When campaigns are to be looked at again.
     wakes: BTreeSet<(Millis, CampaignId)>,
-    /// When the alarm that is set will ring.
+    /// When the alarm that was set will ring.
     alarm: Option<Millis>,
-    /// When housekeeping is next looked at.
+    /// When housekeeping is due.
     sweep_at: Millis,
     stopping: Stopping,
     effects: Vec<Effect>,
 }
 
-/// How far a stop has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopping {
     No,
-    /// Nothing more starts; letters are in flight.
+    /// No more letters start, but some are in flight.
     Asked,
-    /// Nothing is in flight any more, and that has been said.
+    /// Nothing is in flight, and that was reported.
     Done,
 }
 
-/// Housekeeping is looked at this often.
+/// The time between two rounds of housekeeping.
 const SWEEP_EVERY_MS: u64 = 3_600_000;
-/// Records that housekeeping writes in one step at most.
+/// The most records that housekeeping writes in one step.
 const SWEEPS_MOST: usize = 256;
 
 impl Scheduler {
-    /// Takes the recovered campaigns; nothing is at hand, and no connection is open.
+    /// Starts with the recovered campaigns, nothing at hand and no connection. [`Input::Resume`] takes up
+    /// what a restart left open.
     #[must_use]
     pub fn new(campaigns: Campaigns, setup: Setup) -> Self {
         Self {
@@ -121,13 +126,12 @@ impl Scheduler {
         }
     }
 
-    /// The campaigns, as their records say.
     #[must_use]
     pub fn campaigns(&self) -> &Campaigns {
         &self.campaigns
     }
 
-    /// Takes one input in, and puts what follows from it behind `effects`, in the order in which it must be done.
+    /// Takes in one input and appends what is to be done to `effects`, in the order in which it must be done.
     pub fn step(&mut self, input: Input, now: Tick, effects: &mut Vec<Effect>) {
         std::mem::swap(&mut self.effects, effects);
         if self.sweep_at == Millis(0) {
@@ -140,7 +144,9 @@ impl Scheduler {
             Input::Beside(header) => self.open_sibling(header, now),
             Input::Create(header) => self.create(header, now),
             Input::Command(id, command) => self.command(id, command, now),
-            Input::Noted { list, person, reason } => self.note(list.as_ref(), person, reason, now),
+            Input::RecipientExcluded { list, person, reason } => {
+                self.note(list.as_ref(), person, reason, now)
+            }
             Input::MailboxChanged(person) => self.mailbox_changed(person, now),
             Input::Begun { campaign, upto, added } => self.begun(campaign, upto, added, now),
             Input::Invited { campaign, people, page, last } => {
@@ -172,14 +178,15 @@ impl Scheduler {
         std::mem::swap(&mut self.effects, effects);
     }
 
-    /// Applies an event and has it recorded. What of this run follows from it is brought along.
+    /// Applies an event, has it recorded, and updates what follows from it in this run.
     fn record(&mut self, event: CampaignEvent, now: Tick, asked: bool) {
         self.apply(&event, now);
         let seq = self.campaigns.seq();
         self.effects.push(Effect::Record { seq, event, asked, along: false });
     }
 
-    /// As [`Self::record`], but the record may wait for the next one of the same step: a letter's end and the next
+    /// Like [`Self::record`], but the record may wait for the next one of the same step, so that the end of a
+    /// letter and the start of the next are written together.
     /// one's start reach the disk together.
     fn record_along(&mut self, event: CampaignEvent, now: Tick) {
         self.apply(&event, now);
@@ -187,7 +194,7 @@ impl Scheduler {
         self.effects.push(Effect::Record { seq, event, asked: false, along: true });
     }
 
-    /// The one way in which campaigns change here: their own `apply`, as at replay.
+    /// The only way in which campaigns change here: their own `apply`, as at replay.
     fn apply(&mut self, event: &CampaignEvent, now: Tick) {
         self.campaigns.apply(event, now.at);
         let run = event.campaign().and_then(|id| Some((id, self.runs.get_mut(&id)?)));
@@ -205,7 +212,8 @@ impl Scheduler {
         }
     }
 
-    /// The alarm: deferred letters fall due, campaigns come to their time, old ledgers are let go.
+    /// The alarm rang: deferred letters may be due, campaigns may have reached their time, housekeeping may
+    /// be due.
     fn rung(&mut self, now: Tick) {
         self.alarm = None;
         let due: Vec<CampaignId> =
@@ -216,7 +224,7 @@ impl Scheduler {
         }
     }
 
-    /// Housekeeping: old ledgers and headers are let go, so many in one step.
+    /// Housekeeping drops old ledgers and campaigns, a bounded number in one step.
     fn sweep(&mut self, now: Tick) {
         self.sweep_at = now.at.plus(SWEEP_EVERY_MS);
         for _ in 0..SWEEPS_MOST {
@@ -226,7 +234,7 @@ impl Scheduler {
         self.sweep_at = now.at.plus(1000);
     }
 
-    /// Sets the alarm to the earliest of what waits for a time, unless it rings early enough already.
+    /// Sets the alarm for the earliest time that something waits for, unless it rings early enough already.
     fn set_alarm(&mut self, now: Tick) {
         let wake = self.wakes.first().map(|(then, _)| *then);
         let sweep = (!self.campaigns.is_empty()).then_some(self.sweep_at);

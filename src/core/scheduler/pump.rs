@@ -1,9 +1,10 @@
-//! Starts letters as long as [`may_start`](Scheduler::may_start) lets one go, round-robin over the campaigns, and sees to
-//! what those that may not go wait for: their provider, a connection, a time.
+//! Starts letters as long as [`may_start`](Scheduler::may_start) admits one, in turn over the campaigns, and
+//! arranges for the others what they wait for: their provider, a connection, a time.
 //!
-//! A letter whose provider is shut is put back to its row number and its campaign joins the provider's queue. When that
-//! opens (its time has come, a letter of it has come back), the campaigns of the queue have their first rows fetched
-//! anew, as many as there is room for. So neither window nor connections are taken by who cannot go.
+//! A letter whose provider is shut is reduced to its row number, and its campaign joins the provider's queue.
+//! When the queue opens (its time has come, or a letter of it has come back), the first rows of its campaigns
+//! are fetched again, as many as there is room for. So letters that cannot go occupy neither window nor
+//! connections.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +20,10 @@ use super::run::{Run, Template};
 use super::start::{Admission, HoldReason, HoldScope};
 use super::{CampaignEvent, Scheduler, Stopping};
 
-/// One part of the window in so many is kept for letters that were set aside.
+/// One in so many parts of the window is kept for letters that were set aside.
 const WINDOW_PARTS: usize = 4;
 
-/// How much of a window the letters may take that were not set aside, when some were.
+/// How much of a window other letters may take while some are set aside.
 pub(super) fn common_part(window: usize) -> usize {
     (window - window / WINDOW_PARTS).max(1)
 }
@@ -31,15 +32,16 @@ impl Scheduler {
     /// Starts what may start.
     pub(super) fn pump(&mut self, now: Tick) {
         if self.stopping == Stopping::No && now.room {
-            // First, so that those who waited are not passed by whoever is at hand.
+            // First, so that letters that have waited are not overtaken by those at hand.
             self.recall(now);
         }
         let mut until: Option<Millis> = None;
         let mut resting = 0;
         while resting < self.ready.len() {
             let Some(id) = self.ready.front().copied() else { break };
-            let Some(throttle) = self.lane_of_next(id, now.at) else {
-                // Nothing at hand: it stands in line until it was looked after, so that it does so once.
+            let Some(throttle) = self.next_throttle(id, now.at) else {
+                // Nothing is at hand. It stays among the ready campaigns until it was fed, so that this
+                // happens once.
                 self.ready.pop_front();
                 self.feed(id, now);
                 self.leave_line(id);
@@ -66,7 +68,7 @@ impl Scheduler {
                         self.ready.rotate_left(1);
                         resting += 1;
                     } else {
-                        // It comes back when it goes on, or when its template was tried.
+                        // It joins again when it goes on, or when its template was tried.
                         self.ready.pop_front();
                         self.leave_line(id);
                         if reason == HoldReason::Template {
@@ -86,7 +88,7 @@ impl Scheduler {
         let all = self.holds_all(now);
         until = earliest(until, all.and_then(|(_, then)| then));
         if all.is_none() && self.connections.has_free() {
-            // Whoever was found not to go has let the next one of their provider have a turn.
+            // A letter that was skipped or dropped has given the next one of its provider a turn.
             self.recall(now);
         }
         if self.stopping == Stopping::No && now.room {
@@ -95,8 +97,8 @@ impl Scheduler {
         self.queues.alarm = until;
     }
 
-    /// The throttle of a campaign's next letter; `None` where nothing is at hand.
-    fn lane_of_next(&mut self, id: CampaignId, at: Millis) -> Option<ThrottleId> {
+    /// The throttle of a campaign's next letter; `None` if nothing is at hand.
+    fn next_throttle(&mut self, id: CampaignId, at: Millis) -> Option<ThrottleId> {
         let next = self.runs.get(&id)?.front()?;
         if let Some(provider) = next.provider {
             return Some(Shaping::named(provider));
@@ -113,7 +115,7 @@ impl Scheduler {
         Some(self.queues.open(self.campaigns.shaping(), domain))
     }
 
-    /// A letter goes onto a worker's connection.
+    /// Starts a letter on a worker's connection.
     fn start(
         &mut self,
         id: CampaignId,
@@ -134,7 +136,7 @@ impl Scheduler {
         self.low(id, now);
     }
 
-    /// Takes a campaign's next letter: it waits no more, and the next one of its provider may.
+    /// Takes a campaign's next letter; it no longer holds up later ones of its provider.
     fn take_next(&mut self, id: CampaignId, at: Millis) -> Option<Recipient> {
         let run = self.runs.get_mut(&id)?;
         let next = run.take_front()?;
@@ -144,19 +146,19 @@ impl Scheduler {
         Some(next)
     }
 
-    /// A campaign's next letter is found not to go.
+    /// Drops a campaign's next letter, which will not be sent.
     fn drop_next(&mut self, id: CampaignId, at: Millis) {
         self.take_next(id, at);
     }
 
-    /// A campaign stands in line no more.
+    /// Takes a campaign out of those that may have a letter to start.
     fn leave_line(&mut self, id: CampaignId) {
         if let Some(run) = self.runs.get_mut(&id) {
             run.in_line = false;
         }
     }
 
-    /// The campaign's first letter is at hand: its template is tried with it.
+    /// Tries a campaign's template with its first letter.
     fn try_template(&mut self, id: CampaignId) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| run.template == Template::Untried) else {
             return;
@@ -180,7 +182,7 @@ impl Scheduler {
         }
     }
 
-    /// Sets a campaign's next letter aside: its provider is shut, or an earlier letter waits for it.
+    /// Sets a campaign's next letter aside, because its provider is shut or an earlier letter waits for it.
     fn set_aside(
         &mut self,
         id: CampaignId,
@@ -203,7 +205,7 @@ impl Scheduler {
         self.enqueue_campaign(id, throttle, gate, at);
     }
 
-    /// The campaign stands in a provider's queue, which is looked at when that may be worth it.
+    /// Adds the campaign to a provider's queue, and sets when the queue is looked at.
     pub(super) fn enqueue_campaign(
         &mut self,
         id: CampaignId,
@@ -214,7 +216,7 @@ impl Scheduler {
         let look = match gate {
             ThrottleDecision::Open => at,
             ThrottleDecision::At(then) | ThrottleDecision::Ceiling(then) => then,
-            // A letter that comes back has it looked at earlier.
+            // A letter that comes back has the queue looked at earlier.
             ThrottleDecision::Full => at.plus(LOOK_MS),
         };
         if self.runs.get_mut(&id).is_some_and(|run| run.held_rows.joins(throttle)) {
@@ -225,9 +227,9 @@ impl Scheduler {
         }
     }
 
-    /// The campaign stands in the queue of each provider that its letters wait for. A queue is looked at at once where the
-    /// campaign joins it, and where its provider is open and the first of the letters is not at hand: the window was
-    /// full when that letter's turn came, or what was fetched for it is out of date.
+    /// Adds the campaign to the queue of each provider for which letters of it wait. A queue is looked at at once
+    /// if the campaign joins it, or if its provider is open and the first of the letters is not at hand: the
+    /// window was full when that letter's turn came, or what was fetched for it is out of date.
     pub(super) fn line_up_held(&mut self, id: CampaignId, at: Millis) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| !run.held_rows.is_empty()) else { return };
         let throttles: Vec<(ThrottleId, bool)> =
@@ -245,13 +247,13 @@ impl Scheduler {
         }
     }
 
-    /// A campaign goes no further for now: the turn of its letters at hand is that of who waits behind it.
+    /// A campaign goes no further for now, so the campaigns behind it in the queues get the turn of its letters.
     pub(super) fn yield_queues(&mut self, id: CampaignId, at: Millis) {
         let Some(run) = self.runs.get(&id) else { return };
         run.held_rows.throttles().for_each(|throttle| self.queues.look_at(throttle, at));
     }
 
-    /// A letter that a throttle, or a dead connection, sent back keeps its place: before all later ones of its provider.
+    /// Puts a letter that came back in its place before all later ones of its provider.
     pub(super) fn keeps_place(&mut self, id: CampaignId, row: u32, throttle: ThrottleId, at: Millis) {
         let gate = self.queues.check(self.campaigns.shaping(), throttle, at);
         if let Some(run) = self.runs.get_mut(&id) {
@@ -260,7 +262,7 @@ impl Scheduler {
         }
     }
 
-    /// Looks at the queues that are due: those who wait in one that is open are fetched.
+    /// Looks at the queues that are due and has the letters of those that are open fetched.
     fn recall(&mut self, now: Tick) {
         let at = now.at;
         while let Some((throttle, waiting)) = self.queues.due(at) {
@@ -279,7 +281,7 @@ impl Scheduler {
                         }
                         let Some(id) = self.queues.next(throttle) else { break };
                         room -= self.fetch_held(id, throttle, share.min(room)).min(room);
-                        // One that is paused joins again when it goes on.
+                        // A paused campaign joins again when it goes on.
                         let goes_on = self.campaigns.get(id).is_some_and(Campaign::is_sending);
                         let joins = |run: &mut Run| goes_on && run.held_rows.joins(throttle);
                         if self.runs.get_mut(&id).is_some_and(joins) {
@@ -292,7 +294,7 @@ impl Scheduler {
         }
     }
 
-    /// Asks for the first letters of a campaign that wait for a provider; answers for how many.
+    /// Fetches a campaign's first letters that wait for a provider; returns how many.
     fn fetch_held(&mut self, id: CampaignId, throttle: ThrottleId, most: usize) -> usize {
         let Some(run) = self.runs.get_mut(&id) else { return 0 };
         run.held_rows.leaves_line(throttle);
@@ -324,7 +326,7 @@ fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
     [one, other].into_iter().flatten().min()
 }
 
-/// A provider's name in a log line: a domain may be one person's.
+/// A provider's name for a log line. A domain becomes `another`, since it may be that of a single person.
 pub(super) fn shown(name: &str) -> String {
     if name.contains('.') { "another".to_owned() } else { name.to_owned() }
 }

@@ -1,10 +1,12 @@
-//! The providers' queues: the campaigns that wait for each, when it is worth another look, and how its letters go.
+//! The providers' queues: which campaigns wait for each provider, when it is worth another look, and how its
+//! letters go.
 //!
-//! What limits a provider by records (rate, ceiling, cut) is its throttle in [`Shaping`]; here is only what is of this run.
-//! A queue has the throttle's number: relay, others and named providers have fixed ones, a domain that is its own provider
-//! gets one with its first letter.
+//! The limits that follow from records (rate, ceiling, cut) are in the throttle in [`Shaping`]; here is only
+//! what is of this run. A queue has the number of its throttle: relay, others and named providers have fixed
+//! numbers, and a domain that is a provider of its own gets one with its first letter.
 //!
-//! Invariants: a number is good as long as letters of it are in flight or set aside; a campaign stands in a queue once.
+//! Invariants: a number stays valid as long as letters of its provider are in flight or set aside; a campaign
+//! is in a queue once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,7 +16,7 @@ use super::super::shaping::{
 };
 use super::super::time::Millis;
 
-/// A queue whose rows were asked for is looked at again after this much, if nothing of it comes earlier.
+/// When a queue is looked at again after its rows were asked for, if nothing happens earlier.
 pub(super) const LOOK_MS: u64 = 1000;
 /// A full table is searched for queues to forget at most this often.
 const SWEEP_MS: u64 = 1000;
@@ -25,15 +27,15 @@ const DAY_MS: u64 = 86_400_000;
 pub(super) struct Queue {
     /// The provider's name, or the domain.
     pub(super) name: Box<str>,
-    /// Its letters in this run.
+    /// How its letters go in this run.
     pub(super) flow: Flow,
     /// When a letter was last started.
     pub(super) used: Millis,
-    /// Letters that receivers saw on the day of `used`, in this run.
+    /// Letters that a server saw on the day of `used`, in this run.
     seen: u32,
-    /// The day on which its ceiling was last told.
+    /// The day for which its ceiling was last reported.
     told: Option<u64>,
-    /// Campaigns that wait, in turn, and when it is looked at; `None` while nobody waits.
+    /// The campaigns that wait, in turn, and when to look at them; `None` if there are none.
     line: Option<CampaignQueue>,
 }
 
@@ -48,7 +50,7 @@ impl Queue {
         Self { name: name.into(), flow: Flow::default(), used: Millis(0), seen: 0, told: None, line: None }
     }
 
-    /// Letters that receivers saw today, in this run.
+    /// Letters that a server saw today, in this run.
     pub(super) fn today(&self, at: Millis) -> u32 {
         if self.used.0 / DAY_MS == at.0 / DAY_MS { self.seen } else { 0 }
     }
@@ -58,7 +60,7 @@ impl Queue {
 #[derive(Debug)]
 pub(super) struct Queues {
     queues: Vec<Queue>,
-    /// Domains by name.
+    /// The number of each domain.
     numbers: BTreeMap<Box<str>, ThrottleId>,
     /// Numbers of domains that were forgotten.
     free: Vec<ThrottleId>,
@@ -66,7 +68,7 @@ pub(super) struct Queues {
     looks: BTreeSet<(Millis, ThrottleId)>,
     swept: Millis,
     connections: u32,
-    /// When letters that wait are next worth a look.
+    /// When a queue with waiting letters is next worth a look.
     pub(super) alarm: Option<Millis>,
 }
 
@@ -86,7 +88,7 @@ impl Queues {
         }
     }
 
-    /// A queue; the shared one for a number that is none.
+    /// The queue with a number; the shared one if the number is not in use.
     pub(super) fn get(&self, throttle: ThrottleId) -> &Queue {
         let fallback = usize::from(OTHERS.0);
         self.queues.get(usize::from(throttle.0)).unwrap_or(&self.queues[fallback])
@@ -108,13 +110,13 @@ impl Queues {
         shaping.throttle(throttle, &self.get(throttle).name)
     }
 
-    /// May a letter of this provider start at `at`?
+    /// Whether a letter of this provider may start at `at`.
     pub(super) fn check(&self, shaping: &Shaping, throttle: ThrottleId, at: Millis) -> ThrottleDecision {
         self.throttle(shaping, throttle).check(&self.get(throttle).flow, self.load(), at)
     }
 
-    /// Until when a provider that has its fair share is not yet known to be slow: its next letter may stay at hand, for a
-    /// quick one is open again at once.
+    /// Until when a provider that has used up its fair share cannot be called slow yet. Until then its next
+    /// letter may stay at hand, since a quick provider is open again at once.
     pub(super) fn soon(&self, shaping: &Shaping, throttle: ThrottleId, at: Millis) -> Option<Millis> {
         let adaptive = self.throttle(shaping, throttle).is_adaptive();
         self.get(throttle).flow.unknown_until(at).filter(|_| adaptive)
@@ -130,12 +132,12 @@ impl Queues {
         self.numbers.get(domain).copied()
     }
 
-    /// True when a new domain finds no number, and it is worth looking for some.
+    /// Whether a new domain would find no number, and a search for unused ones is due.
     pub(super) fn is_tight(&self, at: Millis) -> bool {
         self.queues.len() >= THROTTLES_MAX && self.free.is_empty() && at.since(self.swept) >= SWEEP_MS
     }
 
-    /// Forgets the half of the idle domains that was used least recently; none of those that letters are set aside for.
+    /// Forgets half of the idle domains, those used least recently, but none for which letters are set aside.
     pub(super) fn sweep(&mut self, held_rows: &BTreeSet<ThrottleId>, at: Millis) {
         self.swept = at;
         let idle = self.numbers.values().filter(|throttle| {
@@ -153,7 +155,7 @@ impl Queues {
         }
     }
 
-    /// Gives a domain a queue; without room it is the one that all such domains share.
+    /// Gives a domain a queue; if there is no room, the shared one.
     pub(super) fn open(&mut self, shaping: &Shaping, domain: &str) -> ThrottleId {
         if !shaping.has_room(domain) {
             return OTHERS;
@@ -173,7 +175,7 @@ impl Queues {
         number
     }
 
-    /// A letter is on the wire.
+    /// A letter started.
     pub(super) fn letter_started(&mut self, throttle: ThrottleId, at: Millis) {
         for number in [throttle, RELAY] {
             let queue = self.get_mut(number);
@@ -183,7 +185,7 @@ impl Queues {
         }
     }
 
-    /// It came back; one that no receiver saw is no letter of today.
+    /// A letter came back. One that no server saw does not count for today.
     pub(super) fn returns(
         &mut self,
         throttle: ThrottleId,
@@ -200,18 +202,18 @@ impl Queues {
         }
     }
 
-    /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
+    /// A letter was refused as policy. True if it completes a row that counts as a request to slow down.
     pub(super) fn refuses(&mut self, throttle: ThrottleId) -> bool {
         self.get_mut(throttle).flow.refuses()
     }
 
-    /// True once a day: its ceiling has not been told yet.
+    /// Whether its ceiling has yet to be reported today; true once a day.
     pub(super) fn tells_ceiling(&mut self, throttle: ThrottleId, at: Millis) -> bool {
         let day = at.0 / DAY_MS;
         self.get_mut(throttle).told.replace(day) != Some(day)
     }
 
-    /// A campaign joins a queue; one in which nobody stood is looked at at `look`.
+    /// Adds a campaign to a queue; a queue that was empty is looked at at `look`.
     pub(super) fn join(&mut self, throttle: ThrottleId, campaign: CampaignId, look: Millis) {
         let line = &mut self.get_mut(throttle).line;
         match line {
@@ -223,7 +225,7 @@ impl Queues {
         }
     }
 
-    /// The queue, if anybody stands in it, is looked at at `look`.
+    /// Sets when a queue is looked at, unless it is empty.
     pub(super) fn look_at(&mut self, throttle: ThrottleId, look: Millis) {
         if let Some(line) = &mut self.get_mut(throttle).line {
             let before = std::mem::replace(&mut line.look, look);
@@ -232,13 +234,13 @@ impl Queues {
         }
     }
 
-    /// A queue that is to be looked at by now, and how many campaigns stand in it.
+    /// A queue that is due to be looked at, and how many campaigns are in it.
     pub(super) fn due(&self, at: Millis) -> Option<(ThrottleId, usize)> {
         let (_, throttle) = self.looks.first().filter(|(look, _)| *look <= at)?;
         Some((*throttle, self.get(*throttle).line.as_ref().map_or(0, |line| line.campaigns.len())))
     }
 
-    /// When a queue is next to be looked at.
+    /// When a queue is next due.
     pub(super) fn soonest(&self) -> Option<Millis> {
         self.looks.first().map(|(look, _)| *look)
     }
@@ -248,7 +250,7 @@ impl Queues {
         self.get_mut(throttle).line.as_mut()?.campaigns.pop_front()
     }
 
-    /// A queue in which nobody stands is not looked at.
+    /// An empty queue is not looked at.
     pub(super) fn close_empty(&mut self, throttle: ThrottleId) {
         let queue = self.get_mut(throttle);
         if let Some(line) = queue.line.take_if(|line| line.campaigns.is_empty()) {

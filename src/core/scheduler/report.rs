@@ -1,4 +1,4 @@
-//! What the scheduler says of itself: how fast each provider is mailed, and what a campaign's letters wait for.
+//! Reports about sending: how fast each provider is mailed, and what a campaign's letters wait for.
 
 use std::collections::BTreeMap;
 
@@ -13,42 +13,38 @@ use super::{Scheduler, Tick};
 /// How fast one provider is mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderReport {
-    /// Its name, the domain, or `relay`.
+    /// The provider's name, the domain, or `relay`.
     pub name: String,
-    /// The rate that holds now.
+    /// The rate in force; `None`: no limit.
     pub rate: Option<Rate>,
-    /// The rate that is set.
+    /// The rate in the settings.
     pub set: Option<Rate>,
-    /// A throttle has lowered it.
+    /// Whether a cut has lowered the rate.
     pub throttled: bool,
-    /// Nothing starts before this.
+    /// When the pause of a cut ends.
     pub opens_at: Option<Millis>,
-    /// Letters in flight that it may have now.
+    /// How many letters may be in flight at the moment.
     pub connections: u32,
-    /// Letters in flight.
     pub in_flight: u32,
-    /// Letters that wait for it.
+    /// Letters that wait for the provider.
     pub set_aside: u64,
-    /// Letters that receivers saw today.
+    /// Letters that a server has seen today (UTC).
     pub today: u32,
-    /// Letters that may be today.
+    /// How many letters the day allows; `None`: no ceiling.
     pub ceiling: Option<u32>,
-    /// True when that many were.
     pub ceiling_reached: bool,
-    /// The last words of a throttle, and when.
+    /// The server's last reply that asked for less, and when it came.
     pub last: Option<(Millis, String)>,
 }
 
-/// Letters of a campaign that wait for one thing.
+/// Letters of a campaign that wait for the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldLetters {
-    /// The provider, where it is one.
+    /// The provider, if they wait for one.
     pub provider: Option<String>,
-    /// What for.
     pub reason: HoldReason,
-    /// Until when, where that is known.
+    /// Until when, if that is known.
     pub until: Option<Millis>,
-    /// How many letters.
     pub count: u64,
 }
 
@@ -67,7 +63,9 @@ impl Scheduler {
         for (number, queue) in self.queues.all() {
             let throttle = self.queues.throttle(shaping, number);
             let known = throttle.remembers() || throttle.last_throttle().is_some() || throttle.today(at) > 0;
-            if queue.used == Millis(0) && !known && !(number == RELAY && self.connections.trouble().is_some())
+            if queue.used == Millis(0)
+                && !known
+                && !(number == RELAY && self.connections.last_failure().is_some())
             {
                 continue;
             }
@@ -88,49 +86,50 @@ impl Scheduler {
                 .entry(throttle.name.to_string())
                 .or_insert_with(|| remembered(&throttle.name, throttle, at));
         }
-        if let (Some((when, said)), Some(relay)) = (self.connections.trouble(), reports.get_mut("relay")) {
+        if let (Some((when, said)), Some(relay)) = (self.connections.last_failure(), reports.get_mut("relay"))
+        {
             relay.opens_at = relay.opens_at.max(self.connections.shut_until(at));
             relay.last = Some((when, said.to_string()));
         }
         reports.into_values().collect()
     }
 
-    /// What the letters of a campaign wait for that are not on their way: by provider, and as a whole.
+    /// What a campaign's letters wait for that are not on their way: by provider, then as a whole.
     #[must_use]
     pub fn held(&self, id: CampaignId, now: Tick) -> Vec<HeldLetters> {
         let sends = self.campaigns.get(id).is_some_and(Campaign::is_sending);
         let Some(run) = self.runs.get(&id).filter(|_| sends) else { return Vec::new() };
         let shaping = self.campaigns.shaping();
-        let mut held = Vec::new();
+        let mut letters = Vec::new();
         for throttle in run.held_rows.throttles() {
-            let gate = self.queues.check(shaping, throttle, now.at);
-            let reason = if matches!(gate, ThrottleDecision::Ceiling(_)) {
+            let decision = self.queues.check(shaping, throttle, now.at);
+            let reason = if matches!(decision, ThrottleDecision::Ceiling(_)) {
                 HoldReason::Ceiling
             } else {
                 HoldReason::Provider
             };
             let provider = Some(self.queues.get(throttle).name.to_string());
-            held.push(HeldLetters {
+            letters.push(HeldLetters {
                 provider,
                 reason,
-                until: gate.opens(),
+                until: decision.opens(),
                 count: run.held_rows.count(throttle) as u64,
             });
         }
         let at_hand = run.fetched_count() as u64;
-        // Without a time one is being made.
+        // Without a time a connection is being made.
         let none = self.connections.fresh(now.at).is_none() && self.connections.in_flight() == 0;
         let none = none.then(|| (HoldReason::Connection, self.connections.shut_until(now.at)));
         if at_hand > 0
             && let Some((reason, until)) = self.holds_all(now).or(none)
         {
-            held.push(HeldLetters { provider: None, reason, until, count: at_hand });
+            letters.push(HeldLetters { provider: None, reason, until, count: at_hand });
         }
-        held
+        letters
     }
 }
 
-/// What records say of a provider.
+/// The part of a report that comes from records.
 fn remembered(name: &str, throttle: &ProviderThrottle, at: Millis) -> ProviderReport {
     ProviderReport {
         name: name.to_owned(),

@@ -1,17 +1,17 @@
-//! What the scheduler holds for a campaign that runs: nothing that could not be asked again.
+//! What the scheduler holds for a running campaign. All of it could be asked for again.
 //!
 //! ```text
 //! backlog ── fetch ──▶ fetching ── fetched ──▶ at hand ── next ──▶ a letter starts
 //!                         │   ▲                              └──▶ or is set aside until its provider's
-//!                         │   └───────────────── aside ◀───────── queue opens: a row number, no more
-//!                         │ news of the person meanwhile: back to the backlog, asked again
+//!                         │   └──────────────── set aside ◀────── queue opens: only its row number stays
+//!                         │ its person changed meanwhile: back to the backlog, fetched again
 //! ```
 //!
-//! Each piece of news makes the turn one higher, and a row remembers the turn in which it was asked for: news
-//! counts for rows asked for before it, never for those asked for because of it.
+//! Every change of a person raises the turn by one, and a row remembers the turn in which it was asked for.
+//! So a change counts for rows that were asked for before it, and not for those asked for because of it.
 //!
-//! Invariants: a row is at hand (being fetched, or fetched) at most once; news is held only while a row is being
-//! fetched that it may concern.
+//! Invariants: a row is at hand (being fetched, or fetched) at most once; a change is remembered only while a
+//! row is being fetched that it may concern.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,62 +22,62 @@ use super::backlog::Backlog;
 use super::held::HeldRows;
 use super::input::Recipient;
 
-/// Whether the campaign's template makes letters.
+/// Whether the campaign's template renders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Template {
     #[default]
     Untried,
     /// It is being tried.
     Asked,
-    /// It does.
+    /// It renders.
     Good,
 }
 
 /// A running campaign's letters at hand.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    /// Rows that were not taken yet.
+    /// The rows that were not taken yet.
     pub(super) backlog: Backlog,
-    /// Fetched and not started.
+    /// Fetched but not started, by row.
     fetched: VecDeque<Recipient>,
     /// Rows in `fetched`.
-    held: BTreeSet<u32>,
-    /// Rows asked of the directory and not answered, and the turn in which they were asked for.
+    fetched_rows: BTreeSet<u32>,
+    /// Rows that the directory was asked for, with the turn of the question.
     fetching: BTreeMap<u32, u64>,
-    /// How much news there was so far.
+    /// How many changes of people there were so far.
     turn: u64,
-    /// People of whom there was news while rows were being fetched: the turn that it ended.
+    /// People who changed while rows were being fetched, with the turn that the change ended.
     news: BTreeMap<PersonId, u64>,
     /// The list was asked and has not answered.
     pub(super) inviting: bool,
-    /// The list has nobody left of the audience.
+    /// The list has handed over the whole audience.
     pub(super) all_invited: bool,
     /// On a list that everybody is on: the last contact number asked for.
     pub(super) page: u32,
-    /// Stands in the line of campaigns that may start a letter.
+    /// It is among the campaigns that may have a letter to start.
     pub(super) in_line: bool,
-    /// What the list handed over before a restart is known again.
+    /// The list has told again what it handed over before a restart.
     pub(super) resumed: bool,
-    /// When the campaign is looked at again by itself.
+    /// When the campaign is to be looked at again.
     pub(super) wake: Option<Millis>,
-    /// Whether its template makes letters.
+    /// Whether its template renders.
     pub(super) template: Template,
     /// Rows that wait for their provider.
     pub(super) held_rows: HeldRows,
 }
 
 impl Run {
-    /// A campaign that was opened in this run: there is nothing to ask again.
+    /// For a campaign that was opened in this run, so there is nothing to ask again.
     pub(super) fn fresh(ledger: &Ledger) -> Self {
         Self { resumed: true, ..Self::resuming(ledger) }
     }
 
-    /// A campaign whose letters go again: nobody new is invited.
+    /// For a campaign whose letters are sent again and that invites nobody new.
     pub(super) fn again(ledger: &Ledger) -> Self {
         Self { all_invited: true, ..Self::fresh(ledger) }
     }
 
-    /// A campaign whose list is asked again for all that it has handed over.
+    /// For a campaign whose list is asked again for everybody it has handed over.
     pub(super) fn resuming(ledger: &Ledger) -> Self {
         Self { backlog: Backlog::of(ledger), ..Self::default() }
     }
@@ -92,24 +92,24 @@ impl Run {
         self.fetched.len()
     }
 
-    /// The letter whose turn it is.
+    /// The next letter.
     pub(super) fn front(&self) -> Option<&Recipient> {
         self.fetched.front()
     }
 
-    /// Takes it.
+    /// Takes the next letter.
     pub(super) fn take_front(&mut self) -> Option<Recipient> {
         let next = self.fetched.pop_front()?;
-        self.held.remove(&next.row);
+        self.fetched_rows.remove(&next.row);
         Some(next)
     }
 
-    /// True when a row is being fetched, or fetched.
+    /// Whether a row is being fetched, or fetched.
     pub(super) fn is_at_hand(&self, row: u32) -> bool {
-        self.held.contains(&row) || self.fetching.contains_key(&row)
+        self.fetched_rows.contains(&row) || self.fetching.contains_key(&row)
     }
 
-    /// Notes that a row is being fetched; false when it is at hand already.
+    /// Notes that a row is being fetched; false if it is at hand already.
     pub(super) fn fetch(&mut self, row: u32) -> bool {
         if self.is_at_hand(row) {
             return false;
@@ -118,7 +118,7 @@ impl Run {
         true
     }
 
-    /// Takes in what was fetched; answers the rows that must be asked for again.
+    /// Takes in recipients; returns the rows that must be asked for again.
     pub(super) fn fetched(&mut self, people: Vec<Recipient>) -> Vec<u32> {
         let mut again = Vec::new();
         for one in people {
@@ -127,8 +127,8 @@ impl Run {
             if news(&one.live) || news(&one.person) {
                 again.push(one.row);
             } else {
-                self.held.insert(one.row);
-                // Whoever comes back goes before those who were invited later.
+                self.fetched_rows.insert(one.row);
+                // A row that comes back goes before later ones.
                 let place = self.fetched.partition_point(|other| other.row < one.row);
                 self.fetched.insert(place, one);
             }
@@ -140,18 +140,18 @@ impl Run {
         again
     }
 
-    /// Lets go of what was fetched of a person; answers the ledger's rows and numbers for them.
+    /// Drops what was fetched of a person; returns their rows, with the person's number in each.
     pub(super) fn forget(&mut self, person: PersonId) -> Vec<(u32, PersonId)> {
         if !self.fetching.is_empty() {
             self.news.insert(person, self.turn);
             self.turn += 1;
         }
-        let held = &mut self.held;
+        let fetched_rows = &mut self.fetched_rows;
         let mut forgotten = Vec::new();
         self.fetched.retain(|one| {
             let theirs = one.live == person || one.person == person;
             if theirs {
-                held.remove(&one.row);
+                fetched_rows.remove(&one.row);
                 forgotten.push((one.row, one.person));
             }
             !theirs
@@ -159,10 +159,10 @@ impl Run {
         forgotten
     }
 
-    /// Lets go of everything at hand; what is being fetched finds nothing to come to.
+    /// Drops all that is at hand; an answer to what is being fetched will be ignored.
     pub(super) fn clear(&mut self) {
         self.fetched.clear();
-        self.held.clear();
+        self.fetched_rows.clear();
         self.fetching.clear();
         self.news.clear();
         self.held_rows.clear();

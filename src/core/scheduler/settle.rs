@@ -1,18 +1,17 @@
-//! What comes of a letter that left: its record, and what its provider's throttle learns from it.
+//! What follows when a letter comes back: its record, and the change to its provider's throttle.
 //!
-//! | outcome | the letter | the throttle |
-//! |---|---|---|
-//! | sent | settled | grows back by a step, if it was cut |
-//! | no receiver saw it | it was no start: keeps its place, goes on the next connection | what was counted is given back |
-//! | throttled | keeps its place and waits for the throttle | cut; the relay's own throttle where the fault is not the letter's |
-//! | deferred | comes back by its own schedule | |
-//! | failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
-//! | failed, policy (5.7.x …) | settled | ten in a row count as a throttle |
-//! | failed, else | settled | |
-//! | failed, no receiver saw it: it cannot be made | it was no start, then settled | what was counted is given back |
-//! | unknown | settled as doubt, or sent again | |
-//!
-//! The letter's record is written first: whatever a crash cuts off, the letter's end is not in doubt for it.
+//!  outcome | the letter | the throttle |
+//! ---|---|---|
+//!  sent | settled | grows by a step, if it was cut |
+//!  no server saw it | did not start: keeps its place, goes on the next connection | the counted start is taken back |
+//!  throttled | keeps its place and waits for the throttle | cut; the relay's throttle if the letter is not at fault |
+//!  deferred | comes back by its own schedule | |
+//!  failed, nobody reads it (5.1.1 …) | settled | the address is suppressed |
+//!  failed, policy (5.7.x …) | settled | ten in a row cut it |
+//!  failed, else | settled | |
+//!  failed, no server saw it: it cannot be made | did not start, then settled | the counted start is taken back |
+//!  unknown | settled as in doubt, or sent again | |
+//! The letter's record is written first, so a crash in between cannot put the letter in doubt.
 
 use super::super::campaign::{CampaignEvent, InDoubtPolicy, LetterState, Settlement};
 use super::super::ids::{CampaignId, PersonId};
@@ -26,7 +25,7 @@ use super::input::{Effect, Notice, Tick};
 use super::pump::shown;
 
 impl Scheduler {
-    /// A worker got no connection: the relay is tried again later, and slowed if it asked for that.
+    /// A worker got no connection. The relay is tried again later, and its throttle cut if it asked for less.
     pub(super) fn unconnected(&mut self, worker: usize, outcome: DeliveryOutcome, now: Tick) {
         let base_ms = self.campaigns.retry_base_ms();
         self.connections.unconnected(worker, &outcome, base_ms, now.at);
@@ -35,7 +34,6 @@ impl Scheduler {
         }
     }
 
-    /// A letter came back.
     pub(super) fn delivered(
         &mut self,
         worker: usize,
@@ -46,7 +44,7 @@ impl Scheduler {
     ) {
         let at = now.at;
         let Some((flight, first)) = self.connections.returns(worker, connected, at) else { return };
-        // On a connection that is still good the fault is elsewhere: the letter comes back by its schedule.
+        // If the connection is still good, the fault is elsewhere and the letter comes back by its schedule.
         let deferred = matches!(outcome.end, DeliveryResult::Deferred | DeliveryResult::Throttled);
         let unseen = deferred && !connected && !outcome.is_seen();
         let unmade = outcome.end == DeliveryResult::Failed && !outcome.is_seen();
@@ -61,12 +59,12 @@ impl Scheduler {
         if outcome.is_seen() {
             self.connections.answered();
         } else if unseen && first {
-            // The relay let us in and said nothing to the letter.
+            // The relay accepted the connection but did not answer the letter.
             let base_ms = self.campaigns.retry_base_ms();
             self.connections.fails(&outcome.diagnostic, base_ms, at);
         }
-        let held = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(person));
-        let Some((row, ordinal)) = held.map(|(at_row, row)| (at_row, row.ordinal)) else { return };
+        let found = self.campaigns.get(id).and_then(|campaign| campaign.ledger.find(person));
+        let Some((row, ordinal)) = found.map(|(at_row, row)| (at_row, row.ordinal)) else { return };
         let diagnostic = outcome.diagnostic;
         let settled = |settlement| CampaignEvent::Settled { id, person, ordinal, settlement };
         match outcome.end {
@@ -88,7 +86,7 @@ impl Scheduler {
                     };
                     self.record(none, now, false);
                     if self.state(id, row) != Some(LetterState::Deferred) {
-                        // Whoever it was for is gone, or the campaign is over: that is its end.
+                        // The person is gone or the campaign is over, so the letter has ended already.
                         return self.goes_on(id, now);
                     }
                 }
@@ -116,7 +114,7 @@ impl Scheduler {
         self.goes_on(id, now);
     }
 
-    /// A letter was taken: its throttle may grow back by a step, and the next one goes.
+    /// A letter was taken: its throttle may grow by a step, and the next letter may go.
     fn sent(
         &mut self,
         id: CampaignId,
@@ -137,7 +135,7 @@ impl Scheduler {
         self.goes_on(id, now);
     }
 
-    /// A letter came back before any receiver had seen it.
+    /// A letter came back before any server had seen it.
     fn undo_start(
         &mut self,
         id: CampaignId,
@@ -156,7 +154,7 @@ impl Scheduler {
         }
     }
 
-    /// A letter was sent back because somebody asks for less: its throttle, or the relay's.
+    /// A letter came back because a server asks for less: cuts its provider's throttle, or the relay's.
     fn throttled(
         &mut self,
         (id, person, row): (CampaignId, PersonId, u32),
@@ -182,8 +180,8 @@ impl Scheduler {
         }
     }
 
-    /// A letter was refused for good. Where nobody reads the address it takes no more mail; where the shop's own
-    /// mail is refused the person is not held to it, and many such in a row slow the throttle.
+    /// A letter was refused for good. If nobody reads the address, it is suppressed. If the shop's mail as
+    /// such is refused, that is not held against the person, and ten in a row cut the throttle.
     fn refused(&mut self, person: PersonId, flight: &Flight, diagnostic: Diagnostic, now: Tick) {
         match diagnostic.class() {
             Some(BounceClass::HardBounce) if flight.address != 0 => {
@@ -196,13 +194,13 @@ impl Scheduler {
         }
     }
 
-    /// What a throttle now makes of a throttle.
+    /// The cut that follows from a request for less; `None` during a pause.
     fn decide_cut(&self, throttle: ThrottleId, at: Millis) -> Option<RateCut> {
         let flow = &self.queues.get(throttle).flow;
         self.queues.throttle(self.campaigns.shaping(), throttle).decide_cut(flow, at)
     }
 
-    /// Cuts a throttle, unless it is cut already for what was in flight.
+    /// Cuts a throttle, unless it is in a pause already.
     fn cut(&mut self, throttle: ThrottleId, said: &Diagnostic, now: Tick) {
         if let Some(cut) = self.decide_cut(throttle, now.at) {
             self.pace(throttle, Some(cut), Some(said.to_string()), now);
@@ -219,7 +217,7 @@ impl Scheduler {
         self.record(CampaignEvent::Paced { provider, cut, reply }, now, false);
     }
 
-    /// A letter was accepted: a throttle that was cut may grow back by a step.
+    /// A letter was accepted: a throttle that was cut may grow by a step.
     fn grow(&mut self, throttle: ThrottleId, now: Tick) {
         let grown = self.queues.throttle(self.campaigns.shaping(), throttle).decide_growth(now.at);
         if let Some(cut) = grown {
@@ -227,7 +225,7 @@ impl Scheduler {
         }
     }
 
-    /// A campaign that is done, or has letters that fall due, is looked at.
+    /// Has a campaign looked at that may be done or has letters due.
     fn goes_on(&mut self, id: CampaignId, now: Tick) {
         let done = self.campaigns.get(id).is_some_and(super::super::campaign::Campaign::is_done);
         let due = || self.runs.get(&id).is_some_and(|run| run.backlog.next_due().is_some());
@@ -236,12 +234,12 @@ impl Scheduler {
         }
     }
 
-    /// True when the campaign sends letters in doubt again.
+    /// Whether the campaign sends letters in doubt again.
     fn resends(&self, id: CampaignId) -> bool {
         self.campaigns.get(id).is_some_and(|campaign| campaign.header.on_doubt == InDoubtPolicy::Resend)
     }
 
-    /// Where a letter is.
+    /// The state of a letter.
     fn state(&self, id: CampaignId, row: u32) -> Option<LetterState> {
         self.campaigns.get(id)?.ledger.row(row).map(|row| row.state)
     }

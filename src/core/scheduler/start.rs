@@ -1,25 +1,24 @@
-//! May this letter start? The one place where that is answered, each condition with its reason.
+//! Whether a letter may start: all conditions in one place, each with its reason.
 //!
 //! | what must hold | if not |
 //! |---|---|
-//! | the engine does not stop | nobody starts |
-//! | the log has room for the record | nobody starts; looked at again in a second |
-//! | the overall pace lets one more go | nobody starts until then |
-//! | the relay has not asked for less | nobody starts until then |
-//! | a worker is free | nobody starts until one is |
-//! | the campaign is sending | its letters wait until it goes on |
-//! | the campaign's own pace lets one more go | the campaign waits until then |
-//! | the row is pending, or deferred and due | the letter is let go: it was settled meanwhile |
-//! | nothing is said against the person: left, unsubscribed, suppressed, erased, no address | skipped with that reason |
-//! | a deferred letter is within its campaign's maximum age | skipped as expired |
-//! | neither the address in this campaign nor the person lately was mailed | skipped as recently notified |
-//! | no earlier letter of the campaign waits for the same provider | set aside behind it |
-//! | the provider's throttle is open: connections, cut, ceiling, rate | set aside until it opens; it stays for a moment where the provider is not known to be slow |
-//! | the campaign's template makes letters | it is tried first |
-//! | a connection is past its greeting and has answered within a second | one is asked for |
+//!  the engine is not stopping | no letter starts |
+//!  the log has room for the record | no letter starts; checked again in a second |
+//!  the overall rate allows one more | no letter starts until then |
+//!  the relay has not asked for less | no letter starts until then |
+//!  a worker is free | no letter starts until one is |
+//!  the campaign is sending | its letters wait until it goes on |
+//!  the campaign's own rate allows one more | the campaign waits until then |
+//!  the row is pending, or deferred and due | the letter is dropped here: it was settled meanwhile |
+//!  nothing speaks against the person: left, unsubscribed, suppressed, erased, no address | skipped with that reason |
+//!  a deferred letter is within its campaign's maximum age | skipped as expired |
+//!  neither the address in this campaign nor the person lately was mailed | skipped as recently notified |
+//!  no earlier letter of the campaign waits for the same provider | set aside behind it |
+//!  the provider's throttle is open: connections, cut, ceiling, rate | set aside until it opens; if the provider is not known to be slow, it stays at hand for a moment |
+//!  the campaign's template renders | the template is tried first |
+//!  a connection is past its greeting and has answered within a second | a connection is asked for |
 //!
-//! The first condition that does not hold counts. What is added later (stock and turns, holds until a time, an epoch of
-//! leadership) is one more line here.
+//! The first condition that fails counts. A new condition is one more line here.
 
 use super::super::campaign::{CampaignEvent, NextLetter, SkipReason};
 use super::super::email::Email;
@@ -34,23 +33,23 @@ use super::{Scheduler, Stopping};
 /// Why a letter does not start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldReason {
-    /// The engine stops.
+    /// The engine is stopping.
     Stopping,
     /// The disk is full.
     DiskFull,
-    /// The overall pace.
+    /// The overall rate.
     Pace,
     /// The relay has asked for less.
     Relay,
-    /// The campaign is paused, or over.
+    /// The campaign is paused or over.
     NotSending,
-    /// The campaign's own pace.
+    /// The campaign's own rate.
     CampaignPace,
     /// An earlier letter waits for the same provider.
     Order,
     /// The provider's connections are taken, or its rate or a cut says later.
     Provider,
-    /// The provider has had its letters of the day.
+    /// The provider's ceiling of the day is reached.
     Ceiling,
     /// The template was not tried yet.
     Template,
@@ -59,7 +58,7 @@ pub enum HoldReason {
 }
 
 impl HoldReason {
-    /// The wire's word.
+    /// The word for it in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,10 +77,9 @@ impl HoldReason {
     }
 }
 
-/// Whom a condition holds up.
+/// The letters that a condition keeps from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HoldScope {
-    /// Every letter.
     All,
     /// Every letter of the campaign.
     Campaign,
@@ -92,25 +90,24 @@ pub(super) enum HoldScope {
 /// Whether a letter may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It may: with this record, to this address, on this worker's connection.
+    /// It may: with this record, to this address, on the connection of this worker.
     Start(CampaignEvent, Email, usize),
-    /// It is not to be mailed: record this.
+    /// It must not be sent: record this event.
     Skip(CampaignEvent),
-    /// It is no longer at hand for a start: settled or put off meanwhile.
+    /// It need not be looked at any more: settled or put off meanwhile.
     Gone,
-    /// Not now.
+    /// It may not start now.
     Wait {
-        /// Whom that holds up.
+        /// The letters that have to wait for the same reason.
         scope: HoldScope,
-        /// Why.
         reason: HoldReason,
-        /// Not before this, where a time is known.
+        /// When to check again, if that is known.
         until: Option<Millis>,
     },
 }
 
 impl Scheduler {
-    /// May this letter, the campaign's next one, start? Reads only.
+    /// Whether this letter, the campaign's next one, may start. Changes nothing.
     pub(super) fn may_start(
         &self,
         id: CampaignId,
@@ -123,7 +120,7 @@ impl Scheduler {
             return wait(HoldScope::All, reason, until);
         }
         if !self.connections.has_free() {
-            // Whichever letter comes back first lets the next one go: nobody is set aside for that.
+            // The next letter goes as soon as any letter comes back, so none is set aside for this.
             return wait(HoldScope::All, HoldReason::Connection, None);
         }
         let campaign = self.campaigns.get(id).filter(|campaign| campaign.is_sending());
@@ -168,7 +165,7 @@ impl Scheduler {
         }
     }
 
-    /// What holds up every letter, whoever it is to.
+    /// The reason that keeps every letter from starting, if there is one, and until when.
     pub(super) fn holds_all(&self, now: Tick) -> Option<(HoldReason, Option<Millis>)> {
         if self.stopping != Stopping::No {
             return Some((HoldReason::Stopping, None));
@@ -186,5 +183,5 @@ impl Scheduler {
     }
 }
 
-/// A full disk is looked at again after this much.
+/// How long to wait before checking again whether the disk has room.
 const ROOM_LOOK_MS: u64 = 1000;

@@ -1,4 +1,5 @@
-//! What is known of a provider's letters in this run only: how many are in flight, how fast they went, how long they take.
+//! What is known of a provider's letters in this run only: how many are in flight, how fast they start and
+//! how long they take.
 //!
 //! ```text
 //! letters that may be in flight      all ─┐        ┌──── one more with each letter that came back quickly
@@ -6,23 +7,23 @@
 //!                                   fair ─┴───┘ ◀── back to the fair share by a letter that took long
 //! ```
 //!
-//! The fair share is a dynamic threshold, as switches share a buffer: twice what is free, and never the last free
-//! connection beside another letter of the same provider. One slow provider alone has two thirds of the connections, three
-//! slow ones a quarter each, and whoever comes next finds one. A provider that has shown to be quick may have all: its
-//! letters hold nobody up.
+//! The fair share is a dynamic threshold, like that of a switch whose ports share a buffer: twice the number
+//! of free connections, but never the last free one if another letter of the same provider is in flight. A
+//! slow provider alone gets two thirds of all connections, three slow ones get a quarter each, and the next
+//! provider still finds one. A provider that was quick may get all of them, since its letters delay nobody.
 
 use super::super::time::Millis;
 
-/// A bucket of the meter.
+/// The length of one bucket of the meter.
 pub(super) const METER_MS: u64 = 10_000;
-/// Policy refusals in a row that count as a throttle.
+/// How many policy refusals in a row count as a request to slow down.
 pub const POLICY_ROW: u32 = 10;
-/// A letter that comes back within this much was quick.
+/// A letter that comes back within this time was quick.
 pub const QUICK_MS: u64 = 250;
-/// One that takes longer than this was slow.
+/// A letter that takes longer than this was slow.
 pub const SLOW_MS: u64 = 750;
 
-/// How many letters started lately.
+/// Counts how many letters started in this and the last bucket.
 #[derive(Debug, Clone, Copy, Default)]
 struct Meter {
     from: Millis,
@@ -35,14 +36,14 @@ impl Meter {
         let since = at.since(self.from);
         if since >= METER_MS {
             self.before = if since < 2 * METER_MS { self.count } else { 0 };
-            // The next bucket begins where the last one ended, or here after a silence.
+            // The next bucket begins where the last one ended, or now if nothing started for long.
             self.from = if since < 2 * METER_MS { self.from.plus(METER_MS) } else { at };
             self.count = 0;
         }
         self.count = self.count.saturating_add(1);
     }
 
-    /// Letters a minute over the last bucket or two; 0 when nothing is known.
+    /// Letters a minute, averaged over the last one or two buckets; 0 if unknown.
     fn per_minute(&self, at: Millis) -> u32 {
         let since = at.since(self.from);
         if since >= 2 * METER_MS {
@@ -54,12 +55,12 @@ impl Meter {
     }
 }
 
-/// How many letters are in flight over all providers, and how many may be.
+/// The connections of all workers, over all providers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WorkerLoad {
-    /// Connections there are.
+    /// How many connections there are.
     pub connections: u32,
-    /// Letters in flight.
+    /// How many letters are in flight.
     pub in_flight: u32,
 }
 
@@ -68,22 +69,21 @@ pub struct WorkerLoad {
 pub struct Flow {
     in_flight: u32,
     meter: Meter,
-    /// Policy refusals since the last letter that was accepted.
+    /// Policy refusals since a letter was last accepted.
     refused: u32,
-    /// Letters in flight that the provider has earned by coming back quickly.
+    /// How many letters in flight the provider has earned by coming back quickly.
     earned: u32,
-    /// When a letter last came back quickly, or the first of those in flight departed.
+    /// When a letter last came back quickly, or when the first of those in flight started.
     moved: Millis,
 }
 
 impl Flow {
-    /// Letters in flight.
     #[must_use]
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight
     }
 
-    /// Letters that may be in flight at once where the shop has set no number.
+    /// How many letters may be in flight at once if the shop has set no number.
     #[must_use]
     pub(crate) fn concurrency(&self, load: WorkerLoad) -> u32 {
         let free = load.connections.saturating_sub(load.in_flight);
@@ -91,20 +91,21 @@ impl Flow {
         self.earned.max(fair).min(load.connections)
     }
 
-    /// Until when it is not yet known to be slow: something came back, or began, just now.
+    /// Until when the provider cannot be called slow yet, because a letter started or came back quickly just
+    /// before `at`.
     #[must_use]
     pub(crate) fn unknown_until(&self, at: Millis) -> Option<Millis> {
         let until = self.moved.plus(QUICK_MS);
         (until > at).then_some(until)
     }
 
-    /// Letters started in a minute at the pace of the last seconds; 0 when nothing is known.
+    /// Letters started a minute, averaged over the last seconds; 0 if unknown.
     #[must_use]
     pub(crate) fn per_minute(&self, at: Millis) -> u32 {
         self.meter.per_minute(at)
     }
 
-    /// A letter is on the wire.
+    /// A letter started at `at`.
     pub(crate) fn letter_started(&mut self, at: Millis) {
         if self.in_flight == 0 {
             self.moved = at;
@@ -113,7 +114,8 @@ impl Flow {
         self.meter.count(at);
     }
 
-    /// It came back after `took_ms` at `at`, accepted or not.
+    /// A letter came back at `at` after `took_ms`; `accepted` says how, and `connections` is the most that
+    /// can be earned.
     pub(crate) fn returns(&mut self, took_ms: u64, accepted: bool, connections: u32, at: Millis) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if took_ms <= QUICK_MS {
@@ -129,7 +131,8 @@ impl Flow {
         }
     }
 
-    /// A letter was refused as policy: true when it is one of so many in a row that it counts as a throttle.
+    /// A letter was refused as policy. True if it completes a row of [`POLICY_ROW`], which counts as a
+    /// request to slow down.
     pub(crate) fn refuses(&mut self) -> bool {
         self.refused += 1;
         let many = self.refused >= POLICY_ROW;

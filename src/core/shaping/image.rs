@@ -1,4 +1,4 @@
-//! The throttles as a snapshot takes them: what must not be granted twice, and the last words of a throttle.
+//! Throttles as a snapshot takes them.
 
 use super::super::pace::Pace;
 use super::super::time::Millis;
@@ -9,24 +9,23 @@ use super::{ProviderThrottle, RateCut, Shaping};
 pub struct ThrottleImage {
     /// The provider's name, or the domain.
     pub name: String,
-    /// The memory of its rate.
+    /// How its rate is used up.
     pub pace: Pace,
     /// The day that `today` counts, in days since 1970 (UTC).
     pub day: u32,
     /// Letters started on that day.
     pub today: u32,
-    /// The day on which its warm-up began.
+    /// The day on which its warm-up began, in days since 1970 (UTC).
     pub first_day: Option<u32>,
-    /// The rate that a throttle has left it.
     pub cut: Option<RateCut>,
-    /// The last words of a throttle, and when.
+    /// The server's last reply that asked for less, and when it came.
     pub last: Option<(Millis, String)>,
-    /// When it was last used.
+    /// When a record last used it.
     pub used: Millis,
 }
 
 impl Shaping {
-    /// All throttles that hold something a restart must know.
+    /// All throttles that hold anything a restart must know.
     #[must_use]
     pub fn image(&self) -> Vec<ThrottleImage> {
         let image = |throttle: &ProviderThrottle| ThrottleImage {
@@ -42,7 +41,7 @@ impl Shaping {
         self.known().filter(|throttle| throttle.lasts()).map(image).collect()
     }
 
-    /// Takes throttles back.
+    /// Takes throttles back from a snapshot.
     pub(crate) fn restore(&mut self, throttles: Vec<ThrottleImage>) {
         for image in throttles {
             let throttle = self.of_record(&image.name, image.used);

@@ -1,53 +1,52 @@
-//! What the shop has set for a provider: rate, burst, letters in flight, letters a day.
+//! The shop's settings for a provider: rate, burst, letters in flight, letters a day.
 //!
-//! A field that a provider's own table leaves out is taken from `[provider.default]`; what that leaves out is
-//! no limit. Invariant: what is set is at least 1.
+//! A setting that a provider's own table leaves out comes from `[provider.default]`; if that leaves it out
+//! too, there is no limit. Invariant: every number is at least 1.
 
 use super::super::pace::Rate;
 use super::super::provider::Providers;
 use std::collections::BTreeMap;
 
-/// The limits of one provider.
+/// The limits of one provider; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Letters in a span, with their burst.
     pub rate: Option<Rate>,
     /// Letters in flight at once.
     pub connections: Option<u32>,
     /// Letters a day (UTC).
     pub per_day: Option<u32>,
-    /// Letters on the first day, the second, and so on; after the last, `per_day` alone.
+    /// Letters on the first day, the second, and so on. After the last of them only `per_day` counts.
     pub warm_up: Vec<u32>,
 }
 
 impl Limits {
-    /// How many letters may start on a day, the first being day 0.
+    /// How many letters may start on a day of the warm-up, where the first is day 0; `None`: no limit.
     #[must_use]
     pub(crate) fn ceiling(&self, day: u32) -> Option<u32> {
         let warm = self.warm_up.get(day as usize).copied();
         [warm, self.per_day].into_iter().flatten().min()
     }
 
-    /// True where letters of a day are counted.
+    /// Whether a limit counts the letters of a day.
     #[must_use]
     pub(crate) fn counts_days(&self) -> bool {
         self.per_day.is_some() || !self.warm_up.is_empty()
     }
 }
 
-/// The table of providers with their limits.
+/// All providers and their limits.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// Who receives what.
+    /// Which domains belong to which provider.
     pub providers: Providers,
-    /// The limits of whoever has none of their own.
+    /// The limits of providers without their own.
     pub default: Limits,
-    /// Limits by a provider's number, `default` filled in.
+    /// The limits by provider number, completed from `default`.
     pub named: BTreeMap<u16, Limits>,
 }
 
 impl Plan {
-    /// The limits of a provider with a name.
+    /// The limits of a named provider.
     #[must_use]
     pub fn limits(&self, provider: u16) -> &Limits {
         self.named.get(&provider).unwrap_or(&self.default)

@@ -1,4 +1,4 @@
-//! The pace of each receiving provider: throttles side by side, none of which slows another.
+//! The limits of each receiving provider: one throttle for each, none of which slows another.
 //!
 //! ```text
 //!                    ┌─ relay      all letters; cut when the relay itself asks for less
@@ -7,12 +7,13 @@
 //!                    └─ shop.example …   every other domain, once a record names it; forgotten when long unused
 //! ```
 //!
-//! What must not be granted twice stands in records: starts carry the provider's name where a limit counts them, and
-//! each change of a cut is a record ([`CampaignEvent::Paced`]). Everything here changes by records alone; what is in
-//! flight and how fast letters went lately is the scheduler's, a [`Flow`] for each provider.
+//! What must survive a restart is in records: the start of a letter carries the provider's name if a limit
+//! counts it, and each change of a cut is a record ([`CampaignEvent::Paced`]). Only records change anything
+//! here. What is in flight and how fast letters went lately belongs to the scheduler, in a [`Flow`] for each
+//! provider.
 //!
-//! Invariants: a throttle is forgotten only when a new one would grant nothing more; there are at most
-//! [`THROTTLES_MAX`] of them.
+//! Invariants: a throttle is forgotten only if a new one would grant nothing more; there are at most
+//! `THROTTLES_MAX` of them.
 //!
 //! [`CampaignEvent::Paced`]: super::campaign::CampaignEvent::Paced
 
@@ -33,31 +34,31 @@ pub use throttle::{ProviderThrottle, RateCut, ThrottleDecision};
 
 use super::time::Millis;
 
-/// Lanes at most: some 200 bytes each.
+/// The most throttles; each takes some 200 bytes.
 pub(crate) const THROTTLES_MAX: usize = 4096;
-/// A full table is searched for throttles to forget at most this often.
+/// How often at most a full table is searched for throttles to forget.
 const SWEEP_MS: u64 = 1000;
 
-/// A throttle's number within one run.
+/// The number of a throttle, valid within one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ThrottleId(pub(super) u16);
 
-/// The throttle of all letters.
+/// The throttle that counts all letters.
 pub(crate) const RELAY: ThrottleId = ThrottleId(0);
-/// The throttle of domains for which there was no room.
+/// The throttle that domains share for which the table has no room.
 pub(crate) const OTHERS: ThrottleId = ThrottleId(1);
-/// Named providers follow.
+/// The number of the first named provider.
 const NAMED: u16 = 2;
 
-/// All throttles.
+/// The throttles of all providers.
 #[derive(Debug, Clone)]
 pub(crate) struct Shaping {
     plan: Arc<Plan>,
-    /// Relay, others, and the named providers: by their number.
+    /// Relay, others and the named providers, by throttle number.
     fixed: Vec<ProviderThrottle>,
-    /// Domains that a record has named.
+    /// The other domains that a record has named.
     domains: BTreeMap<Box<str>, ProviderThrottle>,
-    /// What a domain is of which nothing is remembered.
+    /// Stands for every domain of which nothing is remembered.
     blank: ProviderThrottle,
     swept: Millis,
 }
@@ -69,10 +70,10 @@ impl Default for Shaping {
 }
 
 impl Shaping {
-    /// Lanes for all named providers, unused.
+    /// Unused throttles for the relay, the others and all named providers.
     #[must_use]
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        // All connections are the relay's.
+        // The relay's connections are bounded by the pool of workers alone.
         let relay =
             ProviderThrottle::new("relay", Limits { connections: Some(u32::MAX), ..Limits::default() });
         let others = ProviderThrottle::new("others", plan.default.clone());
@@ -83,27 +84,27 @@ impl Shaping {
         Self { plan, fixed, domains: BTreeMap::new(), blank, swept: Millis(0) }
     }
 
-    /// The throttle of a provider with a name.
+    /// The throttle number of a named provider.
     #[must_use]
     pub(crate) fn named(provider: u16) -> ThrottleId {
         ThrottleId(NAMED + provider)
     }
 
-    /// Lanes with a fixed number, in its order: relay, others, named providers.
+    /// The throttles of relay, others and named providers, by throttle number.
     #[must_use]
     pub(crate) fn fixed(&self) -> &[ProviderThrottle] {
         &self.fixed
     }
 
-    /// The throttle of a number, or of the domain that has it in this run. A domain of which nothing is remembered has one
-    /// that is unused, or, where a record of it would find no room, the one in which it would be counted.
+    /// The throttle with a number, or of the domain that has this number in this run. A domain of which
+    /// nothing is remembered gets an unused one; if the table is full, the shared one.
     #[must_use]
     pub fn throttle(&self, number: ThrottleId, domain: &str) -> &ProviderThrottle {
         let own = self.fixed.get(usize::from(number.0)).or_else(|| self.domains.get(domain));
         own.unwrap_or(if self.is_full() { &self.fixed[usize::from(OTHERS.0)] } else { &self.blank })
     }
 
-    /// True when a domain may have a throttle of its own: what is counted of it finds a place.
+    /// Whether a domain can have a throttle of its own, or needs none because nothing would be counted.
     #[must_use]
     pub(crate) fn has_room(&self, domain: &str) -> bool {
         !self.is_full() || self.domains.contains_key(domain) || !self.blank.remembers()
@@ -113,7 +114,7 @@ impl Shaping {
         self.domains.len() + self.fixed.len() >= THROTTLES_MAX
     }
 
-    /// The throttle that a record names; without room the one that all such domains share.
+    /// The throttle that a record names, made if need be; the shared one if the table is full.
     fn of_record(&mut self, name: &str, at: Millis) -> &mut ProviderThrottle {
         if let Some(number) = self.fixed.iter().position(|throttle| &*throttle.name == name) {
             return &mut self.fixed[number];
@@ -132,7 +133,7 @@ impl Shaping {
             .or_insert_with(|| ProviderThrottle { used: at, ..ProviderThrottle::new(name, default.clone()) })
     }
 
-    /// Forgets the half of the domains that may go which was used least recently.
+    /// Forgets half of the domains that may go, those that were used least recently.
     fn sweep(&mut self, at: Millis) {
         self.swept = at;
         let may_go = self.domains.iter().filter(|(_, throttle)| throttle.may_go(at));
@@ -145,19 +146,20 @@ impl Shaping {
         }
     }
 
-    /// Any start, for the relay's throttle.
+    /// Counts the start of any letter for the relay, while the relay's rate is cut.
     pub(super) fn started(&mut self, at: Millis) {
         if let Some(relay) = self.fixed.first_mut().filter(|relay| relay.cut.is_some()) {
             relay.take(at);
         }
     }
 
-    /// A start whose record names its provider.
+    /// Counts the start of a letter whose record names this provider.
     pub(super) fn started_for(&mut self, name: &str, at: Millis) {
         self.of_record(name, at).count(at);
     }
 
-    /// A start that no receiver has seen was none; its record named the provider where it was counted.
+    /// Takes back the start of a letter that no server has seen; `name` is the provider that counted it, if
+    /// one did.
     pub(super) fn undo_start(&mut self, name: Option<&str>, started: Millis, at: Millis) {
         if let Some(relay) = self.fixed.first_mut().filter(|relay| relay.cut.is_some()) {
             relay.give_back();
@@ -167,7 +169,7 @@ impl Shaping {
         }
     }
 
-    /// A change of a cut.
+    /// Sets or lifts a cut, and keeps the reply that led to it.
     pub(super) fn paced(&mut self, name: &str, cut: Option<RateCut>, reply: Option<&str>, at: Millis) {
         let throttle = self.of_record(name, at);
         throttle.set_cut(cut);
@@ -176,7 +178,7 @@ impl Shaping {
         }
     }
 
-    /// Lanes that were ever used by a record, and those with limits.
+    /// The throttles that a record has used, and those with limits.
     pub(crate) fn known(&self) -> impl Iterator<Item = &ProviderThrottle> {
         let all = self.fixed.iter().chain(self.domains.values());
         all.filter(|throttle| throttle.used > Millis(0) || throttle.last.is_some() || throttle.remembers())

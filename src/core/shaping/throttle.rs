@@ -1,5 +1,6 @@
-//! The throttle of one provider: how fast its letters may start now, and what a throttle makes of that. All of it comes from
-//! records, so a restart grants nothing twice; what is known of this run only is its [`Flow`].
+//! The throttle of one provider: how fast its letters may start, and how a server's request to slow down
+//! changes that. All of it comes from records, so a restart grants nothing twice. What is known of this run
+//! only is in the provider's [`Flow`].
 //!
 //! ```text
 //! rate │──────┐ setting, or what was achieved                       ┌──── lifted
@@ -9,64 +10,62 @@
 //!      └─────────────────────────────────────────────────────────────▶ time
 //! ```
 //!
-//! Invariants: a cut is never below one letter a minute and never above the setting; within the pause after a cut
-//! there is no second one, however many letters were in flight; a day's count never goes over its ceiling.
+//! Invariants: a cut is never below one letter a minute and never above the setting; during the pause after a
+//! cut there is no second cut, however many letters were in flight; a day's count never exceeds its ceiling.
 
 use super::super::pace::{Pace, Rate, RateDecision};
 use super::super::time::Millis;
 use super::flow::{Flow, METER_MS, WorkerLoad};
 use super::limits::Limits;
 
-/// The first pause after a throttle; it doubles with each one that follows without a success.
+/// The first pause after a server asks for less; it doubles with each further request that no success
+/// precedes.
 pub(crate) const PAUSE_MS: u32 = 5_000;
-/// The longest pause.
 const PAUSE_MS_MAX: u32 = 60_000;
-/// Time of success between two steps back.
+/// How long letters must succeed between two steps of growth.
 pub(crate) const STEP_MS: u64 = 10_000;
-/// Steps from nothing to where the cut began.
+/// The number of growth steps from zero to the rate before the cut.
 const STEPS: u32 = 40;
-/// A day.
 const DAY_MS: u64 = 86_400_000;
 
-/// A rate that a provider's throttle has lowered.
+/// A rate that was lowered because a server asked for less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateCut {
     /// Letters a minute, at least 1.
     pub rate: u32,
-    /// Where the cut is lifted.
+    /// Letters a minute at which the cut is lifted.
     pub target: u32,
-    /// Nothing starts before this.
+    /// No letter starts before this.
     pub until: Millis,
-    /// How long the last pause was.
+    /// The length of the last pause, in milliseconds.
     pub pause_ms: u32,
-    /// When the rate last changed.
     pub stepped: Millis,
 }
 
 impl RateCut {
-    /// As a rate; its burst is a tenth of a second's worth, at least 1. Without one, waits of whole milliseconds would
-    /// have it fall well short of two hundred letters a second.
+    /// The cut as a rate. Its burst is a tenth of a second's worth of letters, at least 1: waits are whole
+    /// milliseconds, and without a burst they would keep the rate well below two hundred letters a second.
     #[must_use]
     pub(crate) fn as_rate(&self) -> Rate {
         Rate { letters: self.rate.max(1), period_ms: 60_000, burst: (self.rate / 600).max(1) }
     }
 }
 
-/// What a throttle says of one more letter.
+/// Whether a throttle allows one more letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleDecision {
-    /// Now.
+    /// It may start now.
     Open,
-    /// Not before this instant.
+    /// It may not start before this time.
     At(Millis),
-    /// Today's ceiling is reached: not before this instant, the next midnight (UTC).
+    /// The ceiling of the day is reached; it may not start before this time, the next midnight (UTC).
     Ceiling(Millis),
-    /// Not before one of its letters has come back.
+    /// It may not start before another letter of the provider has come back.
     Full,
 }
 
 impl ThrottleDecision {
-    /// The instant it names.
+    /// The time in the answer, if it names one.
     #[must_use]
     pub(crate) fn opens(self) -> Option<Millis> {
         match self {
@@ -76,25 +75,25 @@ impl ThrottleDecision {
     }
 }
 
-/// A provider's throttle.
+/// The limits of one provider and how far they are used up.
 #[derive(Debug, Clone)]
 pub struct ProviderThrottle {
     /// The provider's name, or the domain.
     pub name: Box<str>,
-    /// What is set.
+    /// The shop's settings.
     pub limits: Limits,
     pub(super) pace: Pace,
     pub(super) day: u32,
     pub(super) today: u32,
     pub(super) first_day: Option<u32>,
     pub(super) cut: Option<RateCut>,
-    /// The last words of a throttle, and when.
+    /// The server's last reply that asked for less, and when it came.
     pub(super) last: Option<(Millis, Box<str>)>,
     pub(super) used: Millis,
 }
 
 impl ProviderThrottle {
-    /// A throttle of which nothing is known.
+    /// A throttle that was never used.
     #[must_use]
     pub(crate) fn new(name: &str, limits: Limits) -> Self {
         Self {
@@ -110,13 +109,13 @@ impl ProviderThrottle {
         }
     }
 
-    /// True when starts must stand in the log with the provider's name, so that a restart grants nothing twice.
+    /// Whether starts must be recorded with the provider's name, so that a restart grants nothing twice.
     #[must_use]
     pub(crate) fn remembers(&self) -> bool {
         self.cut.is_some() || self.limits.rate.is_some() || self.limits.counts_days()
     }
 
-    /// The rate that holds now.
+    /// The rate in force, from the setting and the cut; `None`: no limit.
     #[must_use]
     pub(crate) fn rate(&self) -> Option<Rate> {
         match (self.limits.rate, self.cut.map(|cut| cut.as_rate())) {
@@ -125,27 +124,27 @@ impl ProviderThrottle {
         }
     }
 
-    /// Letters that may be in flight at once: as the shop has set, else as many as the provider has shown to take
-    /// quickly. A throttle that was cut leaves most connections to the others.
+    /// How many letters may be in flight at once: the setting, or else what [`Flow::concurrency`] allows.
+    /// With a cut it is at most a quarter of all connections.
     #[must_use]
     pub(crate) fn connections(&self, flow: &Flow, load: WorkerLoad) -> u32 {
         let set = self.limits.connections.unwrap_or_else(|| flow.concurrency(load));
         if self.cut.is_some() { set.min((load.connections / 4).max(1)) } else { set }
     }
 
-    /// True where letters in flight are bounded by a fair share alone.
+    /// Whether only the fair share of connections bounds the letters in flight.
     #[must_use]
     pub(crate) fn is_adaptive(&self) -> bool {
         self.limits.connections.is_none() && self.cut.is_none()
     }
 
-    /// Until when a throttle has shut it.
+    /// When the pause of the last cut ends.
     #[must_use]
     pub(crate) fn shut_until(&self) -> Option<Millis> {
         self.cut.map(|cut| cut.until)
     }
 
-    /// May a letter start at `at`? Reads only.
+    /// Whether a letter may start at `at`.
     #[must_use]
     pub(crate) fn check(&self, flow: &Flow, load: WorkerLoad, at: Millis) -> ThrottleDecision {
         if flow.in_flight() >= self.connections(flow, load) {
@@ -154,7 +153,7 @@ impl ProviderThrottle {
         self.check_time(at)
     }
 
-    /// The same, whatever is in flight.
+    /// Like [`check`](Self::check), but without regard to the letters in flight.
     #[must_use]
     pub(crate) fn check_time(&self, at: Millis) -> ThrottleDecision {
         if let Some(cut) = self.cut.filter(|cut| cut.until > at) {
@@ -169,7 +168,7 @@ impl ProviderThrottle {
         }
     }
 
-    /// About how many letters could start at `at`, at least 1: what is worth fetching.
+    /// About how many letters could start at `at`, at least 1; no more need be fetched.
     #[must_use]
     pub(crate) fn room(&self, flow: &Flow, load: WorkerLoad) -> usize {
         let in_flight = self.connections(flow, load).saturating_sub(flow.in_flight());
@@ -177,7 +176,7 @@ impl ProviderThrottle {
         in_flight.min(burst).max(1) as usize
     }
 
-    /// Letters left of a day's ceiling.
+    /// How many letters the day's ceiling still allows; `None`: no ceiling.
     fn left_today(&self, at: Millis) -> Option<u32> {
         if !self.limits.counts_days() {
             return None;
@@ -185,26 +184,26 @@ impl ProviderThrottle {
         Some(self.ceiling(at)?.saturating_sub(self.today(at)))
     }
 
-    /// Letters that may start today.
+    /// How many letters may start on the day of `at`; `None`: no ceiling.
     #[must_use]
     pub(crate) fn ceiling(&self, at: Millis) -> Option<u32> {
         let first = self.first_day.unwrap_or(day_of(at));
         self.limits.ceiling(day_of(at).saturating_sub(first))
     }
 
-    /// When a server last asked for less, and its words.
+    /// When a server last asked for less, and its reply.
     #[must_use]
     pub(crate) fn last_throttle(&self) -> Option<(Millis, &str)> {
         self.last.as_ref().map(|(at, words)| (*at, &**words))
     }
 
-    /// Letters counted today.
+    /// Letters counted on the day of `at`.
     #[must_use]
     pub(crate) fn today(&self, at: Millis) -> u32 {
         if self.day == day_of(at) { self.today } else { 0 }
     }
 
-    /// Counts a start that stands in the log with this provider's name.
+    /// Counts a start whose record names this provider.
     pub(super) fn count(&mut self, at: Millis) {
         let rate = self.rate();
         self.pace.take(rate, at);
@@ -213,8 +212,8 @@ impl ProviderThrottle {
         (self.day, self.today, self.used) = (day_of(at), today.saturating_add(1), at);
     }
 
-    /// A start that was counted was none, since no receiver has seen the letter: it counts for its day no more, and a
-    /// warm-up does not begin with a day of which no other is left.
+    /// Takes back a counted start, since no server saw the letter. If it was the only one of the first day,
+    /// warm-up has not begun.
     pub(super) fn uncount(&mut self, started: Millis) {
         let rate = self.rate();
         self.pace.give_back(rate);
@@ -224,36 +223,37 @@ impl ProviderThrottle {
         }
     }
 
-    /// Takes up a pace, for a throttle through which all letters go.
+    /// Counts a start for its rate only; for the relay, through which all letters go.
     pub(super) fn take(&mut self, at: Millis) {
         let rate = self.rate();
         self.pace.take(rate, at);
         self.used = at;
     }
 
-    /// Gives a place in the pace back.
+    /// Takes back one [`take`](Self::take).
     pub(super) fn give_back(&mut self) {
         let rate = self.rate();
         self.pace.give_back(rate);
     }
 
-    /// Holds something that a restart must know.
+    /// Whether it holds anything that a restart must know.
     pub(super) fn lasts(&self) -> bool {
         self.first_day.is_some() || self.cut.is_some() || self.last.is_some() || self.pace != Pace::default()
     }
 
-    /// What a throttle at `at` makes of the rate: half of what was lately achieved, or of what it was cut to. `None`
-    /// within a pause: those letters were in flight already.
+    /// The cut that follows when a server asks for less at `at`: half of the rate lately achieved, or of the
+    /// rate in force. `None` during a pause, since the letter was in flight when it began.
     #[must_use]
     pub(crate) fn decide_cut(&self, flow: &Flow, at: Millis) -> Option<RateCut> {
         if self.cut.is_some_and(|cut| cut.until > at) {
             return None;
         }
-        // Right after a pause the meter has seen the few letters that tried whether it is over, and no rate.
+        // Right after a pause the meter has only seen the few letters that probed whether it is over, which
+        // is no rate.
         let tried = self.cut.is_some_and(|cut| at.since(cut.until) < 2 * METER_MS);
         let achieved = Some(flow.per_minute(at)).filter(|letters| *letters > 0 && !tried);
-        let held = self.rate().map(Rate::per_minute);
-        let known = [achieved, held].into_iter().flatten().min().unwrap_or(2);
+        let current = self.rate().map(Rate::per_minute);
+        let known = [achieved, current].into_iter().flatten().min().unwrap_or(2);
         let usual = self.limits.rate.map(Rate::per_minute);
         let usual = usual.unwrap_or_else(|| known.saturating_mul(2));
         let (target, pause_ms) = match self.cut {
@@ -264,7 +264,8 @@ impl ProviderThrottle {
         Some(RateCut { rate: (known / 2).max(1), target, until, pause_ms, stepped: at })
     }
 
-    /// What a letter accepted at `at` makes of the rate: `None` for no change, `Some(None)` for a cut that is over.
+    /// What a letter accepted at `at` changes: `None`: nothing; `Some(None)`: the cut is over; else the cut
+    /// has grown by a step.
     #[must_use]
     pub(crate) fn decide_growth(&self, at: Millis) -> Option<Option<RateCut>> {
         let cut = self.cut.filter(|cut| cut.until <= at && at.since(cut.stepped) >= STEP_MS)?;
@@ -272,23 +273,23 @@ impl ProviderThrottle {
         Some((rate < cut.target).then_some(RateCut { rate, stepped: at, pause_ms: PAUSE_MS / 2, ..cut }))
     }
 
-    /// The cut is another one, or over.
+    /// Replaces or lifts the cut.
     pub(super) fn set_cut(&mut self, cut: Option<RateCut>) {
         let old = self.rate();
         self.cut = cut;
         self.pace.change(self.used, old, self.rate());
     }
 
-    /// True when a new throttle in its place would grant nothing that this one does not.
+    /// Whether a new throttle in its place would grant nothing more than this one.
     pub(super) fn may_go(&self, at: Millis) -> bool {
         let counted = self.limits.counts_days() && self.today(at) > 0;
-        // A cut that nothing has touched for a day is no news of today.
+        // A cut that has not changed for a day is forgotten.
         let cut = self.cut.is_some_and(|cut| at.since(cut.stepped) < DAY_MS);
         !cut && !counted && self.pace.is_over(at)
     }
 }
 
-/// The number of a day, UTC.
+/// The day of `at`, in days since 1970 (UTC).
 fn day_of(at: Millis) -> u32 {
     u32::try_from(at.0 / DAY_MS).unwrap_or(u32::MAX)
 }

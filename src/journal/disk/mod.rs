@@ -1,17 +1,18 @@
-//! The file system as log and snapshots see it: one seam for both.
+//! The file system as log and snapshots see it: one trait for both.
 //!
 //! ```text
-//!   wal/    store/
+//!   wal/    snapshots/
 //!      \    /
 //!      Disk ── RealDisk   the machine's file system
 //!           └─ SimDisk    in tests: in memory, seeded; cuts the power, fills up, fails and lies
 //! ```
 //!
-//! Both layers stand on one disk, so a crash of a simulated one hits both at once. The traits have only what is
-//! used, and they say exactly what is durable when: contents after a sync of the file, names (of files and of
-//! directories) after a sync of the directory they stand in, everything after a sync of the file system.
+//! Log and snapshots use one disk, so a crash of a simulated one hits both at once. The traits have only what
+//! is used, and say exactly what is durable when: the contents of a file after a sync of the file, names (of
+//! files and directories) after a sync of the directory they are in, everything after a sync of the file
+//! system.
 //!
-//! Invariant: a call that changes the disk is one call here, so that a test can fail each of them in turn.
+//! Invariant: a change of the disk is one call here, so that a test can make each of them fail in turn.
 
 mod real;
 
@@ -21,60 +22,54 @@ use std::path::Path;
 
 pub use real::RealDisk;
 
-/// What stands behind a name.
+/// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// A plain file.
     File,
-    /// A directory.
     Dir,
-    /// Something else: a link, a socket.
+    /// Something else, such as a link or a socket.
     Other,
 }
 
 /// What is known about a name without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// What it is; a link is not followed.
+    /// What the name stands for. Links are not followed.
     pub kind: FileKind,
-    /// The length of a file.
+    /// The length of a file, in bytes.
     pub len: u64,
 }
 
-/// A file system.
+/// A file system. Every method fails with the error of the operating system.
 pub trait Disk: Send + Sync + 'static {
-    /// Makes a new file, for reading and writing; fails if the name is taken.
+    /// Makes a new file for reading and writing; fails if the name is taken.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file for reading; it can be synced too.
+    /// Opens a file for reading; it can also be synced.
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Reads a whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-    /// What a name stands for.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
-    /// The names in a directory, of files and directories, sorted.
+    /// The sorted names in a directory, of files and directories.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Gives a file or a directory another name, in one step; a file of that name is replaced.
+    /// Renames a file or directory in one step; replaces a file that has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes one new directory; fails if the name is taken.
+    /// Makes one directory; fails if the name is taken.
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Makes a directory and those above it; one that is there is fine. Those above are durable after it, its own
-    /// name is after a sync of the one above.
+    /// Makes a directory, and those above it if need be. Those above are durable afterwards; its own name is
+    /// durable after a sync of the one above.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Removes a directory with all in it, one name after the other.
+    /// Removes a directory with everything in it, name by name.
     fn remove_dir_all(&self, dir: &Path) -> io::Result<()>;
-    /// Lets nobody but the owner look into a directory.
+    /// Lets only the owner look into a directory.
     fn make_private(&self, dir: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes everything on the file system of this directory durable.
     fn sync_fs(&self, dir: &Path) -> io::Result<()>;
-    /// The bytes that may still be written in a directory.
+    /// How many bytes can still be written in a directory.
     fn free(&self, dir: &Path) -> io::Result<u64>;
-    /// Whether its paths are those of the machine, so that others (sled) can open them by themselves.
+    /// Whether its paths are those of the machine, so that other code (sled) can open them by itself.
     fn is_machine(&self) -> bool;
 }
 
@@ -85,28 +80,26 @@ pub trait DiskFile: Send {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Fills all of `into` from an offset.
     fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()>;
-    /// Reads some bytes from an offset, none only at the end of the file.
+    /// Reads some bytes from an offset; none only at the end of the file.
     fn read_some_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
-    /// Asks that the next reading comes from the device, not from a cache; only a wish.
+    /// Asks that the next read comes from the device and not from a cache. This may have no effect.
     fn forget_cache(&mut self);
-    /// Makes the contents durable (and the length, when it changed).
+    /// Makes the contents durable, and the length if it changed.
     fn sync_data(&mut self) -> io::Result<()>;
-    /// Makes the contents and everything about the file durable.
+    /// Makes the contents and all metadata of the file durable.
     fn sync_all(&mut self) -> io::Result<()>;
-    /// Cuts or grows the file.
+    /// Cuts or extends the file.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
-    /// The length of the file.
     fn len(&mut self) -> io::Result<u64>;
 }
 
-/// A file read or written from its beginning to its end.
+/// Reads or writes a file from its beginning to its end.
 pub(crate) struct Stream<F> {
     file: F,
     at: u64,
 }
 
 impl<F> Stream<F> {
-    /// Begins at the first byte.
     pub(crate) fn new(file: F) -> Self {
         Self { file, at: 0 }
     }
@@ -132,13 +125,13 @@ impl<F: DerefMut<Target = dyn DiskFile + 'static>> Write for Stream<F> {
     }
 }
 
-/// A length or offset as the file system counts it.
+/// A length or offset in memory as the disk counts it.
 #[must_use]
 pub fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// An offset as memory counts it.
+/// A length or offset of the disk as memory counts it.
 #[must_use]
 pub fn narrow(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! The file system of the machine. Files and directories are for the owner only.
+//! The file system of the machine. Files and directories that it makes are for their owner only.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -94,7 +94,7 @@ impl Disk for RealDisk {
         Ok(rustix::fs::syncfs(File::open(dir)?)?)
     }
 
-    /// Other systems have no such call; the directory is the best that can be done.
+    /// Other systems have no such call, so the directory is synced.
     #[cfg(not(target_os = "linux"))]
     fn sync_fs(&self, dir: &Path) -> io::Result<()> {
         self.sync_dir(dir)

@@ -1,9 +1,9 @@
-//! What a backend must be able to do, and which there are.
+//! The interface of a backend, and the two backends there are.
 //!
-//! A backend writes pages into a fresh directory and reads them back in key order. That is all: counting,
-//! digests, fsync, naming and deciding whether a directory is good are done above it, the same for each, so
-//! the flat file is both the check on sled and the way out of it. A generation carries the name of the
-//! backend that wrote it and is read with that one, whatever is configured now.
+//! A backend writes pages into a fresh directory and reads them back in key order. Counting, digests, fsync,
+//! naming and the decision whether a directory is good are made above it, for both alike, so the flat file
+//! can check sled and replace it. A generation names the backend that wrote it and is read with that one,
+//! whatever is configured now.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use super::error::StoreError;
 use super::{flat::Flat, sled::Sled};
 use crate::disk::Disk;
 
-/// A page on its way to or from a backend: key and value.
+/// A page: its key and its value.
 pub(super) type SnapshotPage = (Vec<u8>, Vec<u8>);
 /// Takes one page at a time.
 pub(super) type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
-/// Which backend writes new generations.
+/// The backend that writes new generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
-    /// One sled tree in a directory of its own.
+    /// A sled tree in a directory of its own.
     #[default]
     Sled,
-    /// One flat file: pages, their checksums, length and SHA-256 at the end.
+    /// One flat file: pages with their checksums, then the length and a SHA-256.
     Flat,
 }
 
 impl Backend {
-    /// The name that stands in a manifest.
+    /// The name in a manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,12 +37,12 @@ impl Backend {
         }
     }
 
-    /// The backend of that name.
+    /// The backend with a name.
     pub(super) fn named(name: &str) -> Option<Self> {
         [Self::Sled, Self::Flat].into_iter().find(|backend| backend.name() == name)
     }
 
-    /// Refuses a disk that this backend cannot work on: sled opens files by itself.
+    /// Refuses a disk on which this backend cannot work; sled opens files by itself.
     pub(super) fn check(self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         if self == Self::Sled && !disk.is_machine() {
             return Err(StoreError::NotTheMachine { path: dir.to_path_buf() });
@@ -58,7 +58,8 @@ impl Backend {
     }
 }
 
-/// Writes and reads the pages of one directory. Every call may panic or hang; callers see to that.
+/// Writes and reads the pages in one directory. Every call may panic or hang, and callers must guard against
+/// it.
 pub(super) trait SnapshotStore: Sync {
     /// Makes an empty set of pages in an empty directory.
     fn create(&self, disk: &Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn PageWriter>, StoreError>;
@@ -68,11 +69,10 @@ pub(super) trait SnapshotStore: Sync {
     fn writes_on_open(&self) -> bool;
 }
 
-/// A set of pages being written.
+/// A set of pages that is being written.
 pub(super) trait PageWriter {
-    /// Adds a batch.
     fn put(&mut self, batch: Vec<SnapshotPage>) -> Result<(), StoreError>;
-    /// Writes out what is buffered; the caller then drops the writer and syncs the files.
+    /// Writes out what is buffered. The caller then drops the writer and syncs the files.
     fn flush(&mut self) -> Result<(), StoreError>;
 }
 

@@ -1,4 +1,4 @@
-//! One round: pages go in, the whole is closed, synced, read back, described, and then named.
+//! Making a generation: pages are taken in, then it is closed, synced, read back, described and published.
 //!
 //! ```text
 //! Building ── put … put ── seal ──▶ Sealed ── commit ──▶ CURRENT names it
@@ -7,9 +7,9 @@
 //!            the directory is removed, nothing has changed
 //! ```
 //!
-//! Up to the rename of `CURRENT.tmp` everything can be taken back, and is, on any error. From that rename on
-//! nothing can: if the sync after it fails, both outcomes are possible, so both generations stay and the
-//! store refuses further rounds until a restart has looked at the disk.
+//! Until `CURRENT.tmp` is renamed, everything can be undone, and is undone on any error. After that nothing
+//! can: if the following sync fails, both outcomes are possible, so both generations stay and no new one can
+//! be made until a restart has looked at the disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,17 +26,17 @@ use super::pointer::{self, CurrentPointer, Named};
 use super::reader::Reader;
 use super::writer::Writer;
 
-/// The longest key; the shortest has one byte.
+/// The longest key, in bytes; the shortest has one byte.
 pub const KEY_BYTES_MAX: usize = 1_024;
-/// The longest page; most are packed to 64 KiB.
+/// The longest page, in bytes; most pages are packed to 64 KiB.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
 
 const BATCH_PAGES_MAX: usize = 512;
 const BATCH_BYTES_MAX: u64 = 4 << 20;
 
-/// A generation that takes pages, in any order, each key once.
+/// A generation that is being written. It takes pages in any order, each key once.
 pub struct Building {
-    // dropped first: its files are closed before the round removes them
+    // dropped first: its files must be closed before the directory is removed
     writer: Writer,
     round: Round,
     batch: Vec<SnapshotPage>,
@@ -53,11 +53,12 @@ impl Building {
         Ok(Self { writer, round, batch: Vec::new(), batch_bytes: 0, tally: Tally::default() })
     }
 
-    /// Takes a page. After an error the round is lost: drop it.
+    /// Takes a page. After an error the generation is lost: drop it.
     ///
     /// # Errors
     ///
-    /// A key or value that is too long, an empty key, a full disk, or what the backend said.
+    /// [`StoreError::Refused`] for an empty or too long key or a too long value, [`StoreError::NoSpace`] for
+    /// a full disk, or an error of the backend.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             let reason = format!("it has {} bytes, 1 to {KEY_BYTES_MAX} are accepted", key.len());
@@ -81,8 +82,9 @@ impl Building {
     ///
     /// # Errors
     ///
-    /// A meta that is refused, a full disk, a failed sync, or pages that do not read back as they were put (a
-    /// key put twice is one of the ways).
+    /// [`StoreError::Refused`] for counts that a manifest cannot hold, [`StoreError::NoSpace`] for a full
+    /// disk, [`StoreError::Io`] for a failed sync, [`StoreError::ReadBack`] if the pages do not read back as
+    /// they were put, for example because a key was put twice.
     pub fn seal(mut self, meta: Meta) -> Result<Sealed, StoreError> {
         meta.check()?;
         if meta.engine != self.round.inner.engine {
@@ -125,25 +127,26 @@ impl Building {
     }
 }
 
-/// A verified generation that nothing names yet.
+/// A verified generation that is not published yet.
 pub struct Sealed {
     manifest: [u8; 32],
     round: Round,
 }
 
 impl Sealed {
-    /// The number it will have.
+    /// The number that it will have.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.round.number
     }
 
-    /// Names it the newest, the newest good one before it the previous, and then removes all others.
+    /// Publishes the generation as the newest, with the newest good one before it as the previous, then
+    /// removes all others.
     ///
     /// # Errors
     ///
-    /// A full disk or a failed rename leaves everything as it was; a failed sync of the directory leaves it
-    /// unknown, and the store refuses further rounds.
+    /// A full disk or a failed rename leaves everything as it was. After a failed sync of the directory, the
+    /// outcome is unknown and no new generation can be made until a restart.
     pub fn commit(mut self) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.round.inner);
         let _turn = inner.turn();
@@ -166,12 +169,12 @@ impl Sealed {
     }
 }
 
-/// The one round under way: its directory, removed again unless it was published.
+/// The directory of the generation being made; removed again unless it was published.
 pub(super) struct Round {
     pub(super) inner: Arc<Inner>,
     pub(super) number: u64,
     pub(super) dir: PathBuf,
-    /// It has the name of a generation already.
+    /// Whether it was renamed to the name of a generation.
     named: bool,
     published: bool,
 }
@@ -192,8 +195,8 @@ impl Round {
         synced
     }
 
-    /// Durably debris again. Removing a directory goes file by file, and a crash within must not leave half of one
-    /// that looks like a generation.
+    /// Gives it back a name that the next start removes, durably. A directory is removed file by file, and a
+    /// crash in between must not leave half of one that looks like a generation.
     fn take_back(&mut self) -> Result<(), StoreError> {
         if !std::mem::take(&mut self.named) {
             return Ok(());

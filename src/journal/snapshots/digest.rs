@@ -1,8 +1,8 @@
-//! Two independent facts about a set of pages, and one about their order.
+//! Digests of a set of pages: two that do not depend on their order, and one that does.
 //!
-//! Pages are put in any order and read back sorted, so what is accumulated while writing must not depend on
-//! order: the count, and the sum modulo 2^256 of one SHA-256 per page. The digest over the sorted pages is
-//! the SHA-256 of those hashes in key order, taken when a generation is read back.
+//! Pages are put in any order and read back sorted, so what is computed while writing must not depend on the
+//! order: the count, and the sum modulo 2^256 of the SHA-256 of each page. The digest over the sorted pages
+//! is the SHA-256 of those hashes in key order, computed when a generation is read back.
 //!
 //! ```text
 //! hash   = SHA-256( key length, u32 LE | key | value )
@@ -12,10 +12,9 @@
 
 use sha2::{Digest, Sha256};
 
-/// A SHA-256.
 pub(super) type Hash = [u8; 32];
 
-/// Count, bytes and order-free sum of a set of pages.
+/// The count, bytes and order-free sum of a set of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     pub(super) pages: u64,
@@ -24,7 +23,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts one page in; returns its hash.
+    /// Counts a page; returns its hash.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> Hash {
         let hash = page_hash(key, value);
         self.pages += 1;
@@ -38,7 +37,7 @@ impl Tally {
         hash
     }
 
-    /// The first fact that differs from what was expected, in words.
+    /// The first value that differs from the expected one, in words.
     pub(super) fn differs(&self, expected: &Self) -> Option<String> {
         if self.pages != expected.pages {
             return Some(format!("it holds {} pages where {} were put", self.pages, expected.pages));
@@ -50,7 +49,7 @@ impl Tally {
     }
 }
 
-/// A `Tally` with the digest of the sorted pages, and a check that they are sorted.
+/// A `Tally` with the digest of the sorted pages, which also checks that they are sorted.
 #[derive(Default)]
 pub(super) struct SortedTally {
     tally: Tally,
@@ -59,7 +58,7 @@ pub(super) struct SortedTally {
 }
 
 impl SortedTally {
-    /// Counts the next page in; `false` when its key does not come after the one before.
+    /// Counts the next page; `false` if its key does not come after the one before.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) -> bool {
         let sorted = self.last.as_deref().is_none_or(|last| last < key);
         let last = self.last.get_or_insert_default();
@@ -69,7 +68,7 @@ impl SortedTally {
         sorted
     }
 
-    /// The facts and the digest.
+    /// The tally and the digest.
     pub(super) fn finish(self) -> (Tally, Hash) {
         (self.tally, self.digest.finalize().into())
     }

@@ -1,17 +1,17 @@
-//! What can go wrong with a snapshot, in sentences that name the file and what to do.
+//! The errors of snapshots, in sentences that name the file and what to do.
 //!
-//! Damage to a generation is mostly *not* an error of a call: `load` falls back and reports it in its
-//! outcome. An error ends the call that met it. `NoSpace` is the one to wait out and try again; the others
+//! Damage to a generation is usually not an error of a call: `load` falls back to the older generation and
+//! reports the damage in its outcome. After `NoSpace` the call can be tried again later; the other errors
 //! need a human or a restart.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// An error of the snapshot store.
+/// Why a snapshot cannot be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The disk is full; nothing that was named is touched.
+    /// The disk is full. No published generation was touched.
     #[error("no space left on the disk of {}; free some, the snapshot is tried again", path.display())]
     NoSpace {
         /// The file or directory that was being written.
@@ -22,9 +22,8 @@ pub enum StoreError {
     Io {
         /// What was tried, as a verb.
         action: &'static str,
-        /// On which file or directory.
+        /// The file or directory concerned.
         path: PathBuf,
-        /// What the operating system answered.
         #[source]
         source: io::Error,
     },
@@ -34,24 +33,24 @@ pub enum StoreError {
          or restore the secrets the snapshots were made with", path.display()
     )]
     ForeignEngine {
-        /// The file that says so.
+        /// The file that names the engine.
         path: PathBuf,
-        /// The engine named in it, in hex.
+        /// The engine that it names, in hex.
         found: String,
         /// This engine, in hex.
         expected: String,
     },
-    /// A newer restockd wrote it, or one from before the first release; nothing is damaged.
+    /// It was written by a newer restockd, or by one from before the first release; nothing is damaged.
     #[error(
         "{} is of version {found} and was written by {} restockd; this one reads version {read}: start the version that \
          wrote it, or give this one a data directory of its own", path.display(), age(*.found, *.read)
     )]
     Version {
-        /// The file that says so.
+        /// The file that names the version.
         path: PathBuf,
-        /// The version that it says.
+        /// The version that it names.
         found: u32,
-        /// The version that is read.
+        /// The version that this build reads.
         read: u32,
     },
     /// A file does not hold what was written to it.
@@ -66,71 +65,64 @@ pub enum StoreError {
     /// What was read back is not what was put.
     #[error("{} does not read back as it was written: {what}; it was not published", path.display())]
     ReadBack {
-        /// The generation.
         path: PathBuf,
-        /// The two facts that differ.
+        /// The two values that differ.
         what: String,
     },
-    /// sled was to work on a disk that only this process knows.
+    /// sled was asked to work on a simulated disk.
     #[error("sled works on the machine's own file system only, and {} is not on it; use the flat backend",
         path.display())]
-    NotTheMachine {
-        /// The directory.
-        path: PathBuf,
-    },
+    NotTheMachine { path: PathBuf },
     /// A backend failed or panicked.
     #[error("the {backend} backend failed in {}: {what}", path.display())]
     Backend {
-        /// Which one.
         backend: &'static str,
-        /// The directory it worked in.
+        /// The directory in which it worked.
         path: PathBuf,
-        /// Its error or panic text.
+        /// Its error, or the message of its panic.
         what: String,
     },
-    /// A backend did not come back in time and was given up.
+    /// A backend did not finish in time and was abandoned.
     #[error(
         "the work on {} did not end within {} s and was given up; restart before the next snapshot",
         path.display(), limit.as_secs()
     )]
     Hung {
-        /// The directory it worked in.
+        /// The directory in which it worked.
         path: PathBuf,
-        /// The limit it was given.
+        /// The time that it had.
         limit: Duration,
     },
-    /// A page or a meta field is outside what is accepted.
+    /// A page or a field of the meta is not acceptable.
     #[error("{what} is refused: {reason}")]
     Refused {
         /// The page or field.
         what: &'static str,
-        /// Why.
         reason: String,
     },
-    /// A round is already under way.
+    /// Another generation is being made.
     #[error("a snapshot of {} is already being made; commit or drop it first", path.display())]
     Busy {
-        /// The store's directory.
+        /// The directory of the snapshots.
         path: PathBuf,
     },
-    /// Whether an earlier commit is durable is unknown, so nothing may build on it.
+    /// It is unknown whether an earlier commit is durable, so nothing may build on it.
     #[error("it is unknown whether the last snapshot in {} is durable; restart to find out", path.display())]
     Unsure {
-        /// The store's directory.
+        /// The directory of the snapshots.
         path: PathBuf,
     },
-    /// The caller refused a page; what it has taken so far must be thrown away.
+    /// The caller refused a page. What it has taken so far must be thrown away.
     #[error("a page of {} was refused: {reason}", path.display())]
     Sink {
-        /// The generation.
         path: PathBuf,
-        /// What the caller said.
+        /// The caller's reason.
         reason: String,
     },
-    /// A verified generation failed while it was handed out; what was taken so far must be thrown away.
+    /// A verified generation failed while it was handed out. What the caller has taken so far must be thrown
+    /// away.
     #[error("{} failed while it was handed out, after it had been verified: {what}; start again", path.display())]
     Changed {
-        /// The generation.
         path: PathBuf,
         /// What happened.
         what: String,
@@ -138,13 +130,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// True when a newer restockd wrote what was read: nothing is damaged then.
+    /// Whether a newer restockd wrote the file; then nothing is damaged.
     #[must_use]
     pub(crate) fn is_newer(&self) -> bool {
         matches!(self, Self::Version { found, read, .. } if found > read)
     }
 
-    /// Wraps an error of the operating system; a full disk keeps its own name.
+    /// Wraps an error of the operating system; a full disk gets its own sentence.
     pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         if no_space(&source) {
             return Self::NoSpace { path: path.to_path_buf() };
@@ -152,7 +144,7 @@ impl StoreError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// Wraps what a backend said; a full disk is told by its words, for a panic has no kind.
+    /// Wraps an error of a backend. A full disk is recognised by the words, since a panic has no error kind.
     pub(super) fn backend(backend: &'static str, path: &Path, what: String) -> Self {
         if NO_SPACE_WORDS.iter().any(|words| what.contains(words)) {
             return Self::NoSpace { path: path.to_path_buf() };
@@ -169,7 +161,7 @@ impl StoreError {
     }
 }
 
-/// Which restockd wrote a file.
+/// Which restockd wrote a file, in words.
 fn age(found: u32, read: u32) -> &'static str {
     if found > read { "a newer" } else { "an unreleased" }
 }

@@ -1,8 +1,8 @@
-//! Files and directories: durable, digested, copied, removed.
+//! Files and directories: made durable, digested, copied, removed.
 //!
-//! A file is durable after its own fsync, its name after the fsync of the directory it stands in. A sync that
-//! failed is never tried again on the same file: the kernel has marked the pages clean by then. Before a file
-//! is digested the kernel is asked to forget its cached pages, so that what is hashed comes from the device.
+//! A file is durable after its own fsync, its name after the fsync of its directory. A sync that failed is
+//! never repeated on the same file, since the kernel has marked the pages clean by then. Before a file is
+//! digested the kernel is asked to drop its cached pages, so that the bytes come from the device.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -14,10 +14,10 @@ use super::error::StoreError;
 use crate::disk::{Disk, DiskFile, FileKind, Stream};
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Deeper than any backend nests; a loop of links is not followed at all.
+/// Deeper than any backend nests. Links are not followed.
 const DEPTH_MAX: usize = 8;
 
-/// A file of a generation: its name inside, its length and its digest.
+/// A file of a generation: its name within it, its length and its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileEntry {
     pub(super) name: String,
@@ -25,12 +25,12 @@ pub(super) struct FileEntry {
     pub(super) digest: Hash,
 }
 
-/// Space that a snapshot leaves free: one log segment (64 MiB) made at the same instant, and what a backend
-/// writes for one batch. For sled this is vital: a full disk inside it kills threads that every later use of
-/// it in this process would wait for, so it must never meet one.
+/// The space that a snapshot leaves free, in bytes: a log segment (64 MiB) that is made at the same time, and
+/// what a backend writes for one batch. With sled this is vital: a full disk kills threads inside it for
+/// which every later use of sled in this process would wait, so sled must never meet one.
 const HEADROOM_BYTES: u64 = 96 << 20;
 
-/// Refuses to go on when so many bytes would not leave the headroom free.
+/// Refuses to go on if writing `bytes` would not leave that space free.
 pub(super) fn room(disk: &dyn Disk, dir: &Path, bytes: u64) -> Result<(), StoreError> {
     let free = disk.free(dir).map_err(|e| StoreError::io("ask for the free space of", dir, e))?;
     if free < bytes.saturating_add(HEADROOM_BYTES) {
@@ -39,7 +39,7 @@ pub(super) fn room(disk: &dyn Disk, dir: &Path, bytes: u64) -> Result<(), StoreE
     Ok(())
 }
 
-/// Makes a directory that only we can look into.
+/// Makes a directory that only its owner can look into.
 pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     disk.make_dir(dir).map_err(|e| StoreError::io("make the directory", dir, e))
 }
@@ -49,14 +49,14 @@ pub(super) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     disk.sync_dir(dir).map_err(|e| StoreError::io("sync the directory", dir, e))
 }
 
-/// Writes a new file whole and makes its bytes durable; its name is not yet.
+/// Writes a new file and makes its bytes durable, but not its name.
 pub(super) fn write_synced(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = disk.create(path).map_err(|e| StoreError::io("create", path, e))?;
     file.write_at(0, bytes).map_err(|e| StoreError::io("write", path, e))?;
     file.sync_all().map_err(|e| StoreError::io("sync", path, e))
 }
 
-/// Syncs every file below a directory, then every directory, the deepest first, itself last.
+/// Syncs every file below a directory, then every directory, the deepest first and the directory itself last.
 pub(super) fn sync_tree(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     let Tree { files, mut dirs } = walk(disk, dir)?;
     for (path, _) in &files {
@@ -68,7 +68,7 @@ pub(super) fn sync_tree(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     dirs.iter().try_for_each(|path| sync_dir(disk, path))
 }
 
-/// The names of the files below a directory, sorted, and their bytes together.
+/// The sorted names of the files below a directory, and the sum of their lengths.
 pub(super) fn names(disk: &dyn Disk, dir: &Path) -> Result<(Vec<String>, u64), StoreError> {
     let Tree { files, .. } = walk(disk, dir)?;
     let mut names = Vec::with_capacity(files.len());
@@ -82,7 +82,7 @@ pub(super) fn names(disk: &dyn Disk, dir: &Path) -> Result<(Vec<String>, u64), S
     Ok((names, bytes))
 }
 
-/// Whether a name is a plain one below its directory: no `..`, no root, no line break.
+/// Whether a name stays below its directory: no `..`, no root, no line break.
 pub(super) fn plain_name(name: &str) -> bool {
     let parts = || Path::new(name).components();
     !name.is_empty()
@@ -91,7 +91,7 @@ pub(super) fn plain_name(name: &str) -> bool {
         && parts().collect::<PathBuf>().to_str() == Some(name)
 }
 
-/// Reads a file once: its length and digest, and where asked a copy of exactly the bytes that were digested.
+/// Reads a file once; returns its length and digest. On request, copies exactly the bytes that were digested.
 pub(super) fn digest_file(
     disk: &dyn Disk,
     dir: &Path,
@@ -125,12 +125,12 @@ pub(super) fn digest_file(
     Ok(FileEntry { name: name.to_owned(), length, digest: digest.finalize().into() })
 }
 
-/// Removes a directory with all in it; one that is not there is fine.
+/// Removes a directory with everything in it, if it is there.
 pub(super) fn remove_dir(disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
     absent_is_fine(disk.remove_dir_all(dir)).map_err(|e| StoreError::io("remove the directory", dir, e))
 }
 
-/// Removes a file; one that is not there is fine.
+/// Removes a file, if it is there.
 pub(super) fn remove_file(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
     absent_is_fine(disk.remove(path)).map_err(|e| StoreError::io("remove", path, e))
 }
@@ -139,7 +139,8 @@ fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
     result.or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// A copy being written. Its errors are told apart from those of its source: they are no damage.
+/// A copy that is being written. Its errors are told apart from those of its source, since they are no
+/// damage.
 struct Target {
     path: PathBuf,
     file: Stream<Box<dyn DiskFile>>,
@@ -159,14 +160,14 @@ impl Target {
     }
 }
 
-/// The action that marks an error of the copy rather than of what is copied.
+/// The action that marks an error of the copy, not of its source.
 pub(super) const COPYING: &str = "write the copy";
 
 fn copying(path: &Path, error: std::io::Error) -> StoreError {
     StoreError::io(COPYING, path, error)
 }
 
-/// What is below a directory: files with their lengths, and directories, itself among them.
+/// What is below a directory: files with their lengths, and directories, including itself.
 struct Tree {
     files: Vec<(PathBuf, u64)>,
     dirs: Vec<PathBuf>,

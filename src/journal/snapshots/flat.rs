@@ -1,4 +1,4 @@
-//! Pages in one flat file: the twin that sled is checked against, and the way out of it.
+//! The flat-file backend, against which sled is checked and which can replace it.
 //!
 //! ```text
 //! pages.flat
@@ -8,9 +8,9 @@
 //!                SHA-256 of everything before itself | "PAGESEND"
 //! ```
 //!
-//! All numbers little-endian. Keys are never empty, so a key length of 0 is the trailer's mark. Pages lie in
-//! the order they were put; opening reads the file once, checks all of it, and keeps the keys with their
-//! places in memory to visit them sorted. Opening writes nothing.
+//! All numbers are little-endian. Keys are never empty, so a key length of 0 marks the trailer. Pages are in
+//! the order in which they were put. Opening reads the file once, checks all of it, and keeps the keys with
+//! the places of their values in memory, so that pages can be visited in order. Opening writes nothing.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,6 @@ const END: [u8; 8] = *b"PAGESEND";
 const MARK: [u8; 8] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// The flat-file backend.
 pub(super) struct Flat;
 
 impl SnapshotStore for Flat {
@@ -98,14 +97,14 @@ impl PageWriter for Writer {
     }
 }
 
-/// Where a page's value lies.
+/// Where the value of a page is in the file.
 struct Place {
     key: Box<[u8]>,
     at: u64,
     length: usize,
 }
 
-/// The one reading from end to end.
+/// The reading of the whole file when it is opened.
 struct Scan<'a> {
     file: BufReader<Stream<&'a mut (dyn DiskFile + 'static)>>,
     digest: Sha256,

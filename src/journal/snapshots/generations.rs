@@ -1,8 +1,8 @@
-//! The store's directory: opened, cleaned, and asked what it keeps.
+//! The directory of the snapshots: opening it, cleaning it, and what it holds.
 //!
-//! Cleaning removes only what nothing can need: half-built directories, copies, `CURRENT.tmp`; and generations
-//! that `CURRENT` does not name, but those only while `CURRENT` and all it names look whole. If they do not,
-//! everything stays where it is for `load` and for a human.
+//! Cleaning removes only what cannot be needed: half-made directories, copies, `CURRENT.tmp`, and generations
+//! that `CURRENT` does not name. The latter go only if `CURRENT` and all that it names look whole; otherwise
+//! everything stays for `load` and for a human.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -29,12 +29,13 @@ pub struct Generations {
 }
 
 impl Generations {
-    /// Opens the directory, making it if need be, and removes what a dead round left behind. New generations
-    /// are written with `backend`; old ones are read with the one that wrote them.
+    /// Opens the directory, makes it if need be, and removes what an unfinished generation left behind. New
+    /// generations are written with `backend`; existing ones are read with the backend that wrote them.
     ///
     /// # Errors
     ///
-    /// The directory cannot be made, read or cleaned, or its snapshots belong to another engine.
+    /// If the directory cannot be made, read or cleaned, or [`StoreError::ForeignEngine`] if the snapshots belong
+    /// to another engine.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: PathBuf,
@@ -53,14 +54,14 @@ impl Generations {
         Ok(store)
     }
 
-    /// A handle for looking only: makes, cleans and checks nothing. For `list` beside a running engine.
+    /// A handle that only looks: it makes, cleans and checks nothing. For `list` beside a running engine.
     #[must_use]
     pub fn look(disk: Arc<dyn Disk>, dir: PathBuf, engine: [u8; 16], backend: Backend) -> Self {
         Self::handle(disk, dir, engine, backend, None)
     }
 
-    /// A handle for looking only that can also `load`: copies that are opened are made in `scratch`, on the same disk,
-    /// and nothing in the store's directory changes.
+    /// A handle that only looks but can also `load`. Copies for opening are made in `scratch`, on the same
+    /// disk, and nothing in the directory itself changes.
     #[must_use]
     pub fn look_with(disk: Arc<dyn Disk>, dir: PathBuf, engine: [u8; 16], scratch: PathBuf) -> Self {
         Self::handle(disk, dir, engine, Backend::default(), Some(scratch))
@@ -88,26 +89,28 @@ impl Generations {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Begins a round: a new generation that takes pages in any order.
+    /// Begins a new generation, which takes pages in any order.
     ///
     /// # Errors
     ///
-    /// One is already under way, the disk is full, or an earlier commit ended in doubt.
+    /// [`StoreError::Busy`] if another one is being made, [`StoreError::NoSpace`] if the disk is full,
+    /// [`StoreError::Unsure`] if it is unknown whether an earlier commit is durable.
     pub fn begin(&self) -> Result<Building, StoreError> {
         let inner = &self.inner;
         inner.refuse_when_unsure()?;
         if inner.busy.swap(true, Ordering::SeqCst) {
             return Err(StoreError::Busy { path: inner.dir.clone() });
         }
-        // from here on the round's drop ends it
+        // from here on, dropping the round ends it
         let mut round = Round::new(Arc::clone(inner), 0, inner.dir.join("gen-0.building"));
         round.number = View::read(&*inner.disk, &inner.dir)?.next_number()?;
         round.dir = inner.building(round.number);
         Building::start(round)
     }
 
-    /// The lowest `replay_from` of the two retained generations: the log below it may go. `None` while there
-    /// are not two that look whole (manifest and file lengths; content is checked by `load` and `list`).
+    /// The lowest `replay_from` of the newest two generations; the log below it is no longer needed. `None`
+    /// unless there are two that look whole (manifest and file lengths; `load` and `list` check the
+    /// contents).
     #[must_use]
     pub fn replay_floor(&self) -> Option<u64> {
         if self.inner.unsure.load(Ordering::SeqCst) {
@@ -121,7 +124,7 @@ impl Generations {
         Some(newest?.min(previous?))
     }
 
-    /// Every generation, the newest first, with each file's length and digest checked. Writes nothing.
+    /// Every generation, the newest first, with the length and digest of each file checked. Writes nothing.
     #[must_use]
     pub fn list(&self) -> Vec<GenerationInfo> {
         inspect::list(&self.inner)
@@ -131,7 +134,7 @@ impl Generations {
     ///
     /// # Errors
     ///
-    /// `CURRENT` names another engine.
+    /// [`StoreError::ForeignEngine`] if `CURRENT` names another engine.
     pub fn check_owner(&self) -> Result<(), StoreError> {
         match CurrentPointer::read(&*self.inner.disk, &self.inner.dir) {
             Ok(Some(current)) => {
@@ -147,14 +150,14 @@ impl Generations {
         *self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// That a newer restockd wrote `CURRENT`, and which versions are at odds.
+    /// If a newer restockd wrote `CURRENT`: a sentence with the two versions.
     #[must_use]
     pub fn newer(&self) -> Option<String> {
         let view = View::read(&*self.inner.disk, &self.inner.dir).ok()?;
         view.refuse_newer().err().map(|error| error.to_string())
     }
 
-    /// What is wrong with `CURRENT`, if anything: damaged, or absent though there are generations.
+    /// What is wrong with `CURRENT`: damaged, or missing although there are generations. `None`: nothing.
     #[must_use]
     pub fn current_problem(&self) -> Option<String> {
         match View::read(&*self.inner.disk, &self.inner.dir) {
@@ -166,11 +169,11 @@ impl Generations {
 }
 
 impl Generations {
-    /// Takes a generation out of use, into quarantine. Answers its new place.
+    /// Puts a generation into quarantine; returns its new path.
     ///
     /// # Errors
     ///
-    /// What the file system says.
+    /// If it cannot be renamed or the directory cannot be synced.
     pub fn set_aside(&self, number: u64) -> Result<PathBuf, StoreError> {
         let (disk, dir) = (&*self.inner.disk, &self.inner.dir);
         let from = self.inner.generation(number);
@@ -180,37 +183,38 @@ impl Generations {
         Ok(to)
     }
 
-    /// Looks after the generations in quarantine.
+    /// Removes the generations that were first seen in quarantine 7 days before `now_ms` (milliseconds since
+    /// 1970).
     pub fn sweep_quarantine(&self, now_ms: u64) {
         quarantine::sweep(&*self.inner.disk, &self.inner.dir, now_ms);
     }
 }
 
-/// What the handles of one store share.
+/// What the handles of one directory share.
 pub(super) struct Inner {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
-    /// Where copies are made for opening, if not in `dir`.
+    /// Where copies for opening are made; `None`: in `dir`.
     pub(super) scratch: Option<PathBuf>,
     /// The generation that the last load handed out.
     pub(super) loaded: Mutex<Option<u64>>,
     pub(super) engine: [u8; 16],
     pub(super) backend: Backend,
-    /// A round is under way.
+    /// Whether a generation is being made.
     pub(super) busy: AtomicBool,
-    /// A sync of `dir` failed: what is durable is unknown.
+    /// Whether a sync of `dir` failed, so that it is unknown what is durable.
     pub(super) unsure: AtomicBool,
     turn: Mutex<()>,
     bad: Mutex<BTreeSet<u64>>,
 }
 
 impl Inner {
-    /// Where a generation lies once it has its name.
+    /// The directory of a generation.
     pub(super) fn generation(&self, number: u64) -> PathBuf {
         self.dir.join(format!("gen-{number}"))
     }
 
-    /// Where it is made before.
+    /// The directory of a generation while it is being made.
     pub(super) fn building(&self, number: u64) -> PathBuf {
         self.dir.join(format!("gen-{number}{BUILDING}"))
     }
@@ -220,7 +224,7 @@ impl Inner {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that a generation's content was found damaged.
+    /// Remembers that the content of a generation is damaged.
     pub(super) fn mark_bad(&self, number: u64) {
         self.bad.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
     }
@@ -259,7 +263,7 @@ impl Inner {
         if let Ok(Some(current)) = &view.current {
             self.refuse_foreign(current.engine, &self.dir.join(pointer::FILE))?;
         }
-        // a process that died after a rename may have left it in memory only
+        // if the process died after a rename, that rename may be in memory only
         files::sync_dir(&*self.disk, &self.dir)?;
         files::remove_file(&*self.disk, &self.dir.join(pointer::TMP))?;
         for name in &view.debris {
@@ -278,10 +282,10 @@ impl Inner {
     }
 }
 
-/// A name in the store's directory.
+/// The meaning of a name in the directory.
 pub(super) enum Name {
     Generation(u64),
-    /// A building directory or a copy.
+    /// A half-made generation or a copy.
     Debris(u64),
 }
 
@@ -295,7 +299,7 @@ impl Name {
     }
 }
 
-/// A directory for the copy that is opened in place of a generation, if its backend needs one; removed again.
+/// The copy that is opened in place of a generation, if its backend needs one. Removed when dropped.
 pub(super) struct Copied(Option<(Arc<dyn Disk>, PathBuf)>);
 
 impl Copied {
@@ -304,7 +308,7 @@ impl Copied {
             return Ok(Self(None));
         }
         let disk = &inner.disk;
-        // Looking asks for the room that a start would need, too: its verdict must be the start's.
+        // A check asks for the same room as a start, since it must give the same verdict.
         files::room(&**disk, &inner.dir, bytes)?;
         let place = inner.scratch.as_deref().unwrap_or(&inner.dir);
         files::room(&**disk, place, bytes)?;

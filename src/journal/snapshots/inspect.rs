@@ -1,4 +1,4 @@
-//! What lies in the store's directory, without touching it.
+//! What is in the directory of the snapshots, without changing it.
 //!
 //! ```text
 //! View     names only: CURRENT, the numbers of the generations, the debris      begin, commit, open
@@ -6,8 +6,8 @@
 //! list     glance, and the SHA-256 of every file                                `restockd check`
 //! ```
 //!
-//! A whole `CURRENT` is obeyed: what it does not name does not count. A damaged or missing one leaves the
-//! generations themselves, each of which was read back whole before it got its name, the newest first.
+//! If `CURRENT` is whole, a generation that it does not name does not count. If it is damaged or missing, all
+//! generations count, the newest first, since each was read back whole before it got its name.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -24,30 +24,28 @@ use crate::disk::Disk;
 /// What `CURRENT` says about a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The newest one.
+    /// It is the newest one.
     Newest,
-    /// The one before it.
+    /// It is the one before.
     Previous,
-    /// Neither: left behind by a crash, or `CURRENT` is damaged.
+    /// `CURRENT` does not name it or is damaged; a crash may have left it behind.
     Unnamed,
 }
 
-/// A generation as it lies on the disk.
+/// A generation as it is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerationInfo {
-    /// Its number.
     pub number: u64,
-    /// What `CURRENT` says about it.
     pub role: Role,
-    /// What the engine said about it, if its manifest is whole.
+    /// What the engine said about it; `None` if its manifest is damaged.
     pub meta: Option<Meta>,
-    /// The pages it holds.
+    /// How many pages it holds.
     pub pages: u64,
-    /// The bytes of its files, without the manifest.
+    /// The bytes in its files, without the manifest.
     pub bytes: u64,
-    /// What is wrong with it, naming the file; `None` when every file is as it was written.
+    /// What is wrong with it, naming the file; `None` if every file is as it was written.
     pub damage: Option<String>,
-    /// That a newer restockd wrote it, and which versions are at odds; then nothing is damaged.
+    /// If a newer restockd wrote it: a sentence with the two versions. Then nothing is damaged.
     pub newer: Option<String>,
 }
 
@@ -82,7 +80,7 @@ impl View {
         Ok(Self { current, numbers, debris, highest })
     }
 
-    /// Refuses a `CURRENT` of a newer restockd: which generations count is not known then.
+    /// Refuses a `CURRENT` of a newer restockd, since it is not known which generations count.
     pub(super) fn refuse_newer(&self) -> Result<(), StoreError> {
         match &self.current {
             Err(StoreError::Version { path, found, read }) if found > read => {
@@ -92,13 +90,14 @@ impl View {
         }
     }
 
-    /// A number above every one in use.
+    /// A number above all that are in use.
     pub(super) fn next_number(&self) -> Result<u64, StoreError> {
         let next = self.highest.checked_add(1);
         next.ok_or_else(|| StoreError::refused("a new snapshot", "the numbers have run out"))
     }
 
-    /// The generations that count, the best first; the manifest's digest where `CURRENT` gives it.
+    /// The generations that count, the best first, each with the digest of its manifest if `CURRENT` names
+    /// it.
     pub(super) fn candidates(&self) -> Vec<(u64, Option<Hash>)> {
         match &self.current {
             Ok(Some(current)) => current.named().map(|it| (it.number, Some(it.manifest))).collect(),
@@ -106,7 +105,7 @@ impl View {
         }
     }
 
-    /// The best generation that looks whole: the one to keep beside a new one.
+    /// The best generation that looks whole, which is kept beside a new one.
     pub(super) fn newest_good(&self, inner: &Inner) -> Option<Named> {
         let good = |&(number, expected): &(u64, Option<Hash>)| {
             if inner.is_bad(number) {
@@ -132,7 +131,8 @@ impl View {
     }
 }
 
-/// Reads a generation's manifest and checks its place in the chain, its engine, and its files' lengths.
+/// Reads the manifest of a generation, and checks its digest in `CURRENT`, its engine and the lengths of its
+/// files.
 pub(super) fn check_manifest(
     inner: &Inner,
     number: u64,
@@ -156,7 +156,7 @@ pub(super) fn check_manifest(
     Ok(manifest)
 }
 
-/// Digests every file of a generation, copying where asked, and compares with the manifest.
+/// Digests every file of a generation, copying on request, and compares with the manifest.
 pub(super) fn digest_files(
     disk: &dyn Disk,
     dir: &Path,

@@ -1,4 +1,4 @@
-//! The way back: the newest good generation, else the older, and never "there was none" in silence.
+//! Loading the newest good generation, or else the older one.
 //!
 //! ```text
 //! for each candidate      glance: manifest, chain, engine, lengths
@@ -8,8 +8,9 @@
 //!     good ─▶ second pass: pages to the sink, counted again
 //! ```
 //!
-//! The sink is called only in the second pass, so it never sees a page of a generation that turns out bad. A
-//! full disk, a foreign engine and a sink that refuses are not damage: they end the load with an error.
+//! The sink is called only in the second pass, so it never gets a page of a generation that turns out
+//! damaged. A full disk, a foreign engine and a sink that refuses are not damage: they end the load with an
+//! error.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -23,49 +24,51 @@ use super::inspect::{self, View};
 use super::manifest::{Manifest, Meta};
 use super::reader::Reader;
 
-/// Takes a key and its page, or says why not.
+/// Takes a key and its page, or says why it refuses them.
 pub type Sink<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), String> + 'a;
 
-/// What a load found.
+/// The result of a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadOutcome {
     /// There never was a snapshot: no `CURRENT` and no generation.
     None,
     /// Every page of this generation went to the sink.
     Generation {
-        /// Its number.
         number: u64,
-        /// What the engine said about it. Replay goes on from its `replay_from`, and the log must reach back
-        /// to it.
+        /// What the engine said about it. Replay goes on from `replay_from`, so the log must reach back to
+        /// there.
         meta: Meta,
-        /// Whether a newer one was there and is not good.
+        /// Whether there is a newer generation that is damaged.
         older: bool,
-        /// What is wrong with `CURRENT` and the newer ones, naming files.
+        /// What is wrong with `CURRENT` and newer generations, naming files.
         problems: Vec<String>,
     },
-    /// There are snapshots and none is good; the sink saw nothing. Only a log that still reaches back to its
-    /// first record can stand in for them, otherwise the start must be refused.
+    /// There are snapshots, but none is good; the sink got no page. Unless the log still reaches back to its
+    /// first record, the start must be refused.
     AllBad {
         /// What is wrong, naming files.
         problems: Vec<String>,
     },
 }
 
-/// Why a candidate was not loaded.
+/// Why a generation was not loaded.
 enum Failure {
     /// It is damaged: try the next.
     Bad(StoreError),
-    /// Something else is wrong: trying the next would hide it.
+    /// Something else is wrong, which trying the next would hide.
     Stop(StoreError),
 }
 
 impl Generations {
-    /// Hands every page of the newest good generation to the sink, in key order, after all of it was verified.
+    /// Verifies the newest good generation as a whole, then hands each of its pages to the sink, in key
+    /// order.
     ///
     /// # Errors
     ///
-    /// Snapshots of another engine, no space for the copy that is opened, a sink that refuses, or a generation
-    /// that fails after it was verified; in the last two the sink must throw away what it took.
+    /// [`StoreError::ForeignEngine`] for snapshots of another engine, [`StoreError::NoSpace`] if there is no space
+    /// for the copy that is opened, [`StoreError::Sink`] if the sink refuses a page, [`StoreError::Changed`]
+    /// if the generation fails after it was verified. In the last two cases the sink must throw away what it
+    /// took.
     pub fn load(&self, sink: &mut Sink<'_>) -> Result<LoadOutcome, StoreError> {
         let inner = &*self.inner;
         let _turn = inner.turn();
@@ -100,7 +103,7 @@ impl Generations {
     }
 }
 
-/// A generation whose first pass found what its manifest says.
+/// A generation whose first pass agreed with its manifest.
 struct Verified {
     // closed before its files are removed
     reader: Reader,
@@ -144,7 +147,7 @@ impl Verified {
     }
 }
 
-/// Tells damage from everything else.
+/// Tells damage from other errors.
 fn sort(error: StoreError) -> Failure {
     match error {
         StoreError::NoSpace { .. } | StoreError::ForeignEngine { .. } | StoreError::Version { .. } => {

@@ -1,12 +1,12 @@
-//! The MANIFEST of a generation: what it is for, what it holds, and every file it is made of.
+//! The MANIFEST of a generation: whose it is, what it holds, and every file of it.
 //!
 //! ```text
 //! restockd manifest 2
 //! engine <32 hex>                  whose data it is
-//! backend sled                     who wrote it
-//! replay_from <u64>                the log number replay begins at
+//! backend sled                     which backend wrote it
+//! replay_from <u64>                the number of the log record at which replay begins
 //! durable <u64>                    the highest log number known durable when it was made
-//! made_ms <u64>
+//! made_ms <u64>                    milliseconds since 1970
 //! pages <count> <bytes> <sum, 64 hex> <digest of the sorted pages, 64 hex>
 //! counts <n>                       then n lines
 //! count <u64> <name>
@@ -15,7 +15,7 @@
 //! crc <8 hex>
 //! ```
 //!
-//! Every list is preceded by its length and bounded. The file is chained to `CURRENT` by its own SHA-256.
+//! Every list is preceded by its length, which is bounded. `CURRENT` names the SHA-256 of this file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,13 +30,13 @@ use super::files::{self, FileEntry};
 use super::text::{self, field, hex, unhex};
 use crate::disk::Disk;
 
-/// The manifest's name in its generation.
+/// The name of the file.
 pub(super) const FILE: &str = "MANIFEST";
-/// The most counts a meta may carry.
+/// The most counts that a meta may hold.
 pub const COUNTS_MAX: usize = 1_000;
 
 const TITLE: &str = "restockd manifest ";
-/// The version of the manifest and of the pages it speaks of. Version 1 was never released and is not read.
+/// The version of the manifest and of the pages. Version 1 was never released and is not read.
 const VERSION: u32 = 2;
 const BYTES_MAX: u64 = 64 << 20;
 const COUNT_NAME_BYTES_MAX: usize = 128;
@@ -45,11 +45,11 @@ const FILES_MAX: usize = 500_000;
 /// What the engine says about a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta {
-    /// The engine it belongs to.
+    /// The engine to which it belongs.
     pub engine: [u8; 16],
-    /// The number of the log record that replay begins at.
+    /// The number of the log record at which replay begins.
     pub replay_from: u64,
-    /// The highest log number known to be durable when it was made.
+    /// The highest log number that was known to be durable when it was made.
     pub durable: u64,
     /// When it was made, in milliseconds since 1970.
     pub made_ms: u64,
@@ -58,7 +58,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Refuses counts that could not be written as lines.
+    /// Refuses counts that cannot be written as lines.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.counts.len() > COUNTS_MAX {
             return Err(StoreError::refused(
@@ -76,7 +76,6 @@ impl Meta {
     }
 }
 
-/// A manifest, as read or to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub(super) meta: Meta,
@@ -87,7 +86,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest of a generation, with the SHA-256 that `CURRENT` knows it by.
+    /// Reads the manifest of a generation, and the SHA-256 by which `CURRENT` names it.
     pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<(Self, Hash), StoreError> {
         let path = dir.join(FILE);
         let bytes = text::read_bounded(disk, &path, BYTES_MAX)?;
@@ -106,7 +105,7 @@ impl Manifest {
         (text, digest)
     }
 
-    /// The bytes of all its files together.
+    /// The bytes in all its files.
     pub(super) fn bytes(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.length))
     }

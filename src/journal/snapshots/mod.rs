@@ -1,9 +1,13 @@
-//! The snapshot store: whole generations of packed pages, each written once, verified, then named.
+//! Snapshots: whole generations of packed pages, each written once, verified, then published.
 //!
-//! The log is the truth; a snapshot only saves replaying all of it. So a snapshot may be thrown away at any
-//! time before it is named, and after that it is never touched again. Nothing a backend says about its own
-//! durability or health is believed: this layer syncs every file and directory itself, carries its own count
-//! and digests, and reads a generation back before it names it.
+//! The log is the source of truth; a snapshot only saves replaying all of it. So a snapshot can be thrown
+//! away at any time before it is published, and after that it is never changed. Nothing that a backend says
+//! about its own durability or health is believed: this layer syncs every file and directory itself, keeps
+//! its own count and digests, and reads a generation back before it publishes it.
+//!
+//! [`Generations::open`] opens the directory; [`Generations::begin`] starts a new generation, which takes
+//! pages until it is sealed and committed; [`Generations::load`] hands out the pages of the newest good one.
+//! Errors are a [`StoreError`]; damage found by a load is in its [`LoadOutcome`].
 //!
 //! ```text
 //! <dir>/                          0700, used by one process at a time
@@ -12,12 +16,13 @@
 //!   gen-8/                        the newest one
 //!     MANIFEST                    meta, page count, digests, and every file's length and SHA-256, crc
 //!     db conf snap.* blobs/…      written by sled
-//!     pages.flat                  or by the flat-file twin
-//!   gen-9.building/               a round under way; removed at the next start if the round died
+//!     pages.flat                  or by the flat-file backend
+//!   gen-9.building/               a generation being made; removed at the next start if that did not finish
 //!   gen-8.copy/                   what sled opens in place of gen-8, because opening writes; removed after
 //! ```
 //!
-//! A round, with the fsyncs in their order; a crash after any step leaves `CURRENT` naming verified data:
+//! The steps of a new generation, with the fsyncs in their order. After a crash at any step, `CURRENT` names
+//! verified data:
 //!
 //! ```text
 //! begin    make gen-9.building                          put … put      pages, in any order
@@ -32,14 +37,15 @@
 //!
 //! - `CURRENT` names only generations that were read back whole; a generation is never opened in place.
 //! - A page reaches a reader only after the whole generation was counted and digested.
-//! - Damage is named with its file and is never "there was no snapshot".
-//! - The newest two good generations stay, and `replay_floor` is the log that the needier of them needs.
-//! - Backends run on threads of their own, under a limit, with panics caught (the binary must be built with
-//!   `panic = "unwind"`): a hang or a panic inside one is an error here.
+//! - Damage is reported with its file, and never as "there was no snapshot".
+//! - The newest two good generations stay, and `replay_floor` is the oldest log record that either of them
+//!   needs.
+//! - Backends run on threads of their own, under a time limit, with panics caught (the binary must be built
+//!   with `panic = "unwind"`): if a backend hangs or panics, that is an error here.
+//! - Making or copying a generation leaves room for the log: it stops with `NoSpace` while 96 MiB are still
+//!   free.
 //!
-//! - A round and a copy leave room for the log: they stop with `NoSpace` while 96 MiB are still free.
-//!
-//! It does not decide when to make a snapshot, what stands in a page, or where the log is cut.
+//! The layers above decide when to make a snapshot, what a page holds, and where the log is cut.
 
 mod backend;
 mod building;

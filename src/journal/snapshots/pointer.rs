@@ -1,4 +1,4 @@
-//! `CURRENT`: which two generations count, and how they are published.
+//! The file `CURRENT`: which two generations count, and how they are published.
 //!
 //! ```text
 //! restockd current 1
@@ -8,9 +8,9 @@
 //! crc <8 hex>
 //! ```
 //!
-//! Publishing renames a synced `CURRENT.tmp` over it and then syncs the directory. Until that sync returned,
-//! either the old or the new text may be there after a power cut, so both must name good generations: nothing
-//! is removed before it.
+//! To publish, a synced `CURRENT.tmp` is renamed to it, then the directory is synced. Until that sync has
+//! returned, a power cut may leave either the old or the new text, so both must name good generations, and
+//! nothing is removed before.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -24,7 +24,7 @@ use crate::disk::Disk;
 
 /// The name of the file.
 pub(super) const FILE: &str = "CURRENT";
-/// The name it is written under.
+/// The name under which it is written.
 pub(super) const TMP: &str = "CURRENT.tmp";
 
 const TITLE: &str = "restockd current ";
@@ -38,7 +38,7 @@ pub(super) struct Named {
     pub(super) manifest: Hash,
 }
 
-/// The text of `CURRENT`.
+/// The content of `CURRENT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CurrentPointer {
     pub(super) engine: [u8; 16],
@@ -47,7 +47,7 @@ pub(super) struct CurrentPointer {
 }
 
 impl CurrentPointer {
-    /// Reads it; `None` when there is no such file.
+    /// Reads the file; `None` if there is none.
     pub(super) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE);
         let text = match text::read(disk, &path, BYTES_MAX) {
@@ -62,12 +62,12 @@ impl CurrentPointer {
             .ok_or_else(|| StoreError::damaged(&path, "it does not name generations as it should"))
     }
 
-    /// The generations it names, the newest first.
+    /// The generations that it names, the newest first.
     pub(super) fn named(&self) -> impl Iterator<Item = Named> {
         std::iter::once(self.newest).chain(self.previous)
     }
 
-    /// Writes the new text beside the old; nothing is published yet.
+    /// Writes the new text beside the old one; nothing is published yet.
     pub(super) fn prepare(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StoreError> {
         let tmp = dir.join(TMP);
         files::remove_file(disk, &tmp)?;

@@ -1,16 +1,16 @@
-//! A finished set of pages being read, on a thread of its own: once to verify, once to hand out.
+//! Reads a finished set of pages on a thread of its own: once to verify it, once to hand it out.
 //!
 //! ```text
 //! caller                          thread
 //!   start     ───────────────────▶ open · first pass: count, sum, digest
-//!   verify    ◀────────────────── what it found
-//!   hand_out  ─── go ────────────▶ second pass, counted again
+//!   verify    ◀────────────────── the tally of the first pass
+//!   deliver   ─── go ────────────▶ second pass, counted again
 //!             ◀────────────────── pages, in chunks, a few in flight
-//!             ◀────────────────── what the second pass found
+//!             ◀────────────────── the tally of the second pass
 //! ```
 //!
-//! Dropping it stops the thread and waits until the backend is closed. The limit is on the thread's silence,
-//! so a slow sink is not mistaken for a hang.
+//! Dropping the reader stops the thread and waits until the backend is closed. The time limit is on how long
+//! the thread is silent, so a slow sink is not taken for a hang.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::error::StoreError;
 use super::timeout;
 use crate::disk::Disk;
 
-/// A chunk is sent on when it holds this much.
+/// The size at which a chunk is sent, in bytes.
 const CHUNK_BYTES: usize = 1 << 20;
 const CHUNK_PAGES: usize = 1_024;
 const CHUNKS_IN_FLIGHT: usize = 2;
@@ -34,7 +34,7 @@ enum ReaderReply {
 
 type Answers = SyncSender<Result<ReaderReply, StoreError>>;
 
-/// The caller's end.
+/// The caller's side.
 pub(super) struct Reader {
     answers: Option<Receiver<Result<ReaderReply, StoreError>>>,
     go: Option<Sender<()>>,
@@ -45,7 +45,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Starts opening the pages in a directory of about so many bytes.
+    /// Starts to open the pages in a directory of about `bytes` bytes.
     pub(super) fn start(
         disk: &Arc<dyn Disk>,
         backend: Backend,
@@ -72,7 +72,7 @@ impl Reader {
         }
     }
 
-    /// Hands every page to the sink; returns what the second pass found.
+    /// Hands every page to the sink; returns the tally of the second pass.
     pub(super) fn deliver_pages(
         mut self,
         mut sink: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,

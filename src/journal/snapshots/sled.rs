@@ -1,11 +1,11 @@
-//! Pages in one sled tree: the only file that knows sled.
+//! The sled backend, the only file that uses sled.
 //!
-//! sled 0.34 is used as a file format, not as a database. Its `flush` does not sync and its `open` writes, so
-//! neither durability nor health is taken from it: the caller syncs every file it left behind, digests them,
-//! and lets it open copies only. Left out on purpose: the flusher thread (`flush_every_ms`), `flush_async`
-//! (it deadlocks), transactions, and a tree per list (four times the size). sled does not survive a full disk:
-//! its process-wide I/O threads die of it and whoever uses it next waits for ever, so the writer looks for room
-//! before each batch and before a copy, and never lets sled find out.
+//! sled 0.34 serves as a file format, not as a database. Its `flush` does not sync and its `open` writes, so
+//! it is trusted neither for durability nor for health: the caller syncs every file that it leaves, digests
+//! them, and lets it open copies only. Deliberately unused are the flusher thread (`flush_every_ms`),
+//! `flush_async` (it deadlocks), transactions, and a tree per list (four times the size). sled does not
+//! survive a full disk: its I/O threads, which the process shares, die of it, and the next user waits for
+//! ever. So the writer checks for space before each batch and each copy, and sled never meets a full disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,13 +16,12 @@ use super::backend::{Each, PageReader, PageWriter, SnapshotPage, SnapshotStore};
 use super::error::StoreError;
 use crate::disk::Disk;
 
-/// sled's own cache; its default is 1 GiB.
+/// The size of sled's own cache, in bytes; its default is 1 GiB.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// As many accesses as sled collects before it evicts.
+/// The number of accesses that sled collects before it evicts.
 const CACHE_ACCESSES: usize = 64;
 
-/// The sled backend.
 pub(super) struct Sled;
 
 struct OpenDatabase {
@@ -72,8 +71,8 @@ impl PageReader for OpenDatabase {
 }
 
 impl OpenDatabase {
-    /// Makes sled look at its cache's limit: it does so only at every 64th access to one of 256 shards, which
-    /// with large pages lets the cache grow past a gigabyte first.
+    /// Makes sled enforce the limit of its cache. By itself it does so only at every 64th access to one of
+    /// 256 shards, and with large pages the cache would grow past a gigabyte first.
     fn nudge(&self, key: &[u8]) -> Result<(), StoreError> {
         for _ in 0..CACHE_ACCESSES {
             self.db.contains_key(key).map_err(|e| said(&self.dir, e))?;

@@ -1,4 +1,4 @@
-//! The little text files of the store: a title, lines, and a checksum over all of it as the last line.
+//! The small text files of the snapshots: a title, lines, and a checksum of all that as the last line.
 //!
 //! ```text
 //! restockd manifest 2
@@ -6,8 +6,8 @@
 //! crc <8 hex digits, CRC-32 of every byte before this line>
 //! ```
 //!
-//! One spelling only: a reader writes what it understood and compares, so a file it would not have written
-//! is damaged even where the checksum holds.
+//! There is only one spelling: a reader writes what it understood and compares, so a file that it would write
+//! otherwise is damaged even if the checksum matches.
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -16,20 +16,20 @@ use std::path::Path;
 use super::error::StoreError;
 use crate::disk::{Disk, Stream};
 
-/// Closes a text with its checksum line.
+/// Appends the checksum line to a text.
 pub(super) fn close(mut text: String) -> String {
     let crc = crc32fast::hash(text.as_bytes());
     let _ = writeln!(text, "crc {crc:08x}");
     text
 }
 
-/// Reads a whole text file of at most `limit` bytes; the checksum line is checked and taken off.
+/// Reads a text file of at most `limit` bytes; checks the checksum line and removes it.
 pub(super) fn read(disk: &dyn Disk, path: &Path, limit: u64) -> Result<String, StoreError> {
     let bytes = read_bounded(disk, path, limit)?;
     open(bytes).map_err(|what| StoreError::damaged(path, what))
 }
 
-/// Reads a whole file, refusing one that is longer than `limit`.
+/// Reads a whole file; refuses one that is longer than `limit` bytes.
 pub(super) fn read_bounded(disk: &dyn Disk, path: &Path, limit: u64) -> Result<Vec<u8>, StoreError> {
     let file = disk.open_to_read(path).map_err(|e| StoreError::io("open", path, e))?;
     let mut bytes = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn read_bounded(disk: &dyn Disk, path: &Path, limit: u64) -> Result<V
     Ok(bytes)
 }
 
-/// Refuses a text of another version, whatever else stands in it.
+/// Refuses a text of another version, whatever else it says.
 pub(super) fn check_version(path: &Path, text: &str, title: &str, read: u32) -> Result<(), StoreError> {
     let version = text.lines().next().and_then(|line| line.strip_prefix(title)?.parse().ok());
     match version.filter(|version| *version != read) {
@@ -49,7 +49,7 @@ pub(super) fn check_version(path: &Path, text: &str, title: &str, read: u32) -> 
     }
 }
 
-/// Checks the checksum line of a text and takes it off.
+/// Checks the checksum line of a text and removes it.
 pub(super) fn open(bytes: Vec<u8>) -> Result<String, String> {
     let mut text = String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
     let end = text.trim_end_matches('\n').rfind('\n').map_or(0, |newline| newline + 1);
@@ -83,7 +83,7 @@ pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The value of a line that must be the field `name`.
+/// The value in a line that must be the field `name`.
 pub(super) fn field<'a>(line: Option<&'a str>, name: &str) -> Option<&'a str> {
     line?.strip_prefix(name)?.strip_prefix(' ')
 }

@@ -1,8 +1,8 @@
-//! A thread for work that may panic or never come back.
+//! Threads for work that may panic or never end.
 //!
 //! A backend can hang on a damaged file or panic on a full disk. So it runs on a thread of its own, its
-//! panics are caught, and whoever waits for it waits for a limit, never for ever. A thread that is given up
-//! cannot be ended; it is left behind holding only its own copy, and the process goes on.
+//! panics are caught, and every wait for it has a time limit. A thread that is abandoned cannot be ended; it
+//! stays behind with nothing but its own copy, and the process goes on.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,23 +13,22 @@ use std::time::Duration;
 
 use super::error::StoreError;
 
-/// What every piece of work is given, before its size is looked at.
+/// The time limit of any work, before its size is considered.
 const LIMIT_BASE: Duration = Duration::from_secs(30);
-/// The slowest disk that is waited for: each further piece of this size is a second more.
+/// The speed of the slowest disk that is waited for: the limit grows by a second for each so many bytes.
 const BYTES_PER_SECOND: u64 = 4 << 20;
 
-/// The time that work on so many bytes may take.
+/// The time limit of work on `bytes` bytes.
 pub(super) fn limit(bytes: u64) -> Duration {
     LIMIT_BASE + Duration::from_secs(bytes / BYTES_PER_SECOND)
 }
 
-/// Starts a named thread.
 pub(super) fn spawn(name: &str, dir: &Path, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
     thread.map(drop).map_err(|e| StoreError::io("start a thread for", dir, e))
 }
 
-/// Runs one call into a backend; a panic becomes its error.
+/// Calls into a backend; a panic becomes an error.
 pub(super) fn guard<T>(
     backend: &'static str,
     dir: &Path,
@@ -39,7 +38,7 @@ pub(super) fn guard<T>(
         .unwrap_or_else(|panic| Err(StoreError::backend(backend, dir, words(&*panic))))
 }
 
-/// Drops a backend under a guard of its own: closing may panic too.
+/// Drops a backend and catches a panic, which closing may cause too.
 pub(super) fn close<T>(backend: &'static str, dir: &Path, open: T) -> Result<(), StoreError> {
     guard(backend, dir, || {
         drop(open);
@@ -47,7 +46,7 @@ pub(super) fn close<T>(backend: &'static str, dir: &Path, open: T) -> Result<(),
     })
 }
 
-/// Waits for an answer, at most for the limit.
+/// Waits for an answer, no longer than the limit.
 pub(super) fn wait<T>(
     answers: &Receiver<Result<T, StoreError>>,
     backend: &'static str,

@@ -1,4 +1,4 @@
-//! A backend being written, on a thread of its own.
+//! Writes a set of pages through a backend, on a thread of its own.
 //!
 //! ```text
 //! caller                          thread
@@ -9,8 +9,8 @@
 //!             ◀────────────────── the last answer
 //! ```
 //!
-//! After an error the thread ends; a writer dropped early makes it close the backend and waits for that, so
-//! the directory can be removed with no file in it open.
+//! After an error the thread ends. A writer that is dropped early makes it close the backend and waits for
+//! that, so no file is open when the directory is removed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ enum Command {
     Finish,
 }
 
-/// The caller's end.
+/// The caller's side.
 pub(super) struct Writer {
     commands: Option<SyncSender<Command>>,
     answers: Receiver<Result<(), StoreError>>,
@@ -61,7 +61,7 @@ impl Writer {
         self.ask(Command::Put(batch))
     }
 
-    /// Writes everything out and closes the files; they are not synced yet.
+    /// Writes everything out and closes the files, which are not synced yet.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         self.settle()?;
         files::room(&*self.disk, &self.dir, 0)?;
@@ -83,7 +83,7 @@ impl Writer {
         }
         let answer = timeout::wait(&self.answers, self.backend.name(), &self.dir, timeout::limit(self.bytes));
         match answer {
-            // others filled the disk between two looks at it, and the backend took it ill
+            // another process filled the disk between two checks, and the backend failed on it
             Err(StoreError::Hung { .. } | StoreError::Backend { .. }) => {
                 files::room(&*self.disk, &self.dir, 0).and(answer)
             }

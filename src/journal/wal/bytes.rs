@@ -1,23 +1,23 @@
-//! Small readers over raw bytes, all total: a place outside the slice is `None`, never a panic.
+//! Small readers over raw bytes that cannot fail: an offset outside the slice gives `None`, never a panic.
 //!
-//! Recovery reads files that may hold anything, so every length is looked up, none is trusted.
+//! Recovery reads files that may hold anything, so no length in them is trusted.
 
-/// A block of zeros, for filling and for fast comparing.
+/// A block of zeros, for filling and comparing.
 pub(super) const ZEROS: [u8; 4096] = [0; 4096];
 
-/// The four bytes at `at`, little end first.
+/// The little-endian number in the four bytes at `at`.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..at.checked_add(4)?)?;
     four.try_into().ok().map(u32::from_le_bytes)
 }
 
-/// The eight bytes at `at`, little end first.
+/// The little-endian number in the eight bytes at `at`.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at.checked_add(8)?)?;
     eight.try_into().ok().map(u64::from_le_bytes)
 }
 
-/// The offset just after the last byte that is not zero; 0 when all are.
+/// The offset after the last byte that is not zero; 0 if all are.
 ///
 /// Compares whole blocks, because nearly all of a young segment is zeros.
 pub(super) fn content_end(bytes: &[u8]) -> usize {

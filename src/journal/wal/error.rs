@@ -1,7 +1,8 @@
-//! What can go wrong with the log, in sentences for the person who has to act.
+//! The errors of the log, in sentences for the person who has to act.
 //!
-//! [`WalError`] is for starting, checking and repairing. [`Lost`] is what a ticket hears; it is small and `Copy`
-//! because thousands of tickets may hear it at once. [`Damage`] is one finding of the scan: where, what, how much.
+//! [`WalError`] is for starting, checking and repairing. [`Lost`] is for a ticket; it is small and `Copy`,
+//! because thousands of tickets may get it at once. [`Damage`] is one finding of the scan: where, what, and
+//! how many records.
 
 use std::fmt;
 use std::io;
@@ -10,38 +11,38 @@ use std::path::{Path, PathBuf};
 use super::Lsn;
 use super::segment::FORMAT_VERSION;
 
-/// Why a ticket failed. The record is not promised: it may or may not be found at the next start.
+/// Why a ticket failed. Nothing is promised of the record: the next start may find it or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
     /// The log is poisoned or closed.
     #[error("the log is poisoned or closed, so the record is not promised")]
     Ended,
-    /// The record is longer than the log takes; nothing was written, and the log goes on.
+    /// The record is too long. Nothing was written, and the log goes on.
     #[error("the record is longer than the log takes, nothing was written")]
     TooLarge,
 }
 
-/// What kind of harm was found at a place in the log.
+/// What is wrong at a place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Harm {
     /// The header block of a segment does not verify.
     Header(&'static str),
-    /// The segment belongs to another engine.
     ForeignEngine,
-    /// The segment has a format version that this program does not know.
+    /// The segment has a format version that this build does not know.
     UnknownFormat(u32),
-    /// A segment between this one and the one before it is gone, or the two do not belong together.
+    /// A segment between this one and the one before is missing, or the two do not belong together.
     Chain,
-    /// A frame does not verify, and it is not a torn tail.
+    /// A frame does not verify, and it is no torn tail.
     Frame(&'static str),
-    /// A frame verifies but carries another number than the expected one.
+    /// A frame verifies but begins with another number than expected.
     Number(Lsn),
-    /// The log ends cleanly, but below a record that was acknowledged.
+    /// The log ends cleanly, but before a record that was acknowledged.
     Missing,
-    /// The oldest segment starts above the record that the caller needs first.
+    /// The oldest segment begins after the record that the caller needs first.
     Uncovered,
-    /// Stray bytes after the last frame of a closed segment; the next segment proves that no record is missing.
+    /// There are stray bytes after the last frame of a closed segment; the next segment proves that no record
+    /// is missing.
     Stray,
 }
 
@@ -67,23 +68,21 @@ impl fmt::Display for Harm {
     }
 }
 
-/// One place where the log is damaged.
+/// A place where the log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// The file.
     pub file: PathBuf,
-    /// The byte offset in it.
+    /// The offset in the file, in bytes.
     pub offset: u64,
-    /// The record that should be there.
+    /// The number of the record that should be there.
     pub expected: Lsn,
-    /// How many records, from `expected` on, are known to have existed.
+    /// How many records from `expected` on are known to have existed.
     pub at_risk: u64,
-    /// What is wrong.
     pub harm: Harm,
 }
 
 impl Damage {
-    /// The format of a segment that a newer restockd wrote.
+    /// The format of the segment, if a newer restockd wrote it.
     fn newer(&self) -> Option<u32> {
         match self.harm {
             Harm::UnknownFormat(version) if version > FORMAT_VERSION => Some(version),
@@ -106,39 +105,37 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What ends a start, a check, a repair, or a running log.
+/// Why a start, a check, a repair or the running log ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalError {
     /// The options cannot work.
     #[error("the log options cannot work: {0}")]
     Options(String),
-    /// There is no space (or no quota) for something that had to be made.
+    /// There is no space (or no quota) left.
     #[error("no space to {doing} {}: free space on that disk, then start again", file.display())]
     NoSpace {
         /// What was tried.
         doing: &'static str,
-        /// On which file or directory.
+        /// The file or directory concerned.
         file: PathBuf,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// The disk refused.
+    /// The disk refused something.
     #[error("cannot {doing} {}: check the disk, then start again", file.display())]
     Io {
         /// What was tried.
         doing: &'static str,
-        /// On which file or directory.
+        /// The file or directory concerned.
         file: PathBuf,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
     /// The log is damaged, and only a human may decide to lose records.
     #[error("the log is damaged: {0}; restore the file from a copy, or run the repair and accept the loss")]
     Damaged(Damage),
-    /// A newer restockd wrote a segment: nothing is damaged.
+    /// A newer restockd wrote a segment; nothing is damaged.
     #[error(
         "{} is a log segment of format {found} and was written by a newer restockd; this one reads format {reads}: start \
          the version that wrote it", file.display()
@@ -146,43 +143,43 @@ pub enum WalError {
     Newer {
         /// The segment.
         file: PathBuf,
-        /// The format that it names.
+        /// The format of the segment.
         found: u32,
-        /// The format that is read.
+        /// The format that this build reads.
         reads: u32,
     },
-    /// The reader of the records did not accept one.
+    /// The caller did not accept a record.
     #[error(
         "record {lsn} in {} at offset {offset} was refused: {reason}; use the program version that wrote it",
         file.display()
     )]
     Refused {
-        /// The file.
+        /// The segment.
         file: PathBuf,
-        /// The byte offset of its frame.
+        /// The offset of the record's frame, in bytes.
         offset: u64,
-        /// Its number.
+        /// The number of the record.
         lsn: Lsn,
-        /// What the reader said.
+        /// The caller's reason.
         reason: String,
     },
-    /// A record that nobody waits for was too long, so the log would silently lack it.
+    /// A record that no ticket waits for was too long, so its loss would go unnoticed.
     #[error(
         "a record of {bytes} bytes is too long for the log, which takes {limit}: nobody waits for it, so the log ends"
     )]
     TooLarge {
-        /// Its length.
+        /// The length of the record.
         bytes: usize,
-        /// The longest that is taken.
+        /// The most bytes that the log takes.
         limit: usize,
     },
-    /// A thread of the log panicked; a ticket may have done so.
+    /// A thread of the log panicked, perhaps within a ticket.
     #[error("the {0} thread panicked: restart the process")]
     Panicked(&'static str),
 }
 
 impl WalError {
-    /// What a damage ends: a segment of a newer format is no damage.
+    /// The error for a damage. A segment of a newer format is not damaged.
     pub(super) fn of(damage: Damage) -> Self {
         match damage.newer() {
             Some(found) => Self::Newer { file: damage.file, found, reads: FORMAT_VERSION },
@@ -200,7 +197,7 @@ impl WalError {
         }
     }
 
-    /// Whether making the same thing again later can help: no space, no quota, no memory, no file handles.
+    /// Whether the same attempt can succeed later: no space, no quota, no memory, no file handles.
     pub(super) fn is_shortage(&self) -> bool {
         const TOO_MANY_OPEN: [i32; 2] = [23, 24]; // ENFILE, EMFILE
         match self {

@@ -1,4 +1,4 @@
-//! The batch frame: the unit of commit, and the unit of tearing.
+//! The frame: a batch of records that is written, synced and torn as one.
 //!
 //! ```text
 //!   0        4         8            16            24     28         32
@@ -8,12 +8,12 @@
 //!   payload = records x [ len u32 | kind u8 | version u8 | bytes ]          all numbers little end first
 //! ```
 //!
-//! - The crc covers everything but itself, the padding too, and starts from the engine and the segment number:
-//!   bytes of another engine or of another segment never verify.
-//! - The stable lsn is the highest number that was synced before this frame was written. The writer syncs each
-//!   frame, so it is the last number of the frame before.
-//! - Every length is bounded before it is used, and a decoded frame has had its records walked once: after
-//!   [`decode`] there is no way to fail.
+//! - The crc covers everything except itself, including the padding, and starts from the engine and the
+//!   segment number, so bytes of another engine or segment never verify.
+//! - The stable lsn is the highest number that was synced before this frame was written. The writer syncs
+//!   each frame, so it is the last number of the frame before.
+//! - Every length is bounded before it is used, and [`decode`] walks all records of a frame once, so that
+//!   reading them afterwards cannot fail.
 
 use crc32fast::Hasher;
 
@@ -24,21 +24,21 @@ use crate::disk::{narrow, wide};
 
 pub(super) const FRAME_HEAD_BYTES: usize = 32;
 pub(super) const RECORD_HEAD_BYTES: usize = 6;
-/// A batch ends before it has more records than this.
+/// The most records in a batch.
 pub(super) const MAX_RECORDS: usize = 4096;
 const MAX_PAYLOAD_BYTES: usize = MAX_RECORD_BYTES + RECORD_HEAD_BYTES;
-/// The longest frame.
+/// The longest frame, in bytes.
 pub(super) const MAX_FRAME_BYTES: usize = FRAME_HEAD_BYTES + MAX_PAYLOAD_BYTES + 8;
 const CRC_AT: usize = 24;
 const CRC_END: usize = 28;
 
-/// The longest payload of a frame in segments of this length.
+/// The longest payload of a frame, in segments of this length.
 pub(super) fn payload_limit(segment_bytes: u64) -> usize {
     let room = narrow(segment_bytes.saturating_sub(wide(HEADER_BYTES + FRAME_HEAD_BYTES)));
     (room & !7).min(MAX_PAYLOAD_BYTES)
 }
 
-/// Where the checksums of a segment start.
+/// The start value of the checksums in a segment.
 pub(super) fn seed(engine: &[u8; 16], segment: u64) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(engine);
@@ -46,7 +46,7 @@ pub(super) fn seed(engine: &[u8; 16], segment: u64) -> u32 {
     hasher.finalize()
 }
 
-/// A frame being gathered; its memory is used again for the next one.
+/// A frame that is being gathered. Its memory is used again for the next one.
 #[derive(Debug, Default)]
 pub(super) struct FrameBatch {
     buffer: Vec<u8>,
@@ -59,13 +59,13 @@ impl FrameBatch {
         self.records
     }
 
-    /// Forgets all records.
+    /// Removes all records.
     pub(super) fn clear(&mut self) {
         self.buffer.clear();
         self.records = 0;
     }
 
-    /// Whether a record fits without passing the limits; the first record of a batch has only its own limit.
+    /// Whether a record fits within the limits. The first record of a batch only has to keep its own limit.
     pub(super) fn fits(&self, record: &Record, limit: usize) -> bool {
         let used = self.buffer.len().max(FRAME_HEAD_BYTES) - FRAME_HEAD_BYTES;
         narrow(self.records.into()) < MAX_RECORDS && used + RECORD_HEAD_BYTES + record.bytes.len() <= limit
@@ -83,12 +83,12 @@ impl FrameBatch {
         self.records += 1;
     }
 
-    /// How long the sealed frame will be.
+    /// The length of the frame once it is sealed.
     pub(super) fn frame_bytes(&self) -> usize {
         self.buffer.len().next_multiple_of(8)
     }
 
-    /// Pads it, writes its header, and gives the bytes for the disk and their checksum.
+    /// Pads the frame and writes its header; returns the bytes for the disk and their checksum.
     pub(super) fn seal(&mut self, seed: u32, first_lsn: Lsn, stable_lsn: Lsn) -> (&[u8], u32) {
         let len = u32::try_from(self.buffer.len().saturating_sub(FRAME_HEAD_BYTES)).unwrap_or(u32::MAX);
         self.buffer.resize(self.frame_bytes(), 0);
@@ -109,14 +109,14 @@ impl FrameBatch {
     }
 }
 
-/// A frame that verified.
+/// A frame whose checksum matched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame<'a> {
     pub(super) first_lsn: Lsn,
     pub(super) stable_lsn: Lsn,
     pub(super) records: u32,
     pub(super) crc: u32,
-    /// The offset just after it.
+    /// The offset after it.
     pub(super) end: usize,
     payload: &'a [u8],
 }
@@ -170,16 +170,17 @@ pub(super) fn decode(bytes: &[u8], at: usize, seed: u32) -> Result<Frame<'_>, &'
     if rest.is_empty() { Ok(frame) } else { Err("its records do not fill it") }
 }
 
-/// What [`search`] found behind a bad frame.
+/// The frames that [`search`] found after a bad one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit {
     /// The first number of the first frame found.
     pub(super) first: Lsn,
-    /// The highest number of all frames found.
+    /// The highest number in all frames found.
     pub(super) highest: Lsn,
 }
 
-/// Looks for frames from an offset on, on 8-byte steps, so a garbled length cannot hide the next frame.
+/// Looks for frames from an offset on, in steps of 8 bytes, so that a damaged length cannot hide the next
+/// frame.
 pub(super) fn search(bytes: &[u8], from: usize, floor: Lsn, seed: u32) -> Option<Hit> {
     let mut hit: Option<Hit> = None;
     let mut at = from.next_multiple_of(8);
@@ -200,7 +201,7 @@ pub(super) fn search(bytes: &[u8], from: usize, floor: Lsn, seed: u32) -> Option
     hit
 }
 
-/// The cheap half of the check, done before any length is used.
+/// The cheap checks, made before any length is used.
 fn plausible(len: usize, records: u32, first_lsn: Lsn, stable_lsn: Lsn) -> bool {
     let count = narrow(records.into());
     (1..=MAX_RECORDS).contains(&count)

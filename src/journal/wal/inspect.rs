@@ -1,7 +1,7 @@
-//! Looking at a log without touching it: the same verification as a start, and not one byte changed.
+//! Checks a log with the same verification as a start, without changing a byte.
 //!
-//! It makes no sync, no directory and no file, and it does not need the log to be stopped; a running log may then
-//! show a torn tail that is only a write in progress.
+//! It makes no sync, directory or file, and the log need not be stopped. A running log may show a torn tail
+//! that is only a write in progress.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,22 +19,21 @@ pub struct LogReport {
     pub segments: Vec<SegmentReport>,
     /// How many good records they hold.
     pub records: u64,
-    /// The oldest record, if there is any.
+    /// The oldest record; `None` if there is none.
     pub first: Option<Lsn>,
-    /// The newest good record, if there is any.
+    /// The newest good record; `None` if there is none.
     pub last: Option<Lsn>,
     /// The highest number that is known to have been durable.
     pub known_durable: Lsn,
-    /// How the log ends.
     pub tail: TailState,
-    /// What a start would refuse, with the number of records at risk in it.
+    /// The first damage, for which a start would be refused, with the number of records at risk.
     pub damage: Option<Damage>,
     /// Ranges of numbers (first, last) that an earlier repair gave up.
     pub missing: Vec<(Lsn, Lsn)>,
 }
 
 impl LogReport {
-    /// How many records, known to have existed, cannot be read.
+    /// How many records are known to have existed and cannot be read.
     #[must_use]
     pub fn at_risk(&self) -> u64 {
         self.damage.as_ref().map_or(0, |damage| damage.at_risk)
@@ -44,17 +43,16 @@ impl LogReport {
 /// One segment in a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentReport {
-    /// The file.
     pub file: PathBuf,
-    /// Its place in the chain of segments.
+    /// Its number in the chain of segments.
     pub number: u64,
     /// The number of its first record.
     pub first: Lsn,
-    /// The number of its last good record; `first - 1` when it is empty.
+    /// The number of its last good record; `first - 1` if it is empty.
     pub last: Lsn,
     /// Its length in bytes.
     pub bytes: u64,
-    /// How many of them hold the header and good frames.
+    /// How many of its bytes are header and good frames.
     pub used: u64,
 }
 
@@ -65,22 +63,21 @@ pub enum TailState {
     Clean,
     /// With a torn write that a start would cut.
     Torn {
-        /// The file.
         file: PathBuf,
-        /// Where the torn bytes start.
+        /// The offset of the torn bytes.
         offset: u64,
-        /// How many there are.
+        /// How many bytes are torn.
         bytes: u64,
     },
-    /// Nobody can say, because of the damage.
+    /// Not known, because of damage.
     Unknown,
 }
 
-/// Verifies the log like [`recover`](super::recover()) does, strictly read-only, and reports instead of refusing.
+/// Verifies the log like [`recover`](super::recover()) and reports what it finds, without changing anything.
 ///
 /// # Errors
 ///
-/// Only what the file system says; damage is in the report.
+/// If the directory or a file cannot be read; damage is in the report.
 pub fn inspect(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -123,11 +120,12 @@ pub fn inspect(
     })
 }
 
-/// The first segment that a newer restockd wrote, as the error that a start would end with.
+/// The error with which a start would end because of the first segment that a newer restockd wrote; `None` if
+/// there is none.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If the directory or a file cannot be read.
 pub fn newer(disk: &Arc<dyn Disk>, options: &Options) -> Result<Option<WalError>, WalError> {
     for (_, file) in scan::list(&**disk, options)? {
         let bytes = disk.read(&file).map_err(|error| WalError::io("read", &file, error))?;

@@ -1,8 +1,8 @@
-//! The handle of the running log: cheap to clone, never blocks on the disk.
+//! The handle of the running log: cheap to clone, and never blocked by the disk.
 //!
-//! Everything goes through one queue to the writer, so what one thread appends keeps its order, and a barrier covers
-//! all that was appended before it. The queue has no bound: whoever appends on behalf of the outside holds a permit of
-//! admission, which is what bounds it.
+//! Everything goes through one queue to the writer, so the records of one thread keep their order, and a
+//! barrier covers all that was appended before it. The queue has no bound of its own: callers hold a permit
+//! of admission, and their number bounds it.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,23 +24,24 @@ use crate::disk::Disk;
 const WRITER_NAME: &str = "wal-writer";
 const PREALLOCATOR_NAME: &str = "wal-maker";
 
-/// What is called, once, when the log fails.
+/// Called once, when the log fails.
 pub(super) type OnPoison = Box<dyn Fn(&WalError) + Send + Sync>;
 
-/// A running log. Clones are the same log; it closes when it is told to or when the last clone goes.
+/// A running log. Clones are the same log; it closes when [`close`](Self::close) is called or the last clone
+/// is dropped.
 #[derive(Clone)]
 pub struct Log {
     inner: Arc<Inner>,
 }
 
-/// Numbers for the eye. The counts start at 0 with the process.
+/// Counts of the running log, from 0 at the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// How many batches were synced.
     pub syncs: u64,
     /// How many records they held.
     pub records: u64,
-    /// How many bytes of frames.
+    /// How many bytes of frames were written.
     pub bytes: u64,
     /// How many segments there are now.
     pub segments: u64,
@@ -54,9 +55,9 @@ struct Inner {
 }
 
 impl Log {
-    /// Starts the two threads behind what [`recover`](super::recover()) found.
+    /// Starts the two threads of a log that [`recover`](super::recover()) has made ready.
     ///
-    /// A disk with no space is no error here: [`Self::room`] turns false, and the log waits.
+    /// A full disk is no error here: [`Self::room`] becomes false, and the log waits for space.
     ///
     /// # Errors
     ///
@@ -73,7 +74,7 @@ impl Log {
             thread.map_err(|error| WalError::io("start a thread for", &options.dir, error))
         };
         let sender = log.inner.queue.clone();
-        // From here on an early return closes the queue, which ends whatever has started.
+        // From here on an early return closes the queue, which ends the threads that have started.
         let writing = start(WRITER_NAME, Box::new(move || run_writer(writer, &on_poison)))?;
         log.threads().push(writing);
         let making = start(PREALLOCATOR_NAME, Box::new(move || run_preallocator(preallocator, &sender)))?;
@@ -81,7 +82,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The handle, and what has to be moved for it: by threads, or by hand.
+    /// Makes the handle, and the writer and preallocator that threads or a test will move.
     pub(super) fn parts(
         disk: Arc<dyn Disk>,
         options: &Options,
@@ -126,24 +127,27 @@ impl Log {
         Ok((Self { inner: Arc::new(inner) }, writer, preallocator))
     }
 
-    /// Appends a record; the ticket hears its number once it is durable. Never blocks, so the caller must hold an
-    /// admission permit. A record longer than [`Options::max_record_bytes`] fails its ticket and nothing else.
+    /// Appends a record; its ticket gets the number once the record is durable. Never blocks, so the caller
+    /// must hold a permit of admission. A record longer than [`Options::max_record_bytes`] only fails its
+    /// ticket.
     pub fn append(&self, record: Record, ticket: Ticket) {
         self.send_record(record, Some(PendingTicket::new(ticket)));
     }
 
-    /// Appends a record that nobody waits for. One that is too long poisons the log: its loss would go unheard.
+    /// Appends a record without a ticket. One that is too long poisons the log, since nobody would learn of
+    /// its loss.
     pub fn append_quiet(&self, record: Record) {
         self.send_record(record, None);
     }
 
-    /// The ticket hears the last number appended before, once all of that is durable. Costs no sync when it is.
+    /// The ticket gets the number of the last record appended before, once all of those are durable. Costs no
+    /// sync if they are.
     pub fn barrier(&self, ticket: Ticket) {
         self.send(WriterMessage::Barrier(PendingTicket::new(ticket)));
     }
 
-    /// A barrier that does not wait for its turn: when nothing is on its way at all, the ticket hears it before this
-    /// returns, on this thread.
+    /// A barrier that need not queue: if no record is on its way, the ticket is called on this thread before
+    /// this returns.
     pub fn barrier_at_once(&self, ticket: Ticket) {
         let gauges = &self.inner.gauges;
         let resting = gauges.unsettled.load(Ordering::Acquire) == 0;
@@ -153,13 +157,14 @@ impl Log {
         self.barrier(ticket);
     }
 
-    /// Lets the next record start a new segment, and answers when that one is there. An empty segment is not sealed
-    /// again. When there is no space for a new one, this answers at once and the next batch tries again.
+    /// Lets the next record start a new segment, and answers when that segment is there. An empty segment is
+    /// not sealed again. If there is no space for a new one, this answers at once and the next batch tries
+    /// again.
     pub fn seal(&self, ticket: Ticket) {
         self.send(WriterMessage::Seal(PendingTicket::new(ticket)));
     }
 
-    /// The number that the writer gives next; records still in the queue have none yet.
+    /// The number that the writer gives to the next record; records in the queue have none yet.
     #[must_use]
     pub fn next_lsn(&self) -> Lsn {
         self.inner.gauges.next.load(Ordering::Acquire)
@@ -171,7 +176,8 @@ impl Log {
         self.inner.gauges.durable.load(Ordering::Acquire)
     }
 
-    /// Whether the last try to make a spare segment had space. While it had not, nothing new may be admitted.
+    /// Whether the last attempt to make a spare segment found space. As long as it did not, nothing new may
+    /// be admitted.
     #[must_use]
     pub fn room(&self) -> bool {
         self.inner.pool.room()
@@ -183,18 +189,18 @@ impl Log {
         self.inner.gauges.poisoned.load(Ordering::Acquire)
     }
 
-    /// Lets whole segments go whose records are all below this number; never the last one. Happens in the background,
-    /// and is done when [`Self::close`] returns.
+    /// Removes the segments whose records are all below this number, never the last one. Runs in the
+    /// background and has ended when [`Self::close`] returns.
     pub fn trim(&self, below: Lsn) {
         self.inner.pool.trim(below);
     }
 
-    /// Looks after the quarantine: what an engine first saw 7 days before `now_ms` is removed. In the background, like [`Self::trim`].
+    /// Removes what was first seen in quarantine 7 days before `now_ms` (milliseconds since 1970). Runs in
+    /// the background, like [`Self::trim`].
     pub fn sweep_quarantine(&self, now_ms: u64) {
         self.inner.pool.sweep(now_ms);
     }
 
-    /// Numbers for the eye.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let gauges = &self.inner.gauges;
@@ -206,20 +212,21 @@ impl Log {
         }
     }
 
-    /// Writes all that was appended before, syncs the mark, and ends both threads. Later tickets fail. On a full disk
-    /// it does not wait for space: what does not fit fails. Closing twice is fine; the first call
-    /// is the one that waits.
+    /// Writes all that was appended before, syncs the mark, and ends both threads. Later tickets fail. On a
+    /// full disk it does not wait for space, and what does not fit fails. Only the first call waits; further
+    /// calls do nothing.
     pub fn close(&self) {
         self.inner.close();
     }
 
-    /// Counted before it is sent: whoever sees no record on its way knows that those it heard of are durable.
+    /// Counts the record before sending it: if no record is on its way, all that anybody has learned of is
+    /// durable.
     fn send_record(&self, record: Record, waiting: Option<PendingTicket>) {
         self.inner.gauges.unsettled.fetch_add(1, Ordering::AcqRel);
         self.send(WriterMessage::Append(record, waiting));
     }
 
-    /// A message that the writer cannot get is dropped here, and its ticket fails with it.
+    /// A message that the writer cannot receive is dropped here, so its ticket fails.
     fn send(&self, message: WriterMessage) {
         drop(self.inner.queue.send(message));
     }
@@ -249,7 +256,7 @@ impl Inner {
             return; // A ticket closed the log: its own thread cannot wait for itself.
         }
         for thread in threads {
-            // A panic inside was caught and has poisoned the log.
+            // A panic in the thread was caught and has poisoned the log.
             let _ = thread.join();
         }
     }
@@ -272,7 +279,7 @@ fn run_writer(mut writer: Writer, on_poison: &OnPoison) {
     end_writer(writer, outcome.unwrap_or(Err(WalError::Panicked(WRITER_NAME))), on_poison);
 }
 
-/// The last thing a writer does: what went wrong is told, then every ticket that is left hears it.
+/// The end of a writer: reports what went wrong, then fails every ticket that is left.
 pub(super) fn end_writer(writer: Writer, outcome: Result<(), WalError>, on_poison: &OnPoison) {
     let gauges = writer.gauges.clone();
     let pool = writer.pool.clone();
@@ -285,11 +292,11 @@ pub(super) fn end_writer(writer: Writer, outcome: Result<(), WalError>, on_poiso
         }
     }
     pool.ended();
-    // Fails what is queued, and from now on also what comes.
+    // Fails the queued tickets, and from now on also new ones.
     drop_tickets(writer);
 }
 
-/// Drops the writer with all tickets that wait in it; one that panics does not keep the others from hearing.
+/// Drops the writer with all tickets that wait in it; a ticket that panics does not stop the others.
 fn drop_tickets(mut writer: Writer) {
     let fail = |one: &mut dyn FnMut()| drop(catch_unwind(AssertUnwindSafe(one)));
     while let Some(one) = writer.waiting.pop_front() {

@@ -1,13 +1,14 @@
-//! A test door (feature `testing`), the log without threads: whoever holds the driver says when a batch is written and when a segment is made.
+//! The log without threads, for tests (feature `testing`): the test says when a batch is written and when a
+//! segment is made.
 //!
 //! ```text
 //!   log.append(..) ──> queue ──> driver.write(most) ──> one frame, one sync, its tickets
 //!                                driver.make(again) ──> the spare, the removal of old segments
 //! ```
 //!
-//! It moves the very writer and preallocator that the threads run, so a simulation can put any order of events between two
-//! of their steps, and the same order again from the same seed. It never waits: what threads would wait for, the
-//! next step tries again.
+//! It moves the same writer and preallocator that the threads run, so a simulation can put any order of
+//! events between two of their steps, and repeat that order from a seed. It never waits; what a thread would
+//! wait for, the next step tries again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::recover::LogRecovery;
 use super::writer::{Writer, WriterExit};
 use crate::disk::Disk;
 
-/// The two halves of a log that has no threads.
+/// The writer and the preallocator of a log without threads.
 pub struct ManualDriver {
     writer: Option<Writer>,
     preallocator: Preallocator,
@@ -28,8 +29,8 @@ pub struct ManualDriver {
 }
 
 impl Log {
-    /// A log behind what [`recover`](super::recover()) found that moves only when the driver is moved. `age` is a
-    /// monotonic clock; nothing but the age of the mark is measured by it.
+    /// Makes a log from a [`LogRecovery`] that moves only when its driver is moved. `age` is a monotonic
+    /// clock; it measures nothing but the age of the mark.
     ///
     /// # Errors
     ///
@@ -47,8 +48,8 @@ impl Log {
 }
 
 impl ManualDriver {
-    /// Writes one batch of at most so many tickets, if there is one and there is space for it. True while the log goes
-    /// on; after false every ticket has been answered.
+    /// Writes one batch of at most `most` tickets, if there is one and it has space. False once the log has
+    /// ended; then every ticket has been answered.
     pub fn write(&mut self, most: usize) -> bool {
         if let Err(error) = self.preallocator.catch_up(false) {
             return self.end(Err(error));
@@ -76,8 +77,8 @@ impl ManualDriver {
         }
     }
 
-    /// Makes the next segment and removes old ones, as far as that can be done now; `again`: also tries again what
-    /// there was no space for.
+    /// Makes the next segment and removes old ones, as far as possible now. With `again`, also retries what
+    /// had no space before.
     pub fn make(&mut self, again: bool) -> bool {
         match self.preallocator.catch_up(again) {
             Ok(()) => self.writer.is_some(),

@@ -1,7 +1,13 @@
-//! The write-ahead log: the only truth of the engine. What a synced frame holds happened; the rest did not.
+//! The write-ahead log: the engine's source of truth. What is in a synced frame has happened; nothing else
+//! has.
 //!
-//! One thread owns the file in use. It gathers what was appended, writes it as one frame, syncs once, and only
-//! then answers the tickets. There is no timer: the sync of one batch is the gathering time of the next.
+//! One thread owns the file in use. It gathers the appended records, writes them as one frame, syncs once,
+//! and only then answers the tickets. There is no timer: while one batch is being synced, the next one
+//! gathers.
+//!
+//! [`recover()`] reads a log and makes it ready, [`Log::start`] runs it, [`inspect()`] checks one without
+//! changing it, [`repair()`] cuts a damaged one. All of them fail with a [`WalError`]; a ticket that fails
+//! gets a [`Lost`].
 //!
 //! ```text
 //!   actors ── append(record, ticket) ──> queue ──> wal-writer ── write, fdatasync ──> 00000000000000000001.wal
@@ -15,21 +21,22 @@
 //!
 //! Invariants:
 //!
-//! 1. A ticket hears `Ok` only after the sync that covers its record. A dropped or failed ticket is no promise.
-//! 2. Numbers start at 1 and have no gaps. The one exception is a gap that [`repair()`] wrote into a header, so that
+//! 1. A ticket gets `Ok` only after the sync that covers its record. A dropped or failed ticket promises
+//!    nothing.
+//! 2. Record numbers start at 1 and have no gaps, except those that [`repair()`] wrote into a header so that
 //!    the number of a lost record is never given to another.
 //! 3. Frame k is synced before frame k + 1 is written, so a crash can tear at most one frame, and every frame
 //!    proves all frames before it durable.
-//! 4. The first failed write or sync in a segment in use ends the log ([`Log::poisoned`]). Nothing is retried: after
-//!    a failed sync the kernel calls the lost pages clean.
-//! 5. Recovery gives back every acknowledged record, or refuses and says where the damage is. Only [`repair()`], which
-//!    a human calls, cuts more than a torn tail.
+//! 4. The first failed write or sync in a segment in use ends the log ([`Log::poisoned`]). Nothing is
+//!    retried: after a failed sync the kernel calls the lost pages clean.
+//! 5. Recovery gives back every acknowledged record, or refuses and says where the damage is. Only
+//!    [`repair()`], which a human calls, cuts more than a torn tail.
 //! 6. A segment is never used twice.
 //!
-//! One thing is asked of the disk: a write leaves the bytes beside it alone, even when the power goes (what SQLite
-//! calls a power-safe overwrite). Frames share sectors with the frames before them.
+//! The log relies on one property of the disk: a write leaves the bytes beside it alone, even when the power
+//! goes (SQLite calls this power-safe overwrite). Frames share sectors with the frames before them.
 //!
-//! The log does not look into records, has no opinion on time, and does not lock its directory: the caller does.
+//! The log does not look into records, knows no clock time, and does not lock its directory; its caller does.
 
 mod bytes;
 mod error;
@@ -61,57 +68,56 @@ pub use recover::{LogRecovery, Torn, recover, refused};
 pub use repair::{Repaired, repair, repair_from, set_aside_segments};
 pub use salvage::salvage;
 
-/// The number of a record: 1 for the first ever, and no gaps.
+/// The number of a record: 1 for the first ever, then without gaps.
 pub type Lsn = u64;
 
-/// What is run, on the writer thread, once the fate of a record is known.
+/// Called on the writer thread once it is known whether a record is durable.
 ///
-/// It must be short, and it must not block: all other tickets wait behind it. When the log has already ended it is
-/// run on the thread of the caller.
+/// It must be short and must not block, since all other tickets wait behind it. If the log has ended already,
+/// it is called on the thread of the caller.
 pub type Ticket = Box<dyn FnOnce(Result<Lsn, Lost>) + Send>;
 
-/// The longest payload of one record.
+/// The longest payload of one record, in bytes.
 pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// The smallest segment that [`Options`] may ask for.
+/// The smallest segment that [`Options`] may ask for, in bytes.
 pub const MIN_SEGMENT_BYTES: u64 = 64 * 1024;
 
-/// The longest segment: what [`Options`] may ask for, and what a header is believed about its file.
+/// The largest segment that [`Options`] may ask for and that a header may claim, in bytes.
 pub const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// The segment size that is used when nothing else is said.
+/// The default size of a segment, in bytes.
 pub const DEFAULT_SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// One record on its way into the log. The log does not look inside.
+/// A record on its way into the log, which does not look into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What it is; the caller's number.
+    /// The caller's number for what the record is.
     pub kind: u8,
-    /// Which layout of that kind.
+    /// The version of the layout of that kind.
     pub version: u8,
     /// The payload, at most [`Options::max_record_bytes`].
     pub bytes: Vec<u8>,
 }
 
-/// One record on its way out of the log, borrowed from the segment that was read.
+/// A record read from the log, borrowed from its segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordRef<'a> {
-    /// What it is; the caller's number.
+    /// The caller's number for what the record is.
     pub kind: u8,
-    /// Which layout of that kind.
+    /// The version of the layout of that kind.
     pub version: u8,
-    /// The payload.
     pub bytes: &'a [u8],
 }
 
-/// Where the log lives and how it is cut.
+/// Where the log is and how long its segments are.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The directory of the segments; nothing else may live in it.
+    /// The directory of the segments; nothing else may be in it.
     pub dir: PathBuf,
-    /// The length of a new segment, in bytes. Old segments keep theirs.
+    /// The length of a new segment, in bytes. Existing segments keep theirs.
     pub segment_bytes: u64,
-    /// The identity of the engine. A segment of another engine is refused.
+    /// The identity of the engine. The segments of another engine are refused.
     pub engine: [u8; 16],
 }
 
@@ -122,7 +128,8 @@ impl Options {
         Self { dir: dir.into(), segment_bytes: DEFAULT_SEGMENT_BYTES, engine }
     }
 
-    /// The longest record payload that these segments can hold: 1 MiB, or less when segments are tiny.
+    /// The longest record payload that these segments can hold, in bytes: 1 MiB, or less if segments are
+    /// tiny.
     #[must_use]
     pub fn max_record_bytes(&self) -> usize {
         frame::payload_limit(self.segment_bytes).saturating_sub(frame::RECORD_HEAD_BYTES)

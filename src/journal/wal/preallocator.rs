@@ -1,15 +1,16 @@
-//! The thread "wal-maker": always one blank segment ahead, and the removal of old ones.
+//! The thread "wal-maker": keeps one blank segment ahead and removes old segments.
 //!
 //! ```text
 //!    preallocator ── spare ──> pool ──> writer takes it, gives it its name
-//!      │ no space                   needs one and there is none: waits, nobody is told a lie
+//!      │ no space                   needs one and there is none: waits, and no ticket is answered
 //!      └── room = false, again each second (or when something was trimmed) ── made ──> room = true
 //! ```
 //!
-//! - A shortage (space, quota, file handles) while a spare is made is no failure: admission stops, what was admitted
-//!   still fits in the current segment, and making is tried again.
-//! - Any other error of the disk here poisons the log, like an error of the writer does.
-//! - Old segments go oldest first, each removal synced before the next, and the newest never: a crash leaves no hole.
+//! - A shortage (space, quota, file handles) while a spare is made is no failure: admission stops, what was
+//!   admitted still fits into the current segment, and the attempt is repeated.
+//! - Any other error of the disk here poisons the log, like an error of the writer.
+//! - Old segments are removed oldest first, each removal synced before the next, and the newest never, so a
+//!   crash leaves no hole.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::quarantine;
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// A blank segment that waits for its name.
+/// A blank segment that has no name in the log yet.
 pub(super) struct Spare {
     pub(super) path: PathBuf,
     pub(super) file: Box<dyn DiskFile>,
@@ -36,7 +37,7 @@ pub(super) struct Spare {
 pub(super) struct SegmentPool {
     stock: Mutex<Stock>,
     bell: Condvar,
-    /// The writer has a thread of its own, which may wait for space.
+    /// Whether the writer has a thread, which may wait for space.
     waits: bool,
     room: AtomicBool,
     segments: AtomicU64,
@@ -44,25 +45,25 @@ pub(super) struct SegmentPool {
 
 struct Stock {
     spare: Option<Spare>,
-    /// The last try to make a spare failed for want of space.
+    /// Whether the last attempt to make a spare found no space.
     short: bool,
-    /// The preallocator has ended on an error.
+    /// Whether the preallocator has ended with an error.
     broken: bool,
     /// That error, until the writer fetches it.
     error: Option<WalError>,
-    /// The log is closing: the writer must not wait for space any more.
+    /// Whether the log is closing, so that the writer must not wait for space any more.
     closing: bool,
-    /// The writer has ended.
+    /// Whether the writer has ended.
     ended: bool,
     trim_below: Option<Lsn>,
-    /// Look after what is in quarantine; the time is this.
+    /// The quarantine is to be swept; the time for it, in milliseconds since 1970.
     sweep_at: Option<u64>,
-    /// Segments with their first numbers, oldest first.
+    /// The segments with their first numbers, oldest first.
     files: Vec<(Lsn, PathBuf)>,
 }
 
 impl Stock {
-    /// What there is to do now; `again`: it is time to try once more what there was no space for.
+    /// The next task. With `again`, also one that had no space before.
     fn task(&mut self, again: bool) -> Option<Task> {
         if let Some(below) = self.trim_below.take() {
             Some(Task::Trim(below))
@@ -81,7 +82,7 @@ impl Stock {
 pub(super) enum NoSpare {
     /// There is no space for one now.
     Short,
-    /// There will never be one: the preallocator failed, or the log closes without space.
+    /// There will be none: the preallocator failed, or the log is closing without space.
     Never,
 }
 
@@ -110,8 +111,8 @@ impl SegmentPool {
         self.segments.load(Ordering::Acquire)
     }
 
-    /// Takes the spare, waiting while one is being made; with `must` it also waits for space. Where no thread could
-    /// wait, it never does.
+    /// Takes the spare, and waits while one is being made; with `must` it also waits for space. Never waits
+    /// if the writer has no thread.
     pub(super) fn take(&self, must: bool) -> Result<Spare, NoSpare> {
         let mut stock = self.lock();
         loop {
@@ -129,7 +130,7 @@ impl SegmentPool {
         }
     }
 
-    /// Notes a segment that is in use from now on.
+    /// Adds a segment that is in use from now on.
     pub(super) fn add(&self, first_lsn: Lsn, path: PathBuf) {
         self.change(|stock| stock.files.push((first_lsn, path)));
     }
@@ -150,7 +151,7 @@ impl SegmentPool {
         self.change(|stock| stock.ended = true);
     }
 
-    /// Says that there will be no more spares, and why.
+    /// There will be no more spares, because of this error.
     pub(super) fn broken(&self, error: WalError) {
         self.change(|stock| {
             stock.broken = true;
@@ -182,7 +183,6 @@ enum Task {
     End,
 }
 
-/// The thread.
 pub(super) struct Preallocator {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: Options,
@@ -196,7 +196,7 @@ impl Preallocator {
         let outcome = self.work();
         let spare = self.pool.lock().spare.take();
         if let Some(spare) = spare {
-            // Only to leave a tidy directory; the next start removes it otherwise.
+            // Only to leave a tidy directory; otherwise the next start removes it.
             let _ = self.disk.remove(&spare.path);
         }
         outcome
@@ -223,7 +223,7 @@ impl Preallocator {
         }
     }
 
-    /// Does all that there is to do without waiting; `again`: also tries again what there was no space for.
+    /// Does all that can be done without waiting. With `again`, also retries what had no space before.
     #[cfg(feature = "testing")]
     pub(super) fn catch_up(&mut self, again: bool) -> Result<(), WalError> {
         let mut again = again;
@@ -270,7 +270,7 @@ impl Preallocator {
                 Ok(())
             }
             Err(error) if error.is_shortage() => {
-                // A half-made spare holds space that others need.
+                // A half-made spare takes space that others need.
                 let _ = self.disk.remove(&path);
                 if self.pool.room.swap(false, Ordering::AcqRel) {
                     tracing::warn!(%error, "cannot make the next log segment, admission stops until there is space");
@@ -282,7 +282,8 @@ impl Preallocator {
         }
     }
 
-    /// Removes whole segments all of whose records are below a number. What cannot be removed stays for next time.
+    /// Removes the segments whose records are all below a number. What cannot be removed stays for the next
+    /// time.
     fn trim(&self, below: Lsn) -> Result<(), WalError> {
         loop {
             let oldest = {
@@ -302,7 +303,7 @@ impl Preallocator {
                 stock.files.remove(0);
             });
         }
-        // Space may have come back: try at once.
+        // There may be space again, so try at once.
         self.pool.change(|stock| stock.short = false);
         Ok(())
     }

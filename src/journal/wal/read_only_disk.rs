@@ -1,7 +1,7 @@
-//! A disk that is only looked at: reading goes through, and what would be written is forgotten.
+//! A disk on which nothing can be changed: reads go through, and writes are forgotten.
 //!
-//! Why: `check` must give the verdict of the real start. So the real start's code runs, whole, on a disk that takes
-//! nothing in. Files may also be hidden from it, to see what a log would be without them.
+//! `check` must give the same verdict as a start, so it runs the code of the start on such a disk. Files can
+//! also be hidden, to see what a log would be without them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,20 +12,19 @@ use super::error::WalError;
 use super::{Lsn, Options, segment};
 use crate::disk::{Disk, DiskFile, Stat, narrow, wide};
 
-/// Looks at another disk and changes nothing on it.
+/// Shows another disk and changes nothing on it.
 pub struct ReadOnlyDisk {
     inner: Arc<dyn Disk>,
     hidden: BTreeSet<String>,
 }
 
 impl ReadOnlyDisk {
-    /// Looks at all of a disk.
     #[must_use]
     pub fn new(inner: Arc<dyn Disk>) -> Self {
         Self { inner, hidden: BTreeSet::new() }
     }
 
-    /// Does not show files of these names.
+    /// Hides the files with these names.
     #[must_use]
     pub fn without(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.hidden.extend(names);
@@ -33,11 +32,11 @@ impl ReadOnlyDisk {
     }
 }
 
-/// The names of the segments that hold nothing from number `from` on, oldest first: the next one begins below or at it.
+/// The names of the segments that hold only records below number `from`, oldest first.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If the directory cannot be read.
 pub fn segments_below(disk: &dyn Disk, options: &Options, from: Lsn) -> Result<Vec<String>, WalError> {
     let names = disk.list(&options.dir).map_err(|error| WalError::io("list", &options.dir, error))?;
     let segments: Vec<(Lsn, String)> =
@@ -46,11 +45,11 @@ pub fn segments_below(disk: &dyn Disk, options: &Options, from: Lsn) -> Result<V
     Ok(segments.into_iter().take(needed).map(|(_, name)| name).collect())
 }
 
-/// The number of the first segment by its name, if there is any segment.
+/// The number of the first segment, by its name; `None` if there is no segment.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If the directory cannot be read.
 pub fn first_segment(disk: &dyn Disk, options: &Options) -> Result<Option<Lsn>, WalError> {
     match disk.list(&options.dir) {
         Ok(names) => Ok(names.iter().find_map(|name| segment::parse_name(name))),
@@ -83,7 +82,7 @@ impl Disk for ReadOnlyDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         match self.inner.list(dir) {
             Ok(names) => Ok(names.into_iter().filter(|name| !self.hidden.contains(name)).collect()),
-            // A start makes the directory.
+            // A start would make the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -130,7 +129,7 @@ impl Disk for ReadOnlyDisk {
     }
 }
 
-/// A file as it was when it was opened; what is written to it is gone.
+/// A file as it was when it was opened; writes to it are forgotten.
 struct Forgets(Vec<u8>);
 
 impl DiskFile for Forgets {

@@ -1,4 +1,4 @@
-//! Starting from what is on the disk: verify everything, cut a torn tail, hand out the records.
+//! Opens a log: verifies everything, cuts a torn tail, and hands out the records.
 //!
 //! ```text
 //!   sync of the file system -> scan -> damage?  -> refuse, nothing was changed
@@ -7,12 +7,13 @@
 //!                           -> remove unfinished files -> records from `from` on, in order
 //! ```
 //!
-//! - The file system is synced first: after a crash of the process alone, bytes that are read may exist in memory
-//!   only, and nothing may be decided on them.
-//! - The end is written again because a sync may have failed, of the last frame or of an earlier cut. The kernel then
-//!   shows the bytes and calls them clean, although the disk never got them; only writing makes them dirty again.
-//! - A torn tail is copied before it is cut (without the zeros behind it), and never stops a start.
-//! - Nothing is changed before the whole log was judged, and all changes can be interrupted and done again.
+//! - The file system is synced first: after a crash of the process alone, bytes that can be read may exist in
+//!   memory only, and no decision may rest on them.
+//! - The end is written again because a sync of the last frame or of an earlier cut may have failed. The
+//!   kernel then still shows the bytes and calls them clean, although the disk never got them; only writing
+//!   makes them dirty again.
+//! - A torn tail is copied before it is cut (without the zeros after it), and never stops a start.
+//! - Nothing is changed before the whole log was judged, and every change can be interrupted and repeated.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ const TEMPORARY_END: &str = ".tmp";
 pub struct Torn {
     /// The segment.
     pub file: PathBuf,
-    /// Where the torn bytes started; 0 when the whole file never became a segment.
+    /// The offset of the torn bytes; 0 if the file was torn while it was taken into use.
     pub offset: u64,
     /// How many bytes were cut.
     pub bytes: u64,
@@ -48,7 +49,7 @@ pub struct Torn {
 pub struct LogRecovery {
     /// The number of the next record.
     pub next: Lsn,
-    /// The oldest record that is still there (equal to `next` when there is none).
+    /// The oldest record that is still there; equal to `next` if there is none.
     pub first: Lsn,
     /// The torn tail that was cut, if there was one.
     pub torn: Option<Torn>,
@@ -56,25 +57,28 @@ pub struct LogRecovery {
     pub segments: usize,
     /// How many records they hold.
     pub records: u64,
-    /// How many of them were handed out.
+    /// How many records were handed out.
     pub delivered: u64,
     /// Ranges of numbers (first, last) that an earlier repair gave up.
     pub missing: Vec<(Lsn, Lsn)>,
     pub(super) mark: Option<WatermarkValue>,
     pub(super) chain: Chain,
     pub(super) files: Vec<(Lsn, PathBuf)>,
-    /// The segment to write on, with the offset behind its last frame.
+    /// The segment to write to, the offset after its last frame, and its capacity in bytes.
     pub(super) open: Option<(PathBuf, u64, u64)>,
 }
 
-/// Reads every record from number `from` on, in order, after verifying the whole log and cutting a torn tail.
+/// Verifies the whole log, cuts a torn tail, and hands every record from number `from` on to `sink`, in
+/// order.
 ///
-/// `known_durable` is the highest number that the caller knows was durable (0 if none); the log knows more by itself.
+/// `known_durable` is the highest number that the caller knows to be durable, 0 if none; the log has
+/// knowledge of its own besides.
 ///
 /// # Errors
 ///
-/// [`WalError::Damaged`] if anything but a torn tail is wrong, [`WalError::Refused`] if `sink` refuses a record, and
-/// the errors of the file system.
+/// [`WalError::Damaged`] for anything but a torn tail, [`WalError::Refused`] if `sink` refuses a record,
+/// [`WalError::Newer`] for a segment of a newer restockd, and [`WalError::Io`] or [`WalError::NoSpace`] from
+/// the disk.
 pub fn recover(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -129,7 +133,7 @@ fn recovered(found: Scan, torn: Option<Torn>, delivered: u64) -> LogRecovery {
     }
 }
 
-/// Cuts a torn frame, sets a torn new segment aside, and gives a short last file its length back.
+/// Cuts a torn frame, sets a torn new segment aside, and restores the length of a short last file.
 fn cut_tail(disk: &dyn Disk, options: &Options, found: &mut Scan) -> Result<Option<Torn>, WalError> {
     let torn = match &found.tail {
         Tail::Clean => None,
@@ -160,7 +164,7 @@ fn cut_tail(disk: &dyn Disk, options: &Options, found: &mut Scan) -> Result<Opti
     Ok(torn)
 }
 
-/// Zeros behind the last good frame up to the full length, synced. Does nothing when that is so already.
+/// Writes zeros from the last good frame up to the full length and syncs. Does nothing if they are there.
 pub(super) fn clear_tail(disk: &dyn Disk, segment: &Segment) -> Result<(), WalError> {
     let full = segment.header.capacity.max(segment.len);
     if segment.content <= segment.end && segment.len == full {
@@ -173,9 +177,9 @@ pub(super) fn clear_tail(disk: &dyn Disk, segment: &Segment) -> Result<(), WalEr
     file.sync_all().map_err(wrap)
 }
 
-/// Writes the end of the log again: the last frame, if nothing proves that it was synced, and zeros as far behind it
-/// as one torn frame can reach. A sync that failed in an earlier life left bytes that can be read and that no later
-/// sync writes; only writing them again does.
+/// Writes the end of the log again: the last frame, unless something proves that it was synced, and zeros as
+/// far behind it as one torn frame can reach. After a sync that failed in an earlier run the bytes can be
+/// read, but no later sync writes them.
 fn settle_end(disk: &dyn Disk, found: &Scan) -> Result<(), WalError> {
     let Some(last) = found.segments.last() else { return Ok(()) };
     let wrap = |error| WalError::io("settle the end of", &last.path, error);
@@ -225,8 +229,8 @@ fn deliver(
     Ok(delivered)
 }
 
-/// The error of a record that is refused only after it was handed out: says where it stands, as [`recover`] does for
-/// one that its sink refuses.
+/// The error for a record that is refused after it was handed out; names its place, as [`recover`] does if
+/// `sink` refuses one.
 #[must_use]
 pub fn refused(disk: &Arc<dyn Disk>, options: &Options, lsn: Lsn, reason: String) -> WalError {
     match place_of(&**disk, options, lsn) {
@@ -235,7 +239,7 @@ pub fn refused(disk: &Arc<dyn Disk>, options: &Options, lsn: Lsn, reason: String
     }
 }
 
-/// The segment and the offset of the frame that holds a record; offset 0 where the segment does not hold it any more.
+/// The segment and the offset of the frame that holds a record; offset 0 if it is not there any more.
 fn place_of(disk: &dyn Disk, options: &Options, lsn: Lsn) -> Result<(PathBuf, u64), WalError> {
     let files = scan::list(disk, options)?;
     let Some((_, path)) = files.into_iter().rfind(|(first, _)| *first <= lsn) else {
@@ -254,7 +258,7 @@ fn place_of(disk: &dyn Disk, options: &Options, lsn: Lsn) -> Result<(PathBuf, u6
     Ok((path, 0))
 }
 
-/// Copies a file, without the zeros at its end, to a name that says it is broken.
+/// Copies a file, without the zeros at its end, into quarantine.
 pub(super) fn copy_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
     let copy = free_name(disk, options, path)?;
     let wrap = |error| WalError::io("copy the broken file to", &copy, error);
@@ -269,7 +273,7 @@ pub(super) fn copy_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Res
     Ok(copy)
 }
 
-/// Renames a file to a name that says it is broken: a copy that needs no space.
+/// Renames a file into quarantine, which needs no space.
 pub(super) fn set_aside(disk: &dyn Disk, options: &Options, path: &Path) -> Result<PathBuf, WalError> {
     let copy = free_name(disk, options, path)?;
     let wrap = |error| WalError::io("set the broken file aside as", &copy, error);

@@ -1,4 +1,5 @@
-//! Cutting a damaged log at the first damage, so that it starts again. A human's act: records are lost by it.
+//! Cuts a damaged log at the first damage, so that it starts again. Records are lost, so only a human runs
+//! it.
 //!
 //! ```text
 //!   before   [ 1..40 ][ 41..7# bad ..90 ][ 91..120 ]                 120 is known to have existed
@@ -6,11 +7,11 @@
 //!            *.broken-1 of every file that changed
 //! ```
 //!
-//! - Whatever changes is copied first; later segments are renamed, not removed.
-//! - The number of a lost record is never used again: the new segment starts above everything known, and its header
-//!   says which numbers are missing, so later starts accept this gap and no other.
-//! - Another engine's files and unknown formats are not damage that can be cut; they are refused.
-//! - It can be interrupted and run again.
+//! - Every file that changes is copied first; later segments are renamed, not removed.
+//! - The number of a lost record is never used again: the new segment starts above all known numbers, and its
+//!   header names the missing ones, so later starts accept this gap and no other.
+//! - Files of another engine and unknown formats are not damage that can be cut; they are refused.
+//! - A repair can be interrupted and run again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,13 +30,13 @@ const BLANK_NAME: &str = "repair.tmp";
 /// What a repair did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
-    /// What was wrong, in the order it was found.
+    /// What was wrong, in the order in which it was found.
     pub damage: Vec<Damage>,
     /// The numbers (first, last) that are known to have existed and are lost.
     pub lost: Option<(Lsn, Lsn)>,
     /// The files that were cut or taken out of the log.
     pub changed: Vec<PathBuf>,
-    /// Their copies, in the same order.
+    /// The copies of these files, in the same order.
     pub copies: Vec<PathBuf>,
     /// The number of the next record.
     pub next: Lsn,
@@ -43,22 +44,22 @@ pub struct Repaired {
 
 /// Makes a damaged log start again by giving up everything from the first damage on.
 ///
-/// A log that needs no repair is left alone; its torn tail, if any, is the business of the next start.
+/// A log that needs no repair stays as it is; a torn tail is left to the next start.
 ///
 /// # Errors
 ///
-/// [`WalError::Damaged`] if the damage cannot be cut (a foreign engine, an unknown format), and what the file system
-/// says.
+/// [`WalError::Damaged`] or [`WalError::Newer`] if the damage cannot be cut (another engine, an unknown
+/// format), and [`WalError::Io`] or [`WalError::NoSpace`] from the disk.
 pub fn repair(disk: &Arc<dyn Disk>, options: &Options, known_durable: Lsn) -> Result<Repaired, WalError> {
     repair_from(disk, options, None, known_durable)
 }
 
-/// The same for a caller that needs the records from number `from` on: a log that begins too late for it is damage too,
-/// and is given up as a whole.
+/// Like [`repair`], for a caller that needs the records from number `from` on. A log that begins after `from`
+/// is damaged too and is given up as a whole.
 ///
 /// # Errors
 ///
-/// As [`repair`].
+/// As for [`repair`].
 pub fn repair_from(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -74,8 +75,7 @@ pub fn repair_from(
         done.next = found.chain.last + 1;
         let Some(mut damage) = found.damage.clone() else { return Ok(done) };
         if found.files.is_empty() {
-            // The log is gone: it begins anew with what the caller needs first, and is of no use to anybody who would
-            // need more of it.
+            // The whole log is given up. The new one begins with the first record that the caller needs.
             found.chain.last = from.map_or(0, |from| from.max(1) - 1);
             damage.expected = found.chain.last + 1;
             damage.at_risk = found.known.saturating_add(1).saturating_sub(damage.expected);
@@ -93,7 +93,7 @@ pub fn repair_from(
     }
 }
 
-/// Copies the last segment that was read, and zeros what is behind its good frames.
+/// Copies the last segment that was read, and zeros what follows its good frames.
 fn clear_last(disk: &dyn Disk, options: &Options, found: &Scan, done: &mut Repaired) -> Result<(), WalError> {
     if let Some(last) = found.segments.last().filter(|last| last.content > last.end) {
         done.copies.push(copy_aside(disk, options, &last.path)?);
@@ -103,12 +103,12 @@ fn clear_last(disk: &dyn Disk, options: &Options, found: &Scan, done: &mut Repai
     Ok(())
 }
 
-/// Takes segments out of the log that nobody needs any more, oldest first, so that no interruption leaves a hole.
-/// Answers their new places.
+/// Takes segments out of the log that are no longer needed, oldest first, so that an interruption leaves no
+/// hole. Returns their new paths.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If a file cannot be renamed or the directory cannot be synced.
 pub fn set_aside_segments(
     disk: &dyn Disk,
     options: &Options,
@@ -126,12 +126,13 @@ fn cut(
 ) -> Result<(), WalError> {
     let mut highest = damage.expected.saturating_add(damage.at_risk).saturating_sub(1).max(damage.expected);
     if damage.harm == Harm::Uncovered {
-        // The segments that are there are of no use without those before them; their numbers are not used again.
+        // The segments that are left are useless without those before them, but their numbers are not used
+        // again.
         highest = highest.max(found.known).max(found.files.last().map_or(0, |(first, _)| *first));
         salvage(disk, options, &mut |lsn, _| highest = highest.max(lsn))?;
     }
     if highest >= segment::LSN_END - 1 {
-        // Nothing can be numbered above that; whoever claims it is wrong.
+        // No record can have a higher number, so the number is wrong.
         return Err(WalError::Damaged(damage.clone()));
     }
     // The new segment is made before anything is given up, so a full disk changes nothing.
@@ -145,7 +146,7 @@ fn cut(
         _ => {}
     }
     let mut file = segment::make_blank(disk, &blank, options.segment_bytes)?;
-    // Written before the cut: should the cut be interrupted, the next run still knows how far the log reached.
+    // Written before the cut, so that a second run after an interruption still knows how far the log reached.
     let counter = found.mark.map_or(1, |mark| mark.counter + 1);
     watermark::reset(disk, options, WatermarkValue { counter, durable: highest })?;
     clear_last(disk, options, found, done)?;

@@ -1,9 +1,9 @@
-//! Every record that still verifies, wherever it lies: what a check counts, and what a repair can still say about
-//! records that it gives up.
+//! Finds every record that still verifies, wherever it is: for a check to count, and for a repair to report
+//! what it gives up.
 //!
-//! It looks behind damage too, on the 8-byte steps that frames begin at, so it is no replay: what it hands out may have
-//! gaps. A frame's checksum starts from its segment's number; where the header is bad, the number after the segment
-//! before it is tried.
+//! It also looks behind damage, in the steps of 8 bytes at which frames begin, so what it hands out may have
+//! gaps and is no replay. The checksum of a frame starts from the number of its segment; if the header is
+//! bad, the number after the segment before it is tried.
 
 use super::bytes::content_end;
 use super::error::WalError;
@@ -16,7 +16,7 @@ use crate::disk::Disk;
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// If the directory or a file cannot be read.
 pub fn salvage(
     disk: &dyn Disk,
     options: &Options,

@@ -1,4 +1,5 @@
-//! Reads the whole log and judges it, without changing a byte. Recovery, check and repair all act on this verdict.
+//! Reads the whole log and judges it, without changing a byte. Recovery, check and repair all act on its
+//! verdict.
 //!
 //! ```text
 //!   last segment, first bad frame:   all zeros from here           -> clean end
@@ -11,11 +12,11 @@
 //!   last header bad, nothing behind it, nothing in it known        -> torn while being taken into use
 //! ```
 //!
-//! - Known durable is the highest of: what the caller knows, the mark, the stable number of every good frame, and
-//!   what the header (and even the name) of the last segment says came before it.
-//! - Damage never stops the counting: the highest number that can be proved to have existed is looked for in
-//!   everything behind it, because a person will ask what is at risk.
-//! - One segment is in memory at a time.
+//! - Known to be durable is the highest of: the number that the caller knows, the mark, the stable number of
+//!   every good frame, and what the header (and the name) of the last segment says came before it.
+//! - Damage does not stop the scan. Everything behind it is searched for the highest number that can be
+//!   proved to have existed, since a person will ask how many records are at risk.
+//! - Only one segment is in memory at a time.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,16 +34,16 @@ use crate::disk::{Disk, narrow, wide};
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) header: Header,
-    /// The last good number, or the one before the segment when it has no frame.
+    /// The last good number; if there is no frame, the last one before the segment.
     pub(super) last: Lsn,
-    /// The checksum of its last frame, or the one handed on when it has no frame.
+    /// The checksum of its last frame; if there is no frame, the one in its header.
     pub(super) crc: u32,
     pub(super) records: u64,
     /// The offset of the last good frame.
     pub(super) last_frame: Option<u64>,
-    /// The offset behind the last good frame.
+    /// The offset after the last good frame.
     pub(super) end: u64,
-    /// The offset behind the last byte that is not zero.
+    /// The offset after the last byte that is not zero.
     pub(super) content: u64,
     /// The length of the file.
     pub(super) len: u64,
@@ -62,28 +63,28 @@ impl Segment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tail {
     Clean,
-    /// The bytes behind the end of the last segment are a torn frame.
+    /// The bytes after the end of the last segment are a torn frame.
     Frame,
-    /// This last file never became a segment.
+    /// The last file was torn while it was taken into use.
     Header {
         path: PathBuf,
         bytes: u64,
     },
 }
 
-/// The verdict.
+/// The verdict about a log.
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// The good segments, in order; with damage the last of them is the one that is cut short by it, if it is a frame.
+    /// The good segments, in order. The last of them is cut short if it holds a damaged frame.
     pub(super) segments: Vec<Segment>,
-    /// All segment files, the bad and the unread too.
+    /// All segment files, including bad ones and those not read.
     pub(super) files: Vec<(Lsn, PathBuf)>,
-    /// Where the next segment would be tied.
+    /// What the next segment must name.
     pub(super) chain: Chain,
     pub(super) known: Lsn,
     pub(super) mark: Option<WatermarkValue>,
     pub(super) tail: Tail,
-    /// Numbers that a repair gave up.
+    /// Ranges of numbers that a repair gave up.
     pub(super) missing: Vec<(Lsn, Lsn)>,
     pub(super) damage: Option<Damage>,
 }
@@ -94,14 +95,14 @@ impl Scan {
     }
 }
 
-/// What stopped the reading of one segment.
+/// What ended the reading of a segment.
 enum Stop {
     Clean,
     Bad(&'static str),
     Number(Lsn),
 }
 
-/// Reads and judges. `from` is the record that the caller needs first, if it needs one.
+/// Reads and judges the log. `from` is the first record that the caller needs, if it needs one.
 pub(super) fn scan(
     disk: &dyn Disk,
     options: &Options,
@@ -144,7 +145,7 @@ pub(super) fn scan(
     Ok(scan)
 }
 
-/// The segment files in order.
+/// The segment files, in order.
 pub(super) fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathBuf)>, WalError> {
     let names = match disk.list(&options.dir) {
         Ok(names) => names,
@@ -156,7 +157,7 @@ pub(super) fn list(disk: &dyn Disk, options: &Options) -> Result<Vec<(Lsn, PathB
 
 type FoundDamage = Option<(PathBuf, u64, Harm)>;
 
-/// Adds one file to the verdict, or says what is wrong with it.
+/// Adds a file to the verdict, or says what is wrong with it.
 fn judge_file(
     disk: &dyn Disk,
     options: &Options,
@@ -207,7 +208,7 @@ fn judge_file(
     Ok(None)
 }
 
-/// Whether a header follows what was read so far.
+/// Whether a header follows from what was read so far.
 fn judge_link(scan: &mut Scan, header: &Header, path: &Path, from: Option<Lsn>) -> FoundDamage {
     match scan.segments.last() {
         None => {
@@ -240,7 +241,7 @@ fn judge_link(scan: &mut Scan, header: &Header, path: &Path, from: Option<Lsn>) 
     None
 }
 
-/// Reads frames until the zeros or the first bad one.
+/// Reads frames up to the zeros or the first bad frame.
 fn walk(bytes: &[u8], header: Header, path: PathBuf, known: &mut Lsn) -> (Segment, Stop) {
     let mut segment = Segment {
         path,
@@ -278,7 +279,7 @@ impl Segment {
     }
 }
 
-/// Whether the next segment proves that the one just read has no more frames than were read.
+/// Whether the next segment proves that the last one read has no further frames.
 fn is_closed_here(disk: &dyn Disk, options: &Options, scan: &Scan, at: usize) -> Result<bool, WalError> {
     let Some((_, next)) = scan.files.get(at + 1) else { return Ok(false) };
     let header = Header::decode(&read(disk, next)?, &options.engine);
@@ -289,7 +290,7 @@ fn is_closed_here(disk: &dyn Disk, options: &Options, scan: &Scan, at: usize) ->
     }))
 }
 
-/// Completes a finding: how many records from the expected one on are known to have existed?
+/// Completes a damage with the number of records that are known to have existed.
 fn report(
     disk: &dyn Disk,
     options: &Options,

@@ -1,4 +1,4 @@
-//! One segment file: its name, its header block, how a blank one is made and how it gets its name.
+//! One segment file: its name, its header block, and how it is made and taken into use.
 //!
 //! ```text
 //!   0       8         12     16          32        40          48                56          64
@@ -8,11 +8,11 @@
 //!   zeros up to 4092, then the crc of the first 4092 bytes; frames from 4096 on, zeros behind them
 //! ```
 //!
-//! - A blank segment is all zeros on the disk before it is used. Zero-filling takes the blocks, so a full disk is
-//!   met while a segment is made and never while a record is written. It is done in small synced steps, so that the
-//!   syncs of the writer do not wait behind 64 MiB.
-//! - The last number and the checksum of the last frame before it tie a segment to the one before: a missing, cut or
-//!   exchanged segment is seen.
+//! - A blank segment is all zeros on the disk before it is used. Writing the zeros allocates the blocks, so a
+//!   full disk shows while a segment is made and never while a record is written. It happens in small synced
+//!   steps, so that the syncs of the writer do not wait behind 64 MiB.
+//! - A segment names the last number and the checksum of the last frame before it, so a missing, cut or
+//!   exchanged segment is noticed.
 //! - `first lsn` is `last lsn before + 1`, unless a repair gave up the numbers between.
 
 use std::path::Path;
@@ -23,9 +23,9 @@ use super::{Lsn, MAX_SEGMENT_BYTES, Options};
 use crate::disk::{Disk, DiskFile, narrow, wide};
 
 pub(super) const HEADER_BYTES: usize = 4096;
-/// No number that is written reaches this, so adding to one that was read cannot pass the end of numbers.
+/// No number that is written reaches this, so calculations with one that was read cannot overflow.
 pub(super) const LSN_END: Lsn = Lsn::MAX / 2;
-/// The format of the header and of the frames behind it.
+/// The version of the format of the header and the frames.
 pub(super) const FORMAT_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"RSTKDWAL";
 const CRC_AT: usize = HEADER_BYTES - 4;
@@ -33,7 +33,7 @@ const FILL_STEP_BYTES: usize = 256 * 1024;
 const NAME_DIGITS: usize = 20;
 const NAME_END: &str = ".wal";
 
-/// What the header block says.
+/// The content of a header block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) engine: [u8; 16],
@@ -63,7 +63,7 @@ impl Header {
         block
     }
 
-    /// Reads and verifies a header block that must belong to `engine`.
+    /// Reads and verifies a header block, which must belong to `engine`.
     pub(super) fn decode(bytes: &[u8], engine: &[u8; 16]) -> Result<Self, Harm> {
         const SHORT: Harm = Harm::Header("it is cut short");
         let covered = bytes.get(..CRC_AT).ok_or(SHORT)?;
@@ -91,7 +91,7 @@ impl Header {
         if header.is_plausible() { Ok(header) } else { Err(Harm::Header("its numbers make no sense")) }
     }
 
-    /// Whether a writer could have written these numbers: what comes after them is reckoned with, and a file is made
+    /// Whether a writer could have written these numbers. They are calculated with later, and a file is made
     /// as long as the capacity says.
     fn is_plausible(&self) -> bool {
         self.first_lsn > self.previous_last
@@ -101,7 +101,7 @@ impl Header {
     }
 }
 
-/// Where a log ends: what the next segment has to be tied to.
+/// Where a log ends, which the next segment must name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) number: u64,
@@ -110,7 +110,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// The header of the segment that follows.
+    /// The header of the next segment.
     pub(super) fn next(&self, options: &Options, first_lsn: Lsn, capacity: u64) -> Header {
         Header {
             engine: options.engine,
@@ -123,19 +123,19 @@ impl Chain {
     }
 }
 
-/// The file name of the segment that starts with this number.
+/// The file name of the segment whose first record has this number.
 pub(super) fn name(first_lsn: Lsn) -> String {
     format!("{first_lsn:0width$}{NAME_END}", width = NAME_DIGITS)
 }
 
-/// The number in a segment name; `None` for every other file.
+/// The number in the name of a segment; `None` for any other file.
 pub(super) fn parse_name(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(NAME_END)?;
     let plain = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     if plain { digits.parse().ok().filter(|first| (1..LSN_END).contains(first)) } else { None }
 }
 
-/// Makes a blank segment: zeros, synced. Its name is not durable yet.
+/// Makes a blank segment of synced zeros. Its name is not durable yet.
 pub(super) fn make_blank(disk: &dyn Disk, path: &Path, bytes: u64) -> Result<Box<dyn DiskFile>, WalError> {
     let wrap = |error| WalError::io("make the segment", path, error);
     let mut file = disk.create(path).map_err(wrap)?;
@@ -158,7 +158,7 @@ pub(super) fn fill_zeros(file: &mut dyn DiskFile, from: u64, to: u64) -> std::io
     Ok(())
 }
 
-/// Takes a blank segment into use: header, sync, name, sync of the directory, in this order.
+/// Takes a blank segment into use, in this order: header, sync, rename, sync of the directory.
 pub(super) fn activate_blank(
     disk: &dyn Disk,
     options: &Options,

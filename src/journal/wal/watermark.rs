@@ -7,12 +7,14 @@
 //!  └───────┴─────────┴─────────────┴─────┴───────────────────┴─────────────────────────────────┘
 //! ```
 //!
-//! Why: when the last frame is bad, only the knowledge that it was acknowledged tells damage from a torn write. Later
-//! frames and snapshots know it too; the mark knows it for the last records of a quiet log.
+//! Why it is needed: if the last frame is bad, only the knowledge that it was acknowledged tells damage from
+//! a torn write. Later frames and snapshots also carry that knowledge; for the last records of a quiet log,
+//! only the mark does.
 //!
-//! - The two slots are written in turn, so a torn one leaves the other. It is written without a sync, except at a
-//!   clean stop: it may lag, it is never ahead, and losing it only makes recovery more trusting.
-//! - No error of the mark stops the log.
+//! - The two slots are written in turn, so a torn write leaves the other one. The file is written without a
+//!   sync, except at a clean stop: it may lag but is never ahead, and without it recovery only takes more for
+//!   torn.
+//! - No error with the mark stops the log.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,14 +30,14 @@ const MAGIC: &[u8; 8] = b"RSTKMARK";
 const SLOT_BYTES: usize = 512;
 const CRC_AT: usize = 24;
 
-/// What a mark says; the higher counter is the newer.
+/// The content of a slot; the higher counter is the newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WatermarkValue {
     pub(super) counter: u64,
     pub(super) durable: Lsn,
 }
 
-/// Reads the newest good slot. A missing or bad file is `None`.
+/// The newest good slot; `None` if the file is missing or bad.
 pub(super) fn read(disk: &dyn Disk, options: &Options) -> Result<Option<WatermarkValue>, WalError> {
     let path = options.dir.join(NAME);
     let bytes = match disk.read(&path) {
@@ -46,7 +48,7 @@ pub(super) fn read(disk: &dyn Disk, options: &Options) -> Result<Option<Watermar
     Ok(bytes.chunks(SLOT_BYTES).take(2).filter_map(|slot| decode(slot, &options.engine)).max())
 }
 
-/// Replaces the mark by one that says exactly this, durably.
+/// Replaces the file by one with exactly this value, durably.
 pub(super) fn reset(disk: &dyn Disk, options: &Options, value: WatermarkValue) -> Result<(), WalError> {
     let path = options.dir.join(NAME);
     let fresh = options.dir.join("mark.tmp");
@@ -87,12 +89,12 @@ impl Watermark {
         }
     }
 
-    /// Whether the file says less than this.
+    /// Whether the file names a lower number than `durable`.
     pub(super) fn is_stale(&self, durable: Lsn) -> bool {
         self.written.unwrap_or(0) != durable
     }
 
-    /// Writes the next slot. An error is told once and otherwise ignored.
+    /// Writes the next slot. An error is logged once and otherwise ignored.
     pub(super) fn write(&mut self, disk: &dyn Disk, durable: Lsn, sync: bool) {
         let value = WatermarkValue { counter: self.counter + 1, durable };
         self.counter = value.counter;

@@ -1,18 +1,19 @@
-//! The thread "wal-writer": gathers, writes one frame, syncs once, tells the tickets. The heart of the promise.
+//! The thread "wal-writer": gathers a batch, writes it as one frame, syncs once, and answers the tickets.
 //!
 //! ```text
 //!   queue: [append][append][barrier][append][seal]...
 //!           └── one batch: up to 1 MiB or 4096 records ──> write ──> fdatasync ──> durable lsn ──> tickets, in order
 //! ```
 //!
-//! - Before a batch is written the thread steps back once for whoever is ready to run: with more threads than
-//!   processors a sync then covers what they were about to append. No timer, and nothing where nobody is ready;
-//!   a busy neighbour on the same processor may take its turn meanwhile.
-//! - Nothing is told before the sync of its batch returned. A barrier is a ticket with no record of its own.
-//! - The first error in a segment in use is the last thing that happens: flag, `on_poison`, every ticket fails.
-//! - Every waiting ticket sits in a [`PendingTicket`], which fails it when it is dropped. So a queue that is thrown away, a
-//!   panic and a closed log all answer.
-//! - The mark is written when it is 100 ms old and says too little, also when nothing more comes.
+//! - Before it writes a batch, the thread yields once to the threads that are ready to run: with more threads
+//!   than processors, the sync then covers what they were about to append. There is no timer, and no cost if
+//!   no thread is ready; at worst another process on the same processor takes its turn.
+//! - No ticket is called before the sync of its batch has returned. A barrier is a ticket without a record.
+//! - The first error in a segment in use ends everything: the flag is set, `on_poison` is called, and every
+//!   ticket fails.
+//! - Every ticket sits in a [`PendingTicket`], which fails it when dropped. So a dropped queue, a panic and a
+//!   closed log all answer their tickets.
+//! - The mark is written when it is 100 ms old and too low, even if nothing more is appended.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -32,17 +33,17 @@ use crate::disk::{Disk, DiskFile, wide};
 
 const MARK_EVERY: Duration = Duration::from_millis(100);
 
-/// What comes through the queue.
+/// A message in the queue of the writer.
 pub(super) enum WriterMessage {
     Append(Record, Option<PendingTicket>),
     Barrier(PendingTicket),
     Seal(PendingTicket),
-    /// The preallocator ended on an error, which is in the pool.
+    /// The preallocator ended with an error, which is in the pool.
     Broken,
     Close,
 }
 
-/// A ticket that cannot be forgotten: dropped, it fails.
+/// A ticket that fails when it is dropped.
 pub(super) struct PendingTicket(Option<Ticket>);
 
 impl PendingTicket {
@@ -65,7 +66,7 @@ impl Drop for PendingTicket {
     }
 }
 
-/// What everybody may look at while the writer works.
+/// What other threads may read while the writer works.
 pub(super) struct Gauges {
     pub(super) next: AtomicU64,
     pub(super) durable: AtomicU64,
@@ -73,8 +74,8 @@ pub(super) struct Gauges {
     pub(super) syncs: AtomicU64,
     pub(super) records: AtomicU64,
     pub(super) bytes: AtomicU64,
-    /// Records that were appended and whose tickets have not heard yet. While there are none, everything that
-    /// anybody knows of is durable.
+    /// How many appended records have tickets that were not called yet. While it is 0, all that anybody knows
+    /// of is durable.
     pub(super) unsettled: AtomicU64,
     /// The log was told to close.
     pub(super) ended: AtomicBool,
@@ -88,7 +89,6 @@ pub(super) struct Current {
     pub(super) capacity: u64,
 }
 
-/// The thread.
 pub(super) struct Writer {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: Options,
@@ -98,26 +98,26 @@ pub(super) struct Writer {
     pub(super) current: Option<Current>,
     pub(super) chain: Chain,
     pub(super) mark: Watermark,
-    /// How old the log is; what the age of the mark is measured by.
+    /// The age of the log, which measures the age of the mark.
     pub(super) age: Age,
     pub(super) mark_written: Duration,
-    /// A batch ends when so many wait in it.
+    /// The most tickets in a batch.
     pub(super) most: usize,
-    /// The next frame should start a new segment.
+    /// Whether the next frame should start a new segment.
     pub(super) seal: bool,
     pub(super) batch: FrameBatch,
-    /// The tickets of the batch, with the numbers they will hear.
+    /// The tickets of the batch, each with the number it will get.
     pub(super) waiting: VecDeque<(Lsn, PendingTicket)>,
-    /// The message that ended the batch before.
+    /// The message that ended the batch before it.
     pub(super) held: Option<WriterMessage>,
-    /// Records taken in since the tickets last heard.
+    /// Records taken in since tickets were last called.
     pub(super) settled: u64,
 }
 
-/// A monotonic clock, from any start; nothing that is written depends on it.
+/// A monotonic clock with any start; nothing that is written depends on it.
 pub(super) type Age = Box<dyn Fn() -> Duration + Send>;
 
-/// The machine's.
+/// The clock of the machine.
 #[expect(clippy::disallowed_methods, reason = "the age of the mark decides nothing that a test must steer")]
 pub(super) fn age() -> Age {
     let start = std::time::Instant::now();
@@ -128,7 +128,7 @@ pub(super) fn age() -> Age {
 pub(super) enum WriterExit {
     Closed,
     Failed(WalError),
-    /// There is no space for the batch, which stays as it is. Only who moves the writer by hand hears this.
+    /// There is no space for the batch, which stays as it is. Only the manual driver gets this.
     Later,
 }
 
@@ -161,8 +161,8 @@ impl Writer {
         self.finish()
     }
 
-    /// Steps back once for whoever is ready to run, and takes in what they appended: a sync costs the processor more
-    /// than a letter's record does. Where nobody is, this takes no time; it is no timer.
+    /// Yields once to the threads that are ready to run, and takes in what they appended, since a sync costs
+    /// more than the record of a letter. If no thread is ready, this takes no time.
     fn gather_what_is_about_to_come(&mut self) -> Result<(), WriterExit> {
         if self.held.is_some() || self.waiting.len() >= self.most {
             return Ok(());
@@ -174,7 +174,7 @@ impl Writer {
         }
     }
 
-    /// Takes in what has queued up behind this message, as long as it makes one batch.
+    /// Takes in what has queued up behind this message, as long as it fits into one batch.
     pub(super) fn gather(&mut self, message: WriterMessage) -> Result<(), WriterExit> {
         let mut next = Some(message);
         while let Some(message) = next.take() {
@@ -187,7 +187,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the batch durable, then does what ended it.
+    /// Makes the batch durable, then handles the message that ended it.
     pub(super) fn finish(&mut self) -> Result<(), WriterExit> {
         self.commit()?;
         match self.held.take() {
@@ -201,7 +201,7 @@ impl Writer {
         }
     }
 
-    /// The next message; none when it was time for the mark.
+    /// The next message; `None` if it is time to write the mark.
     fn wait(&mut self) -> Result<Option<WriterMessage>, WriterExit> {
         if let Some(message) = self.held.take() {
             return Ok(Some(message));
@@ -220,7 +220,7 @@ impl Writer {
         }
     }
 
-    /// Adds a message to the batch; gives it back when the batch has to end before it.
+    /// Adds a message to the batch; returns it if the batch has to end before it.
     fn take_in(&mut self, message: WriterMessage) -> Result<Option<WriterMessage>, WriterExit> {
         let last = self.chain.last + Lsn::from(self.batch.records());
         match message {
@@ -247,7 +247,7 @@ impl Writer {
         }
     }
 
-    /// A record that is too long fails its ticket. If nobody would hear that, the log must not go on without it.
+    /// Fails the ticket of a record that is too long. Without a ticket, the log must end.
     fn turn_away(
         &self,
         bytes: usize,
@@ -263,7 +263,7 @@ impl Writer {
         }
     }
 
-    /// Writes the batch, syncs it, publishes its last number, then runs the tickets.
+    /// Writes the batch, syncs it, publishes its last number, then calls the tickets.
     fn commit(&mut self) -> Result<(), WriterExit> {
         let records = u64::from(self.batch.records());
         if records > 0 {
@@ -274,7 +274,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the mark if it is old and says too little.
+    /// Writes the mark if it is old and too low.
     pub(super) fn look_at_mark(&mut self) {
         if self.mark.is_stale(self.chain.last) && self.mark_age() >= MARK_EVERY {
             self.write_mark();
@@ -308,7 +308,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sees to it that a frame of this length fits: in the current segment, or in the spare.
+    /// Makes sure that a frame of this length fits, in the current segment or in the spare.
     fn make_room(&mut self, need: u64) -> Result<(), WriterExit> {
         let fits = self.current.as_ref().is_some_and(|current| current.offset + need <= current.capacity);
         if fits && !self.seal {
@@ -316,14 +316,14 @@ impl Writer {
         }
         match self.pool.take(!fits) {
             Ok(spare) => self.rotate(spare),
-            // It was asked for a new segment, but there is no space for one: the current one is as safe.
+            // A new segment was asked for, but there is no space: the current one is as safe.
             Err(_) if fits => Ok(()),
             Err(NoSpare::Short) => Err(WriterExit::Later),
             Err(NoSpare::Never) => Err(self.why_never()),
         }
     }
 
-    /// There will be no segment: the preallocator left its error in the pool, or the log is closing on a full disk.
+    /// Why there will be no segment: the preallocator's error, or the log is closing on a full disk.
     fn why_never(&self) -> WriterExit {
         self.pool.take_error().map_or(WriterExit::Closed, WriterExit::Failed)
     }
@@ -341,7 +341,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Starts a new segment, unless the current one is empty; without space the next frame tries again.
+    /// Starts a new segment, unless the current one is empty. Without space the next frame tries again.
     fn seal_now(&mut self, waiting: PendingTicket) -> Result<(), WriterExit> {
         // Kept with the others, so that it does not fail before the log is known to have failed.
         self.waiting.push_back((self.chain.last, waiting));

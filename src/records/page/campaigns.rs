@@ -1,4 +1,4 @@
-//! Pages of the campaigns.
+//! Pages of the campaigns. Fields mean what they do in [`CampaignPage`].
 
 use restockd_core::campaign::{
     CampaignHead, CampaignPage, CampaignStatus, Deferral, LetterRow, LetterState, SkipReason, Swept,
@@ -18,7 +18,7 @@ use crate::shared::{CutV2, DiagnosticV2, owned};
 struct HeadV2 {
     seq: u64,
     pace_ns: u64,
-    /// How far housekeeping has come: when a campaign was made, and its id.
+    /// Up to which campaign ledgers have dropped their index: its creation time and id.
     folded: Option<(u64, u128)>,
     emptied: Option<(u64, u128)>,
 }
@@ -38,9 +38,9 @@ struct CampaignV2<'a> {
     completed: Option<u64>,
     canceled: Option<u64>,
     why: Option<&'a str>,
-    /// Row, first attempt, not before.
+    /// Row, first attempt, next attempt.
     deferrals: Vec<(u32, u64, u64)>,
-    /// Address, hashed, and row.
+    /// The hash of the address, and the row.
     addresses: Vec<(u64, u32)>,
     #[serde(borrow)]
     diagnostics: Vec<(u32, DiagnosticV2<'a>)>,
@@ -64,10 +64,9 @@ struct ProviderV2<'a> {
     used: u64,
 }
 
-/// The bytes of a page.
 pub(super) fn write(page: &CampaignPage) -> Vec<u8> {
     match page {
-        CampaignPage::Desk { seq, pace, swept } => {
+        CampaignPage::Totals { seq, pace, swept } => {
             let at = |to: Option<(Millis, CampaignId)>| to.map(|(made, id)| (made.0, id.0));
             let (folded, emptied) = (at(swept.folded), at(swept.emptied));
             made(Kind::PageCampaigns, &HeadV2 { seq: *seq, pace_ns: pace.next_ns, folded, emptied })
@@ -79,8 +78,8 @@ pub(super) fn write(page: &CampaignPage) -> Vec<u8> {
             };
             made(Kind::PageLetters, &rows.iter().map(letter).collect::<Vec<_>>())
         }
-        CampaignPage::Lanes(lanes) => {
-            made(Kind::PageProviders, &lanes.iter().map(ProviderV2::from).collect::<Vec<_>>())
+        CampaignPage::Throttles(throttles) => {
+            made(Kind::PageProviders, &throttles.iter().map(ProviderV2::from).collect::<Vec<_>>())
         }
     }
 }
@@ -91,14 +90,13 @@ fn made<T: Serialize>(kind: Kind, body: &T) -> Vec<u8> {
     bytes
 }
 
-/// Reads a page.
 pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage, CodecError> {
     Ok(match (kind, version) {
         (Kind::PageCampaigns, 2) => {
             let HeadV2 { seq, pace_ns, folded, emptied } = codec::decode(body)?;
             let to = |at: Option<(u64, u128)>| at.map(|(made, id)| (Millis(made), CampaignId(id)));
             let swept = Swept { folded: to(folded), emptied: to(emptied) };
-            CampaignPage::Desk { seq, pace: Pace { next_ns: pace_ns }, swept }
+            CampaignPage::Totals { seq, pace: Pace { next_ns: pace_ns }, swept }
         }
         (Kind::PageCampaign, 2) => {
             CampaignPage::Head(Box::new(codec::decode::<CampaignV2<'_>>(body)?.into()))
@@ -114,8 +112,8 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
             CampaignPage::Rows(codec::decode::<Vec<LetterV2>>(body)?.into_iter().map(letter).collect())
         }
         (Kind::PageProviders, 2) => {
-            let lanes = codec::decode::<Vec<ProviderV2<'_>>>(body)?;
-            CampaignPage::Lanes(lanes.into_iter().map(ThrottleImage::from).collect())
+            let throttles = codec::decode::<Vec<ProviderV2<'_>>>(body)?;
+            CampaignPage::Throttles(throttles.into_iter().map(ThrottleImage::from).collect())
         }
         _ => return Err(codec::no_body(kind, version)),
     })
@@ -124,7 +122,7 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<CampaignPage,
 impl<'a> From<&'a CampaignHead> for CampaignV2<'a> {
     fn from(head: &'a CampaignHead) -> Self {
         let ms = |at: Option<Millis>| at.map(|at| at.0);
-        let deferral = |(row, held): &(u32, Deferral)| (*row, held.first.0, held.until.0);
+        let deferral = |(row, times): &(u32, Deferral)| (*row, times.first.0, times.until.0);
         let counts = |counts: &Vec<(LetterState, u64)>| {
             counts.iter().map(|(state, count)| (Code(*state), *count)).collect()
         };
@@ -178,16 +176,16 @@ impl From<CampaignV2<'_>> for CampaignHead {
 }
 
 impl<'a> From<&'a ThrottleImage> for ProviderV2<'a> {
-    fn from(lane: &'a ThrottleImage) -> Self {
+    fn from(throttle: &'a ThrottleImage) -> Self {
         Self {
-            name: &lane.name,
-            pace_ns: lane.pace.next_ns,
-            day: lane.day,
-            today: lane.today,
-            first_day: lane.first_day,
-            cut: lane.cut.map(CutV2::from),
-            last: lane.last.as_ref().map(|(at, words)| (at.0, words.as_str())),
-            used: lane.used.0,
+            name: &throttle.name,
+            pace_ns: throttle.pace.next_ns,
+            day: throttle.day,
+            today: throttle.today,
+            first_day: throttle.first_day,
+            cut: throttle.cut.map(CutV2::from),
+            last: throttle.last.as_ref().map(|(at, words)| (at.0, words.as_str())),
+            used: throttle.used.0,
         }
     }
 }

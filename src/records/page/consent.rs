@@ -1,4 +1,4 @@
-//! Pages of the directory that tell how people asked for lists: evidence, and what waits for a confirmation.
+//! Pages of the directory about consent: evidence, and what waits for a confirmation.
 
 use restockd_core::Millis;
 use restockd_core::directory::{ConsentRecord, PendingConfirmation, PersonPending};
@@ -50,17 +50,17 @@ impl From<ConsentV2<'_>> for ConsentRecord {
 }
 
 impl<'a> From<&'a PersonPending> for ConfirmationsV2<'a> {
-    fn from(held: &'a PersonPending) -> Self {
-        let pending = |wait: &'a PendingConfirmation| PendingV2 {
+    fn from(pending: &'a PersonPending) -> Self {
+        let request = |wait: &'a PendingConfirmation| PendingV2 {
             list: wait.list,
             since: wait.since,
             at: wait.at.0,
             product: wait.product.as_deref(),
         };
         Self {
-            lists: held.lists.iter().map(pending).collect(),
-            mailed: held.mailed.iter().map(|at| at.0).collect(),
-            due: held.due,
+            lists: pending.lists.iter().map(request).collect(),
+            mailed: pending.mailed.iter().map(|at| at.0).collect(),
+            due: pending.due,
         }
     }
 }

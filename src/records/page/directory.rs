@@ -1,4 +1,4 @@
-//! Pages of the directory.
+//! Pages of the directory. Fields mean what they do in [`DirectoryPage`].
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct HeadV2 {
     seq: u64,
 }
 
-/// Rows in the order of their numbers, from the first given.
+/// Consecutive rows, with the number of the first (0-based).
 #[derive(Serialize, Deserialize)]
 struct RowsV2<T> {
     first: u32,
@@ -35,12 +35,12 @@ struct RowsV2<T> {
 
 #[derive(Serialize, Deserialize)]
 struct PersonV2<'a> {
-    fate: FateV2,
+    status: PersonStatusV2,
     email: Option<&'a str>,
     user_id: Option<&'a str>,
     #[serde(borrow)]
     extras: Option<ExtrasV2<'a>>,
-    /// The list's number, shifted by two bits, and what it was told.
+    /// The list's number, shifted by two bits, and what the list was told.
     links: Few<u32>,
     unsubscribed: bool,
     created: u64,
@@ -49,7 +49,7 @@ struct PersonV2<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-enum FateV2 {
+enum PersonStatusV2 {
     Live,
     Merged(u32),
     Erased,
@@ -62,14 +62,14 @@ struct ExtrasV2<'a> {
     props: Few<(&'a str, &'a str)>,
 }
 
-/// A key in words, and the minute in which it was accepted.
+/// A key as 32-bit words, and the minute in which it was accepted.
 #[derive(Serialize, Deserialize)]
 struct SeenV2([u32; 4], u32);
 
 #[derive(Serialize, Deserialize)]
 struct OpenV2<'a> {
     person: Option<u32>,
-    how: Code<ChangeSource>,
+    source: Code<ChangeSource>,
     timestamp: Option<u64>,
     at: u64,
     #[serde(borrow)]
@@ -99,7 +99,6 @@ struct SuppressionV2<'a> {
     evidence: &'a str,
 }
 
-/// The bytes of a page.
 pub(super) fn write(page: &DirectoryPage) -> Vec<u8> {
     match page {
         DirectoryPage::Head { seq } => made(Kind::PageDirectory, &HeadV2 { seq: *seq }),
@@ -117,7 +116,7 @@ pub(super) fn write(page: &DirectoryPage) -> Vec<u8> {
             made(Kind::PageOpenEvents, &all(open.iter().map(|(event, open)| (*event, OpenV2::from(open)))))
         }
         DirectoryPage::Suppressed(blocks) => {
-            let rows = blocks.iter().map(|(address, held)| (*address, SuppressionV2::from(held)));
+            let rows = blocks.iter().map(|(address, entry)| (*address, SuppressionV2::from(entry)));
             made(Kind::PageSuppressed, &all(rows))
         }
         DirectoryPage::Words(first, words) => {
@@ -127,14 +126,15 @@ pub(super) fn write(page: &DirectoryPage) -> Vec<u8> {
             rows(Kind::PageConsent, *first, proofs.iter().map(ConsentV2::from))
         }
         DirectoryPage::Waiting(waiting) => {
-            let rows = waiting.iter().map(|(person, held)| (person.0, ConfirmationsV2::from(held)));
+            let rows = waiting.iter().map(|(person, pending)| (person.0, ConfirmationsV2::from(pending)));
             made(Kind::PageConfirmations, &all(rows))
         }
         DirectoryPage::PublicKeys(keys) => {
             made(Kind::PagePublicKeys, &all(keys.iter().map(PublicKeyV2::from)))
         }
         DirectoryPage::Returns(returns) => {
-            let rows = returns.iter().map(|(address, held)| (*address, all(held.iter().map(ReportV2::from))));
+            let rows =
+                returns.iter().map(|(address, reports)| (*address, all(reports.iter().map(ReportV2::from))));
             made(Kind::PageFeedback, &all(rows))
         }
     }
@@ -154,7 +154,6 @@ fn all<T>(rows: impl Iterator<Item = T>) -> Vec<T> {
     rows.collect()
 }
 
-/// Reads a page.
 pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage, CodecError> {
     Ok(match (kind, version) {
         (Kind::PageDirectory, 2) => DirectoryPage::Head { seq: codec::decode::<HeadV2>(body)?.seq },
@@ -179,9 +178,9 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage
             DirectoryPage::Open(open.into_iter().map(|(event, open)| (event, open.into())).collect())
         }
         (Kind::PageSuppressed, 2) => {
-            let held = codec::decode::<Vec<(u128, SuppressionV2<'_>)>>(body)?;
+            let rows = codec::decode::<Vec<(u128, SuppressionV2<'_>)>>(body)?;
             DirectoryPage::Suppressed(
-                held.into_iter().map(|(address, held)| (address, held.into())).collect(),
+                rows.into_iter().map(|(address, entry)| (address, entry.into())).collect(),
             )
         }
         (Kind::PageConsentWords, 2) => {
@@ -194,8 +193,8 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage
         }
         (Kind::PageConfirmations, 2) => {
             let rows = codec::decode::<Vec<(u32, ConfirmationsV2<'_>)>>(body)?;
-            let held = |(person, held): (u32, ConfirmationsV2<'_>)| (PersonId(person), held.into());
-            DirectoryPage::Waiting(rows.into_iter().map(held).collect())
+            let pending = |(person, row): (u32, ConfirmationsV2<'_>)| (PersonId(person), row.into());
+            DirectoryPage::Waiting(rows.into_iter().map(pending).collect())
         }
         (Kind::PagePublicKeys, 2) => {
             let keys = codec::decode::<Vec<PublicKeyV2<'_>>>(body)?;
@@ -203,8 +202,8 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage
         }
         (Kind::PageFeedback, 2) => {
             let rows = codec::decode::<Vec<(u128, Vec<ReportV2<'_>>)>>(body)?;
-            let reports = |held: Vec<ReportV2<'_>>| Arc::new(held.into_iter().map(Into::into).collect());
-            DirectoryPage::Returns(rows.into_iter().map(|(address, held)| (address, reports(held))).collect())
+            let reports = |rows: Vec<ReportV2<'_>>| Arc::new(rows.into_iter().map(Into::into).collect());
+            DirectoryPage::Returns(rows.into_iter().map(|(address, rows)| (address, reports(rows))).collect())
         }
         _ => return Err(codec::no_body(kind, version)),
     })
@@ -213,10 +212,10 @@ pub(super) fn read(kind: Kind, version: u8, body: &[u8]) -> Result<DirectoryPage
 impl<'a> From<&'a Person> for PersonV2<'a> {
     fn from(person: &'a Person) -> Self {
         Self {
-            fate: match person.fate {
-                PersonStatus::Live => FateV2::Live,
-                PersonStatus::Merged(into) => FateV2::Merged(into.0),
-                PersonStatus::Erased => FateV2::Erased,
+            status: match person.status {
+                PersonStatus::Live => PersonStatusV2::Live,
+                PersonStatus::Merged(into) => PersonStatusV2::Merged(into.0),
+                PersonStatus::Erased => PersonStatusV2::Erased,
             },
             email: person.email.as_ref().map(Email::as_str),
             user_id: person.user_id.as_deref(),
@@ -233,10 +232,10 @@ impl<'a> From<&'a Person> for PersonV2<'a> {
 impl From<PersonV2<'_>> for Person {
     fn from(body: PersonV2<'_>) -> Self {
         Self {
-            fate: match body.fate {
-                FateV2::Live => PersonStatus::Live,
-                FateV2::Merged(into) => PersonStatus::Merged(PersonId(into)),
-                FateV2::Erased => PersonStatus::Erased,
+            status: match body.status {
+                PersonStatusV2::Live => PersonStatus::Live,
+                PersonStatusV2::Merged(into) => PersonStatus::Merged(PersonId(into)),
+                PersonStatusV2::Erased => PersonStatus::Erased,
             },
             email: body.email.map(Email::stored),
             user_id: body.user_id.map(Into::into),
@@ -272,7 +271,7 @@ impl<'a> From<&'a OpenEvent> for OpenV2<'a> {
     fn from(open: &'a OpenEvent) -> Self {
         Self {
             person: open.person.map(|person| person.0),
-            how: Code(open.how),
+            source: Code(open.source),
             timestamp: open.timestamp.map(|at| at.0),
             at: open.at.0,
             tasks: open.tasks.iter().map(TaskV2::from).collect(),
@@ -284,7 +283,7 @@ impl From<OpenV2<'_>> for OpenEvent {
     fn from(body: OpenV2<'_>) -> Self {
         Self {
             person: body.person.map(PersonId),
-            how: body.how.0,
+            source: body.source.0,
             timestamp: body.timestamp.map(Millis),
             at: Millis(body.at),
             tasks: body.tasks.into_iter().map(ListTask::from).collect(),
@@ -317,12 +316,12 @@ impl From<TaskV2<'_>> for ListTask {
 }
 
 impl<'a> From<&'a Suppression> for SuppressionV2<'a> {
-    fn from(held: &'a Suppression) -> Self {
+    fn from(entry: &'a Suppression) -> Self {
         Self {
-            why: Code(held.why),
-            at: held.at.map(|at| at.0),
-            person: held.person.map(|person| person.0),
-            evidence: &held.evidence,
+            why: Code(entry.why),
+            at: entry.at.map(|at| at.0),
+            person: entry.person.map(|person| person.0),
+            evidence: &entry.evidence,
         }
     }
 }

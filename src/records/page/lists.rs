@@ -1,4 +1,4 @@
-//! Pages of lists: many short ones to a page, long ones over several.
+//! Pages of lists: many short lists share a page, a long one takes several.
 
 use restockd_core::ListId;
 
@@ -7,9 +7,9 @@ use crate::codec::CodecError;
 use crate::kind::Kind;
 use crate::packed::PackedList;
 
-/// A page of lists is written once it is this long.
+/// A page is written once it is this long.
 const PAGE_BYTES: usize = 60 * 1024;
-/// A piece of a list is at least this long, but for the last one.
+/// Every piece of a list but the last is at least this long.
 const PIECE_BYTES_MIN: usize = 1024;
 
 /// The page that is being made.
@@ -20,7 +20,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// One list, over as many pages as it takes.
+    /// Writes one list, over as many pages as it takes.
     pub(super) fn list<E>(
         &mut self,
         id: &ListId,
@@ -61,19 +61,19 @@ impl Writing {
     }
 }
 
-/// Puts pieces together again.
+/// Puts the pieces of lists together again.
 #[derive(Default)]
 pub(super) struct Pieces {
     unfinished: Option<(ListId, Vec<u8>)>,
 }
 
 impl Pieces {
-    /// The list whose end has not come.
+    /// The list whose last piece has not come.
     pub(super) fn unfinished(self) -> Option<ListId> {
         self.unfinished.map(|(id, _)| id)
     }
 
-    /// One page.
+    /// Reads one page.
     pub(super) fn read(
         &mut self,
         page: &[u8],

@@ -1,4 +1,4 @@
-//! The pages of a snapshot: the state of all machines, laid out in one generation.
+//! The pages of a snapshot: the state of all machines in one generation.
 //!
 //! ```text
 //! key    'A' n   the directory's pages, in order    value  [ kind u8 | version u8 | body ]
@@ -8,8 +8,11 @@
 //! piece  [ name len u16 | name | last u8 | len u32 | bytes ]        all numbers little end first
 //! ```
 //!
-//! `n` is a big-endian counter, so that keys come back in order. A list too long for one page goes on in the next ones,
-//! `last` being 0 until its end.
+//! `n` is a big-endian counter, so keys sort in order. A list that is too long for one page goes on in the
+//! next ones; `last` is 0 in all its pieces but the last.
+//!
+//! [`PageWriter`] takes the parts of a snapshot one after another; [`PageReader`] takes the pages back in key
+//! order and fills the machines.
 
 mod campaigns;
 mod consent;
@@ -27,47 +30,41 @@ use crate::kind::{Kind, KindOwner};
 use crate::packed::PackedList;
 use lists::{Pieces, Writing};
 
-/// What is handed over in a round.
+/// A part of a snapshot, for [`PageWriter::write`].
 pub enum Portion {
-    /// The directory.
     Directory(DirectoryImage),
-    /// All campaigns.
     Campaigns(CampaignsImage),
-    /// Lists at rest.
+    /// Passivated lists.
     Resting(Vec<(ListId, PackedList)>),
-    /// A list awake.
+    /// An active list.
     Awake(ListId, Box<List>),
 }
 
-/// How much of what was written.
+/// How much was written.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Written {
-    /// Lists.
     pub lists: u64,
-    /// Live people.
     pub people: u64,
-    /// Campaigns.
     pub campaigns: u64,
 }
 
-/// Turns portions into pages.
+/// Turns the parts of a snapshot into pages.
 pub struct PageWriter<P> {
     put: P,
     lists: Writing,
-    /// What has been written so far.
     pub written: Written,
 }
 
 impl<E, P: FnMut(&[u8], &[u8]) -> Result<(), E>> PageWriter<P> {
-    /// Writes pages by `put`, which takes a key and its page.
+    /// Hands each key with its page to `put`.
     pub fn new(put: P) -> Self {
         Self { put, lists: Writing::default(), written: Written::default() }
     }
 
-    /// Writes a portion.
+    /// Writes a part.
     ///
     /// # Errors
-    /// What `put` says.
+    /// The error of `put`.
     pub fn write(&mut self, portion: Portion) -> Result<(), E> {
         match portion {
             Portion::Directory(image) => {
@@ -92,10 +89,10 @@ impl<E, P: FnMut(&[u8], &[u8]) -> Result<(), E>> PageWriter<P> {
         Ok(())
     }
 
-    /// Writes the last page.
+    /// Writes the last page; returns how much was written.
     ///
     /// # Errors
-    /// What `put` says.
+    /// The error of `put`.
     pub fn finish(&mut self) -> Result<Written, E> {
         self.lists.flush(&mut self.put)?;
         Ok(self.written)
@@ -107,30 +104,28 @@ impl<E, P: FnMut(&[u8], &[u8]) -> Result<(), E>> PageWriter<P> {
     }
 }
 
-/// Reads pages back into machines.
+/// Reads pages back into the machines.
 pub struct PageReader<'a> {
-    /// The directory.
     pub directory: &'a mut Directory,
-    /// The campaigns.
     pub campaigns: &'a mut Campaigns,
     /// The lists, in the order of the pages.
     pub lists: &'a mut Vec<(ListId, PackedList)>,
     pieces: Pieces,
 }
 
-/// Why a page does not fit.
+/// Why a page cannot be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Its bytes.
+    /// It cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// It does not fit those before it.
+    /// It does not follow from the pages before it.
     #[error("{0}")]
     OutOfTurn(String),
 }
 
 impl<'a> PageReader<'a> {
-    /// Reads into empty machines.
+    /// Reads into machines that must be empty.
     pub fn new(
         directory: &'a mut Directory,
         campaigns: &'a mut Campaigns,
@@ -139,10 +134,11 @@ impl<'a> PageReader<'a> {
         Self { directory, campaigns, lists, pieces: Pieces::default() }
     }
 
-    /// Takes one page, in key order.
+    /// Takes in one page; pages come in key order.
     ///
     /// # Errors
-    /// When the page is not what its key says, a newer restockd wrote it, or it does not fit those before it.
+    /// [`PageError::Record`] if it was written by another version or does not decode,
+    /// [`PageError::OutOfTurn`] if it does not follow from the pages before it.
     pub fn read(&mut self, key: &[u8], value: &[u8]) -> Result<(), PageError> {
         let odd = || PageError::OutOfTurn(format!("a page of unknown kind {:?}", key.first()));
         let (&[number, version], body) = value.split_first_chunk::<2>().ok_or_else(odd)?;
@@ -163,10 +159,10 @@ impl<'a> PageReader<'a> {
         Ok(())
     }
 
-    /// Derives what pages do not hold.
+    /// Derives what the pages do not hold; call it after the last page.
     ///
     /// # Errors
-    /// When the last list has no end.
+    /// If the last list has no end.
     pub fn finish(self) -> Result<(), PageError> {
         self.directory.restored();
         self.campaigns.restored();
@@ -179,13 +175,13 @@ impl<'a> PageReader<'a> {
     }
 }
 
-/// A page's key.
+/// The key of a page.
 fn key(kind: u8, number: u32) -> [u8; 5] {
     let [a, b, c, d] = number.to_be_bytes();
     [kind, a, b, c, d]
 }
 
-/// A page of a kind, to which its body is appended.
+/// Begins a page with its kind and version.
 fn begin(kind: Kind) -> Vec<u8> {
     vec![kind as u8, kind.version()]
 }

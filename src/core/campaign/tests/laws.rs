@@ -95,7 +95,7 @@ fn play(steps: &[Step]) -> Result<Desk, TestCaseError> {
             Step::Reply(second, n, what) => reply(&mut desk, &mut seen, number(second), n, what, now),
             Step::Note(second, person, reason) => {
                 let id = CampaignId(number(second));
-                let event = desk.campaigns.decide_note(id, PersonId(person), reason);
+                let event = desk.campaigns.decide_exclusion(id, PersonId(person), reason);
                 event.into_iter().for_each(|event| desk.record(event, now));
             }
             Step::Command(second, command) => _ = desk.command(number(second), command),

@@ -61,11 +61,14 @@ fn check(directory: &Directory) -> Result<(), TestCaseError> {
     for number in 1..=directory.last_person() {
         let id = PersonId(number);
         let Some((resolved, person)) = directory.person(id) else {
-            prop_assert!(matches!(directory.fate(id), Some(PersonStatus::Erased | PersonStatus::Merged(_))));
+            prop_assert!(matches!(
+                directory.status(id),
+                Some(PersonStatus::Erased | PersonStatus::Merged(_))
+            ));
             continue;
         };
         if resolved != id {
-            prop_assert!(matches!(directory.fate(id), Some(PersonStatus::Merged(_))));
+            prop_assert!(matches!(directory.status(id), Some(PersonStatus::Merged(_))));
             continue;
         }
         if let Some(email) = &person.email {

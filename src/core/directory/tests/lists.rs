@@ -16,7 +16,7 @@ fn a_bag_is_carried_out_by_the_lists_that_there_are() {
     let long = format!("restock-{}", "x".repeat(129));
     let bag = [("restock-x", true), ("nothing", true), ("news", false), (long.as_str(), true)];
     let outcome = desk.press(who(A, "", ""), &bag);
-    assert_eq!(outcome.trouble, Some(MembershipProblem::UnknownLists(vec!["nothing".into(), long.clone()])));
+    assert_eq!(outcome.problem, Some(MembershipProblem::UnknownLists(vec!["nothing".into(), long.clone()])));
     assert_eq!(tasks(&desk.directory), ["+restock-x", "-news"]);
 }
 
@@ -26,7 +26,7 @@ fn who_takes_no_mail_can_leave_and_not_join() {
     desk.press(who(A, "", ""), &[]);
     desk.record(blocked(hash(A), SuppressionReason::Complained), START);
     let outcome = desk.press(who(A, "", ""), &[("restock-x", true), ("news", false)]);
-    assert_eq!((outcome.stored, outcome.trouble), (true, Some(MembershipProblem::Suppressed)));
+    assert_eq!((outcome.stored, outcome.problem), (true, Some(MembershipProblem::Suppressed)));
     assert_eq!(tasks(&desk.directory), ["-news"]);
 }
 

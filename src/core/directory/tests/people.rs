@@ -20,7 +20,7 @@ fn an_unknown_address_moves_the_mail_to_it() {
     let mut desk = Desk::new();
     desk.press(who(A, "u1", ""), &[]);
     let moved = desk.press(who(B, "u1", ""), &[]);
-    assert_eq!((moved.created, moved.linked, moved.trouble), (false, true, None));
+    assert_eq!((moved.created, moved.linked, moved.problem), (false, true, None));
     assert_eq!((desk.number(A), desk.number(B)), (None, Some(1)));
     assert_eq!(desk.directory.mailable(), 1);
 }
@@ -75,7 +75,7 @@ fn the_address_of_another_user_id_is_not_taken() {
     desk.press(who(B, "u2", ""), &[]);
     for user in ["u2", "u3"] {
         let refused = desk.press(who(A, user, ""), &[("restock-x", true)]);
-        assert_eq!(refused.trouble, Some(MembershipProblem::EmailTaken));
+        assert_eq!(refused.problem, Some(MembershipProblem::EmailTaken));
         assert!(refused.stored);
         assert_ne!(refused.person, Some(PersonId(1)));
     }
@@ -87,7 +87,7 @@ fn the_address_of_another_user_id_is_not_taken() {
 fn a_browser_becomes_the_person_it_turns_out_to_be_and_stays_the_first_ones() {
     let mut desk = Desk::new();
     let anonymous = desk.press(who("", "", "browser"), &[("restock-x", true)]);
-    assert_eq!(anonymous.trouble, Some(MembershipProblem::NoEmail));
+    assert_eq!(anonymous.problem, Some(MembershipProblem::NoEmail));
     let known = desk.press(who(A, "u1", "browser"), &[("restock-x", true)]);
     assert_eq!((known.person, known.linked), (anonymous.person, true));
     let other = desk.press(who(B, "", "browser"), &[]);
@@ -103,7 +103,7 @@ fn unsubscribed_of_either_holds_when_two_become_one() {
         desk.press(who(B, "u1", ""), &[]);
         desk.ask(&DirectoryCommand::Unsubscribe(PersonId(unsubscribed), None, true));
         let merged = desk.press(who(A, "u1", ""), &[("restock-x", true)]);
-        assert_eq!(merged.trouble, Some(MembershipProblem::Suppressed));
+        assert_eq!(merged.problem, Some(MembershipProblem::Suppressed));
         assert_eq!(desk.directory.undeliverable(PersonId(2), None), Some(Undeliverable::Unsubscribed));
         assert_eq!(desk.directory.undeliverable(PersonId(1), None), Some(Undeliverable::Unsubscribed));
     }
@@ -114,7 +114,7 @@ fn an_event_needs_no_person() {
     let mut desk = Desk::new();
     let outcome = desk.press(who("", "", ""), &[("restock-x", true)]);
     assert_eq!(
-        (outcome.stored, outcome.person, outcome.trouble),
+        (outcome.stored, outcome.person, outcome.problem),
         (true, None, Some(MembershipProblem::NoEmail))
     );
     assert_eq!((desk.records.len(), desk.directory.last_person()), (1, 0));
@@ -155,11 +155,11 @@ fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
         assert_eq!(desk.directory.suppression_reason(address), kept);
         assert_eq!(desk.directory.undeliverable(PersonId(1), None), Some(Undeliverable::Erased));
         assert_eq!(
-            (desk.directory.fate(PersonId(1)), desk.directory.mailable()),
+            (desk.directory.status(PersonId(1)), desk.directory.mailable()),
             (Some(PersonStatus::Erased), 0)
         );
         assert!(
-            desk.directory.fate(PersonId(1)) == Some(PersonStatus::Erased)
+            desk.directory.status(PersonId(1)) == Some(PersonStatus::Erased)
                 && desk.directory.known(&who("", "user-4711", "")).is_none()
         );
         // The record itself has room for a hash alone.
@@ -167,7 +167,7 @@ fn erasure_forgets_every_name_and_keeps_the_block_by_hash() {
         // A new press makes a new contact, which the block still holds back.
         let again = desk.press(who("erika.other@shop.example", "", ""), &[("restock-x", true)]);
         assert_eq!((again.person, again.created), (Some(PersonId(3)), true));
-        assert_eq!(again.trouble, kept.map(|_| MembershipProblem::Suppressed));
+        assert_eq!(again.problem, kept.map(|_| MembershipProblem::Suppressed));
     }
 }
 

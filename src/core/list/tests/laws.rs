@@ -277,8 +277,8 @@ fn bag(steps: &[Step]) -> Vec<ListCommand> {
             }
             Step::Erase(person) => {
                 let mut command = change(event + 1, person, false);
-                if let ListCommand::Change { how, .. } = &mut command {
-                    *how = ChangeSource::Erasure;
+                if let ListCommand::Change { source, .. } = &mut command {
+                    *source = ChangeSource::Erasure;
                 }
                 command
             }

@@ -141,8 +141,8 @@ fn erasure_leaves_no_row_of_a_member_nor_of_one_who_had_left() {
 fn a_no_to_a_list_that_everybody_is_on_is_kept_and_never_forgotten() {
     let mut desk = Desk::default();
     let no = |event, person| match change(event, person, false) {
-        ListCommand::Change { event, person, join, timestamp, how, .. } => {
-            ListCommand::Change { event, person, join, timestamp, how, default_opt_in: true }
+        ListCommand::Change { event, person, join, timestamp, source, .. } => {
+            ListCommand::Change { event, person, join, timestamp, source, default_opt_in: true }
         }
         other => other,
     };
@@ -218,7 +218,7 @@ fn parts_that_no_list_can_be_in_are_refused() {
     desk.join(1);
     let whole = state(&desk.list);
     let hole: Pages<Membership> =
-        whole.rows.iter().map(|row| Membership { standing: MembershipStatus::Gone, ..row.clone() }).collect();
+        whole.rows.iter().map(|row| Membership { status: MembershipStatus::Gone, ..row.clone() }).collect();
     for (odd, why) in [
         (ListState { joined: 2, ..whole.clone() }, "counts"),
         (ListState { left: 1, ..whole.clone() }, "counts"),

@@ -352,7 +352,7 @@ fn a_note_of_all_lists_ends_what_is_at_hand_on_each() {
         world.restock(n, 2);
     }
     answer_all(&mut world);
-    world.input(Input::Noted { list: None, person: PersonId(1), reason: SkipReason::Suppressed });
+    world.input(Input::RecipientExcluded { list: None, person: PersonId(1), reason: SkipReason::Suppressed });
     world.settle();
     assert_eq!((world.sent(0), world.sent(1)), (vec![2], vec![2]));
     assert_eq!(email(1).1, Some(2));

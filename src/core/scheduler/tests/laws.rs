@@ -70,7 +70,7 @@ fn play(rate: Option<Rate>, steps: Vec<Step>) -> World {
             Step::Leave(n, person) => world.leave(n, person),
             Step::Note(person) => {
                 let (list, person, reason) = (None, PersonId(person), SkipReason::Suppressed);
-                world.input(Input::Noted { list, person, reason });
+                world.input(Input::RecipientExcluded { list, person, reason });
             }
             Step::Moved(person) => _ = world.input(Input::MailboxChanged(PersonId(person))),
             Step::Arrive(n) => while world.arrive(n) {},

@@ -176,7 +176,7 @@ impl World {
             Input::Fetched { campaign, people } => {
                 people.iter().for_each(|one| _ = self.fetching.remove(&(*campaign, one.row)));
             }
-            Input::Noted { list, person, .. } => {
+            Input::RecipientExcluded { list, person, .. } => {
                 let lists = self.members.keys().filter(|of| list.as_ref().is_none_or(|list| list == *of));
                 for list in lists.cloned().collect::<Vec<_>>() {
                     self.noted.insert((list, person.0), self.steps);
@@ -356,7 +356,7 @@ impl World {
             && self.left.insert((list(n), person))
         {
             let (person, reason) = (PersonId(person), SkipReason::Left);
-            self.channel(n).push_back(Input::Noted { list: Some(list(n)), person, reason });
+            self.channel(n).push_back(Input::RecipientExcluded { list: Some(list(n)), person, reason });
         }
     }
 
@@ -502,7 +502,8 @@ impl World {
         self.flying.clear();
         // What lists had said and nobody had heard is said again by who said it: restocks and notes.
         for channel in self.channels.values_mut() {
-            channel.retain(|input| matches!(input, Input::Restocked { .. } | Input::Noted { .. }));
+            channel
+                .retain(|input| matches!(input, Input::Restocked { .. } | Input::RecipientExcluded { .. }));
         }
         self.disturb(None);
         self.steps += 1;
