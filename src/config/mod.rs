@@ -8,6 +8,7 @@ mod consent;
 mod file;
 mod letters;
 mod list;
+mod mail;
 mod provider;
 mod returns;
 
@@ -17,10 +18,10 @@ use std::time::Duration;
 
 use crate::http::{HttpSettings, Source};
 use restockd_core::keys::KEYS_MAX;
-use restockd_core::{Catalog, Millis, Rate, Retry, Span};
+use restockd_core::{Catalog, Millis, Span};
 use restockd_engine::Settings;
 use restockd_journal::snapshots::Backend;
-use restockd_mail::{Address, MailOptions};
+use restockd_mail::MailOptions;
 
 use file::File;
 
@@ -136,185 +137,87 @@ impl Config {
         Self::build(file, env, flags)
     }
 
-    /// Checks and composes.
+    /// Checks the sections in the order of the file and puts the settings together.
     fn build(file: File, env: impl Fn(&str) -> Option<String>, flags: &Flags) -> Result<Self, ConfigError> {
-        let mut warnings = Vec::new();
-        let production = match file.mode.as_deref() {
-            None | Some("development") => false,
-            Some("production") => true,
-            Some(other) => {
-                return Err(wrong("mode", format!("{other:?} is neither development nor production")));
-            }
-        };
-        let listen = flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(file.listen);
-        let listen = listen.unwrap_or_else(|| LISTEN.to_owned());
-        let listen: SocketAddr = listen
-            .parse()
-            .map_err(|_| wrong("listen", format!("{listen:?} is not an address such as 127.0.0.1:8080")))?;
-        let public_url = env("RESTOCKD_PUBLIC_URL").or(file.public_url);
-        let public_url = public_url.unwrap_or_else(|| format!("http://{listen}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        if !public_url.starts_with("https://") && !public_url.starts_with("http://") {
-            return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
-        }
-        let mail_setting = env("RESTOCKD_MAIL")
-            .or(file.mail.transport.clone())
-            .unwrap_or_else(|| "folder:./outbox".to_owned());
-        let smtp = mail_setting.starts_with("smtp");
-        let postal_address = file.mail.postal_address.clone().unwrap_or_default();
-        if production {
-            if !public_url.starts_with("https://") {
-                return Err(wrong(
-                    "public_url",
-                    "production needs an https:// URL, or unsubscribe links do not work",
-                ));
-            }
-            if postal_address.trim().is_empty() {
-                return Err(wrong(
-                    "mail.postal_address",
-                    "production needs one; the law wants it in every footer",
-                ));
-            }
-            if !smtp {
-                return Err(wrong("mail.transport", "production needs smtp:// or smtps://"));
-            }
-        } else if smtp && (postal_address.trim().is_empty() || !public_url.starts_with("https://")) {
-            warnings.push(
-                "mail goes out by SMTP without a postal address or an https public URL; set both, and \
-                 mode = \"production\" to have them required"
-                    .to_owned(),
-            );
-        }
-        let from = env("RESTOCKD_MAIL_FROM").or(file.mail.from.clone());
-        if production && from.is_none() {
-            return Err(wrong("mail.from", "production needs one, such as \"Shop <news@shop.example>\""));
-        }
-        let from = from.unwrap_or_else(|| "Restock <restock@localhost.localdomain>".to_owned());
-        let from: Address =
-            from.parse().map_err(|_| wrong("mail.from", "it must look like \"Shop <news@shop.example>\""))?;
-        let letters = letters::read(&file.mail, &env, production, &from)?;
-        warnings.extend(letters.warnings);
-        let rate = env("RESTOCKD_MAIL_RATE").or(file.mail.rate);
-        let rate = match rate {
-            Some(text) => Rate::parse(&text).ok_or_else(|| {
-                wrong("mail.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited"))
-            })?,
-            None if smtp => Rate::parse("100/s").flatten(),
-            None => None,
-        };
-        let connections = match env("RESTOCKD_MAIL_CONNECTIONS") {
-            Some(text) => Some(text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
-                wrong("RESTOCKD_MAIL_CONNECTIONS", format!("{text:?} is not a number from 1 to 1000"))
-            })?),
-            None => file.mail.connections,
-        };
-        let mut retry = Retry::default();
-        if let Some(text) = env("RESTOCKD_RETRY_BASE").or(file.mail.retry_base) {
-            retry.base_ms = millis(duration("mail.retry_base", &text)?).max(1);
-        }
-        if let Some(text) = file.mail.max_age {
-            retry.max_age_ms = millis(duration("mail.max_age", &text)?);
-        }
-        let zone_name = file.time_zone.unwrap_or_else(|| "UTC".to_owned());
-        if jiff::tz::TimeZone::get(&zone_name).is_err() {
-            return Err(wrong("time_zone", format!("{zone_name:?} is not a zone such as Europe/Berlin")));
-        }
-        let engine = Settings {
-            rule: file.rule.settings()?,
+        let production = file.production()?;
+        let File { listen, public_url, data, templates, time_zone, shop_name, .. } = file;
+        let File { mail, rule, engine, http, list, source, provider, consent, returns, .. } = file;
+        let listen = listen_address(flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(listen))?;
+        let public_url = public_address(env("RESTOCKD_PUBLIC_URL").or(public_url), listen)?;
+        let mail = mail::read(mail, &env, production, &public_url)?;
+        let zone_name = zone(time_zone)?;
+        let settings = Settings {
+            rule: rule.settings()?,
             zone: offset,
             zone_name,
-            rate,
-            shaping: provider::plan(file.provider)?,
-            retry,
-            renotify_after_ms: match file.rule.renotify_after {
-                Some(text) => millis(duration("rule.renotify_after", &text)?),
-                None => 12 * 3_600_000,
-            },
-            soft_bounces: file.returns.soft_bounces()?,
-            soft_window_ms: file.returns.soft_window_ms()?,
-            leave_after_send: match file.rule.after_send.as_deref() {
-                None | Some("stay") => false,
-                Some("leave") => true,
-                Some(other) => {
-                    return Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave")));
-                }
-            },
-            window: file.mail.window.unwrap_or(if smtp { 64 } else { 256 }).clamp(1, 4096),
-            lists_awake: file.engine.lists_awake.unwrap_or(20_000).max(1),
-            rest_after_ms: match file.engine.rest_after {
-                Some(text) => millis(duration("engine.rest_after", &text)?),
-                None => 30_000,
-            },
-            snapshot_every_ms: match file.engine.snapshot_every {
-                Some(text) => millis(duration("engine.snapshot_every", &text)?).max(1000),
-                None => 300_000,
-            },
-            snapshot_every_bytes: file.engine.snapshot_every_mib.unwrap_or(256).max(1) << 20,
-            permits: file.engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
+            rate: mail.rate,
+            shaping: provider::plan(provider)?,
+            retry: mail.retry,
+            renotify_after_ms: rule.renotify_after_ms()?,
+            soft_bounces: returns.soft_bounces()?,
+            soft_window_ms: returns.soft_window_ms()?,
+            leave_after_send: rule.leave_after_send()?,
+            window: mail.window,
+            lists_awake: engine.lists_awake.unwrap_or(20_000).max(1),
+            rest_after_ms: engine.rest_after_ms()?,
+            snapshot_every_ms: engine.snapshot_every_ms()?,
+            snapshot_every_bytes: engine.snapshot_every_mib.unwrap_or(256).max(1) << 20,
+            permits: engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
             deadline_ms: 10_000,
             stop_wait_ms: 25_000,
-            keys_max: file.engine.keys_max.unwrap_or(KEYS_MAX).max(1000),
+            keys_max: engine.keys_max.unwrap_or(KEYS_MAX).max(1000),
             public_url,
-            from,
-            shop_name: file.shop_name.unwrap_or_else(|| "the shop".to_owned()),
-            postal_address,
-            envelope: letters.envelope,
+            from: mail.from,
+            shop_name: shop_name.unwrap_or_else(|| "the shop".to_owned()),
+            postal_address: mail.postal_address,
+            envelope: mail.envelope,
         };
-        let mut http = HttpSettings { listen, ..HttpSettings::default() };
-        if let Some(trusted) = file.http.trusted_proxies {
-            http.trusted_proxies = trusted
-                .iter()
-                .map(|text| {
-                    crate::http::network(text).ok_or_else(|| {
-                        wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
-                    })
-                })
-                .collect::<Result<_, _>>()?;
-        }
-        http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
-        http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
-        http.sources = sources(file.source, &env)?;
-        http.keep_address = consent::keep_address(file.consent.keep_address.as_deref())?;
-        http.returns = file.returns.settings(&env)?;
-        let catalog = list::catalog(file.list, file.consent.confirm_within.as_deref())?;
-        let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
-        let backend = match file.engine.snapshots.as_deref() {
-            None | Some("sled") => Backend::Sled,
-            Some("flat") => Backend::Flat,
-            Some(other) => {
-                return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat")));
-            }
-        };
-        let mut mail_options = MailOptions {
-            connections,
-            ca_file: file.mail.ca_file,
-            dkim: letters.dkim,
-            redirect_to: letters.redirect_to,
-            oauth: letters.oauth,
-            ..MailOptions::default()
-        };
-        if let Some(letters) = file.mail.letters_per_connection {
-            mail_options.letters_per_connection = letters;
-        }
+        let mut http = http.settings(listen)?;
+        http.sources = sources(source, &env)?;
+        http.keep_address = consent::keep_address(consent.keep_address.as_deref())?;
+        http.returns = returns.settings(&env)?;
+        let catalog = list::catalog(list, consent.confirm_within.as_deref())?;
+        let backend = engine.backend()?;
+        let data = flags.data.clone().or_else(|| env("RESTOCKD_DATA").map(PathBuf::from)).or(data);
         Ok(Self {
-            data: flags
-                .data
-                .clone()
-                .or_else(|| env("RESTOCKD_DATA").map(PathBuf::from))
-                .or(file.data)
-                .unwrap_or_else(|| PathBuf::from("./data")),
-            templates: file.templates,
-            mail: Hidden(mail_setting),
-            mail_options,
+            data: data.unwrap_or_else(|| PathBuf::from("./data")),
+            templates,
+            mail: Hidden(mail.transport),
+            mail_options: mail.options,
             api_key: env("RESTOCKD_API_KEY").map(Hidden),
-            engine,
+            engine: settings,
             catalog,
             http,
-            segment_bytes: segment_mib << 20,
+            segment_bytes: engine.segment_mib.unwrap_or(64).clamp(1, 1024) << 20,
             backend,
             accept_clock: flags.accept_clock,
-            warnings,
+            warnings: mail.warnings,
         })
+    }
+}
+
+/// The address to listen on.
+fn listen_address(text: Option<String>) -> Result<SocketAddr, ConfigError> {
+    let text = text.unwrap_or_else(|| LISTEN.to_owned());
+    text.parse().map_err(|_| wrong("listen", format!("{text:?} is not an address such as 127.0.0.1:8080")))
+}
+
+/// The address by which shoppers reach the engine, without a slash at its end; by default the one it listens on.
+fn public_address(text: Option<String>, listen: SocketAddr) -> Result<String, ConfigError> {
+    let text = text.unwrap_or_else(|| format!("http://{listen}"));
+    let url = text.trim_end_matches('/').to_owned();
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
+    }
+    Ok(url)
+}
+
+/// The name of a time zone that exists.
+fn zone(name: Option<String>) -> Result<String, ConfigError> {
+    let name = name.unwrap_or_else(|| "UTC".to_owned());
+    match jiff::tz::TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(wrong("time_zone", format!("{name:?} is not a zone such as Europe/Berlin"))),
     }
 }
 
