@@ -1,4 +1,4 @@
-//! The configuration file's shape, one table per part; unknown keys are errors.
+//! The shape of the configuration file: one struct per table; unknown keys are errors.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -232,8 +232,7 @@ impl RuleFile {
 }
 
 impl SourceFile {
-    /// The source, with its secrets from the environment (several, separated by spaces or commas, so
-    /// that one can be rotated).
+    /// The source. Its secrets come from the environment: several, separated by spaces or commas, during a rotation.
     pub(super) fn source(
         self,
         id: &str,

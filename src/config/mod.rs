@@ -1,8 +1,8 @@
-//! Settings: the file, the environment over it, flags over both. Unknown keys stop the start.
+//! Settings: flags override the environment, which overrides the file. An unknown key stops the start.
 //!
-//! Every setting has a default that works on a laptop: no configuration at all is a running engine
-//! on 127.0.0.1:8080 that writes mails into `./outbox`. `mode = "production"` asks for what the
-//! law and receivers ask for: an https public URL, a postal address, a real mail server.
+//! Every setting has a default that works on a laptop: without any configuration the engine runs on 127.0.0.1:8080 and
+//! writes mails into `./outbox`. `mode = "production"` requires what the law and mail receivers require: an https public
+//! URL, a postal address, a real mail server.
 
 mod consent;
 mod file;
@@ -25,41 +25,34 @@ use restockd_mail::MailOptions;
 
 use file::File;
 
-/// Why the settings do not do; each text says what to change.
+/// Why the settings cannot be used; each text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {path} cannot be read: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not what it should be (an unknown key, say).
+    Read { path: PathBuf, source: std::io::Error },
+    /// The file is not valid, for example because of an unknown key.
     #[error("the configuration {path} is wrong: {reason}")]
     Parse {
-        /// Which file.
         path: PathBuf,
-        /// Where and what.
+        /// The place in the file, and what is wrong.
         reason: String,
     },
-    /// A value does not do.
     #[error("{key}: {reason}")]
     Value {
-        /// The setting.
+        /// The name of the setting.
         key: String,
         /// What is wrong and what to do.
         reason: String,
     },
 }
 
-/// Shorthand for a value that does not do.
+/// A [`ConfigError::Value`].
 fn wrong(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
     ConfigError::Value { key: key.into(), reason: reason.into() }
 }
 
-/// Flags of the command line that override everything.
+/// Flags of the command line; they override everything.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--data`.
@@ -73,33 +66,30 @@ pub struct Flags {
 /// All settings, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// The data directory.
     pub data: PathBuf,
-    /// Where overriding templates lie.
+    /// The folder of templates that override the built-in ones.
     pub templates: Option<PathBuf>,
-    /// The mailer's setting (`folder:./outbox`); holds a password perhaps, so it is never printed.
+    /// The transport's setting, such as `folder:./outbox`; it may hold a password, so it is never printed.
     pub mail: Hidden,
-    /// How mail is sent.
     pub mail_options: MailOptions,
-    /// An admin key.
+    /// An admin key from the environment.
     pub api_key: Option<Hidden>,
-    /// The actors' settings.
+    /// The settings of the actors.
     pub engine: Settings,
-    /// Declared lists.
+    /// The declared lists and their presentations.
     pub catalog: Catalog,
-    /// The door's settings.
     pub http: HttpSettings,
-    /// Length of a log segment.
+    /// The length of a log segment, in bytes.
     pub segment_bytes: u64,
-    /// What snapshots are written with.
+    /// The format of new snapshots.
     pub backend: Backend,
-    /// Accept records that lie in the future.
+    /// Accept records whose time lies in the future.
     pub accept_clock: bool,
-    /// Things worth a line at start.
+    /// Sentences to be logged at start.
     pub warnings: Vec<String>,
 }
 
-/// A text that is never printed.
+/// A secret text: `Debug` does not show it.
 #[derive(Clone)]
 pub struct Hidden(pub String);
 
@@ -109,14 +99,14 @@ impl std::fmt::Debug for Hidden {
     }
 }
 
-/// The default address.
+/// The address to listen on by default.
 const LISTEN: &str = "127.0.0.1:8080";
 
 impl Config {
-    /// Reads file (if any), environment and flags.
+    /// Reads the file (if any), the environment and the flags.
     ///
     /// # Errors
-    /// When a key is unknown or a value does not do; the text says which and why.
+    /// When a key is unknown or a value cannot be used; the text says which and why.
     pub fn load(
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
@@ -221,7 +211,7 @@ fn zone(name: Option<String>) -> Result<String, ConfigError> {
     }
 }
 
-/// Webhook sources: the built-in `inventory` and whatever the file adds or changes.
+/// The webhook sources: the built-in `inventory`, and those that the file adds or changes.
 fn sources(
     file: std::collections::BTreeMap<String, file::SourceFile>,
     env: &impl Fn(&str) -> Option<String>,
@@ -235,7 +225,7 @@ fn sources(
     Ok(sources)
 }
 
-/// Seconds east of UTC of a zone at an instant.
+/// The offset of a zone from UTC at an instant, in seconds; positive to the east.
 fn offset(at: Millis, zone: &str) -> i32 {
     let found = jiff::tz::TimeZone::get(zone).ok();
     let instant = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -245,13 +235,12 @@ fn offset(at: Millis, zone: &str) -> i32 {
     }
 }
 
-/// Reads `250ms`, `60s`, `5m`, `12h`, `2d`, `0`.
+/// Reads a span such as `250ms`, `60s`, `5m`, `12h`, `2d` or `0`; `key` names the setting in the error.
 pub fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let bad = || wrong(key, format!("{text:?} is not a span such as 250ms, 60s, 5m, 12h or 2d"));
     Span::parse(text).map(|span| Duration::from_millis(span.0)).ok_or_else(bad)
 }
 
-/// A span in milliseconds.
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -66,7 +66,7 @@ impl<'a> From<&'a EventAnswer> for Stored<'a> {
 }
 
 pub(super) fn parse(text: &str, header_key: Option<String>) -> Result<EventInput, ApiError> {
-    // A derived struct would also take an array, field by field.
+    // The derived struct would also accept an array, field by field.
     let fast =
         if text.trim_start().starts_with('{') { serde_json::from_str::<RawEvent>(text).ok() } else { None };
     let (event, issues) = match fast {
@@ -160,7 +160,7 @@ impl RawEvent {
     }
 }
 
-/// The bag in the order sent. Of a duplicate id the last one counts; ids over the limit are counted, not kept.
+/// The bag in the order sent. Of a duplicate id the last one counts; ids over the limit are dropped.
 #[derive(Default)]
 struct Bag {
     ids: Vec<(String, bool)>,
