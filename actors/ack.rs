@@ -1,14 +1,14 @@
-//! The parts of an answer, which waits until everything it depends on is durable.
+//! What an answer waits for: one guard for each thing that must be durable first.
 //!
 //! ```text
-//! reply ── part ──▶ directory's ticket ─┐
-//!      └── part ──▶ list's ticket ──────┤ all parts done ──▶ the answer, once
-//!                                       │ any part dropped undone ──▶ lost
+//! reply ── guard ──▶ directory's ticket ─┐
+//!      └── guard ──▶ list's ticket ──────┤ all guards done ──▶ the answer, once
+//!                                        │ any guard dropped undone ──▶ lost
 //! ```
 //!
-//! A part travels in a message and ends in a ticket of the log. A part that is dropped on the way
-//! (an actor died, the log was poisoned) fails the whole: nothing is acknowledged by accident.
-//! The answer's value is a [`Reply`](super::reply::Reply)'s matter.
+//! A guard travels in a message and ends in a ticket of the log. If a guard is dropped on the way (because an actor died
+//! or the log was poisoned), the whole answer fails: nothing is acknowledged by accident. The answer's value is held by
+//! [`Reply`](super::reply::Reply).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use parking_lot::Mutex;
 
 use restockd_journal::wal;
 
-/// What is called when the last part is gone: true when all were done.
+/// Called when the last guard is gone, with true when all were done.
 type Then = Box<dyn FnOnce(bool) + Send>;
 
-/// What all parts share.
+/// Shared by all guards of one answer.
 struct Join {
     failed: AtomicBool,
     then: Mutex<Option<Then>>,
@@ -47,13 +47,13 @@ impl std::fmt::Debug for AckGuard {
 }
 
 impl AckGuard {
-    /// The first part; `then` runs when it and all parts split from it are gone.
+    /// The first guard of an answer; `then` runs when it and all guards split from it are gone.
     #[must_use]
     pub fn new(then: impl FnOnce(bool) + Send + 'static) -> Self {
         Self::of(Some(Box::new(then)))
     }
 
-    /// The first part of an answer whose end is still to come, with [`AckGuard::done_then`].
+    /// The first guard of an answer whose `then` is not known yet; [`AckGuard::done_then`] gives it.
     #[must_use]
     pub(super) fn without_end() -> Self {
         Self::of(None)
@@ -64,24 +64,24 @@ impl AckGuard {
         Self { join: Arc::new(join), done: false }
     }
 
-    /// One more part of the same answer.
+    /// One more guard of the same answer.
     #[must_use]
     pub(crate) fn split(&self) -> Self {
         Self { join: Arc::clone(&self.join), done: false }
     }
 
-    /// This part is durable (or needs nothing).
+    /// What this guard stands for is durable, or needs nothing.
     pub(crate) fn done(mut self) {
         self.done = true;
     }
 
-    /// This part needs nothing more; `then` runs when all parts are gone.
+    /// This guard is done; `then` runs when all guards are gone.
     pub(super) fn done_then(self, then: impl FnOnce(bool) + Send + 'static) {
         *self.join.then.lock() = Some(Box::new(then));
         self.done();
     }
 
-    /// The log ticket that completes this part.
+    /// The log ticket that completes this guard.
     #[must_use]
     pub fn ticket(self) -> wal::Ticket {
         Box::new(move |result| {

@@ -1,7 +1,7 @@
-//! The campaign actor's alarm: one sleeper, for the time that was set last.
+//! The campaign actor's alarm: one task that sleeps until the time that was set last.
 //!
-//! The scheduler sets an alarm anew whenever something comes earlier, often many times a second. Each one takes the place of
-//! the one before it, which neither rings nor sleeps on: there is at most one task, however often the alarm is set.
+//! The scheduler sets the alarm anew whenever something is due earlier, often many times a second. Each setting replaces
+//! the one before: there is at most one task, however often the alarm is set.
 
 use parking_lot::Mutex;
 use restockd_core::Millis;
@@ -9,12 +9,11 @@ use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 
-/// An alarm that may be set to ring.
 #[derive(Debug, Default)]
 pub struct Alarm(Mutex<Option<JoinHandle<()>>>);
 
 impl Alarm {
-    /// Calls `ring` when the time has come, unless the alarm is set again before.
+    /// Calls `ring` at `then`, unless the alarm is set again before that.
     pub fn set(&self, clock: &Clock, then: Millis, ring: impl FnOnce() + Send + 'static) {
         let clock = clock.clone();
         let next = tokio::spawn(async move {
@@ -43,7 +42,7 @@ mod tests {
         }
         drop(rings);
         assert_eq!(rung.recv().await, Some(3));
-        // All senders are gone: nobody sleeps any more.
+        // All senders are gone: no task sleeps any more.
         let ended = tokio::time::timeout(Duration::from_secs(10), rung.recv()).await;
         assert_eq!(ended, Ok(None), "an alarm that was set before sleeps on");
     }

@@ -1,7 +1,7 @@
-//! Work beside the actors that touches the data directory: counted, so that the end can wait for it.
+//! Work outside the actors that touches the data directory: counted, so that a stop can wait for it.
 //!
-//! An actor ends at once when it is told to; a thread that writes a snapshot does not. Until it has, nobody else may
-//! open the directory.
+//! An actor ends at once when it is told to; a thread that writes a snapshot does not. Until it has ended, no other engine
+//! may open the directory.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use tokio::sync::watch;
 #[derive(Clone, Default)]
 pub(crate) struct Background(Arc<watch::Sender<Count>>);
 
-/// What is under way.
 #[derive(Default)]
 struct Count {
     under_way: usize,
@@ -19,7 +18,7 @@ struct Count {
 }
 
 impl Background {
-    /// One piece of work, from now until this is dropped; `None` once the end was told.
+    /// Begins one piece of work, which is under way until the guard is dropped; `None` once the engine is ending.
     #[must_use]
     pub(crate) fn begin(&self) -> Option<UnderWay> {
         let mut begun = false;
@@ -31,19 +30,19 @@ impl Background {
         begun.then(|| UnderWay(Arc::clone(&self.0)))
     }
 
-    /// From here on nothing begins.
+    /// From now on no work begins.
     pub(crate) fn end(&self) {
         self.0.send_modify(|count| count.over = true);
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until no work is under way.
     pub(crate) async fn quiet(&self) {
-        // Fails only when the sender is gone, which this holds.
+        // An error would mean that the sender is gone, and `self` holds it.
         let _ = self.0.subscribe().wait_for(|count| count.under_way == 0).await;
     }
 }
 
-/// A piece of work is under way as long as any of its clones lives.
+/// Work is under way as long as any clone of this lives.
 pub(crate) struct UnderWay(Arc<watch::Sender<Count>>);
 
 impl Clone for UnderWay {

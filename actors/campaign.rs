@@ -1,5 +1,5 @@
-//! The campaign actor: the only author of what becomes of letters. It carries messages into the scheduler and effects
-//! out of it, in their order, and decides nothing.
+//! The campaign actor: the only author of what becomes of letters. It carries messages into the scheduler and the
+//! scheduler's effects out of it, in order, and decides nothing.
 //!
 //! ```text
 //!  lists, directory, Engine ── message ──▶ input ──▶ Scheduler ──▶ effects ──┬─▶ log (records, fences)
@@ -7,9 +7,9 @@
 //!  one alarm ── Alarm ───────────────────▶                                   └─▶ workers (connect, letters)
 //! ```
 //!
-//! Whether a letter may start is the scheduler's answer alone (`domain::scheduler`). Here is what the machine cannot
-//! know: the log, the clock, the mailboxes, the templates, who waits for an answer. What is held besides the machine
-//! can be made again at start.
+//! Whether a letter may start is decided by `core::scheduler` alone. This actor holds what a pure machine cannot: log,
+//! clock, mailboxes, templates, and the replies that callers wait for. Everything it holds besides the machine can be made
+//! again at start.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -31,34 +31,31 @@ mod effects;
 pub mod header;
 mod requests;
 
-/// The actor.
 pub(crate) struct CampaignActor(pub Arc<Context>);
 
-/// What it is started with: the recovered campaigns and the workers.
 pub struct CampaignArgs {
-    /// The campaigns.
+    /// The campaigns as recovered.
     pub campaigns: Campaigns,
     /// One channel for each worker.
     pub workers: Vec<mpsc::Sender<Work>>,
 }
 
-/// Its state.
 pub struct CampaignState {
     scheduler: Scheduler,
     workers: Vec<mpsc::Sender<Work>>,
-    /// The part of every letter that is the campaign's, made with its first letter.
+    /// The part of each running campaign's letters that all of them share, made with the first letter.
     templates: BTreeMap<CampaignId, Arc<CampaignTemplate>>,
-    /// The number of the alarm that counts.
+    /// The number of the newest alarm; older ones are ignored.
     alarm: u64,
     stopping: Option<oneshot::Sender<()>>,
-    /// A record that is appended with the next one, and before the next message is heard at the latest.
+    /// A record that is appended together with the next one, and at the latest before the next message is taken in.
     held: Option<Encoded>,
-    /// Room for effects, used again with each message.
+    /// A buffer for effects, kept between messages.
     effects: Vec<Effect>,
 }
 
 impl CampaignState {
-    /// Takes the recovered campaigns; no worker is connected.
+    /// Starts from the recovered campaigns, with no worker connected.
     #[must_use]
     pub fn new(context: &Context, CampaignArgs { campaigns, workers }: CampaignArgs) -> Self {
         let settings = &context.settings;
@@ -80,7 +77,6 @@ impl CampaignState {
         }
     }
 
-    /// Takes in one message.
     pub fn handle(&mut self, context: &Context, message: CampaignMessage) {
         let input = match message {
             CampaignMessage::Restocked(restocked, ack) => return self.restocked(context, &restocked, ack),
@@ -109,7 +105,7 @@ impl CampaignState {
         self.step(context, input, None);
     }
 
-    /// One input, and all that follows from it; `asker` is the part that waits for what is asked for with it.
+    /// Gives the scheduler one input and performs all effects; `asker` is the guard of whoever waits for the result.
     fn step(&mut self, context: &Context, input: Input, asker: Option<&AckGuard>) -> Option<SchedulerReply> {
         let mut answer = None;
         let mut inputs = VecDeque::from([input]);
@@ -125,18 +121,17 @@ impl CampaignState {
             }
         }
         self.effects = effects;
-        self.let_go(context);
+        self.append_held(context);
         answer
     }
 
-    /// Appends what was held back.
-    fn let_go(&mut self, context: &Context) {
+    /// Appends the record that was held back.
+    fn append_held(&mut self, context: &Context) {
         if let Some(record) = self.held.take() {
             context.append_quiet(record);
         }
     }
 
-    /// A record as the log takes it.
     fn encode(context: &Context, seq: u64, event: &CampaignEvent, at: restockd_core::Millis) -> Encoded {
         if let CampaignEvent::Scheduled(header) | CampaignEvent::Opened { header: Some(header), .. } = event {
             context.recent.add(header.id);

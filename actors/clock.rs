@@ -1,8 +1,8 @@
-//! The one place where time is read.
+//! The only place that reads the time.
 //!
-//! Wall time is anchored at start and carried on by the monotonic clock: a step of the system's
-//! clock is not followed until the next start (it is logged once a minute by whoever asks
-//! [`Clock::drift_ms`]). Tests (feature `testing`) hold the clock by hand; waiting on it wakes when it is moved.
+//! Wall time is read at start and carried on by the monotonic clock: a step of the system's clock is followed only at the
+//! next start ([`Clock::drift_ms`] tells how large it is). In tests (feature `testing`) the clock is moved by hand, and
+//! moving it wakes whoever waits on it.
 
 #[cfg(feature = "testing")]
 use std::sync::Arc;
@@ -28,7 +28,7 @@ enum Inner {
 }
 
 impl Clock {
-    /// The real clock, anchored now.
+    /// The real clock, anchored to the present wall time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one reader of the monotonic clock")]
     pub fn real() -> Self {
@@ -42,7 +42,6 @@ impl Clock {
         Self(Inner::Hand(Arc::new(watch::Sender::new(start))))
     }
 
-    /// Now.
     #[must_use]
     pub fn now(&self) -> Millis {
         match &self.0 {
@@ -54,7 +53,7 @@ impl Clock {
         }
     }
 
-    /// Moves a clock held by hand forward; the real one goes by itself.
+    /// Moves a manual clock forward; the real clock ignores it.
     #[cfg(feature = "testing")]
     pub fn advance(&self, ms: u64) {
         if let Inner::Hand(now) = &self.0 {
@@ -62,20 +61,19 @@ impl Clock {
         }
     }
 
-    /// Waits until `then`.
     pub(crate) async fn sleep_until(&self, then: Millis) {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that waits for time to pass")]
             Inner::Real { .. } => tokio::time::sleep(Duration::from_millis(then.since(self.now()))).await,
             #[cfg(feature = "testing")]
             Inner::Hand(now) => {
-                // The sender lives in `self`, so the wait ends only when the time has come.
+                // The sender lives in `self`, so the wait cannot end early.
                 let _ = now.subscribe().wait_for(|now| *now >= then).await;
             }
         }
     }
 
-    /// How far the system's clock has stepped away from ours, in milliseconds.
+    /// How far the system's clock has stepped away from this one, in milliseconds.
     #[must_use]
     pub(crate) fn drift_ms(&self) -> i64 {
         match &self.0 {

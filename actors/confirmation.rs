@@ -1,14 +1,13 @@
-//! Mails that ask for a confirmation: letters of no campaign, one at a time to a person.
+//! The confirmation workers: they send the mails of double opt-in, which belong to no campaign, one at a time per person.
 //!
 //! ```text
-//! directory ── Confirmation ──▶ queue (256) ──▶ mailman, a few ──▶ server
-//!     ▲ ────────────────────── Asked(outcome) ──────┘
+//! directory ── Confirmation ──▶ queue (256) ──▶ worker, a few ──▶ server
+//!     ▲ ────────────────────── Asked(outcome) ─────┘
 //! ```
 //!
-//! The queue is fed from the directory's pending lists, which are durable, and is filled again from
-//! them at start: nothing is lost with it. A mail leaves only when the press behind it is durable.
-//! Until the directory has written down that it went out it may go out once more after a crash;
-//! that is a letter too many, never one too few.
+//! The queue is fed from the directory's pending confirmations, which are durable, and is filled again from them at start:
+//! nothing is lost with it. A mail leaves only when the request behind it is durable. If the engine crashes before the
+//! directory has recorded that a mail went out, the mail goes out again: one too many, never one too few.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
 
 use super::context::Context;
-use super::delivery::{self, guarded, unmade};
+use super::delivery::{self, guarded, unrendered};
 use super::messages::{Confirmation, DirectoryMessage};
 use crate::token::Confirming;
 use restockd_mail::{Courier, DeliveryOutcome, Letter};
@@ -24,12 +23,11 @@ use restockd_render::RecipientValues;
 
 /// Mails under way at once.
 pub(crate) const UNDER_WAY_MAX: usize = 256;
-/// Connections beside those of the campaigns.
-pub(crate) const MAILMEN: usize = 4;
-/// The mail's template.
+/// Workers at most, each with a connection besides those of the campaigns.
+pub(crate) const WORKERS_MAX: usize = 4;
 const TEMPLATE: &str = "confirm";
 
-/// Sends what comes until the queue closes or the engine ends.
+/// Sends mails until the queue closes or the engine ends.
 pub(crate) async fn confirmation_worker(
     context: Arc<Context>,
     mut courier: Courier,
@@ -41,7 +39,7 @@ pub(crate) async fn confirmation_worker(
         let (person, round) = (mail.person, mail.round);
         let outcome = guarded(send(&context, &mut courier, mail), || {
             tracing::error!("making or sending a mail that asks for a confirmation panicked; it is given up");
-            unmade("the letter could not be handled".to_owned())
+            unrendered("the letter could not be handled".to_owned())
         })
         .await;
         context.mailboxes.directory.send(DirectoryMessage::Asked(person, round, outcome));
@@ -49,7 +47,6 @@ pub(crate) async fn confirmation_worker(
     courier.close().await;
 }
 
-/// Makes and sends one.
 async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> DeliveryOutcome {
     let letter = letter(context, &mail);
     match &letter {
@@ -63,7 +60,6 @@ async fn send(context: &Context, courier: &mut Courier, mail: Confirmation) -> D
     delivery::send(courier, letter, mail.gate).await
 }
 
-/// The letter.
 fn letter(context: &Context, mail: &Confirmation) -> Result<Letter, String> {
     let settings = &context.settings;
     let within = context.catalog.confirm_within_ms();

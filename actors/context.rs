@@ -1,7 +1,6 @@
-//! What every actor holds: the log, the clock, the secrets, the settings, and the way to the others.
+//! What every actor holds: log, clock, secrets, settings, and the mailboxes of the others.
 //!
-//! Nothing in here is anybody's state. The mailboxes open once, after all actors are
-//! spawned and before the first message.
+//! None of it is an actor's state. The mailboxes open once, after all actors are spawned and before the first message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,21 +23,20 @@ use restockd_render::Templates;
 /// The built-in rule: an accepted restock opens the campaign of its SKU and day.
 #[derive(Debug, Clone)]
 pub struct RuleSettings {
-    /// False: restocks are counted and open nothing.
+    /// When false, restocks are counted and open no campaign.
     pub enabled: bool,
-    /// The template's key.
     pub template: String,
-    /// The subject; `{product}` stands for the product's name, an empty one for the template's own.
+    /// `{product}` stands for the product's name; empty for the template's own subject.
     pub subject: String,
-    /// Where a product is, for lists that do not say it themselves.
+    /// The address of a product's page, for lists that set none themselves.
     pub product_url: Option<UrlPattern>,
-    /// Where its picture is, likewise.
+    /// The address of a product's picture, for lists that set none themselves.
     pub image_url: Option<UrlPattern>,
-    /// Letters in doubt are sent again.
+    /// Whether letters in doubt are sent again; otherwise they are held.
     pub resend_doubt: bool,
-    /// Each rule campaign's own pace.
+    /// The rate of each rule campaign by itself; `None` for no limit besides the others.
     pub rate: Option<Rate>,
-    /// How old a letter of one may become, if not as old as any.
+    /// How old a letter may become before it expires; `None` for no limit of the rule's own.
     pub max_age: Option<Span>,
 }
 
@@ -57,87 +55,84 @@ impl Default for RuleSettings {
     }
 }
 
-/// What the actors are told about how to behave.
+/// The settings of all actors.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The restock rule.
     pub rule: RuleSettings,
-    /// Offset of the shop's zone from UTC at an instant, in seconds.
+    /// The offset from UTC, in seconds, of a named zone at an instant.
     pub zone: fn(Millis, &str) -> i32,
-    /// The shop's zone by name (`UTC`).
+    /// The shop's time zone by name, such as `UTC`.
     pub zone_name: String,
-    /// The pace over all campaigns.
+    /// The rate over all campaigns; `None` for no limit.
     pub rate: Option<Rate>,
-    /// Who receives what, and how fast.
+    /// The receiving providers, and the limits of each.
     pub shaping: Arc<Plan>,
-    /// How deferred letters come back.
+    /// When deferred letters are tried again.
     pub retry: Retry,
-    /// Nobody is mailed twice for one SKU within this span by two rule campaigns; 0 is off.
+    /// Two rule campaigns of one SKU do not mail the same person within this time; 0 turns that off.
     pub renotify_after_ms: u64,
-    /// So many soft bounces give an address up.
+    /// After this many soft bounces within `soft_window_ms` an address is suppressed.
     pub soft_bounces: u8,
-    /// Within this span.
+    /// The time within which soft bounces are counted.
     pub soft_window_ms: u64,
-    /// A person who was mailed by a rule campaign leaves its list.
+    /// Whether a person who was mailed by a rule campaign leaves its list.
     pub leave_after_send: bool,
-    /// Letters fetched or in flight in one campaign at most.
+    /// Letters that one campaign may have looked up or in flight at once.
     pub window: usize,
-    /// List actors awake at most.
+    /// Lists that may be awake at once.
     pub lists_awake: usize,
-    /// A list that nobody talks to goes to rest after this.
+    /// A list to which nothing was sent for this long is passivated.
     pub rest_after_ms: u64,
-    /// A checkpoint round runs after this much time.
+    /// Time between two snapshots.
     pub snapshot_every_ms: u64,
-    /// A checkpoint round runs after this much log.
+    /// Bytes of log after which a snapshot is due.
     pub snapshot_every_bytes: u64,
     /// Requests admitted at once.
     pub permits: usize,
     /// How long a request waits for its answer.
     pub deadline_ms: u64,
-    /// How long a stop waits for mail servers' replies.
+    /// How long a stop waits for the replies of mail servers.
     pub stop_wait_ms: u64,
-    /// Idempotency keys remembered at most.
+    /// Idempotency keys that are remembered, at most.
     pub keys_max: usize,
-    /// Where links in mails lead.
+    /// The beginning of all links in mails, without a slash at its end.
     pub public_url: String,
-    /// The sender.
+    /// The sender of mails that name none of their own.
     pub from: Address,
-    /// The shop's name in mails.
     pub shop_name: String,
-    /// The postal address in the footer.
+    /// For the footer of mails; may be empty.
     pub postal_address: String,
-    /// How what comes of a letter finds its way back.
     pub envelope: Envelope,
 }
 
-/// How bounces, complaints and statistics find their way back; each is off unless set.
+/// How bounces, complaints and statistics find their way back; each is off unless it is set.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
-    /// Where bounces go, to `bounce+<token>@` it; to the sender unless set.
+    /// Bounces go to `bounce+<token>@` this domain; `None`: to the sender.
     pub bounce_domain: Option<String>,
-    /// The sender's id at the end of `Feedback-ID`.
+    /// The sender id at the end of `Feedback-ID`.
     pub feedback_id: Option<String>,
-    /// Where receivers send complaints, by `CFBL-Address`.
+    /// Where receivers send complaints (`CFBL-Address`).
     pub cfbl_address: Option<Address>,
 }
 
-/// Ends the process: the log failed, or an actor died.
+/// Ends the process when the log has failed or an actor has died.
 #[derive(Debug, Clone)]
 pub struct Fatal(watch::Sender<Option<String>>, Arc<AtomicBool>);
 
 impl Fatal {
-    /// Nothing has failed yet.
+    /// A fresh one: nothing has failed yet.
     #[must_use]
     pub fn new() -> Self {
         Self(watch::Sender::new(None), Arc::default())
     }
 
-    /// From here on the actors end because they are told to.
+    /// From now on the end of an actor is expected and no failure.
     pub(crate) fn expect_the_end(&self) {
         self.1.store(true, Ordering::Release);
     }
 
-    /// The first reason stays.
+    /// Reports a failure; only the first reason is kept.
     pub(crate) fn end(&self, why: &str) {
         if self.1.load(Ordering::Acquire) {
             return;
@@ -152,13 +147,13 @@ impl Fatal {
         });
     }
 
-    /// True once something failed.
+    /// True once something has failed.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Follows it.
+    /// A channel that gets the reason of the failure.
     #[must_use]
     pub(crate) fn watch(&self) -> watch::Receiver<Option<String>> {
         self.0.subscribe()
@@ -173,27 +168,24 @@ impl Default for Fatal {
 
 /// What every actor holds.
 pub struct Context {
-    /// The log.
     pub log: Log,
-    /// Time.
     pub clock: Clock,
-    /// Signing and hashing.
+    /// The secrets that sign links and hash addresses.
     pub secrets: Secrets,
-    /// Declared lists.
+    /// The lists of the configuration.
     pub catalog: Catalog,
-    /// Templates of mails and pages.
+    /// The templates of mails and pages.
     pub templates: Arc<Templates>,
-    /// How to behave.
     pub settings: Settings,
-    /// The way out when all is lost.
+    /// Where a failure that ends the process is reported.
     pub fatal: Fatal,
-    /// The newest campaigns.
+    /// The ids of the newest campaigns.
     pub recent: Recent,
-    /// The way to the other actors.
+    /// The mailboxes of the actors.
     pub mailboxes: Mailboxes,
 }
 
-/// A record as the log takes it.
+/// An encoded entry as a record of the log.
 pub(crate) fn logged(Encoded { kind, version, bytes }: Encoded) -> Record {
     Record { kind, version, bytes }
 }
@@ -205,7 +197,7 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// Appends a record; the part is done when it is durable.
+    /// Appends a record; the guard is done when it is durable.
     pub(crate) fn append(&self, record: Encoded, ack: AckGuard) {
         self.log.append(logged(record), ack.ticket());
     }
@@ -215,7 +207,7 @@ impl Context {
         self.log.append_quiet(logged(record));
     }
 
-    /// The part is done when all that was appended before is durable.
+    /// The guard is done when everything appended so far is durable.
     pub fn barrier(&self, ack: AckGuard) {
         self.log.barrier_at_once(ack.ticket());
     }
@@ -226,7 +218,7 @@ impl Context {
         Stamp { seq, at }
     }
 
-    /// Sends a message to a list's actor; one to an actor that is gone is dropped, for the engine is ending then.
+    /// Sends a message to a list's actor. A message to an actor that is gone is dropped: the engine is ending then.
     pub(crate) fn cast<M: ractor::Message>(&self, to: &ActorRef<M>, message: M) {
         if to.cast(message).is_err() && !self.log.poisoned() {
             tracing::debug!("a message found its actor gone; the engine is ending");

@@ -1,12 +1,12 @@
 //! A worker's task: one connection, one letter at a time, always an outcome.
 //!
 //! ```text
-//! Connect ─▶ connected past its greeting ─▶ Connected, or Unconnected with the reason
-//! Deliver ─▶ made, given to the connection; its final dot waits for the start's record ─▶ Delivered
+//! Connect ─▶ connected and greeted ─▶ Connected, or Unconnected with the reason
+//! Deliver ─▶ rendered, given to the connection; its final dot waits for the record of the start ─▶ Delivered
 //! ```
 //!
-//! A letter that cannot be rendered, or whose making panics, fails alone: its neighbours never
-//! notice. A worker answers whatever it was asked, also by a panic. The worker ends when the campaign actor is gone, and its channel with it.
+//! A letter that cannot be rendered, or at which rendering panics, fails alone. A worker answers everything it was asked,
+//! even after a panic. It ends with its channel, when the campaign actor is gone.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,19 +28,19 @@ use restockd_mail::{
 };
 use restockd_render::{self, RecipientValues};
 
-/// The campaign's part of every letter.
+/// What all letters of a campaign share.
 #[derive(Debug)]
 pub struct CampaignTemplate {
     list: ListId,
-    /// What the template makes of it, or why there is no such template.
+    /// The prepared template, or why there is no such template.
     prepared: Result<restockd_render::PreparedCampaign, String>,
     from: Option<Address>,
-    /// `Feedback-ID` without the campaign in front.
+    /// The `Feedback-ID` without the campaign's part.
     feedback: Option<String>,
 }
 
 impl CampaignTemplate {
-    /// Made once for a running campaign.
+    /// Made once for each running campaign.
     #[must_use]
     pub fn new(context: &Context, header: &Header) -> Self {
         let props: Value = serde_json::from_str(&header.props).unwrap_or_default();
@@ -54,7 +54,7 @@ impl CampaignTemplate {
         Self {
             list: header.list.clone(),
             prepared: context.templates.prepare(&header.template, &values).map_err(|error| error.to_string()),
-            // The door has checked it.
+            // The address was checked when the campaign was created.
             from: header.from.as_deref().and_then(|from| from.parse().ok()),
             feedback: context.settings.envelope.feedback_id.as_deref().map(|sender| {
                 let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
@@ -66,10 +66,10 @@ impl CampaignTemplate {
 }
 
 impl CampaignTemplate {
-    /// Whether a letter can be made of it for this person, or at least for somebody.
+    /// Tries whether a letter can be rendered for this person or, failing that, for anybody.
     ///
     /// # Errors
-    /// What the template says when it can be made for nobody.
+    /// What the template says when no letter can be rendered at all.
     pub fn try_out(&self, context: &Context, campaign: CampaignId, first: &Recipient) -> Result<(), String> {
         let made = |to: &Recipient| letter(context, self, to, "", campaign, Millis(0));
         let stranger = Recipient { props: Vec::new(), ..first.clone() };
@@ -77,31 +77,28 @@ impl CampaignTemplate {
     }
 }
 
-/// One letter to deliver.
 pub struct Job {
-    /// The campaign.
     pub campaign: CampaignId,
-    /// Its part of the letter.
+    /// What all letters of the campaign share.
     pub template: Arc<CampaignTemplate>,
     /// The recipient's part.
     pub recipient: Recipient,
-    /// Where to.
     pub email: Email,
-    /// True once the record of the start is durable.
+    /// Yields true once the record of the start is durable.
     pub gate: oneshot::Receiver<bool>,
-    /// When the letter was started.
+    /// When the letter was started; the value of its `Date` header.
     pub date: Millis,
 }
 
-/// What a worker is asked to do.
+/// A worker's tasks.
 pub enum Work {
-    /// Come to a connection on which a letter may start.
+    /// Connect to the relay, so that a letter may start.
     Connect,
-    /// Deliver a letter on it.
+    /// Deliver a letter on that connection.
     Deliver(Job),
 }
 
-/// Does what comes through the channel until it closes.
+/// Works until the channel closes.
 pub(crate) async fn worker(
     context: Arc<Context>,
     worker: usize,
@@ -125,7 +122,7 @@ pub(crate) async fn worker(
                 let (campaign, person) = (job.campaign, job.recipient.person);
                 let outcome = guarded(deliver(&context, &mut courier, job), || {
                     tracing::error!(campaign.id = %campaign, "making or sending a letter panicked; it is held in doubt");
-                    // How far it came is not known: it may have been seen.
+                    // How far the letter came is not known, so it may have been delivered.
                     let said = Diagnostic::own("the letter could not be handled", FaultSource::Shop);
                     DeliveryOutcome::new(DeliveryResult::Unknown, SmtpPhase::Data, said)
                 })
@@ -139,12 +136,12 @@ pub(crate) async fn worker(
     courier.close().await;
 }
 
-/// What a piece of work comes to, or what is made of its panic: one letter must not take its neighbours along.
+/// The result of a piece of work, or what stands for it after a panic: one letter must not take others along.
 pub(super) async fn guarded<T>(work: impl Future<Output = T>, panicked: impl FnOnce() -> T) -> T {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| panicked())
 }
 
-/// Sends a letter on a connection that is there, once the record behind it is durable; or says why it cannot be made.
+/// Sends a letter on an open connection once its record is durable, or reports why it cannot be rendered.
 pub(super) async fn send(
     courier: &mut Courier,
     letter: Result<Letter, String>,
@@ -152,12 +149,12 @@ pub(super) async fn send(
 ) -> DeliveryOutcome {
     match letter {
         Ok(letter) => courier.deliver(&letter, opened(gate)).await,
-        Err(words) => unmade(words),
+        Err(words) => unrendered(words),
     }
 }
 
-/// What becomes of a letter that cannot be made.
-pub(super) fn unmade(words: String) -> DeliveryOutcome {
+/// The outcome of a letter that cannot be rendered.
+pub(super) fn unrendered(words: String) -> DeliveryOutcome {
     DeliveryOutcome::new(
         DeliveryResult::Failed,
         SmtpPhase::Connection,
@@ -165,12 +162,12 @@ pub(super) fn unmade(words: String) -> DeliveryOutcome {
     )
 }
 
-/// True once the record is durable; false where that will not be.
+/// A gate that resolves to true once the record is durable, and to false where it never will be.
 fn opened(gate: oneshot::Receiver<bool>) -> DurabilityGate {
     Box::pin(async move { gate.await.unwrap_or(false) })
 }
 
-/// Makes and sends one letter.
+/// Renders and sends one letter.
 async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> DeliveryOutcome {
     if !courier.wants_letters() {
         return courier.pass(opened(job.gate)).await;
@@ -179,14 +176,14 @@ async fn deliver(context: &Context, courier: &mut Courier, job: Job) -> Delivery
     let letter = letter(context, &job.template, &job.recipient, to, job.campaign, job.date);
     let outcome = send(courier, letter, job.gate).await;
     match outcome.end {
-        // What is said of a letter that was taken is kept nowhere.
+        // The reply to an accepted letter is not kept.
         DeliveryResult::Sent => DeliveryOutcome { diagnostic: Diagnostic::default(), ..outcome },
-        // What is recorded outlives the person's erasure.
+        // The diagnostic outlives the erasure of the person.
         _ => outcome_without(outcome, to),
     }
 }
 
-/// A letter from the campaign's part and the recipient's.
+/// Puts a letter together from the campaign's and the recipient's parts.
 fn letter(
     context: &Context,
     template: &CampaignTemplate,

@@ -1,9 +1,7 @@
-//! The directory's actor: the only author of who people are, what they consent to, which keys
-//! were seen.
+//! The directory's actor: the only author of who people are, what they consent to, and which keys were seen.
 //!
-//! Who writes to me: the Engine (bounded by permits), the campaign actor (one look-up a campaign).
-//! What I accept is one record with its whole bag; each list of the bag then writes its own. The
-//! answer waits for all of them.
+//! Messages come from the Engine (bounded by permits) and the campaign actor (one look-up for each campaign). An accepted
+//! event is one record with its whole bag; then each list of the bag writes its own record. The answer waits for all.
 
 mod confirm;
 mod feedback;
@@ -36,21 +34,19 @@ use restockd_core::{ListId, Millis, PersonId};
 pub use confirm::pending;
 use skip_reason::skip_of;
 
-/// The actor.
 pub(crate) struct DirectoryActor(pub Arc<Context>);
 
-/// Its state.
 pub struct DirectoryState {
     directory: Directory,
-    /// Events whose lists have all answered, put here by the log's thread.
+    /// The events whose lists have all answered, put here by the log's thread.
     closed: Arc<Mutex<Vec<u64>>>,
-    /// Events that the message at hand has opened; their tasks leave together behind it.
+    /// The events that the current message has opened; their tasks are sent together at its end.
     opened: Vec<u64>,
     mails: confirm::Mails,
 }
 
 impl DirectoryState {
-    /// Takes the recovered directory.
+    /// Starts from the recovered directory.
     #[must_use]
     pub fn new(directory: Directory) -> Self {
         Self { directory, closed: Arc::default(), opened: Vec::new(), mails: confirm::Mails::default() }
@@ -62,7 +58,7 @@ impl DirectoryState {
         closed.into_iter().for_each(|event| self.directory.close(event));
     }
 
-    /// Records and applies an event of ours; its bag leaves with [`Self::send_opened`].
+    /// Records and applies an event; the tasks of its bag leave with [`Self::send_opened`].
     fn write(&mut self, context: &Context, event: &DirectoryEvent, at: Millis, ack: &AckGuard) {
         let moved = self.directory.moves(event);
         self.directory.apply(event, at);
@@ -76,7 +72,7 @@ impl DirectoryState {
         }
     }
 
-    /// Records and applies an event that nothing else follows from.
+    /// Records and applies an event without a bag, and answers when it is durable.
     fn record(&mut self, context: &Context, event: &DirectoryEvent, reply: Reply<()>) {
         let ack = reply.ack();
         self.write(context, event, context.clock.now(), &ack);
@@ -84,13 +80,13 @@ impl DirectoryState {
         reply.when_durable(());
     }
 
-    /// Sends what was opened since on its way.
+    /// Sends the tasks of the events that the current message has opened.
     fn send_opened(&mut self, context: &Context, ack: AckGuard) {
         let opened = std::mem::take(&mut self.opened);
         self.send(context, opened, ack);
     }
 
-    /// Sends the tasks of open events to their lists in one message; the events are closed when all have answered.
+    /// Sends the tasks of open events to their lists in one message; the events are closed when all lists have answered.
     fn send(&self, context: &Context, events: Vec<u64>, ack: AckGuard) {
         let opened = events.iter().filter_map(|event| self.directory.open_event(*event));
         let opened: Vec<(u64, &OpenEvent)> = opened.collect();
@@ -122,10 +118,9 @@ impl DirectoryState {
         whole.done();
     }
 
-    /// One event.
     fn ingest(&mut self, context: &Context, item: &Ingest, ack: &AckGuard) -> Ingested {
         let at = context.clock.now();
-        // Deciding only reads: a panic there is a refusal of this event, not the end.
+        // Deciding only reads, so a panic there refuses this event and the actor goes on.
         let decided = catch_unwind(AssertUnwindSafe(|| self.directory.decide(item, &context.catalog, at)));
         let DirectoryDecision { events, outcome } = decided.unwrap_or_else(|_| {
             tracing::error!("the directory refused an event that it could not decide");
@@ -145,7 +140,6 @@ impl DirectoryState {
         Some((answer, outcome))
     }
 
-    /// `userId`, else `anonymousId`, else the contact's id.
     fn contact_key(&self, item: &Ingest, outcome: &IngestOutcome) -> Option<String> {
         let given = item.who.user_id.clone().or_else(|| item.who.anonymous_id.clone());
         let held = || {
@@ -155,7 +149,7 @@ impl DirectoryState {
         given.or_else(held)
     }
 
-    /// Joins and leaves for a person known by number.
+    /// Joins and leaves of a person who is known by number.
     fn memberships(
         &mut self,
         context: &Context,
@@ -168,7 +162,7 @@ impl DirectoryState {
         self.ingest(context, &item, ack)
     }
 
-    /// The names of a person known by number.
+    /// The names of a person who is known by number.
     fn names_of(&self, context: &Context, person: PersonId) -> Option<HashedIdentity> {
         let (_, held) = self.directory.person(person)?;
         let email = held.email.clone().map(|email| {
@@ -179,7 +173,8 @@ impl DirectoryState {
         Some(HashedIdentity { email, user_id, anonymous_id: held.anonymous_id().map(str::to_owned) })
     }
 
-    /// A change about one person or address; the campaign actor notes it before it is acknowledged.
+    /// Decides a change about one person or address; campaigns note it before it is acknowledged. True when it changed
+    /// anything.
     fn ask(&mut self, context: &Context, ask: &DirectoryCommand, ack: &AckGuard) -> bool {
         let at = context.clock.now();
         let events = self.directory.decide_command(ask);
@@ -193,7 +188,7 @@ impl DirectoryState {
                 DirectoryEvent::Unsubscribed { person, on: true, .. } => {
                     Some((*person, SkipReason::Unsubscribed))
                 }
-                // Whoever has another address by now is mailed there.
+                // A person who has another address by now is mailed there.
                 DirectoryEvent::Suppressed { person: Some(person), .. } => self
                     .prepare(context, 0, *person)
                     .undeliverable
@@ -208,19 +203,19 @@ impl DirectoryState {
         !events.is_empty()
     }
 
-    /// Addresses and consent for a window of letters.
+    /// Address and consent for a window of letters.
     fn look_up(&self, context: &Context, rows: Vec<(u32, PersonId)>) -> Vec<Recipient> {
         rows.into_iter().map(|(row, person)| self.prepare(context, row, person)).collect()
     }
 
-    /// One person, as a letter needs them.
+    /// One recipient, with the address and whether they may be mailed.
     fn prepare(&self, context: &Context, row: u32, person: PersonId) -> Recipient {
         let providers = &context.settings.shaping.providers;
         let held = self.directory.person(person);
         let live = held.map_or(person, |(live, _)| live);
         let email = held.and_then(|(_, held)| held.email.clone());
         let hash = email.as_ref().map(|email| context.secrets.address(email));
-        // Who was merged away lives on under the other number: the letter is theirs.
+        // The letter of a person who was merged away goes to the person they became.
         let undeliverable = self.directory.undeliverable(person, hash).map(skip_of);
         Recipient {
             row,
@@ -234,7 +229,7 @@ impl DirectoryState {
         }
     }
 
-    /// A page of everybody with an address, handed to the list, which knows who said no.
+    /// Sends the list a page of all people with an address; the list knows who has left it.
     fn page(&self, context: &Context, page: AudiencePage) {
         let AudiencePage { campaign, list, after, upto, most, since } = page;
         let (mut people, mut to) = (Vec::new(), after);
@@ -250,13 +245,12 @@ impl DirectoryState {
     }
 }
 
-/// Open events sent again in one message.
+/// Open events that are sent again in one message.
 const RESUMED_TOGETHER: usize = 256;
-/// Numbers looked at for one page of everybody.
+/// Contact numbers looked at for one page of all people.
 const PAGE_LOOKS: u32 = 4096;
 
 impl DirectoryState {
-    /// Takes in one message.
     pub fn handle(&mut self, context: &Context, message: DirectoryMessage) {
         self.close();
         match message {
@@ -291,7 +285,7 @@ impl DirectoryState {
             }
             DirectoryMessage::LeaveAfterSend(person, list) => {
                 let bag = vec![(list.as_str().to_owned(), false)];
-                // Nobody waits for it: after a crash the person is simply still on the list.
+                // Nobody waits for this: after a crash the person is simply still on the list.
                 let ack = AckGuard::new(|_| ());
                 self.memberships(context, person, ChangeSource::Event, bag, &ack);
                 self.send_opened(context, ack);

@@ -1,4 +1,9 @@
-//! The actors: ractor lives here and nowhere else.
+//! The engine: actors on ractor, which no other crate uses, and the [`Engine`] through which everybody else calls them.
+//!
+//! [`start`] recovers a data directory, spawns the actors and returns an [`Engine`]: a handle that is cheap to clone, with
+//! one typed, asynchronous method for each request. An answer that acknowledges a change is given only when the change is
+//! durable. Errors are [`EngineError`]s: either the engine could not at the moment, or the request is refused.
+//! [`Engine::stop`] ends it in order; after a crash the next `start` takes up what was open.
 //!
 //! ```text
 //! Engine ──▶ directory ──▶ supervisor ──▶ lists ──▶ campaign actor ──▶ couriers
@@ -8,16 +13,16 @@
 //! ```
 //!
 //! Actors only cast; no handler waits for another actor or for the disk. Mailboxes are unbounded
-//! in ractor, so what may be in them is bounded at the door:
+//! in ractor, so what may be in them is bounded where it is sent:
 //!
 //! | mailbox | senders | at most |
 //! |---|---|---|
-//! | directory | Engine, campaign actor, confirmation workers, tick | permits + one look-up a running campaign, 256 mails, one tick a second |
+//! | directory | Engine, campaign actor, confirmation workers, tick | permits + one look-up for each running campaign, 256 mails, one tick a second |
 //! | confirmation workers | directory | 256 mails that ask for a confirmation |
-//! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one question a running campaign |
-//! | campaign actor | lists, directory, workers, alarm | one answer a question, one outcome a worker, one alarm |
+//! | supervisor, lists | directory, Engine, campaign actor | permits x a bag of 200 + one request for each running campaign |
+//! | campaign actor | lists, directory, workers, alarm | one answer for each request, one outcome for each worker, one alarm |
 //! | snapshotter | tick, Engine, itself | one tick a second, waiting replies |
-//! | log | all authors | what the above write: permits, plus one window of letters |
+//! | log | all authors | the records of the above: permits, plus one window of letters |
 
 pub mod ack;
 mod alarm;

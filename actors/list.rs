@@ -1,8 +1,7 @@
 //! The actor of one SKU list: the only author of its membership and of the restocks it counted.
 //!
-//! Who owns me: the supervisor, which alone holds my reference; all messages come through it.
-//! What I am between two rests is here; how I come and go is in `seat`. An answer of mine is given by the log, never
-//! by me.
+//! The supervisor alone holds its reference, and all messages come through it. This file is the list while it is awake;
+//! waking and passivation are in `list_lifecycle`. Answers are given by the log when records are durable, never here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,24 +17,21 @@ use restockd_core::list::{ChangeSource, Invitation, List, ListCommand, ListDecis
 use restockd_core::scheduler::{Input, Recipient};
 use restockd_core::{CampaignId, ListId, Millis, PersonId};
 
-/// The state of a list that is awake.
 pub struct ListState {
-    /// The list's id.
     pub id: ListId,
-    /// The machine.
     pub list: List,
-    /// Records of mine that are not durable yet.
+    /// The number of records that are not durable yet.
     tickets: Arc<AtomicUsize>,
 }
 
 impl ListState {
-    /// A list that wakes up (or is new).
+    /// A list that wakes, or a new one.
     #[must_use]
     pub fn new(id: ListId, list: List) -> Self {
         Self { id, list, tickets: Arc::default() }
     }
 
-    /// Records and applies an event; the part is done when it is durable.
+    /// Records and applies an event; the guard is done when it is durable.
     fn write(&mut self, context: &Context, event: &ListEvent, at: Millis, ack: AckGuard) {
         self.list.apply(event, at);
         self.tickets.fetch_add(1, Ordering::AcqRel);
@@ -51,7 +47,7 @@ impl ListState {
         );
     }
 
-    /// Decides; a panic in deciding is a refusal, since deciding only reads.
+    /// Decides. A panic in deciding counts as a refusal, since deciding only reads.
     fn decide(&self, command: &ListCommand, at: Millis) -> Option<ListDecision> {
         let decided = catch_unwind(AssertUnwindSafe(|| self.list.decide(command, at)));
         if decided.is_err() {
@@ -60,14 +56,14 @@ impl ListState {
         decided.ok()
     }
 
-    /// Carries out a command that nobody but the log answers.
+    /// Decides and commits a command that has no answer of its own.
     fn execute(&mut self, context: &Context, command: &ListCommand, ack: AckGuard) {
         let at = context.clock.now();
         let decided = self.decide(command, at);
         self.commit(context, decided, at, ack);
     }
 
-    /// Carries out what was decided.
+    /// Records and applies what was decided.
     fn commit(&mut self, context: &Context, decided: Option<ListDecision>, at: Millis, ack: AckGuard) {
         match decided {
             Some(ListDecision::New(event)) => self.write(context, &event, at, ack),
@@ -76,7 +72,7 @@ impl ListState {
         }
     }
 
-    /// A share of an open event.
+    /// Carries out the list's share of an open event.
     fn task(&mut self, context: &Context, share: Share, task: ListTask, ack: AckGuard) {
         let Share { event, person, how, timestamp, accepted } = share;
         match task {
@@ -87,12 +83,12 @@ impl ListState {
                 let change =
                     ListCommand::Change { event, person, join, timestamp, source: how, default_opt_in };
                 let decided = self.decide(&change, at);
-                // Leaving makes no list where there was none.
+                // A leave does not create a list.
                 if let Some(product) = product.filter(|_| join || self.list.seq() > 0) {
                     self.name(context, event, product, decided.as_ref(), &ack);
                 }
-                // Word that somebody leaves, older than what the list heard of them since, changes nothing, here or in
-                // a campaign. After a restart every open event is heard again.
+                // A leave that is older than what the list has heard of the person since changes nothing, here or in a
+                // campaign. After a restart every open event is sent again.
                 let stale =
                     self.list.subscribed(person) == Some(true) && decided == Some(ListDecision::Nothing);
                 if !join && !stale {
@@ -103,7 +99,7 @@ impl ListState {
             ListTask::Move { list: _, from } => {
                 let Some(to) = person else { return ack.done() };
                 if self.list.subscribed(to) == Some(false) {
-                    // `false` wins: the place ends instead of moving.
+                    // The merged person had left, and that wins: the place ends instead of moving.
                     self.note(context, from, ChangeSource::Merge, false, &ack);
                 }
                 self.execute(context, &ListCommand::Move { event, from, to }, ack);
@@ -114,8 +110,8 @@ impl ListState {
         }
     }
 
-    /// A product name that came with what was decided. Only the last record of an event says that it was heard: a
-    /// crash between two of them must not lose the second.
+    /// Records a product name that came with a decision. Only the last record of an event marks the event as done: a crash
+    /// between two records must not lose the second.
     fn name(
         &mut self,
         context: &Context,
@@ -129,8 +125,8 @@ impl ListState {
         self.execute(context, &ListCommand::Name { event, product }, ack.split());
     }
 
-    /// Campaigns on this list must know of somebody who leaves before it is acknowledged; which of
-    /// them are open (or opened again) only the campaign actor knows.
+    /// Tells the campaigns on this list that somebody leaves, before the leave is acknowledged. Only the campaign actor knows
+    /// which campaigns are open.
     fn note(
         &self,
         context: &Context,
@@ -146,7 +142,7 @@ impl ListState {
         }
     }
 
-    /// Who is not on the list at this moment gets no letter, whatever state it was in.
+    /// Marks the recipients who are not on the list at this moment: they get no letter, whatever state it was in.
     fn confirm(&self, context: &Context, campaign: CampaignId, mut people: Vec<Recipient>) {
         let default_opt_in = context.catalog.default_opt_in(&self.id);
         for one in people.iter_mut().filter(|one| one.undeliverable.is_none()) {
@@ -157,8 +153,8 @@ impl ListState {
         context.mailboxes.campaign.send(CampaignMessage::Input(Input::Fetched { campaign, people }));
     }
 
-    /// A restock signal: the answer waits for its record and for the campaign it leads to; there is none when it
-    /// could not be decided. `event` is the directory's that it came as, or the last one before it.
+    /// Takes in a restock signal. The answer waits for its record and for the campaign it leads to; there is no answer when
+    /// deciding failed. `event` is the directory's event that it came as, or the last one before it.
     fn restock(
         &mut self,
         context: &Context,
@@ -174,7 +170,7 @@ impl ListState {
         let RestockFact { key, quantity, product, details, .. } = fact;
         let command = ListCommand::Restock { event, key, quantity, day, campaign, details };
         let decided = self.decide(&command, at);
-        // Nothing in stock makes no list where there was none.
+        // A report of no stock does not create a list.
         let spoken_of = self.list.seq() > 0 || quantity.is_none_or(|quantity| quantity > 0);
         if let Some(product) = product.filter(|_| spoken_of) {
             self.name(context, event, product, decided.as_ref(), &ack);
@@ -187,7 +183,7 @@ impl ListState {
                         let (list, product) = (self.id.clone(), self.list.product().map(str::to_owned));
                         let restocked = Restocked { list, product, details, day, campaign, upto, added };
                         let opened = ack.split();
-                        // The log first: a campaign's record never stands before its restock's.
+                        // The list's record goes to the log first: a campaign's record never stands before its restock's.
                         self.write(context, &event, at, ack);
                         context.mailboxes.campaign.send(CampaignMessage::Restocked(restocked, Some(opened)));
                         return Some(RestockAnswer::Accepted { campaign: Some(campaign) });
@@ -215,7 +211,7 @@ impl ListState {
         }
     }
 
-    /// The next stretch of an audience, recorded and handed over.
+    /// Invites the next people of an audience: records it and hands them to the campaign.
     fn invite(&mut self, context: &Context, campaign: CampaignId, most: usize) {
         let at = context.clock.now();
         let Some(decided) = self.decide(&ListCommand::Invite { campaign, most }, at) else { return };
@@ -236,7 +232,7 @@ impl ListState {
         }));
     }
 
-    /// All that a campaign was given, for one that starts again.
+    /// Hands a campaign that starts again all the people it was given before.
     fn invite_again(&self, context: &Context, campaign: CampaignId) {
         let invitation = self.list.invited(campaign);
         let known = invitation.is_some();
@@ -250,7 +246,7 @@ impl ListState {
         }));
     }
 
-    /// A campaign made by hand claims its audience.
+    /// Claims the audience of a campaign made by hand.
     fn begin(&mut self, context: &Context, campaign: CampaignId, everybody: Option<(u32, u32)>) {
         let (upto, added) = self.list.audience(campaign, everybody);
         self.execute(context, &ListCommand::Begin { campaign, everybody }, detached());
@@ -259,19 +255,19 @@ impl ListState {
 }
 
 impl ListState {
-    /// True when all that was recorded is durable (or lost with the log).
+    /// True when no record is outstanding: each is durable, or lost with the log.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.tickets.load(Ordering::Acquire) == 0
     }
 
-    /// Takes in one message; false when it was told to rest, and may.
+    /// Takes in one message; false when the list was told to rest and may.
     pub fn handle(&mut self, context: &Context, message: ListMessage) -> bool {
         match message {
             ListMessage::Task { event, person, how, timestamp, accepted, task, ack } => {
                 self.task(context, Share { event, person, how, timestamp, accepted }, task, ack);
             }
-            // Tasks, none of which sends a list to rest.
+            // Several are always tasks, and no task passivates the list.
             ListMessage::Several(messages) => messages.into_iter().for_each(|message| {
                 self.handle(context, message);
             }),
@@ -312,7 +308,7 @@ impl ListState {
     }
 }
 
-/// The part of a task that stays the same for all its lists.
+/// What is the same in all tasks of one event.
 struct Share {
     event: u64,
     person: Option<PersonId>,
@@ -321,7 +317,7 @@ struct Share {
     accepted: Millis,
 }
 
-/// A part that nobody waits for.
+/// A guard that nobody waits for.
 fn detached() -> AckGuard {
     AckGuard::new(|_| ())
 }

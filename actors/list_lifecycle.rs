@@ -1,11 +1,11 @@
-//! Where a list's actor sits: how it wakes and how it goes to rest.
+//! How a list wakes and is passivated.
 //!
 //! ```text
-//!  supervisor ── packed bytes ──▶ seat ── first message: unpacked ──▶ awake ── Rest, no ticket out: packed ──▶ supervisor
+//!  supervisor ── packed bytes ──▶ activation ── first message: unpacked ──▶ awake ── Rest, no record outstanding: packed ──▶ supervisor
 //! ```
 //!
-//! The list unpacks itself for its first message, and packs itself when it is told to rest: what goes back with its
-//! termination are a few bytes. So a long list that wakes or rests takes nobody's time but its own.
+//! The list unpacks itself for its first message, and packs itself when it is told to rest; its termination hands a few
+//! bytes back. So a long list that wakes or rests takes no other actor's time.
 
 use std::sync::Arc;
 
@@ -18,16 +18,13 @@ use restockd_core::ListId;
 use restockd_core::list::List;
 use restockd_records::PackedList;
 
-/// The actor of a list.
 pub(crate) struct ListActor(pub Arc<Context>);
 
-/// What travels between the supervisor and the actor: the list packed, if anybody ever spoke of it.
+/// A list as it travels between supervisor and actor: packed, active, or (when new) neither.
 pub(crate) struct ListActivation {
-    /// The list's id.
     pub id: ListId,
-    /// While it rests.
+    /// While it is at rest.
     pub packed: Option<PackedList>,
-    /// While it is awake.
     awake: Option<ListState>,
 }
 
@@ -38,7 +35,7 @@ impl ListActivation {
         Self { id, packed, awake: None }
     }
 
-    /// The list awake.
+    /// The list unpacked.
     fn awake(&mut self) -> Result<&mut ListState, ActorProcessingErr> {
         let list = match self.packed.take() {
             Some(packed) => packed.unpack().inspect_err(|error| {
@@ -49,7 +46,7 @@ impl ListActivation {
         Ok(self.awake.get_or_insert_with(|| ListState::new(self.id.clone(), list)))
     }
 
-    /// The list goes to rest; one that nobody ever spoke of leaves nothing.
+    /// Packs the list; one that holds nothing leaves no bytes.
     fn rest(&mut self) {
         let awake = self.awake.take().filter(|awake| awake.list.seq() > 0);
         self.packed = awake.map(|awake| PackedList::of(&awake.list));
@@ -64,19 +61,19 @@ impl Actor for ListActor {
     async fn pre_start(
         &self,
         _: ActorRef<ListMessage>,
-        seat: ListActivation,
+        activation: ListActivation,
     ) -> Result<ListActivation, ActorProcessingErr> {
-        Ok(seat)
+        Ok(activation)
     }
 
     async fn handle(
         &self,
         myself: ActorRef<ListMessage>,
         message: ListMessage,
-        seat: &mut ListActivation,
+        activation: &mut ListActivation,
     ) -> Result<(), ActorProcessingErr> {
-        if !seat.awake()?.handle(&self.0, message) {
-            seat.rest();
+        if !activation.awake()?.handle(&self.0, message) {
+            activation.rest();
             myself.stop(None);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Where a list is that is awake.
+//! The supervisor's entry for a list that is not at rest.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,18 @@ use ractor::ActorRef;
 use super::messages::ListMessage;
 use restockd_core::Millis;
 
-/// A list that is awake, or on its way to rest.
 pub(crate) enum ListSlot {
-    /// An actor.
     Awake {
-        /// Its reference, held here and nowhere else.
+        /// The only reference to the actor.
         actor: ActorRef<ListMessage>,
-        /// When it was last spoken to.
+        /// When the last message was sent to it.
         used: Millis,
     },
-    /// On its way to rest.
+    /// The actor was told to rest and has not ended yet.
     Leaving {
-        /// It may have to stay awake after all.
+        /// It stays awake after all if a record of it is outstanding.
         actor: ActorRef<ListMessage>,
-        /// What came meanwhile, in order; bounded by the admission permits that ride in it.
+        /// Messages that came meanwhile, in order; bounded by the admission permits that travel in them.
         stash: VecDeque<ListMessage>,
     },
 }

@@ -1,13 +1,12 @@
-//! Where what is said to each actor goes: one typed mailbox an actor.
+//! The typed senders, one for each actor.
 //!
 //! ```text
-//! who speaks ── mailboxes.directory.send(message) ──▶ ractor's mailbox          (the engine)
-//!                                             └─────▶ a queue that a seed empties (a simulation)
+//! sender ── mailboxes.directory.send(message) ──▶ ractor's mailbox          (the engine)
+//!                                            └──▶ a queue that a seed empties (a simulation)
 //! ```
 //!
-//! An actor is spawned with the mailboxes of all in its hands, its own among them, so they open only
-//! after all are spawned and before the first message. What one actor says to another arrives in the
-//! order it was said, or not at all when the engine is ending.
+//! Actors are spawned with the mailboxes of all, so these open only after all are spawned and before the first message.
+//! Messages from one actor to another arrive in the order they were sent, or not at all when the engine is ending.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,14 +17,12 @@ use super::messages::{
 };
 use restockd_core::Millis;
 
-/// The way to one actor; a clone is the same way.
+/// The sender to one actor; clones lead to the same actor.
 pub struct Mailbox<M>(Arc<OnceLock<Way<M>>>);
 
-/// Where a mailbox leads.
 enum Way<M> {
-    /// To an actor.
     Actor(ActorRef<M>),
-    /// To whatever else takes messages.
+    /// To a function that takes the messages, as in a simulation.
     Function(Box<dyn Fn(M) + Send + Sync>),
 }
 
@@ -42,12 +39,12 @@ impl<M> Default for Mailbox<M> {
 }
 
 impl<M: ractor::Message> Mailbox<M> {
-    /// From here on what is sent goes to an actor; a mailbox opens once.
+    /// Messages go to this actor from now on; a mailbox opens once.
     pub(crate) fn open_to(&self, actor: ActorRef<M>) {
         self.open(Way::Actor(actor));
     }
 
-    /// From here on what is sent is handed to a function; a mailbox opens once.
+    /// Messages are handed to this function from now on; a mailbox opens once.
     pub fn open_with(&self, take: impl Fn(M) + Send + Sync + 'static) {
         self.open(Way::Function(Box::new(take)));
     }
@@ -57,7 +54,7 @@ impl<M: ractor::Message> Mailbox<M> {
         assert!(opened.is_ok(), "a mailbox opens once");
     }
 
-    /// Sends a message; one to an actor that is gone is dropped, for the engine is ending then.
+    /// Sends a message. A message to an actor that is gone is dropped: the engine is ending then.
     ///
     /// # Panics
     /// When the mailbox is not open yet: messages start only after all actors are spawned.
@@ -73,25 +70,21 @@ impl<M: ractor::Message> Mailbox<M> {
     }
 }
 
-/// The mailboxes of all actors but the lists, whose only way is the supervisor's.
+/// The mailboxes of all actors. Lists have none: their messages go through the supervisor.
 #[derive(Clone, Default)]
 pub struct Mailboxes {
-    /// Routes to lists.
     pub supervisor: Mailbox<SupervisorMessage>,
-    /// Knows people.
     pub directory: Mailbox<DirectoryMessage>,
-    /// Sends.
     pub campaign: Mailbox<CampaignMessage>,
-    /// Checkpoints.
     pub snapshotter: Mailbox<SnapshotterMessage>,
-    /// Carry mails that ask for a confirmation.
+    /// The queue of the confirmation workers.
     pub confirmations: Mailbox<Confirmation>,
-    /// Whoever keeps the campaign actor's alarm: when it rings, and its number.
+    /// Sets the campaign actor's alarm: when it rings, and its number.
     pub alarms: Mailbox<(Millis, u64)>,
 }
 
 impl Mailboxes {
-    /// When the time has come the campaign actor hears [`CampaignMessage::Alarm`] with this number.
+    /// Sets the alarm: at `then` the campaign actor gets [`CampaignMessage::Alarm`] with this number.
     pub(crate) fn ring_at(&self, then: Millis, number: u64) {
         self.alarms.send((then, number));
     }

@@ -1,13 +1,13 @@
-//! The newest campaigns by their ids, where a search need not ask an actor.
+//! The ids of the newest campaigns, for searches that must not hold up an actor.
 //!
 //! ```text
-//! campaign actor ── fill, add ──▶ ids, newest first, at most 10,000 ◀── newest ── who looks for a letter's campaign
+//! campaign actor ── fill, add ──▶ ids, newest first, at most 10,000 ◀── newest ── search for a letter's campaign
 //! ```
 //!
-//! Which campaign a Message-ID belongs to can only be found by trying: it is a keyed hash. Anybody may send a report that
-//! asks for it, and thousands of hashes are milliseconds that no actor has, nor is the search in slices of its time any
-//! cheaper. So the campaign actor, the only one who writes here, publishes what is to be tried, and whoever searches does
-//! it on a thread of its own. The ids may lag behind the records by one message; no letter is reported that soon.
+//! The campaign of a Message-ID can only be found by trying, because the Message-ID is a keyed hash. Anybody may send a
+//! report that asks for such a search, and thousands of hashes take milliseconds that no actor can spare. So the campaign
+//! actor, the only writer here, publishes the ids, and the search runs on a thread of its own. The ids may lag one message
+//! behind the records; no letter is reported that soon.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use parking_lot::RwLock;
 
 use restockd_core::CampaignId;
 
-/// Campaigns among which a letter is looked for.
+/// Campaigns that are kept for the search.
 const MOST: usize = 10_000;
 
-/// The ids; clones are the same ones.
+/// Clones share the same ids.
 #[derive(Debug, Clone, Default)]
 pub struct Recent(Arc<RwLock<VecDeque<CampaignId>>>);
 
 impl Recent {
-    /// All that there are at start, newest first.
+    /// Sets the ids that there are at start, newest first.
     pub(crate) fn fill(&self, newest: impl Iterator<Item = CampaignId>) {
         *self.0.write() = newest.take(MOST).collect();
     }
 
-    /// A campaign came into being.
+    /// Adds a new campaign.
     pub(crate) fn add(&self, id: CampaignId) {
         let mut ids = self.0.write();
         ids.push_front(id);
         ids.truncate(MOST);
     }
 
-    /// A copy, newest first: a search holds nobody up.
+    /// A copy, newest first, so that a search holds no lock.
     #[must_use]
     pub(crate) fn newest(&self) -> Vec<CampaignId> {
         self.0.read().iter().copied().collect()

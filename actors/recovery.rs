@@ -1,16 +1,15 @@
-//! From the disk back to the machines: newest good generation, then the log after it.
+//! From the disk back to the machines: the newest good generation, then the log after it.
 //!
 //! ```text
-//! generation ──▶ directory, campaigns, lists ──▶ replay: each record whose author's counter is
-//! newer than its author's state ──▶ what was open and is not done ──▶ ready to spawn
+//! generation ──▶ directory, campaigns, lists ──▶ replay: each record whose number is newer than its author's state
+//!            ──▶ open work that is not done ──▶ ready to spawn
 //! ```
 //!
-//! The replay runs in parallel by author (`crew`): no author's state depends on another's, and
-//! each author's records are taken in the order of the log, so the outcome does not depend on how
-//! many work on it.
+//! The replay runs in parallel by author: no author's state depends on another's, and each author's records are applied in
+//! the order of the log, so the result does not depend on the number of threads.
 //!
-//! Invariants: a counter that jumps refuses to start (a record is missing); nothing is guessed;
-//! never "start empty" where there was something. Replay never reads a clock.
+//! Invariants: a gap in an author's numbers refuses the start, since a record is missing; nothing is guessed; the engine
+//! never starts empty where there was something. Replay never reads a clock.
 
 mod appliers;
 mod batch;
@@ -35,22 +34,20 @@ use lists::Lists;
 use replay::Replayed;
 use restockd_records::page::PageReader;
 
-/// Why the engine does not start.
+/// Why recovery failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
-    /// The log.
     #[error(transparent)]
     Log(#[from] WalError),
-    /// The snapshots.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Both generations are damaged and the log does not reach back to the beginning.
+    /// No generation is good, and the log does not reach back to the beginning.
     #[error("no snapshot can be used ({}) and the log does not hold everything; run `restockd check`", .0.join("; "))]
     NothingGood(Vec<String>, #[source] WalError),
-    /// A verified snapshot does not read back: a bug or a foreign version.
+    /// A verified snapshot does not read back, because of a bug or a foreign version.
     #[error("the snapshot does not fit this version of restockd: {0}")]
     Misfit(String),
-    /// The threads of the replay.
+    /// The threads of the replay could not be started.
     #[error("no thread for the replay: {0}; free some memory or raise the limit of processes")]
     Threads(#[source] std::io::Error),
     /// The newest record lies in the future.
@@ -59,45 +56,41 @@ pub enum RecoveryError {
          --accept-clock if the record's time was wrong"
     )]
     Clock {
-        /// By how much.
+        /// By how many seconds.
         ahead_s: u64,
     },
 }
 
-/// A claim of a list on a campaign that may not have heard of it.
+/// A list's claim on a campaign that may not have heard of it.
 pub struct CampaignClaim {
-    /// The list.
     pub list: ListId,
     /// The product's name, as the list knows it.
     pub product: Option<String>,
-    /// What the last restock said of it beyond that.
+    /// What the last restock said of the product beyond its name.
     pub details: Option<ProductDetails>,
-    /// The claim.
     pub invite: Invite,
-    /// How many of the audience the campaign does not know of.
+    /// How many people of the audience the campaign does not know of.
     pub added: u32,
 }
 
-/// All that came back.
+/// All that snapshots and log brought back.
 pub struct RecoveredState {
-    /// People.
     pub directory: Directory,
-    /// Campaigns.
     pub campaigns: Campaigns,
-    /// Lists, at rest.
+    /// All lists, passivated.
     pub lists: Vec<(ListId, PackedList)>,
-    /// What campaigns must be told again.
+    /// Claims that the campaigns must be told again.
     pub claims: Vec<CampaignClaim>,
-    /// What the log said.
+    /// What was found when the log was read.
     pub log: wal::LogRecovery,
-    /// What was wrong with snapshots that were passed over.
+    /// What was wrong with generations that were passed over.
     pub problems: Vec<String>,
 }
 
-/// Reads everything back. `directory` and `campaigns` come empty, with their settings.
+/// Reads everything back. `directory` and `campaigns` come in empty, with their settings.
 ///
 /// # Errors
-/// When there is damage that only a human may judge.
+/// On damage that only a person may decide about.
 pub fn recover(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -123,7 +116,7 @@ pub fn recover(
         LoadOutcome::AllBad { problems } => (1, 0, Millis(0), problems),
     };
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(LIST_WORKERS_MAX));
-    let lists = lists::deal(packed, workers).map_err(RecoveryError::Misfit)?;
+    let lists = lists::distribute(packed, workers).map_err(RecoveryError::Misfit)?;
     let read = replay::replay(disk, options, (from, durable), directory, campaigns, lists);
     let replayed = match read {
         Err(RecoveryError::Log(error)) if from == 1 && !problems.is_empty() => {
@@ -140,10 +133,10 @@ pub fn recover(
 
 /// How far the newest record may lie ahead of the clock.
 const CLOCK_AHEAD_MS: u64 = 5 * 60_000;
-/// More workers than this would wait for the one that reads.
+/// More workers would only wait for the reader.
 const LIST_WORKERS_MAX: usize = 8;
 
-/// Finds what was left open, and puts all lists to rest.
+/// Finds what was left open, and passivates all lists.
 fn finish(replayed: Replayed, problems: Vec<String>) -> Result<RecoveredState, RecoveryError> {
     let Replayed { log, mut directory, campaigns, mut lists, .. } = replayed;
     close_done(&mut directory, &mut lists).map_err(RecoveryError::Misfit)?;
@@ -162,9 +155,9 @@ fn finish(replayed: Replayed, problems: Vec<String>) -> Result<RecoveredState, R
     Ok(RecoveredState { directory, campaigns, lists, claims, log, problems })
 }
 
-/// Takes from open events what their lists have done, and closes those that nothing is left of; the rest is sent
-/// again, in order. A list hears events in order, so what it has not passed is a run at the end; what it has passed it
-/// must not hear again, for it would take an old name or stock for news.
+/// Removes from open events the tasks that their lists have done, and closes events that have none left; the remaining
+/// tasks are sent again, in order. A list hears events in order, so what it has not done is a run at the end. It must not
+/// hear done events again: it would take an old name or stock for a new one.
 fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), String> {
     let mut answered = Vec::new();
     for (event, open) in directory.open() {
@@ -182,13 +175,13 @@ fn close_done(directory: &mut Directory, lists: &mut [Lists]) -> Result<(), Stri
     Ok(())
 }
 
-/// True when the list of a task of an open event has done it.
+/// Whether the list of a task has done it.
 fn is_done(event: u64, open: &OpenEvent, task: &ListTask, lists: &mut [Lists]) -> Result<bool, String> {
     let Some(list) = lists::find(lists, task.list())? else { return Ok(false) };
     Ok(match task {
         ListTask::Change { .. } | ListTask::Move { .. } => list.passed(event),
         ListTask::Restock(fact) => {
-            // A list that the event also put somebody on may have said no more than that.
+            // Where the event also put somebody on the list, that record alone does not show that this task was done.
             let more = open.tasks.iter().filter(|other| other.list() == task.list()).count() > 1;
             let counts = fact.quantity.is_none_or(|quantity| quantity > 0);
             list.has_signal(fact.key) || (list.passed(event) && !(more && counts))

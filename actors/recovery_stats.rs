@@ -1,6 +1,6 @@
-//! What a recovery brought back, counted: for a person who asks before a start.
+//! The counts that `check` prints of a recovery.
 //!
-//! Counts only: no name, no address, no text of anybody stands in it.
+//! Counts only: no name, no address, no text of a person is in it.
 
 use std::collections::BTreeMap;
 
@@ -11,47 +11,41 @@ use restockd_core::PersonId;
 use restockd_core::campaign::{Campaign, LetterState, SkipReason};
 use restockd_core::directory::{PersonStatus, SuppressionReason};
 
-/// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RecoveryStats {
     /// Records replayed.
     pub replayed: u64,
-    /// Lists.
     pub lists: u64,
-    /// Memberships.
+    /// Present memberships.
     pub members: u64,
     /// Memberships that ended and are remembered.
     pub left: u64,
-    /// People.
     pub people: u64,
-    /// People who became part of another.
+    /// People who were merged into another.
     pub merged: u64,
-    /// People who were erased.
     pub erased: u64,
     /// People who want no mail at all.
     pub unsubscribed: u64,
-    /// Addresses (hashed) that take no mail, by reason.
+    /// Suppressed addresses, by reason.
     pub suppressed: BTreeMap<&'static str, u64>,
-    /// Campaigns by status.
+    /// By status.
     pub campaigns: BTreeMap<&'static str, u64>,
-    /// Letters by what came of them, over all campaigns.
+    /// Letters of all campaigns, by state.
     pub letters: BTreeMap<&'static str, u64>,
-    /// Letters whose outcome is unknown, those on the wire at the end included: a start holds them.
+    /// Letters in doubt, with those that were on the wire at the end: a start settles these as in doubt.
     pub in_doubt: u64,
-    /// Campaigns whose letters do not add up: a bug.
+    /// Names of campaigns whose counters do not add up: a bug.
     pub unbalanced: Vec<String>,
     /// Events whose lists have not all answered; they are sent again.
     pub open_events: u64,
-    /// Restocks that their campaigns must be told again.
+    /// Restocks that their campaigns must be told of again.
     pub claims: u64,
-    /// API keys that work.
+    /// API keys that are not revoked.
     pub api_keys: u64,
-    /// API keys that were revoked.
     pub api_keys_revoked: u64,
 }
 
 impl RecoveryStats {
-    /// Counts everything.
     #[must_use]
     pub fn of(found: &RecoveredState) -> Self {
         let mut survey = Self {
@@ -121,7 +115,7 @@ impl RecoveryStats {
     }
 }
 
-/// Whether the counters say what the rows say; a ledger whose rows are gone has counters only.
+/// Whether the counters agree with the rows; a ledger whose rows are gone has counters only.
 fn rows_add_up(campaign: &Campaign) -> bool {
     let counts = campaign.ledger.counts();
     if campaign.ledger.is_empty() {

@@ -1,14 +1,14 @@
-//! An answer with its value: given once by whoever handles the matter, heard once all it depends on is durable.
+//! An answer with its value: given once by the handler, delivered once everything it depends on is durable.
 //!
 //! ```text
-//! asker ◀────────────── value, once every part is done ──────────────┐
+//! asker ◀────────────── value, once every guard is done ─────────────┐
 //!   │                                                                │
-//!   └─ Reply in a message ──▶ handler ── part ──▶ tickets of the log ┤
+//!   └─ Reply in a message ──▶ handler ── guard ─▶ tickets of the log ┤
 //!                                └── when_durable(value) ────────────┘
 //! ```
 //!
-//! A reply that is dropped on the way, or one of whose parts is lost, is never heard: the asker sees that
-//! the sender is gone. The permit that admitted the request rides along and is released with the answer.
+//! A reply that is dropped on the way, or of which a guard is dropped undone, is never delivered: the asker sees that the
+//! sender is gone. The permit that admitted the request travels in the reply and is released with the answer.
 
 use std::sync::Arc;
 
@@ -16,12 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::ack::AckGuard;
 
-/// What admitted a request; one may admit several messages.
+/// The admission of a request, which may cover several messages.
 #[expect(dead_code, reason = "held, and let go with the answer")]
 pub(crate) enum Permit {
-    /// For one message.
     Own(OwnedSemaphorePermit),
-    /// For all that share it.
+    /// One of several messages that share the permit.
     Shared(Arc<OwnedSemaphorePermit>),
 }
 
@@ -37,7 +36,7 @@ impl From<Arc<OwnedSemaphorePermit>> for Permit {
     }
 }
 
-/// Whom the answer goes to.
+/// The receiver of the answer, and the permit that is held until then.
 struct Asker<T> {
     answer: oneshot::Sender<T>,
     permit: Permit,
@@ -50,7 +49,7 @@ pub struct Reply<T> {
 }
 
 impl<T: Send + 'static> Reply<T> {
-    /// A reply, and where it is heard.
+    /// A reply, and the channel on which its answer arrives.
     #[must_use]
     pub(crate) fn new(permit: impl Into<Permit>) -> (Self, oneshot::Receiver<T>) {
         let (answer, heard) = oneshot::channel();
@@ -64,13 +63,13 @@ impl<T: Send + 'static> Reply<T> {
         Self { ack: AckGuard::without_end(), asker: None }
     }
 
-    /// One more thing that the answer depends on.
+    /// A guard for one more thing that the answer depends on.
     #[must_use]
     pub(crate) fn ack(&self) -> AckGuard {
         self.ack.split()
     }
 
-    /// Gives the answer; it is heard once all parts are done, which may be at once.
+    /// Gives the answer; it is delivered once all guards are done, which may be at once.
     pub fn when_durable(self, value: T) {
         let Some(Asker { answer, permit }) = self.asker else { return self.ack.done() };
         self.ack.done_then(move |all| {

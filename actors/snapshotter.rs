@@ -1,13 +1,13 @@
-//! Checkpoint rounds: the state of all actors into one verified generation, then the log forgets.
+//! Snapshot rounds: the state of all actors into one verified generation, after which old log is deleted.
 //!
 //! ```text
 //! seal: S = the first number after it ▶ directory ▶ campaigns ▶ lists, slice by slice ▶ barrier durable
 //!   ▶ verify ▶ CURRENT ▶ trim the log below what the older generation needs
 //! ```
 //!
-//! Who writes to me: the alarm and the Engine. One round at a time, in a task of its own: this
-//! actor never waits. A round that fails is reported and tried again at the next alarm; the log
-//! keeps everything until one succeeds.
+//! Rounds are asked for by the tick and by the Engine. One round runs at a time, in a task of its own: the actor never
+//! waits. A round that fails is reported and tried again at the next tick that is due; the log keeps everything until one
+//! succeeds.
 
 use std::sync::Arc;
 
@@ -26,16 +26,14 @@ use restockd_journal::snapshots::{Building, Generations, Meta, StoreError};
 use restockd_journal::wal::Log;
 use restockd_records::page::{PageWriter, Portion, Written};
 
-/// Lists in one slice of the walk.
+/// Lists in one slice of the supervisor's table.
 const SLICE: usize = 512;
 
-/// How often copies of what was cut are looked after.
+/// Time between two cleanings of the quarantine.
 const SWEEP_EVERY_MS: u64 = 24 * 3_600_000;
 
-/// The actor.
 pub(crate) struct Snapshotter(pub Arc<Context>);
 
-/// Its state.
 pub(crate) struct SnapshotterState {
     generations: Arc<Generations>,
     background: Background,
@@ -48,10 +46,8 @@ pub(crate) struct SnapshotterState {
     swept: Option<Millis>,
 }
 
-/// Why a round failed.
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
-    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An actor or the log is gone.
@@ -60,13 +56,13 @@ enum RoundError {
 }
 
 impl SnapshotterState {
-    /// Starts a round, if none is under way.
+    /// Starts a round, unless one is under way.
     fn begin(&mut self, context: &Arc<Context>, myself: &ActorRef<SnapshotterMessage>) {
         if self.busy {
             return;
         }
         self.running = std::mem::take(&mut self.waiting);
-        // Who waits hears nothing when the engine is ending.
+        // The waiting callers get no answer when the engine is ending.
         let Some(under_way) = self.background.begin() else { return self.running.clear() };
         self.busy = true;
         self.last_ms = context.clock.now().0;
@@ -79,14 +75,14 @@ impl SnapshotterState {
                 no_space: matches!(error, RoundError::Store(StoreError::NoSpace { .. })),
                 why: error.to_string(),
             });
-            // Gone only when the engine is.
+            // The actor is gone only when the engine is.
             let _ = myself.cast(SnapshotterMessage::Over(result));
         });
     }
 }
 
 impl SnapshotterState {
-    /// Once a day, and at the first tick: what is in quarantine goes when its days are over.
+    /// Deletes what has been in quarantine for long enough; at the first tick and then once a day.
     fn sweep(&mut self, context: &Arc<Context>) {
         let now = context.clock.now();
         if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_EVERY_MS) {
@@ -104,22 +100,21 @@ impl SnapshotterState {
     }
 }
 
-/// One round.
 async fn round(
     context: &Arc<Context>,
     generations: Arc<Generations>,
     under_way: &UnderWay,
 ) -> Result<SnapshotAnswer, RoundError> {
     let began = context.clock.now();
-    // The seal says where the new segment begins. All that the images lack comes after it, so replay begins
-    // there, and the segments before it hold nothing that this generation needs: they can go as a whole.
+    // The seal says where the new segment begins. All that the images lack comes after it, so replay begins there, and
+    // this generation needs none of the segments before it: they can be deleted as a whole.
     let (sealed, seal) = oneshot::channel();
     context.log.seal(Box::new(move |result| {
         let _ = sealed.send(result);
     }));
     let Ok(Ok(before)) = seal.await else { return Err(RoundError::Ending) };
     let replay_from = before + 1;
-    // Few portions on the way at once: a round never holds more than a few slices in memory.
+    // Few portions are on the way at once, so that a round never holds more than a few slices in memory.
     let (portions, mut inbox) = mpsc::channel::<Portion>(4);
     let building = Arc::clone(&generations);
     let writer =
@@ -147,7 +142,7 @@ async fn round(
     }
     drop(portions);
     let (building, written) = writer.await.map_err(|_| RoundError::Ending)??;
-    // Every record that any of these states holds must be durable before the generation counts.
+    // Every record that any of these states contains must be durable before the generation counts.
     let (durable, fence) = oneshot::channel();
     context.barrier(AckGuard::new(move |all| {
         let _ = durable.send(all);
@@ -165,11 +160,11 @@ async fn round(
     Ok(SnapshotAnswer { generation, lists, people, campaigns, took_ms })
 }
 
-/// How far the work of a round steps back behind the work for shoppers: about a third of its share.
+/// The niceness of a round's threads: about a third of the share that the work for shoppers gets.
 const STEP_BACK: i32 = 5;
 
-/// Runs what has time, on a thread that steps back when processors are short. Threads that it starts
-/// (the store's and sled's) step back with it. Nothing is answered where there is no thread to be had.
+/// Runs blocking work on a thread of low priority. Threads that it starts (the store's and sled's) inherit the priority.
+/// There is no answer when no thread can be started.
 fn in_background<T: Send + 'static>(
     under_way: &UnderWay,
     work: impl FnOnce() -> T + Send + 'static,
@@ -177,9 +172,9 @@ fn in_background<T: Send + 'static>(
     let (done, outcome) = oneshot::channel();
     let under_way = under_way.clone();
     let thread = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
-        // Refused by no system that we know of; the round is the same without.
+        // No system that we know of refuses this; without it the round works all the same.
         let _ = rustix::process::nice(STEP_BACK);
-        // Nobody waits any more when the engine is ending: then what was made is undone here.
+        // Nobody waits any more when the engine is ending: what was made is then dropped here.
         let _ = done.send(work());
         drop(under_way);
     });
@@ -189,7 +184,7 @@ fn in_background<T: Send + 'static>(
     outcome
 }
 
-/// Begins a generation and fills it with what is handed over.
+/// Begins a generation and fills it with the portions.
 ///
 /// # Errors
 /// What the store says; nothing has changed then.
@@ -206,7 +201,7 @@ pub fn write(
     Ok((building, written))
 }
 
-/// Makes a generation the newest, and only then lets the log go below what the older one needs; answers its number.
+/// Makes a generation the newest, and only then trims the log below what the older generation needs; answers its number.
 ///
 /// # Errors
 /// What the store says; the log keeps everything then.
@@ -225,7 +220,7 @@ pub fn publish(
     Ok(number)
 }
 
-/// What a generation says of itself.
+/// A generation's description of itself.
 #[must_use]
 pub fn meta(context: &Context, replay_from: u64, durable: u64, written: Written) -> Meta {
     Meta {
@@ -241,7 +236,7 @@ pub fn meta(context: &Context, replay_from: u64, durable: u64, written: Written)
     }
 }
 
-/// Hands a portion to the writer; one that has failed says so when it is joined.
+/// Hands a portion to the writer; a writer that has failed says so when it is joined.
 async fn give(portions: &mpsc::Sender<Portion>, portion: Portion) {
     let _ = portions.send(portion).await;
 }

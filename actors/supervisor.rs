@@ -1,4 +1,4 @@
-//! The supervisor: which list is where, and the only way to it.
+//! The supervisor: knows where each list is, and is the only way to it.
 //!
 //! ```text
 //! absent ──first message──▶ awake ──idle──▶ leaving ──terminated──▶ resting (packed bytes)
@@ -6,12 +6,13 @@
 //!                             └───────────────┴──────────◀── next message ────────┘
 //! ```
 //!
-//! Invariants: never two incarnations of one list; messages to a list keep their order, also
-//! across its sleep; at most `lists_awake` are awake (the least recently used rest first). A list
-//! that dies any other way ends the process: nothing goes on from nothing.
+//! Invariants: never two actors of one list; messages to a list keep their order, also across its passivation; at most
+//! `lists_awake` are awake (the least recently used are passivated first). A list that ends in any other way ends the
+//! process: nothing continues from a lost state.
 //!
-//! Two tables: every list by id, in order, with its bytes while it rests (32 bytes an entry, so that a million
-//! cost little; looking one up costs microseconds, so it happens twice a sleep), and the few that are awake, hashed.
+//! There are two tables: an ordered one of all lists by id, with their bytes while they are at rest (32 bytes an entry, so
+//! that a million cost little; a look-up takes microseconds and happens twice in a passivation), and a hashed one of the
+//! few that are awake.
 
 mod event_watermark;
 mod housekeeping;
@@ -33,23 +34,21 @@ use restockd_core::list::List;
 use restockd_core::{ListId, Millis};
 use restockd_records::PackedList;
 
-/// Awake lists looked at to find one that rests for another.
-const CROWD_LOOKS: usize = 16;
+/// Awake lists looked at to find one that can be passivated for another.
+const PASSIVATION_LOOKS: usize = 16;
 /// Awake lists looked at in one sweep.
 const SWEEP_MOST: usize = 4096;
 
-/// The actor.
 pub(crate) struct Supervisor(pub Arc<Context>);
 
-/// Its state.
 pub(crate) struct SupervisorState {
-    /// Every list that was ever spoken of, in the order of ids; without bytes while it is awake.
+    /// Every list that holds anything, in the order of ids; without bytes while it is awake.
     lists: BTreeMap<ListId, PackedList>,
-    /// Those awake or on their way to rest.
+    /// Lists that are awake or leaving.
     awake: HashMap<ListId, ListSlot>,
     /// Awake lists, roughly least recently used first.
     order: VecDeque<(ListId, Millis)>,
-    /// How many are on their way to rest.
+    /// How many lists are leaving.
     leaving: usize,
     heard: EventWatermark,
     walk: housekeeping::Walk,
@@ -77,10 +76,10 @@ impl Supervisor {
             None => {}
         }
         let resting = match state.lists.get_mut(&list) {
-            // Its bytes go along with it.
+            // The entry stays, without its bytes.
             Some(packed) => Some(std::mem::take(packed)),
             None => match message {
-                // Looking at a list that nobody ever spoke of does not make it.
+                // Reading a list that does not exist does not create it.
                 ListMessage::Read(read) => {
                     read(&list, &List::default());
                     return Ok(());
@@ -94,14 +93,14 @@ impl Supervisor {
         self.wake(myself, state, ListActivation::new(list, resting), [message]).await
     }
 
-    /// Sends messages to lists; what is for one list is one message, in the order it came.
+    /// Sends messages to lists; those for one list travel as one message, in the order they came.
     async fn forward_all(
         &self,
         myself: &ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
         mut messages: Vec<(ListId, ListMessage)>,
     ) -> Result<(), ActorProcessingErr> {
-        // Stable: the order within a list stays.
+        // The sort is stable: the order within a list stays.
         messages.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut messages = messages.into_iter().peekable();
         while let Some((list, first)) = messages.next() {
@@ -121,7 +120,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Spawns a list and gives it what waited for it.
+    /// Spawns a list and gives it the messages that waited for it.
     async fn wake(
         &self,
         myself: &ActorRef<SupervisorMessage>,
@@ -138,20 +137,20 @@ impl Supervisor {
         let used = self.0.clock.now();
         state.awake.insert(id.clone(), ListSlot::Awake { actor, used });
         state.order.push_back((id, used));
-        self.crowd_out(state);
+        self.passivate_excess(state);
         Ok(())
     }
 
-    /// Above the limit, the least recently used go to rest: whoever was spoken to since they came
-    /// into the line goes to its end, a few of them at a time.
-    fn crowd_out(&self, state: &mut SupervisorState) {
-        for spared in 0..CROWD_LOOKS {
+    /// Above the limit, passivates the least recently used lists. A list used since it was queued goes to the end of the
+    /// queue; only a few are looked at in one call.
+    fn passivate_excess(&self, state: &mut SupervisorState) {
+        for spared in 0..PASSIVATION_LOOKS {
             if state.awake.len() - state.leaving <= self.0.settings.lists_awake {
                 return;
             }
             let Some((id, since)) = state.order.pop_front() else { return };
             match state.awake.get(&id) {
-                Some(ListSlot::Awake { used, .. }) if *used > since && spared + 1 < CROWD_LOOKS => {
+                Some(ListSlot::Awake { used, .. }) if *used > since && spared + 1 < PASSIVATION_LOOKS => {
                     let used = *used;
                     state.order.push_back((id, used));
                 }
@@ -172,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    /// Idle lists rest; those used since go to the end of the line.
+    /// Passivates idle lists; those used since they were queued go to the end of the queue.
     fn sweep(&self, state: &mut SupervisorState) {
         let now = self.0.clock.now();
         for _ in 0..state.order.len().min(SWEEP_MOST) {
@@ -185,10 +184,10 @@ impl Supervisor {
                 state.order.push_back((id, used));
             }
         }
-        self.crowd_out(state);
+        self.passivate_excess(state);
     }
 
-    /// A list has ended, with its state.
+    /// A list's actor has ended, and hands its state over.
     async fn ended(
         &self,
         myself: &ActorRef<SupervisorMessage>,
@@ -203,7 +202,7 @@ impl Supervisor {
             Some(ListSlot::Leaving { .. }) => {
                 match list.packed {
                     Some(packed) => drop(state.lists.insert(list.id, packed)),
-                    // It was asked something and has written nothing: nobody ever spoke of it.
+                    // It was read and has written nothing, so there is no such list.
                     None => drop(state.lists.remove(&list.id)),
                 }
                 Ok(())
@@ -212,7 +211,7 @@ impl Supervisor {
         }
     }
 
-    /// A list had records out when told to rest: it is awake again, with what waited for it.
+    /// A list had records outstanding when told to rest: it stays awake, and gets the messages that waited.
     fn still_busy(&self, state: &mut SupervisorState, id: ListId) {
         if let Some(ListSlot::Leaving { actor, stash }) = state.awake.remove(&id) {
             state.leaving = state.leaving.saturating_sub(1);
@@ -227,7 +226,7 @@ impl Supervisor {
 }
 
 impl SupervisorState {
-    /// What can be told of lists without waking them.
+    /// Summaries without waking a list.
     fn summaries(&mut self, context: &Context, lists: Vec<ListId>) -> Vec<SummaryOrRead> {
         let one = |id: ListId| match self.awake.get_mut(&id) {
             Some(ListSlot::Awake { actor, .. }) => {
@@ -235,7 +234,7 @@ impl SupervisorState {
                 context.cast(actor, read);
                 answer
             }
-            // What it hears now it does not answer: it wakes for it again.
+            // A leaving list answers no more; it wakes again for this.
             Some(ListSlot::Leaving { stash, .. }) => {
                 let (read, answer) = read_summary();
                 stash.push_back(read);
@@ -246,12 +245,12 @@ impl SupervisorState {
         lists.into_iter().map(one).collect()
     }
 
-    /// The ids after `after`.
+    /// The ids after the given one.
     fn after(&self, after: Option<ListId>, most: usize) -> Vec<ListId> {
         self.lists.range((behind(after), Bound::Unbounded)).take(most).map(|(id, _)| id.clone()).collect()
     }
 
-    /// A slice of the table: whatever state each list is in, it is taken from where it is.
+    /// A slice of the table: each list's state is taken from where it is.
     fn slice(&mut self, context: &Context, after: Option<ListId>, most: usize) -> Slice {
         let mut slice = Slice { resting: Vec::new(), awake: Vec::new(), next: None };
         let mut image = || {
@@ -272,18 +271,18 @@ impl SupervisorState {
         slice
     }
 
-    /// Awake, resting, leaving.
+    /// How many lists are awake, at rest and leaving.
     fn list_counts(&self) -> (usize, usize, usize) {
         (self.awake.len() - self.leaving, self.lists.len() - self.awake.len(), self.leaving)
     }
 }
 
-/// The bound that begins behind an id.
+/// The bound that begins after an id.
 fn behind(id: Option<ListId>) -> Bound<ListId> {
     id.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
-/// Asks a list for its summary.
+/// A message that asks a list for its summary, and the answer to come.
 fn read_summary() -> (ListMessage, SummaryOrRead) {
     let (reply, answer) = oneshot::channel();
     let read = Box::new(move |_: &ListId, list: &List| drop(reply.send(list.summary())));

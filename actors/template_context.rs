@@ -1,14 +1,14 @@
-//! What a mail's templates see, but for what is each recipient's own.
+//! What a mail's templates see, apart from what is each recipient's own.
 //!
-//! A function of settings and campaign alone, so that a template can be looked at without an engine. What the campaign's
-//! props say wins; what they leave open comes from the list: its SKU, and the shop's addresses of products and pictures.
+//! It depends on settings and campaign alone, so that a template can be shown without an engine. The campaign's props have
+//! precedence; what they leave out comes from the list: its SKU, and the shop's addresses of products and pictures.
 
 use serde_json::{Value, json};
 
 use super::context::Settings;
 use restockd_core::{Catalog, ListId, UrlPattern};
 
-/// The values of one campaign.
+/// The template context of one campaign.
 #[must_use]
 pub fn all(
     settings: &Settings,

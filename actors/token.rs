@@ -1,14 +1,13 @@
-//! The engine's own secrets, and what is made with them: link tokens, hashes, Message-IDs.
+//! The engine's own secrets and what is made with them: link tokens, hashes, Message-IDs.
 //!
 //! ```text
 //! token   base64url [ 1 | key id | purpose | person u32 LE | list id … | mac 16 bytes ]
 //! confirm base64url [ 1 | key id | 3       | person u32 LE | address, round, until u64 LE | mac ]
 //! ```
 //!
-//! A token is bound to its purpose (one kind cannot do another's job), holds no address, and
-//! works as long as its key is kept: years, so keys are only ever added. Hashes are keyed too, so
-//! nobody outside can compute or collide them. Everything is compared in constant time. Bounces have a token of their
-//! own shape: `token/bounce.rs`.
+//! A token is bound to its purpose (it cannot be used for another), holds no address, and works as long as its key is
+//! kept: years, so keys are only ever added. Hashes are keyed too, so that nobody outside can compute or collide them.
+//! Everything is compared in constant time. Bounce tokens have a form of their own: `token/bounce.rs`.
 
 mod bounce;
 
@@ -21,45 +20,43 @@ pub use bounce::BOUNCE_TOKEN_CHARS;
 
 use restockd_core::{CampaignId, Email, ListId, Millis, PersonId};
 
-/// Bytes of the code at a token's end.
+/// Bytes of the MAC at a token's end.
 const MAC_BYTES: usize = 16;
 
-/// What a link may do.
+/// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Leave a list, or all.
+    /// Leaving a list, or all mail.
     Unsubscribe,
-    /// See and change what one is on.
+    /// Seeing and changing the person's lists.
     Preferences,
 }
 
-/// A link's token, read and verified.
+/// The content of a link's token that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Whose.
     pub person: PersonId,
-    /// For which list, if for one.
+    /// `None` when the link is for all mail.
     pub list: Option<ListId>,
 }
 
-/// What the token of a link that confirms says.
+/// The content of a confirmation link's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirming {
-    /// Whose.
     pub person: PersonId,
-    /// The address it was sent to, hashed.
+    /// The hash of the address that the mail was sent to.
     pub address: u64,
-    /// The newest press it confirms, by the directory's counter: what is confirmed is no longer
-    /// pending and what is pressed later is newer, so each link works once.
+    /// The directory's counter of the newest request that the link confirms. Confirmed requests are no longer pending and
+    /// later ones are newer, so each link works once.
     pub round: u64,
-    /// From when on it does not.
+    /// The time from which the link no longer works.
     pub until: Millis,
 }
 
 /// The secrets of one engine, made once and kept outside log and snapshots.
 #[derive(Clone)]
 pub struct Secrets {
-    /// The engine's own number; every file it writes carries it.
+    /// The engine's random id, which every file it writes carries.
     pub engine: [u8; 16],
     signing: Vec<(u8, Hmac<Sha256>)>,
     hashing: Hmac<Sha256>,
@@ -67,7 +64,7 @@ pub struct Secrets {
     text: String,
 }
 
-/// Never tells.
+/// Shows no secret.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secrets(***)")
@@ -90,7 +87,7 @@ impl Secrets {
         Self::parse(&text).unwrap_or_else(|| unreachable!("the text just made has all three lines"))
     }
 
-    /// Reads the file's text; `None` when a line is missing or malformed.
+    /// Reads the text of the secrets file; `None` when a line is missing or malformed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (mut engine, mut signing, mut hashing) = (None, Vec::new(), None);
@@ -109,19 +106,19 @@ impl Secrets {
         Some(Self { engine: engine?, signing, hashing: mac_key(&hashing)?, seed, text: text.to_owned() })
     }
 
-    /// The file's text.
+    /// The text of the secrets file.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The seed of in-memory indexes.
+    /// The seed of hashed indexes in memory.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// A keyed hash of `parts` for one purpose; parts cannot run into each other.
+    /// A keyed hash of `parts` for one purpose; the parts are delimited, so they cannot be confused.
     #[must_use]
     pub(crate) fn hash(&self, purpose: &str, parts: &[&str]) -> u128 {
         let mut mac = self.hashing.clone();
@@ -134,13 +131,13 @@ impl Secrets {
         code.iter().take(16).fold(0, |hash, byte| hash << 8 | u128::from(*byte))
     }
 
-    /// The hash under which an address is remembered when the address itself is not.
+    /// The hash that stands for an address in records.
     #[must_use]
     pub fn address(&self, email: &Email) -> u128 {
         self.hash("address", &[email.as_str()])
     }
 
-    /// A campaign's id, from its key.
+    /// The id of a campaign that has this key.
     #[must_use]
     pub fn campaign(&self, key: &str) -> CampaignId {
         CampaignId(self.hash("campaign", &[key]))
@@ -152,27 +149,26 @@ impl Secrets {
         format!("{:032x}", self.message_number(campaign, address))
     }
 
-    /// The number that [`Secrets::message`] writes in hex.
+    /// The number that [`Secrets::message`] writes in hexadecimal.
     #[must_use]
     pub(crate) fn message_number(&self, campaign: CampaignId, address: u64) -> u128 {
         self.hash("message", &[&campaign.to_string(), &address.to_string()])
     }
 
-    /// A link's token.
+    /// Makes a link's token.
     #[must_use]
     pub fn sign(&self, purpose: Purpose, person: PersonId, list: Option<&ListId>) -> String {
         self.seal(purpose_byte(purpose), person, list.map_or("", |list| list.as_str()).as_bytes())
     }
 
-    /// The token of a link that confirms.
+    /// Makes a confirmation link's token.
     #[must_use]
     pub fn sign_confirming(&self, link: &Confirming) -> String {
         let rest = [link.address, link.round, link.until.0].map(u64::to_le_bytes).concat();
         self.seal(CONFIRM_BYTE, link.person, &rest)
     }
 
-    /// Reads and verifies the token of a link that confirms; whether its time is over is asked
-    /// with a clock.
+    /// Reads and verifies a confirmation link's token; the caller compares `until` with the clock.
     #[must_use]
     pub fn verify_confirming(&self, token: &str) -> Option<Confirming> {
         let (person, rest) = self.open(CONFIRM_BYTE, token)?;
@@ -182,7 +178,7 @@ impl Secrets {
         Some(Confirming { person, address, round, until: Millis(until) })
     }
 
-    /// A token of a kind.
+    /// Makes a token of a kind.
     fn seal(&self, kind: u8, person: PersonId, rest: &[u8]) -> String {
         let (id, key) = match self.signing.last() {
             Some((id, key)) => (*id, key.clone()),
@@ -196,7 +192,7 @@ impl Secrets {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Whose token of a kind this is, and what else it says.
+    /// Verifies a token of a kind: its person, and the bytes after it.
     fn open(&self, kind: u8, token: &str) -> Option<(PersonId, Vec<u8>)> {
         if token.len() > 512 {
             return None;
@@ -209,7 +205,7 @@ impl Secrets {
         (*of == kind).then(|| (PersonId(u32::from_le_bytes([*a, *b, *c, *d])), rest.to_vec()))
     }
 
-    /// Reads and verifies a token made for `purpose`.
+    /// Reads and verifies a token that was made for `purpose`.
     #[must_use]
     pub(crate) fn verify(&self, purpose: Purpose, token: &str) -> Option<Link> {
         let (person, list) = self.open(purpose_byte(purpose), token)?;
@@ -219,22 +215,21 @@ impl Secrets {
     }
 }
 
-/// SHA-256 of an API key's secret part (random and long, so no slow hash is needed).
+/// SHA-256 of an API key's secret part, which is random and long: it needs no slow hash.
 #[must_use]
 pub(crate) fn key_hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Compares two hashes in constant time.
 #[must_use]
 pub(crate) fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
 
-/// The byte of a link that confirms; no [`Purpose`] has it.
+/// The kind of confirmation links; no [`Purpose`] has this byte.
 const CONFIRM_BYTE: u8 = 3;
 
-/// The byte that binds a token to its job.
+/// The byte that binds a token to its purpose.
 fn purpose_byte(purpose: Purpose) -> u8 {
     match purpose {
         Purpose::Unsubscribe => 1,
@@ -242,18 +237,18 @@ fn purpose_byte(purpose: Purpose) -> u8 {
     }
 }
 
-/// A MAC ready to use; any length of key will do.
+/// A MAC with its key, which may have any length.
 fn mac_key(bytes: &[u8]) -> Option<Hmac<Sha256>> {
     (bytes.len() >= 32).then(|| Hmac::new_from_slice(bytes).ok()).flatten()
 }
 
-/// Lower-case hex.
+/// Bytes as lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Hex back to bytes.
+/// Hexadecimal back to bytes.
 fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;

@@ -1,12 +1,12 @@
-//! The order of birth and death.
+//! Start and stop of the whole program, in order.
 //!
 //! ```text
-//! born   data directory ▶ lock ▶ secrets ▶ templates ▶ mailer ▶ recovery ▶ actors ▶ listen
-//! dies   stop listening ▶ finish what is open ▶ letters' replies ▶ checkpoint ▶ log closed
+//! start  data directory ▶ lock ▶ secrets ▶ templates ▶ mailer ▶ recovery ▶ actors ▶ listen
+//! stop   stop listening ▶ finish open requests ▶ letters' replies ▶ snapshot ▶ log closed
 //! ```
 //!
-//! Nothing listens before recovery is complete. One process owns a data directory: the lock is
-//! held by the open file and ends with the process, however it ends.
+//! Nothing listens before recovery is complete. One process owns a data directory: the lock is held by an open file and ends
+//! with the process, however that ends.
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -31,61 +31,50 @@ use restockd_journal::disk::RealDisk;
 use restockd_mail::{MailError, Mailer, MemoryTransport};
 use restockd_render::{RenderError, Templates};
 
-/// Why the engine is not up; each text says what to do.
+/// Why the program did not start; each text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
-    /// Something about a file.
     #[error("{what} {path}: {source}{}", hint(.source))]
     File {
         /// What was tried.
         what: &'static str,
-        /// On which path.
         path: PathBuf,
-        /// What the system said.
         source: std::io::Error,
     },
-    /// Another process has the data directory.
+    /// Another process has locked the data directory.
     #[error("another restockd is running on {0}; stop it first, or choose another --data")]
     Locked(PathBuf),
-    /// The secrets file is not whole.
+    /// The secrets file is incomplete or missing.
     #[error(
         "{0} is not a secrets file; put the right one back from the backup, links and hashes depend on it"
     )]
     Secrets(PathBuf),
-    /// The templates.
     #[error(transparent)]
     Templates(#[from] RenderError),
-    /// Their folder.
+    /// The folder of overriding templates cannot be read.
     #[error("templates: {0}")]
     Overrides(#[from] OverridesError),
-    /// A setting names a template that is not there.
+    /// A setting names a template that does not exist.
     #[error("{key}: there is no template {template:?}; `restockd template list` shows all")]
     NoTemplate {
-        /// The setting.
+        /// The name of the setting.
         key: String,
-        /// What it names.
+        /// The template that it names.
         template: String,
     },
-    /// The mailer's setting.
     #[error(transparent)]
     Mail(#[from] MailError),
-    /// Recovery.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The address cannot be listened on.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}: {source}; choose another with --listen")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
     /// The first key could not be made.
     #[error("the first key could not be made: {0}")]
     Key(#[from] EngineError),
 }
 
-/// What to do about an error of the file system, where that is not plain from its text.
+/// What to do about an error of the file system, where its text does not say so.
 fn hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::StorageFull => "; the disk is full, make room and start again (nothing is lost)",
@@ -94,34 +83,33 @@ fn hint(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// An engine that is up.
+/// A running program: engine and HTTP server.
 pub struct Running {
-    /// The door behind the wire.
     pub engine: Engine,
-    /// Where it listens.
+    /// The bound address.
     pub addr: SocketAddr,
     /// What recovery found.
     pub report: RecoveryReport,
-    /// How mail goes out, without secrets.
+    /// How mail is sent, without secrets.
     pub mail: String,
-    /// The memory mailer's letters.
+    /// The letters of the memory transport, when that is the transport.
     pub outbox: Option<Arc<MemoryTransport>>,
-    /// A first key that was made: its text, or where it was written.
+    /// The first key, if this start made one.
     pub first_key: Option<FirstKey>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     _lock: File,
 }
 
-/// Where the first key is.
+/// Where the first key was put.
 pub enum FirstKey {
     /// To be shown on the terminal, once.
     Show(String),
-    /// In a file that only its owner reads.
+    /// In a file that only its owner can read.
     File(PathBuf),
 }
 
-/// Brings an engine up.
+/// Starts the program.
 ///
 /// # Errors
 /// When something is missing, damaged or wrong; nothing listens then.
@@ -163,7 +151,7 @@ pub async fn boot(config: Config, clock: Clock) -> Result<Running, BootError> {
     Ok(Running { engine, addr, report, mail, outbox, first_key, stop, server, _lock: lock })
 }
 
-/// The first key, and the door that listens.
+/// Makes the first key if needed, and binds the HTTP server.
 async fn open(
     engine: &Engine,
     data: &Path,
@@ -177,15 +165,15 @@ async fn open(
 }
 
 impl Running {
-    /// Stops politely; after this the data directory is free.
+    /// Stops in order; afterwards the data directory is unlocked.
     pub async fn shut_down(self) {
-        // The receiver lives as long as the server does.
+        // The receiver lives as long as the server.
         let _ = self.stop.send(true);
         let _ = self.server.await;
         self.engine.stop().await;
     }
 
-    /// Ends as a crash would, but for the process: nothing is finished, nothing is said.
+    /// Ends as a crash would, except for the process: nothing is finished or answered.
     #[cfg(feature = "testing")]
     pub async fn crash(self) {
         self.server.abort();
@@ -195,7 +183,7 @@ impl Running {
     }
 }
 
-/// The first start with no key anywhere makes one.
+/// Makes an admin key at the first start, when there is no key at all.
 async fn first_key(engine: &Engine, data: &Path) -> Result<Option<FirstKey>, BootError> {
     if !engine.is_keyless() {
         return Ok(None);
@@ -209,14 +197,14 @@ async fn first_key(engine: &Engine, data: &Path) -> Result<Option<FirstKey>, Boo
     Ok(Some(FirstKey::File(path)))
 }
 
-/// The engine's secrets, made at the first start.
+/// Reads the engine's secrets, or makes them at the first start.
 pub fn secrets(data: &Path) -> Result<Secrets, BootError> {
     let path = data.join("secrets");
     match std::fs::read_to_string(&path) {
         Ok(text) => Secrets::parse(&text).ok_or(BootError::Secrets(path)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if ["wal", "snapshots"].iter().any(|part| data.join(part).exists()) {
-                // A log or a snapshot without its secrets is somebody's lost backup, not a first start.
+                // A log or a snapshot without its secrets is an incomplete backup, not a first start.
                 return Err(BootError::Secrets(path));
             }
             let mut random = [0; 80];
@@ -233,7 +221,7 @@ pub fn secrets(data: &Path) -> Result<Secrets, BootError> {
     }
 }
 
-/// Writes a file that only its owner reads: whole or not at all, and durable.
+/// Writes a file that only its owner can read: whole or not at all, and durable.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), BootError> {
     let failed = |source| BootError::File { what: "cannot write", path: path.to_owned(), source };
     let temporary = path.with_extension("tmp");
@@ -250,13 +238,13 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), BootError> {
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(failed)
 }
 
-/// The data directory, for its owner only.
+/// Creates the data directory, for its owner only.
 fn make_dir(data: &Path) -> Result<(), BootError> {
     let failed = |source| BootError::File { what: "cannot make", path: data.to_owned(), source };
     let new: Vec<&Path> = data.ancestors().take_while(|dir| !dir.exists()).collect();
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
     std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    // What is acknowledged in it must outlive the power, so its own name must.
+    // What is acknowledged in it must survive a power cut, so the directory's own name must too.
     for dir in new.into_iter().filter(|dir| !dir.as_os_str().is_empty()) {
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = File::open(parent.unwrap_or(Path::new("."))).map_err(failed)?;
@@ -265,7 +253,7 @@ fn make_dir(data: &Path) -> Result<(), BootError> {
     Ok(())
 }
 
-/// The lock on a data directory.
+/// Locks a data directory.
 pub fn lock(data: &Path) -> Result<File, BootError> {
     let path = data.join("lock");
     let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -274,10 +262,10 @@ pub fn lock(data: &Path) -> Result<File, BootError> {
     Ok(file)
 }
 
-/// Every template that the settings name is there: found out now, not at the first restock.
+/// Checks that every template named in the settings exists, so that a wrong name shows at start and not at a restock.
 ///
 /// # Errors
-/// The first that is not.
+/// The first template that does not exist.
 pub fn check_template_names(rule: &str, catalog: &Catalog, templates: &Templates) -> Result<(), BootError> {
     let lists = catalog.templates().map(|(list, template)| (format!("list.{list}.template"), template));
     for (key, template) in std::iter::once(("rule.template".to_owned(), rule)).chain(lists) {
@@ -288,7 +276,7 @@ pub fn check_template_names(rule: &str, catalog: &Catalog, templates: &Templates
     Ok(())
 }
 
-/// Built-in templates, with a folder's over them.
+/// The built-in templates, overridden by those of a folder.
 fn templates(folder: Option<&Path>) -> Result<Templates, BootError> {
     let Some(folder) = folder else { return Ok(Templates::built_in()) };
     Ok(Templates::with_overrides(overrides::read(folder)?)?)

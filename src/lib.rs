@@ -1,15 +1,15 @@
 //! restockd: a back-in-stock engine in one binary and one data directory.
 //!
-//! This package is the top layer: it wires the others and listens. Imports go downward only, and the members of the
-//! workspace let the compiler hold that:
+//! This package is the top layer: it connects the others and listens. Imports go downward only, and the compiler enforces
+//! that, since the layers are members of a workspace:
 //!
 //! ```text
-//! restockd           main, boot, config, overrides, cli    wires everything; imported by nobody
+//! restockd           main, boot, config, overrides, cli   connects everything; imported by nobody
 //!                    http                                  parse, authenticate, admit, ask, answer
-//! restockd-engine    actors/                               ractor lives here and nowhere else; clock and secrets
+//! restockd-engine    actors/                              the only user of ractor; clock and secrets
 //! restockd-journal   src/journal/                          file system, write-ahead log, snapshots
 //! restockd-mail      src/mail/                             message, DKIM, SMTP and the other transports
-//! restockd-feedback  src/feedback/                         bounces and complaints, read
+//! restockd-feedback  src/feedback/                        reads bounces and complaints
 //! restockd-render    src/render/                           templates of mails and pages
 //! restockd-core      src/core/                             the machines: pure
 //! ```

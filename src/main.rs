@@ -1,14 +1,15 @@
-//! The command line: parses, dispatches, and says in one sentence what went wrong.
+//! The command line: parses the arguments, runs a subcommand, and reports an error in one sentence.
 //!
-//! Exit codes: 0 done; 1 a verb failed; 70 the engine could not go on (recovery is the restart);
-//! 78 it refuses to start until a human has looked.
+//! Exit codes: 0 done; 1 a subcommand failed; 70 the engine could not go on (a restart recovers it); 78 the engine refuses to
+//! start until a person has looked.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use restockd::cli::{Cli, run};
 
-/// Pieces made on one thread are freed on another all day; the system's allocator takes a fifth of a press for it.
+/// Memory is allocated on one thread and freed on another all day; with the system's allocator that takes a fifth of the
+/// time of an event.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

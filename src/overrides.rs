@@ -1,42 +1,37 @@
-//! The folder of a shop's own templates, read for [`Templates::with_overrides`].
+//! Reads the folder of a shop's own templates for [`Templates::with_overrides`].
 //!
-//! Only what can be a template is opened: pictures, notes and hidden files may lie beside them. Everything is bounded, and
-//! a bound that is met is an error: a file passed over in silence is a mail that looks other than its author believes.
+//! Only files that can be templates are opened: pictures, notes and hidden files may be among them. Everything is bounded,
+//! and going over a bound is an error: silently skipping a file would make a mail look different from what its author
+//! believes.
 //!
 //! [`Templates::with_overrides`]: restockd_render::Templates::with_overrides
 
 use std::path::{Path, PathBuf};
 
-/// Folders inside folders; a link that leads back into itself ends here.
+/// Depth of nested folders; a link that leads back to its own folder ends here.
 const DEPTH_MAX: usize = 8;
 const FILES_MAX: usize = 1000;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Why a folder could not be read.
+/// Why the folder could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OverridesError {
-    /// The system says no.
+    /// The system reports an error.
     #[error("cannot read {path}: {source}")]
-    File {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The text is no text.
+    File { path: PathBuf, source: std::io::Error },
+    /// The file is not UTF-8 text.
     #[error("{0} is not UTF-8; save it as UTF-8")]
     NotText(PathBuf),
-    /// It is more than a folder of templates.
+    /// There is more than a folder of templates holds.
     #[error("{path} {what}; is it the folder of templates?")]
     TooMuch {
-        /// Where.
         path: PathBuf,
-        /// What is too much.
+        /// Which bound was exceeded.
         what: &'static str,
     },
 }
 
-/// All templates below a folder: path inside it, and text.
+/// All templates below a folder: the path inside it, and the text.
 ///
 /// # Errors
 /// When a file cannot be read, or when there is more than a folder of templates holds.

@@ -1,4 +1,4 @@
-//! What may be asked of campaigns, and what is answered.
+//! Requests and answers about campaigns.
 
 use serde_json::{Map, Value};
 
@@ -6,102 +6,95 @@ pub use restockd_core::campaign::{CampaignCommand as CampaignVerb, InDoubtPolicy
 pub use restockd_core::scheduler::{HeldLetters, ProviderReport};
 use restockd_core::{CampaignId, ListId, Millis, Span};
 
-/// `POST /v1/campaigns`, parsed. Template and list are checked by the Engine.
+/// `POST /v1/campaigns`, parsed; the Engine checks template and list.
 #[derive(Debug, Clone, Default)]
 pub struct CampaignInput {
-    /// Its name; else made from the list.
+    /// `None`: the name is made from the list.
     pub name: Option<String>,
-    /// The list, unchecked text.
+    /// The list's id, unchecked text.
     pub list: String,
-    /// The template's key; empty for the one that the list has by configuration.
+    /// The template's key; empty for the template that the configuration gives the list.
     pub template: String,
-    /// For the template.
+    /// Values for the template.
     pub props: Map<String, Value>,
-    /// The sender, else the configured one; checked by the caller.
+    /// The sender, checked by the caller; `None` for the configured one.
     pub from: Option<String>,
-    /// The subject, else the template's.
+    /// `None`: the template's own subject.
     pub subject: Option<String>,
-    /// When to start; at once when absent.
+    /// `None`: the campaign starts at once.
     pub send_at: Option<Millis>,
-    /// The user's key.
+    /// The caller's idempotency key.
     pub key: Option<String>,
-    /// What becomes of letters in doubt.
     pub on_doubt: InDoubtPolicy,
-    /// How old a letter may become, if not as old as any.
+    /// How old a letter may become before it expires; `None` for no limit of the campaign's own.
     pub max_age: Option<Span>,
 }
 
-/// The 202 of `POST /v1/campaigns`.
+/// The body of the 202 for `POST /v1/campaigns`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CampaignCreated {
-    /// The campaign, new or as it was.
+    /// The new campaign, or the one that the key already stands for.
     pub id: CampaignId,
-    /// Its present status, as on the wire.
+    /// The present status, in the wire's word.
     pub status: String,
-    /// When it starts, if scheduled.
+    /// When it starts; `None` when it is not scheduled.
     pub scheduled_at: Option<Millis>,
-    /// Fields in which a repeat differs from the first.
+    /// Names of the fields in which a repeat differs from the first request.
     pub mismatch: Vec<&'static str>,
 }
 
-/// A campaign as it is now.
+/// A campaign as it is shown.
 #[derive(Debug, Clone)]
 pub struct CampaignView {
-    /// Its id.
     pub id: CampaignId,
-    /// Its name.
     pub name: String,
-    /// As on the wire: scheduled, queued, sending, paused, sent, failed, canceled, expired.
+    /// In the wire's word: scheduled, queued, sending, paused, sent, failed, canceled, expired.
     pub status: String,
-    /// The list it reaches.
+    /// The list that is the audience.
     pub list: ListId,
     /// The template's key.
     pub template: String,
-    /// The subject, where one was given or made by the rule.
+    /// `None`: the template's own subject.
     pub subject: Option<String>,
-    /// The sender.
+    /// `None`: the configured sender.
     pub from: Option<String>,
-    /// Everybody it is for.
+    /// The size of the audience.
     pub total: u64,
-    /// Accepted by a mail server.
+    /// Letters that a mail server accepted.
     pub sent: u64,
-    /// Refused for good.
+    /// Letters that were refused for good.
     pub failed: u64,
-    /// Put off for a later try.
+    /// Letters that wait for another attempt.
     pub deferred: u64,
-    /// Sent off, outcome unknown.
+    /// Letters in doubt: sent, but nothing was heard after the final dot.
     pub in_doubt: u64,
-    /// On the wire.
+    /// Letters on the wire.
     pub started: u64,
-    /// Not yet begun.
+    /// Letters that were not started yet.
     pub pending: u64,
-    /// What letters wait for that are not on their way; of one campaign alone, empty in a page of many.
+    /// What keeps letters from starting; filled in for a single campaign, empty in a page of campaigns.
     pub held: Vec<HeldLetters>,
-    /// Not mailed, by reason.
+    /// People who are not mailed, counted by reason.
     pub skipped: Vec<(&'static str, u64)>,
-    /// The campaign's own pace as text, if it has one (`100/s`).
+    /// The campaign's own rate as text (`100/s`), if it has one.
     pub rate: Option<String>,
-    /// How old a letter of it may become as text, if it says so itself (`4h`).
+    /// The age at which its letters expire, as text (`4h`), if the campaign sets one.
     pub max_age: Option<String>,
-    /// When it was to start.
+    /// When it was to start, if it was scheduled.
     pub scheduled_at: Option<Millis>,
-    /// When it was canceled.
     pub canceled_at: Option<Millis>,
-    /// When it started.
     pub started_at: Option<Millis>,
-    /// When it was done.
     pub completed_at: Option<Millis>,
-    /// When it was made.
     pub created_at: Millis,
 }
 
-/// `GET /v1/campaigns`.
+/// The query of `GET /v1/campaigns`.
 #[derive(Debug, Clone, Default)]
 pub struct CampaignsQuery {
-    /// Wire names of statuses; empty means all.
+    /// Statuses in the wire's words; empty for all.
     pub status: Vec<String>,
     /// Rows at most, 1 to 200.
     pub limit: usize,
-    /// Rows to pass over.
+    /// Rows to skip.
     pub offset: usize,
 }

@@ -1,4 +1,4 @@
-//! All that is held about one person, as it is answered.
+//! The answer that holds everything about one person.
 
 use super::{ContactView, SuppressionView};
 use restockd_core::campaign::LetterState;
@@ -9,36 +9,32 @@ use restockd_core::{CampaignId, ListId, Millis, feedback};
 /// `GET /v1/contacts/export`.
 #[derive(Debug, Clone)]
 pub struct PersonExport {
-    /// The contact.
     pub contact: ContactView,
-    /// True for somebody who wants no mail at all.
+    /// True when the person wants no mail at all.
     pub unsubscribed: bool,
-    /// The address's entry on the suppression list.
+    /// The entry of the person's address on the suppression list.
     pub suppression: Option<SuppressionView>,
-    /// Memberships, those that ended too.
+    /// All memberships, also those that ended.
     pub lists: Vec<MembershipView>,
-    /// How the person asked.
+    /// Evidence of how the person asked for each list.
     pub consent: Vec<ConsentView>,
-    /// Lists that wait for a confirmation, with when it was asked for.
+    /// Ids of lists that wait for a confirmation, with the time they were asked for.
     pub pending: Vec<(String, Millis)>,
-    /// Letters, as long as their ledgers are kept.
+    /// Letters whose ledgers are still kept.
     pub letters: Vec<LetterView>,
-    /// What came back about the address.
+    /// Feedback on letters to the address.
     pub returns: Vec<feedback::FeedbackEvidence>,
 }
 
-/// A membership.
 #[derive(Debug, Clone)]
 pub struct MembershipView {
-    /// The list.
     pub list: ListId,
-    /// False for one that ended.
+    /// False when it ended.
     pub subscribed: bool,
-    /// By what it last changed.
+    /// The way by which it last changed.
     pub how: ChangeSource,
     /// When the place in line was taken.
     pub joined: Millis,
-    /// When it last changed.
     pub changed: Millis,
 }
 
@@ -47,25 +43,21 @@ pub struct MembershipView {
 pub struct ConsentView {
     /// The list's id.
     pub list: String,
-    /// The way it was asked for.
     pub how: ChangeSource,
-    /// When.
+    /// When it was asked for.
     pub at: Millis,
-    /// What is known of it.
     pub evidence: ConsentEvidence,
 }
 
-/// A letter of some campaign.
+/// One letter to the person.
 #[derive(Debug, Clone)]
 pub struct LetterView {
-    /// The campaign.
     pub campaign: CampaignId,
-    /// Its list.
+    /// The list of that campaign.
     pub list: ListId,
-    /// What became of it.
     pub state: LetterState,
     /// How often it was started.
     pub attempts: u16,
-    /// When it came to this, to the second.
+    /// When it came into this state, to the second.
     pub at: Millis,
 }

@@ -1,43 +1,32 @@
-//! Words about what comes back.
+//! Requests and answers about feedback on letters.
 
 use restockd_core::PersonId;
 use restockd_core::directory::SuppressionReason;
 use restockd_core::feedback::FeedbackKind;
 use restockd_feedback::UnverifiedReport;
 
-/// One report that came back about a letter.
+/// One report about a letter.
 #[derive(Debug, Clone)]
 pub struct ReturnInput {
-    /// The way it came: `message`, or a relay's name; its own name is scoped by it.
+    /// The way the report came: `message`, or a relay's name. Report ids are unique within it.
     pub source: &'static str,
-    /// What it says.
     pub claim: UnverifiedReport,
-    /// True when who says it was authenticated, so that the address it names is believed.
+    /// True when the sender of the report was authenticated, so that the address it names is believed.
     pub trusted: bool,
 }
 
-/// What became of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReturnAnswer {
-    /// Recorded.
+    /// The report is recorded.
     Taken {
-        /// What it says.
         kind: FeedbackKind,
-        /// Whose address it is about, if somebody has it now.
+        /// The person who has the reported address now, if anybody.
         person: Option<PersonId>,
-        /// The block that came of it.
+        /// The suppression that followed, if any.
         suppressed: Option<SuppressionReason>,
     },
-    /// The same report again: a no-op, as durable as the first.
-    Duplicate {
-        /// What it says.
-        kind: FeedbackKind,
-    },
-    /// Nothing follows from it.
-    Skipped {
-        /// What it says.
-        kind: FeedbackKind,
-        /// Why nothing follows.
-        reason: &'static str,
-    },
+    /// A repeat of a report, which changes nothing; the first one is durable.
+    Duplicate { kind: FeedbackKind },
+    /// The report was read, and nothing follows from it.
+    Skipped { kind: FeedbackKind, reason: &'static str },
 }

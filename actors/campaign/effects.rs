@@ -1,4 +1,4 @@
-//! What the scheduler asks to be done, done: records to the log, questions to lists and directory, letters to workers.
+//! Performs the scheduler's effects: records to the log, questions to lists and directory, letters to workers.
 
 use super::super::ack::AckGuard;
 use super::super::delivery::{CampaignTemplate, Job, Work};
@@ -11,7 +11,7 @@ use restockd_core::scheduler::{Notice, Start};
 use restockd_core::{ListId, Millis};
 
 impl CampaignState {
-    /// Does one thing; what it answers at once goes back into the scheduler.
+    /// Performs one effect; its immediate result, if any, goes back into the scheduler.
     pub(super) fn perform(
         &mut self,
         context: &Context,
@@ -22,10 +22,10 @@ impl CampaignState {
         match effect {
             Effect::Record { seq, event, asked, along } => {
                 let record = Self::encode(context, seq, &event, at);
-                self.let_go(context);
+                self.append_held(context);
                 match asker.filter(|_| asked) {
                     Some(ack) => context.append(record, ack.split()),
-                    // Nobody may be told anything of it until the next record is there.
+                    // Nobody may be told of it until the record that belongs with it is appended.
                     None if along => self.held = Some(record),
                     None => context.append_quiet(record),
                 }
@@ -33,7 +33,7 @@ impl CampaignState {
             Effect::Fence => asker.into_iter().for_each(|ack| context.barrier(ack.split())),
             Effect::Start { seq, event, letter } => {
                 let record = Self::encode(context, seq, &event, at);
-                self.let_go(context);
+                self.append_held(context);
                 self.start(context, record, *letter);
             }
             Effect::Connect { worker } => self.hand(context, worker, Work::Connect),
@@ -41,7 +41,7 @@ impl CampaignState {
                 let result = self.template(context, campaign)?.try_out(context, campaign, &first);
                 return Some(Input::TemplateTried { campaign, result });
             }
-            Effect::KeyTaken(header) => return Some(Input::Beside(beside(context, *header))),
+            Effect::KeyTaken(header) => return Some(Input::Beside(beside_key_holder(context, *header))),
             Effect::Fetch { campaign, list, rows } => {
                 context.mailboxes.directory.send(DirectoryMessage::LookUp(campaign, list, rows));
             }
@@ -66,11 +66,11 @@ impl CampaignState {
                 to_list(context, list, ListMessage::Close(campaign, upto));
             }
             Effect::Leave { person, list } => {
-                self.let_go(context);
+                self.append_held(context);
                 context.mailboxes.directory.send(DirectoryMessage::LeaveAfterSend(person, list));
             }
             Effect::Bounced { person, address, diagnostic } => {
-                // Nobody waits for it; after a crash the next letter to the address says it again.
+                // Nobody waits for this; after a crash the next letter to the address reports it again.
                 let ask = DirectoryCommand::Bounced(person, address, diagnostic);
                 context.mailboxes.directory.send(DirectoryMessage::Command(vec![ask], Reply::detached()));
             }
@@ -78,19 +78,19 @@ impl CampaignState {
                 self.alarm += 1;
                 context.mailboxes.ring_at(then, self.alarm);
             }
-            Effect::Say(news) => say(&news),
+            Effect::Say(news) => log_notice(&news),
             Effect::Stopped => {
-                self.let_go(context);
-                // Whoever asked may have gone on without us.
+                self.append_held(context);
+                // The caller may have gone away.
                 self.stopping.take().into_iter().for_each(|reply| _ = reply.send(()));
             }
-            // Taken out by the step.
+            // The step has taken it out already.
             Effect::Answer(_) => {}
         }
         None
     }
 
-    /// A letter starts: its record first, and the worker with the promise of it.
+    /// Starts a letter: its record goes to the log first, and the worker gets the promise of it.
     fn start(&mut self, context: &Context, record: Encoded, letter: Start) {
         let (durable, gate) = oneshot::channel();
         context.append(record, AckGuard::new(move |all| _ = durable.send(all)));
@@ -99,7 +99,7 @@ impl CampaignState {
         self.hand(context, worker, Work::Deliver(Job { campaign, template, recipient, email, gate, date }));
     }
 
-    /// Gives a worker something to do; it is free, or the scheduler would not ask.
+    /// Hands work to a worker, which is free: otherwise the scheduler would not ask.
     fn hand(&self, context: &Context, worker: usize, work: Work) {
         let taken = self.workers.get(worker).is_some_and(|to| to.try_send(work).is_ok());
         if !taken {
@@ -107,7 +107,7 @@ impl CampaignState {
         }
     }
 
-    /// The campaign's part of every letter.
+    /// The shared part of a campaign's letters; made on first use.
     fn template(&mut self, context: &Context, id: CampaignId) -> Option<Arc<CampaignTemplate>> {
         if let Some(known) = self.templates.get(&id) {
             return Some(Arc::clone(known));
@@ -119,15 +119,15 @@ impl CampaignState {
     }
 }
 
-/// The rule's key is held by a campaign of another list: the rule opens its own beside it.
-fn beside(context: &Context, header: Header) -> Header {
+/// A rule campaign whose key is held by a campaign of another list: it opens under an id of its own.
+fn beside_key_holder(context: &Context, header: Header) -> Header {
     tracing::warn!(campaign.key = header.key, "the rule's key is taken by another list; it opens its own");
     let key = format!("{}#{}", header.key.unwrap_or_default(), header.list);
     Header { id: context.secrets.campaign(&key), key: Some(key), day: None, ..header }
 }
 
-/// A line in the log.
-fn say(news: &Notice) {
+/// Logs a notice for the operator.
+fn log_notice(news: &Notice) {
     match news {
         Notice::Slowed { provider, per_minute } => {
             tracing::warn!(
@@ -148,7 +148,7 @@ fn say(news: &Notice) {
     }
 }
 
-/// A message to a list, by way of the supervisor.
+/// Sends a message to a list through the supervisor.
 fn to_list(context: &Context, list: ListId, message: ListMessage) {
     context.mailboxes.supervisor.send(SupervisorMessage::ToList(list, message));
 }

@@ -1,8 +1,8 @@
 //! What a campaign is, decided when it opens: name, template, subject, properties.
 //!
 //! Both kinds are made here and nowhere else: the built-in rule's (an accepted restock opens `restock-<sku>-<date>`, live
-//! and again at start) and those made by hand. Template and subject are the list's own where the configuration gives it
-//! some. They stand in the campaign's record from then on: what a day's campaign says does not change while it runs.
+//! and again at start) and those created by hand. Where the configuration gives a list its own template and subject, these
+//! are used. They are part of the campaign's record: what a day's campaign says does not change while it runs.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::super::messages::{Asked, Restocked};
 use restockd_core::campaign::{Header, InDoubtPolicy};
 use restockd_core::{Catalog, ListId, ProductDetails};
 
-/// Template and subject of the rule's mail about a list; without a subject the template's own stands.
+/// Template and subject of a rule campaign on a list; no subject means the template's own.
 #[must_use]
 pub fn template_and_subject(
     settings: &Settings,
@@ -24,7 +24,7 @@ pub fn template_and_subject(
     (look.template.unwrap_or_else(|| rule.template.clone()), Some(subject).filter(|said| !said.is_empty()))
 }
 
-/// What the rule's campaign is.
+/// The header of a rule campaign.
 pub(super) fn of_rule(context: &Context, restocked: &Restocked) -> Header {
     let rule = &context.settings.rule;
     let Restocked { list, product, details, day, campaign, .. } = restocked;
@@ -53,11 +53,11 @@ pub(super) fn of_rule(context: &Context, restocked: &Restocked) -> Header {
     }
 }
 
-/// What a campaign made by hand is; `held` is the one of this id, if there is one.
+/// The header of a campaign created by hand; `held` is the header of the campaign that has its id already, if any.
 pub(super) fn manual(context: &Context, asked: Asked, held: Option<&Header>) -> Header {
-    let (template, subject) = dress_by_hand(&context.catalog, &asked);
+    let (template, subject) = manual_template_and_subject(&context.catalog, &asked);
     let Asked { id, key, name, product, list, props, from, on_doubt, max_age, send_at, .. } = asked;
-    // A name that was not asked for is no difference, whatever the product is called by now.
+    // A request that leaves the name out does not differ from the first one, whatever the product is called by now.
     let name = name.or_else(|| held.map(|held| held.name.clone()));
     Header {
         id,
@@ -77,8 +77,8 @@ pub(super) fn manual(context: &Context, asked: Asked, held: Option<&Header>) -> 
     }
 }
 
-/// Template and subject of a campaign made by hand: as asked, or else both as its list wears them.
-fn dress_by_hand(catalog: &Catalog, asked: &Asked) -> (String, Option<String>) {
+/// Template and subject of a campaign created by hand: as requested, or else both as the list has them.
+fn manual_template_and_subject(catalog: &Catalog, asked: &Asked) -> (String, Option<String>) {
     if !asked.template.is_empty() {
         return (asked.template.clone(), asked.subject.clone());
     }

@@ -1,4 +1,4 @@
-//! What is asked of campaigns from outside and waits for an answer: restocks, campaigns by hand, commands, reports.
+//! Requests about campaigns that wait for an answer: restocks, creation by hand, commands, feedback.
 
 use super::super::ack::AckGuard;
 use super::super::api::ReturnAnswer;
@@ -14,7 +14,7 @@ use restockd_core::scheduler::Created;
 const SEND_AT_PAST_MS: u64 = 60_000;
 
 impl CampaignState {
-    /// A restock leads to the campaign of its SKU and day; nobody waits for one that is told again at start.
+    /// Opens or extends the campaign of a SKU and day; during recovery there is no guard.
     pub(super) fn restocked(&mut self, context: &Context, restocked: &Restocked, ack: Option<AckGuard>) {
         let header = header::of_rule(context, restocked);
         let (upto, added, at_start) = (restocked.upto, restocked.added, ack.is_none());
@@ -22,7 +22,7 @@ impl CampaignState {
         ack.into_iter().for_each(AckGuard::done);
     }
 
-    /// A campaign made by hand; the same key again answers with the one there is.
+    /// Creates a campaign; a repeat of the key answers with the campaign there is.
     pub(super) fn create(
         &mut self,
         context: &Context,
@@ -47,7 +47,6 @@ impl CampaignState {
         }
     }
 
-    /// A verb on a campaign.
     pub(super) fn command(
         &mut self,
         context: &Context,
@@ -63,7 +62,7 @@ impl CampaignState {
         }
     }
 
-    /// A report on its way to the directory: the ledger knows to which of the addresses it names the letter went.
+    /// Passes feedback on to the directory, with the one of its addresses that the ledger says the letter went to.
     pub(super) fn returned(
         &self,
         context: &Context,

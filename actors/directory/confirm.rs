@@ -1,7 +1,7 @@
-//! Double opt-in: who waits is mailed, and who clicks becomes a member.
+//! Double opt-in: people who asked for a list are mailed a link, and whoever follows the link becomes a member.
 //!
-//! What is pending is the machine's (`domain::directory::Waits`); here is only what does not outlive
-//! the process: which mails are under way, and which come back later because a server said so.
+//! What is pending is part of the machine (`core::directory::pending`). Here is only what ends with the process: the mails
+//! that are under way, and those that a server put off.
 
 use super::super::confirmation::UNDER_WAY_MAX;
 use super::super::messages::{Click, Confirmation};
@@ -9,48 +9,48 @@ use super::*;
 use restockd_core::directory::PendingConfirmation;
 use restockd_core::outcome::{DeliveryOutcome, DeliveryResult};
 
-/// People whose mail was put off by their server; while there are as many, no new mail is begun.
+/// People whose mail their server put off. At this number no new mail is begun.
 const PUT_OFF_MAX: usize = 1024;
-/// After so many tries a mail is given up; its person may press again.
+/// Attempts after which a mail is given up; the person may ask again.
 const TRIES_MAX: u16 = 8;
 
-/// Mails that are not where the machine can see them.
+/// Confirmation mails between the machine and the server.
 #[derive(Default)]
 pub(super) struct Mails {
     /// Under way.
-    flying: BTreeSet<PersonId>,
-    /// Put off: until when, after how many tries, the first of them when.
-    later: BTreeMap<PersonId, (Millis, u16, Millis)>,
+    under_way: BTreeSet<PersonId>,
+    /// Mails that were put off: until when, after how many attempts, and when the first attempt was.
+    put_off: BTreeMap<PersonId, (Millis, u16, Millis)>,
 }
 
 impl DirectoryState {
-    /// Sends mails to those who wait for one, as many as may be under way.
+    /// Sends mails to people whose confirmation is pending, as many as may be under way.
     pub(super) fn feed(&mut self, context: &Context) {
         let now = context.clock.now();
-        let room = UNDER_WAY_MAX.saturating_sub(self.mails.flying.len());
-        if self.mails.later.len() >= PUT_OFF_MAX {
-            self.mails.later.retain(|_, (until, ..)| *until > now);
+        let room = UNDER_WAY_MAX.saturating_sub(self.mails.under_way.len());
+        if self.mails.put_off.len() >= PUT_OFF_MAX {
+            self.mails.put_off.retain(|_, (until, ..)| *until > now);
         }
-        if room == 0 || self.mails.later.len() >= PUT_OFF_MAX {
+        if room == 0 || self.mails.put_off.len() >= PUT_OFF_MAX {
             return;
         }
         let put_off =
-            |person: &PersonId| self.mails.later.get(person).is_some_and(|(until, ..)| *until > now);
-        let free = |person: &PersonId| !self.mails.flying.contains(person) && !put_off(person);
+            |person: &PersonId| self.mails.put_off.get(person).is_some_and(|(until, ..)| *until > now);
+        let free = |person: &PersonId| !self.mails.under_way.contains(person) && !put_off(person);
         let due: Vec<PersonId> = self.directory.due(now).filter(free).take(room).collect();
         for person in due {
             match self.mail(context, person, now) {
                 Some(mail) => {
-                    self.mails.flying.insert(person);
+                    self.mails.under_way.insert(person);
                     context.mailboxes.confirmations.send(mail);
                 }
-                // Nobody to write to any more.
+                // The person has no address any more, or is gone.
                 None => self.asked(context, person, self.directory.seq()),
             }
         }
     }
 
-    /// The mail to a person, if one can be written.
+    /// The mail to a person, if there is anything to confirm and an address.
     fn mail(&self, context: &Context, person: PersonId, now: Millis) -> Option<Confirmation> {
         let (_, held) = self.directory.person(person)?;
         let email = held.email.clone()?;
@@ -70,7 +70,7 @@ impl DirectoryState {
         Some(Confirmation { person, email, address: address as u64, round, names, gate, date: now })
     }
 
-    /// A mail came back.
+    /// A worker is done with a mail.
     pub(super) fn confirmation_finished(
         &mut self,
         context: &Context,
@@ -78,10 +78,10 @@ impl DirectoryState {
         round: u64,
         outcome: &DeliveryOutcome,
     ) {
-        self.mails.flying.remove(&person);
+        self.mails.under_way.remove(&person);
         let now = context.clock.now();
         let (tries, first) =
-            self.mails.later.remove(&person).map_or((1, now), |(_, tries, first)| (tries + 1, first));
+            self.mails.put_off.remove(&person).map_or((1, now), |(_, tries, first)| (tries + 1, first));
         let again = match outcome.end {
             DeliveryResult::Deferred | DeliveryResult::Throttled if tries < TRIES_MAX => {
                 context.settings.retry.next(tries, first, now, person.0)
@@ -89,13 +89,13 @@ impl DirectoryState {
             _ => None,
         };
         match again {
-            Some(until) => _ = self.mails.later.insert(person, (until, tries, first)),
+            Some(until) => _ = self.mails.put_off.insert(person, (until, tries, first)),
             None => self.asked(context, person, round),
         }
         self.feed(context);
     }
 
-    /// A mail went out, or is given up; nobody waits for this record: without it the mail goes out again.
+    /// Records that a mail went out or is given up. Nobody waits for this record: without it the mail is sent again.
     fn asked(&mut self, context: &Context, person: PersonId, round: u64) {
         let at = context.clock.now();
         self.write(
@@ -106,7 +106,7 @@ impl DirectoryState {
         );
     }
 
-    /// A click: what its mail knew of and its page showed is joined, each list with its own event.
+    /// A click joins the lists that its mail covered and its page showed, each with an event of its own.
     pub(super) fn click(&mut self, context: &Context, click: &Click, ack: &AckGuard) -> Vec<Ingested> {
         let lists: Vec<(ListId, Option<Box<str>>)> = pending(&self.directory, context, click)
             .filter(|(list, _)| click.shown.iter().any(|shown| shown == list.as_str()))
@@ -126,8 +126,8 @@ impl DirectoryState {
     }
 }
 
-/// What a link confirms: lists that are still pending and that its mail knew of, while its person
-/// has the address it was sent to.
+/// The lists that a link confirms: those its mail covered that are still pending, as long as the person has the address
+/// that the mail was sent to.
 pub fn pending<'a>(
     directory: &'a Directory,
     context: &Context,
@@ -142,7 +142,7 @@ pub fn pending<'a>(
     known.filter_map(|wait| Some((directory.list_at(wait.list)?.clone(), wait.product.clone())))
 }
 
-/// An ingest that says nothing yet.
+/// An ingest with a person and nothing else.
 pub(super) fn plain(who: HashedIdentity, how: ChangeSource) -> Ingest {
     Ingest {
         name: String::new(),

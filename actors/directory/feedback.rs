@@ -1,4 +1,4 @@
-//! A bounce or a complaint: recorded, and noted by open campaigns before it is acknowledged.
+//! Feedback: a bounce or a complaint is recorded, and open campaigns note it before it is acknowledged.
 
 use super::super::api::ReturnAnswer;
 use super::super::context::Context;
@@ -12,7 +12,7 @@ use restockd_core::{CampaignId, Email};
 use restockd_mail::without_address;
 
 impl DirectoryState {
-    /// Takes a report in. From the answer on nothing goes to an address that it blocked.
+    /// Takes in a report. After the answer nothing more is sent to an address that it suppressed.
     pub(super) fn returned(
         &mut self,
         context: &Context,

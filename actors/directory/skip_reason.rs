@@ -1,9 +1,8 @@
-//! The directory's word for others: why somebody is away.
+//! From the directory's reason why somebody gets no mail to the campaigns' reason.
 
 use restockd_core::campaign::SkipReason;
 use restockd_core::directory::Undeliverable;
 
-/// The campaign's word for why somebody is away.
 pub(super) fn skip_of(undeliverable: Undeliverable) -> SkipReason {
     match undeliverable {
         Undeliverable::Unsubscribed => SkipReason::Unsubscribed,

@@ -1,4 +1,4 @@
-//! Verbs about campaigns.
+//! The Engine's calls about campaigns.
 
 use super::super::messages::{Asked, CreateRefusal};
 use super::*;
@@ -7,10 +7,10 @@ use restockd_core::campaign::{Campaign, CampaignRefusal, Campaigns, SkipReason};
 use restockd_core::scheduler::{Created, ProviderReport, Scheduler, Tick};
 
 impl Engine {
-    /// Makes a campaign; the same key again answers with the one there is.
+    /// Creates a campaign; a repeat of its key answers with the campaign there is.
     ///
     /// # Errors
-    /// When list or template are unknown, or `sendAt` is past.
+    /// When the list or the template is unknown, or `sendAt` lies in the past.
     pub async fn create_campaign(&self, input: CampaignInput) -> EngineResult<CampaignCreated> {
         let context = &self.0.context;
         let list = self.find_list(&input.list)?;
@@ -50,14 +50,14 @@ impl Engine {
         }
     }
 
-    /// Whether the configuration gives a list a template, so that a campaign need not name one.
+    /// Whether the configuration gives a list a template, so that a campaign on it need not name one.
     #[must_use]
     pub fn has_template(&self, list: &str) -> bool {
         let catalog = &self.0.context.catalog;
         catalog.find(list).is_some_and(|list| catalog.presentation(&list).template.is_some())
     }
 
-    /// One campaign.
+    /// One campaign, with what its letters wait for.
     ///
     /// # Errors
     /// When there is no such campaign.
@@ -73,9 +73,6 @@ impl Engine {
     }
 
     /// Campaigns, newest first, and whether there are more.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
     pub async fn campaigns(&self, query: CampaignsQuery) -> EngineResult<(Vec<CampaignView>, bool)> {
         self.ask_campaigns(move |campaigns| {
             let wanted = |c: &&Campaign| {
@@ -88,10 +85,10 @@ impl Engine {
         .await
     }
 
-    /// A verb on one campaign.
+    /// Carries out a command on one campaign, and answers with the campaign as it is then.
     ///
     /// # Errors
-    /// When there is no such campaign, or its status does not allow the verb.
+    /// When there is no such campaign, or its status does not allow the command.
     pub async fn campaign_command(&self, id: &str, verb: CampaignVerb) -> EngineResult<CampaignView> {
         let campaign = CampaignId::parse(id).ok_or_else(|| RequestRefusal::UnknownCampaign(id.to_owned()))?;
         let permit = self.admit().await?;
@@ -106,16 +103,13 @@ impl Engine {
         }
     }
 
-    /// How fast each receiving provider is mailed now.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// The rate and the limits at which each receiving provider is mailed now.
     pub async fn providers(&self) -> EngineResult<Vec<ProviderReport>> {
         let at = self.now();
         self.ask_scheduler(move |scheduler| scheduler.providers(at)).await
     }
 
-    /// What became of the letters of a person with these numbers, for the export.
+    /// What became of the letters of the person who has these numbers, for the export.
     pub(super) async fn letters_of(&self, numbers: Vec<PersonId>) -> EngineResult<Vec<LetterView>> {
         self.ask_campaigns(move |campaigns| {
             let letter = |campaign: &Campaign| {
@@ -133,7 +127,7 @@ impl Engine {
         .await
     }
 
-    /// Asks the campaigns a question.
+    /// Runs a query on the campaigns.
     pub(super) async fn ask_campaigns<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Campaigns) -> T + Send + 'static,
@@ -141,7 +135,7 @@ impl Engine {
         self.ask_scheduler(move |scheduler| read(scheduler.campaigns())).await
     }
 
-    /// Asks the campaign actor a question.
+    /// Runs a query on the scheduler.
     async fn ask_scheduler<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Scheduler) -> T + Send + 'static,
@@ -153,14 +147,14 @@ impl Engine {
     }
 }
 
-/// 128 random bits, for a campaign without a key.
+/// 128 random bits: the id of a campaign without a key.
 fn random() -> EngineResult<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| EngineError::Busy)?;
     Ok(u128::from_le_bytes(bytes))
 }
 
-/// A campaign as the wire shows it.
+/// A campaign as `api` shows it.
 fn view(campaign: &Campaign) -> CampaignView {
     let header = &campaign.header;
     let counts = campaign.ledger.counts();

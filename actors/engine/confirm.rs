@@ -1,4 +1,4 @@
-//! Verbs behind the link that confirms: what it would join, and joining it.
+//! The Engine's calls behind the link in a confirmation mail: which lists it would join, and joining them.
 
 use super::super::directory::pending;
 use super::super::messages::Click;
@@ -6,10 +6,11 @@ use super::*;
 use restockd_core::directory::ConsentEvidence;
 
 impl Engine {
-    /// What a link that confirms would join; changes nothing. Empty when that is done already.
+    /// The lists that a confirmation link would join, with their names; changes nothing. Empty when they are joined
+    /// already.
     ///
     /// # Errors
-    /// When the link is forged, for something else, too old, or about someone who is gone.
+    /// When the link is forged, made for another purpose, out of date, or about somebody who is gone.
     pub async fn confirmation(&self, token: &str) -> EngineResult<Vec<(ListId, String)>> {
         let click = self.click(token, Vec::new(), ConsentEvidence::default())?;
         let context = Arc::clone(&self.0.context);
@@ -26,10 +27,11 @@ impl Engine {
         Ok(unconfirmed.into_iter().map(named).collect())
     }
 
-    /// Joins what the link knew of and the page showed; what was joined. Empty when that was done before.
+    /// Joins the lists that both the link covers and the page showed, and answers with those joined now. Empty when they
+    /// were joined before.
     ///
     /// # Errors
-    /// When the link is not valid, or the address takes no mail by now.
+    /// When the link is not valid, or the address has been suppressed meanwhile.
     pub async fn confirm(
         &self,
         token: &str,
@@ -54,7 +56,7 @@ impl Engine {
         Ok(names)
     }
 
-    /// A verified link's click, while its time lasts.
+    /// Verifies a link that is still in date.
     fn click(&self, token: &str, shown: Vec<String>, evidence: ConsentEvidence) -> EngineResult<Click> {
         let link = self.0.context.secrets.verify_confirming(token);
         let link = link.filter(|link| self.now() < link.until).ok_or(RequestRefusal::BadLink)?;

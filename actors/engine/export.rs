@@ -1,7 +1,7 @@
-//! All that is held about one person: what somebody who asks for it is handed.
+//! The export of all that is held about one person, for a data subject's request.
 //!
-//! Contact, memberships (also those that ended) with when and how, the entry on the suppression
-//! list, what is known of how they asked, and the letters that the ledgers still hold, under every number the person ever had.
+//! It holds the contact, the memberships (also ended ones) with their dates and sources, the entry on the suppression
+//! list, the evidence of consent, and the letters that the ledgers still hold, under every number the person ever had.
 
 use super::people::contact_view;
 use super::suppressions::suppression_view;
@@ -9,14 +9,11 @@ use super::*;
 use restockd_core::directory::{self, PersonStatus};
 use restockd_core::list::MembershipStatus;
 
-/// Contact numbers looked at in one turn of the directory.
+/// Contact numbers looked at in one query, so that the directory is not held up.
 const LOOKS: u32 = 1 << 16;
 
 impl Engine {
-    /// All that is held about a person.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// All that is held about a person; `None` when nobody is known by these names.
     pub async fn export(&self, who: Identity) -> EngineResult<Option<PersonExport>> {
         let (who, secrets) = (self.hashed(who), self.0.context.secrets.clone());
         let held = self
@@ -53,7 +50,7 @@ impl Engine {
         Ok(Some(export))
     }
 
-    /// Every number a person has or had: those of people who became one with them.
+    /// Every number of a person, also those of people who were merged into them.
     async fn numbers_of(&self, id: PersonId) -> EngineResult<Vec<PersonId>> {
         let (mut numbers, mut from) = (vec![id], 1_u32);
         loop {
@@ -77,7 +74,6 @@ impl Engine {
     }
 }
 
-/// A list's id by its number.
 fn name(directory: &Directory, number: u32) -> String {
     directory.list_at(number).map_or_else(String::new, |list| list.as_str().to_owned())
 }

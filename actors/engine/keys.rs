@@ -1,11 +1,11 @@
-//! Verbs about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
+//! The Engine's calls about API keys: `rk_<id>_<secret>`, stored as a hash, revoked at once.
 
 use super::*;
 use crate::token;
 use restockd_core::directory::{ApiKey, PublicKey};
 
 impl Engine {
-    /// What a bearer key may do; compared in constant time.
+    /// What the bearer of a key may do; `None` when the key is not good. Secrets are compared in constant time.
     #[must_use]
     pub fn authenticate(&self, bearer: &str) -> Option<Grant> {
         let hash = token::key_hash(bearer);
@@ -18,26 +18,20 @@ impl Engine {
         token::same(&key.hash, &hash).then(|| Grant { scope: scope(key), key: key.id.clone() })
     }
 
-    /// All keys, never their secrets.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// All keys, API keys and publishable ones, without their secrets.
     pub async fn keys(&self) -> EngineResult<Vec<KeyView>> {
         let mut keys: Vec<KeyView> = self.0.keys.read().values().map(key_view).collect();
         keys.extend(self.0.public_keys.read().values().map(public_key_view));
         Ok(keys)
     }
 
-    /// True when nobody has a key to this engine yet.
+    /// True when no admin or API key works: there is none in the environment, and every minted one was revoked.
     #[must_use]
     pub fn is_keyless(&self) -> bool {
         self.0.environment_key.is_none() && self.0.keys.read().values().all(|key| key.revoked.is_some())
     }
 
-    /// Makes a key; the text is shown once and never kept.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// Makes an API key and answers with its text, which is shown this once: only its hash is kept.
     pub async fn mint_key(&self, name: String, scope: Scope) -> EngineResult<(KeyView, String)> {
         let permit = self.admit().await?;
         let (id, text) = new_text::<32>("rk_")?;
@@ -57,7 +51,7 @@ impl Engine {
         Ok((view, text))
     }
 
-    /// Stops a key at once.
+    /// Revokes a key at once.
     ///
     /// # Errors
     /// When there is no such key.
@@ -82,12 +76,11 @@ impl Engine {
     }
 }
 
-/// What a key may do.
 fn scope(key: &ApiKey) -> Scope {
     if key.admin { Scope::Admin } else { Scope::Ingest }
 }
 
-/// A new key's id and text, `<prefix><id>_<secret>`, with so many random bytes for the secret.
+/// The id and the text of a new key, `<prefix><id>_<secret>`, with `SECRET` random bytes in the secret.
 pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> EngineResult<(String, String)> {
     let (mut id, mut secret) = ([0; 8], [0; SECRET]);
     getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut secret)).map_err(|_| EngineError::Busy)?;
@@ -96,13 +89,13 @@ pub(super) fn new_text<const SECRET: usize>(prefix: &str) -> EngineResult<(Strin
     Ok((id, text))
 }
 
-/// A key as it may be shown.
+/// An API key without its secret.
 fn key_view(key: &ApiKey) -> KeyView {
     let ApiKey { id, name, created, revoked, .. } = key.clone();
     KeyView { id, name, scope: scope(key), origins: Vec::new(), created, revoked }
 }
 
-/// A publishable key as it may be shown.
+/// A publishable key without its secret.
 pub(super) fn public_key_view(key: &PublicKey) -> KeyView {
     let PublicKey { id, name, origins, created, revoked, .. } = key.clone();
     KeyView { id, name, scope: Scope::Public, origins, created, revoked }

@@ -1,18 +1,18 @@
-//! Verbs behind the links in mails: what a token is about, and what its holder may change.
+//! The Engine's calls behind the links in mails: what a token is about, and what its bearer may change.
 
 use super::people::refusal;
 use super::*;
 use crate::token::Purpose;
 use restockd_core::directory::{DirectoryCommand, Undeliverable};
 
-/// Rows a preference page shows at most.
+/// Lists that a preference page shows at most.
 const ROWS_MAX: usize = 1000;
 
 impl Engine {
-    /// What an unsubscribe link is about; changes nothing.
+    /// The list of an unsubscribe link, and whether the person is still on it; changes nothing.
     ///
     /// # Errors
-    /// When the link is forged, for something else, or about someone who is gone.
+    /// When the link is forged, made for another purpose, or about somebody who is gone.
     pub async fn link(&self, token: &str) -> EngineResult<LinkView> {
         let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
         let unsubscribed = self.undeliverable(person).await? == Some(Undeliverable::Unsubscribed);
@@ -26,10 +26,10 @@ impl Engine {
         })
     }
 
-    /// Leaves the link's list, or all mail.
+    /// Leaves the link's list, or with `all` every list.
     ///
     /// # Errors
-    /// When the link is not valid or the engine cannot now.
+    /// When the link is not valid.
     pub async fn unsubscribe(&self, token: &str, all: bool) -> EngineResult<LinkView> {
         let (person, list) = self.read_link(Purpose::Unsubscribe, token).await?;
         match list {
@@ -43,7 +43,7 @@ impl Engine {
         self.link(token).await
     }
 
-    /// The facts of a preference page.
+    /// The lists and the status that a preference page shows.
     ///
     /// # Errors
     /// When the link is not valid.
@@ -71,7 +71,7 @@ impl Engine {
     /// Carries out a preference page's form.
     ///
     /// # Errors
-    /// When the link is not valid or the engine cannot now.
+    /// When the link is not valid.
     pub async fn set_preferences(
         &self,
         token: &str,
@@ -92,7 +92,7 @@ impl Engine {
             changes.map(|(id, _, subscribed)| (id.as_str().to_owned(), !*subscribed)).collect();
         if !bag.is_empty() {
             match self.set_lists(person, ChangeSource::Page, bag).await {
-                // Leaving was carried out, joining was not: the page shows what holds.
+                // Leaving was carried out and joining was refused: the page shows what holds now.
                 Ok(()) | Err(EngineError::Refused(RequestRefusal::Suppressed)) => {}
                 Err(error) => return Err(error),
             }
@@ -100,14 +100,14 @@ impl Engine {
         self.preferences(token).await
     }
 
-    /// A verified link's person (as they live now) and list.
+    /// The person of a verified link (by their present number) and the link's list.
     async fn read_link(&self, purpose: Purpose, token: &str) -> EngineResult<(PersonId, Option<ListId>)> {
         let link = self.0.context.secrets.verify(purpose, token).ok_or(RequestRefusal::BadLink)?;
         let live = self.ask_directory(move |d| d.person(link.person).map(|(id, _)| id)).await?;
         Ok((live.ok_or(RequestRefusal::BadLink)?, link.list))
     }
 
-    /// Why a person gets no mail at all, if so.
+    /// Why a person gets no mail at all; `None` when they do.
     async fn undeliverable(&self, person: PersonId) -> EngineResult<Option<Undeliverable>> {
         let secrets = self.0.context.secrets.clone();
         self.ask_directory(move |directory| {
@@ -118,7 +118,7 @@ impl Engine {
         .await
     }
 
-    /// Joins and leaves lists for a person known by number.
+    /// Joins and leaves lists for a person who is known by number.
     async fn set_lists(
         &self,
         person: PersonId,
@@ -135,7 +135,7 @@ impl Engine {
         }
     }
 
-    /// No mail at all, or mail again.
+    /// With `on`, the person wants no mail at all; without, they want mail again. Answers whether that is a change.
     async fn set_all(&self, person: PersonId, on: bool) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let secrets = self.0.context.secrets.clone();

@@ -1,20 +1,20 @@
-//! Verbs about lists: pages, details, members, positions.
+//! The Engine's calls about lists: pages, details, members, positions.
 
 use super::super::messages::SummaryOrRead;
 use super::people::contact_view;
 use super::*;
 use restockd_core::list::ListSummary;
 
-/// A cursor names the part that its last row stood in, and that row's id.
+/// A cursor is the part that the page's last row stood in, and that row's list id. This part: the person's own lists.
 const OWN: &str = "own:";
-/// The part behind the person's own lists.
+/// The part after the person's own lists.
 const OTHERS: &str = "all:";
 
 impl Engine {
-    /// A page of lists; with a person, theirs come first and each says whether they are on it.
+    /// A page of lists. With a person, their own lists come first and each row says whether they are on it.
     ///
     /// # Errors
-    /// When the cursor is none of ours, or the engine cannot now.
+    /// When no page ended with the cursor.
     pub async fn lists(&self, query: ListsQuery) -> EngineResult<ListsPage> {
         let limit = query.limit.clamp(1, 1000);
         let person = match query.who {
@@ -62,10 +62,8 @@ impl Engine {
         Ok(ListsPage { lists, cursor })
     }
 
-    /// One list in detail.
-    ///
     /// # Errors
-    /// When it is neither declared nor a SKU list.
+    /// When the list is neither declared nor the list of a SKU.
     pub async fn list(&self, id: &str) -> EngineResult<ListDetail> {
         let list = self.find_list(id)?;
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
@@ -82,7 +80,7 @@ impl Engine {
         })
     }
 
-    /// Members in join order after a place.
+    /// Members in join order, those with an ordinal above `after`.
     ///
     /// # Errors
     /// When the list is unknown.
@@ -119,7 +117,7 @@ impl Engine {
         Ok(MembersPage { members, cursor, total })
     }
 
-    /// A person's place in line.
+    /// A person's place in line, counted from 1.
     ///
     /// # Errors
     /// When the list or the person is unknown, or the person is not on the list.
@@ -135,31 +133,31 @@ impl Engine {
         found.ok_or_else(|| RequestRefusal::NotOnList.into())
     }
 
-    /// Whether a person is on a list, as broadcast and preference page see it.
+    /// Whether a person is on a list, by the same rule as for a campaign's audience.
     pub(super) async fn subscribed(&self, list: &ListId, person: PersonId) -> EngineResult<bool> {
         let default_opt_in = self.0.context.catalog.default_opt_in(list);
         self.ask_list(list.clone(), move |list| list.subscribed(person).unwrap_or(default_opt_in)).await
     }
 
-    /// A declared list or a SKU list.
+    /// Reads the id of a list that is declared or belongs to a SKU.
     pub(super) fn find_list(&self, id: &str) -> EngineResult<ListId> {
         let found = self.0.context.catalog.find(id);
         found.ok_or_else(|| RequestRefusal::UnknownList(id.to_owned()).into())
     }
 
-    /// A list's name, with the product's as last given.
+    /// A list's name, which holds the product's name as last given.
     pub(super) async fn list_name(&self, list: &ListId) -> EngineResult<String> {
         let product = self.product(list).await?;
         Ok(self.0.context.catalog.name(list, product.as_deref()))
     }
 
-    /// The product's name as a list was last given it.
+    /// The product's name as last given to the list.
     pub(super) async fn product(&self, list: &ListId) -> EngineResult<Option<String>> {
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
         Ok(summary.and_then(|summary| summary.product))
     }
 
-    /// Ids after one, declared lists among them although nobody may have joined them yet.
+    /// Ids after the given one; declared lists are among them even when nobody has joined them yet.
     async fn ids_after(&self, after: Option<ListId>, most: usize) -> EngineResult<Vec<ListId>> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Names(after.clone(), most, reply));
@@ -172,7 +170,7 @@ impl Engine {
         Ok(ids)
     }
 
-    /// What can be told of lists without waking them.
+    /// Summaries of lists, without waking any of them.
     pub(super) async fn summaries(&self, ids: Vec<ListId>) -> EngineResult<Vec<Option<ListSummary>>> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Summaries(ids, reply));
@@ -186,7 +184,6 @@ impl Engine {
         Ok(summaries)
     }
 
-    /// A list's row.
     fn list_view(&self, id: &ListId, summary: Option<&ListSummary>) -> ListView {
         let catalog = &self.0.context.catalog;
         let product = summary.and_then(|summary| summary.product.as_deref());

@@ -1,9 +1,9 @@
-//! The only door to the actors: typed calls that wait, with a deadline, outside every actor.
+//! The Engine: the one way to call the actors.
 //!
-//! A verb takes an admission permit (it rides in the messages and is released with the answer),
-//! parses nothing, asks the actor that owns the matter and waits until everything the answer
-//! depends on is durable. A client that goes away cancels the wait, not the work; a timeout means
-//! "unknown", never "no".
+//! Each method is a typed call that waits outside every actor, with a deadline. It takes an admission permit (which
+//! travels in the messages and is released with the answer), asks the actor that owns the matter and waits until
+//! everything that the answer depends on is durable. A client that goes away cancels the wait, not the work; a timeout
+//! means "unknown", never "no".
 
 mod campaigns;
 mod confirm;
@@ -42,19 +42,21 @@ use restockd_core::{ListId, Millis, PersonId};
 
 pub use start::{RecoveryReport, StartError, Started, resume_open_work, start};
 
-/// What a call answers.
 type EngineResult<T> = Result<T, EngineError>;
 
 /// Events that enter the directory in one message.
 const SLICE: usize = 256;
-/// How long a request waits for a permit.
+/// How long a request waits for a permit before it is refused as busy.
 const PERMIT_WAIT: Duration = Duration::from_millis(50);
 
-/// The door; cheap to clone.
+/// A handle on a running engine, with one method for each request; cheap to clone.
+///
+/// Every call may fail with an [`EngineError`] that is about the state of the engine and not about the request: busy,
+/// disk full, stopping, lost, or no answer in time. The methods' own sections on errors name only what they add to that.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
-/// What all clones share.
+/// The state that all clones share.
 struct Inner {
     context: Arc<Context>,
     permits: Arc<Semaphore>,
@@ -62,34 +64,31 @@ struct Inner {
     keys: Arc<RwLock<BTreeMap<String, ApiKey>>>,
     public_keys: Arc<RwLock<BTreeMap<String, PublicKey>>>,
     environment_key: Option<[u8; 32]>,
-    /// The single actors, once they are spawned.
+    /// The single actors; empty until they are spawned.
     actors: Mutex<Vec<ActorCell>>,
-    /// Couriers end when nobody can send to them any more.
+    /// The workers' tasks; each ends when nobody can send to it any more.
     couriers: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     ticker: Mutex<Option<mpsc::Sender<()>>>,
-    /// What else touches the data directory.
+    /// Work outside the actors that touches the data directory.
     background: Background,
 }
 
 impl Engine {
-    /// One event; its whole bag is one durable fact.
-    ///
-    /// # Errors
-    /// When the engine cannot now; the same request with the same key converges.
+    /// Takes in one event; the event with its whole bag is one durable fact.
     pub async fn ingest(&self, event: EventInput) -> EngineResult<EventAnswer> {
         let mut answers = self.take_in(vec![self.event(event)]).await?;
         answers.pop().flatten().map(|(answer, _)| answer).ok_or(EngineError::Busy)
     }
 
-    /// Good events in order, under one permit, in slices.
+    /// Takes in a batch of events in order, under one permit and in slices of 256.
     ///
     /// # Errors
-    /// When the engine cannot now: some of the events may have been taken in.
+    /// On an error some of the events may have been taken in; sending the same batch again is safe where events have keys.
     pub async fn ingest_batch(&self, events: Vec<EventInput>) -> EngineResult<Vec<EventAnswer>> {
         let permit = Arc::new(self.admit().await?);
         let mut answers = Vec::with_capacity(events.len());
         let mut events = events.into_iter();
-        // Two slices on the way at once: while one syncs the next is decided.
+        // Two slices are under way at once: while one is synced, the next is decided.
         let mut waiting: Option<oneshot::Receiver<Vec<Ingested>>> = None;
         loop {
             let slice: Vec<Ingest> = events.by_ref().take(SLICE).map(|event| self.event(event)).collect();
@@ -106,10 +105,7 @@ impl Engine {
         }
     }
 
-    /// A restock delivery from a webhook.
-    ///
-    /// # Errors
-    /// When the engine cannot now; the same delivery again converges.
+    /// Takes in a restock reported by a webhook; a repeat of the delivery changes nothing.
     pub async fn restock(&self, input: RestockInput) -> EngineResult<RestockAnswer> {
         let permit = self.admit().await?;
         let key =
@@ -128,10 +124,10 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// Runs a checkpoint round.
+    /// Writes a snapshot now.
     ///
     /// # Errors
-    /// When the round fails (no space, say) or the engine is ending.
+    /// When the snapshot cannot be written, for example for lack of space.
     pub async fn snapshot(&self) -> EngineResult<SnapshotAnswer> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.snapshotter.send(SnapshotterMessage::Round(Some(reply)));
@@ -145,32 +141,29 @@ impl Engine {
         }
     }
 
-    /// Lists awake, at rest, leaving.
-    ///
-    /// # Errors
-    /// When the engine is ending.
+    /// How many lists are awake, at rest and leaving.
     pub async fn list_counts(&self) -> EngineResult<(usize, usize, usize)> {
         let (reply, answer) = oneshot::channel();
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Census(reply));
         answer.await.map_err(|_| EngineError::Lost)
     }
 
-    /// Puts idle lists to rest now, as the sweep does each second.
+    /// Passivates idle lists now; by itself that happens once a second.
     pub fn sweep(&self) {
         self.0.context.mailboxes.supervisor.send(SupervisorMessage::Sweep);
     }
 
-    /// Takes no new work from now on, as the first step of a stop.
+    /// Admits no new work from now on: the first step of a stop.
     pub fn stop_admitting(&self) {
         self.0.stopping.store(true, Ordering::Release);
     }
 
-    /// Stops: no new work, letters on the wire get their time, a last checkpoint, the log closed.
+    /// Stops in order: no new work, time for the letters on the wire, a last snapshot, then the log is closed.
     pub async fn stop(&self) {
         self.stop_admitting();
         self.0.ticker.lock().take();
         let context = &self.0.context;
-        // What was admitted is finished: all permits come home.
+        // What was admitted is finished when all permits are back.
         let deadline = Duration::from_millis(context.settings.deadline_ms);
         let all = u32::try_from(context.settings.permits).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(deadline, self.0.permits.acquire_many(all)).await;
@@ -191,7 +184,8 @@ impl Engine {
         self.abandon().await;
     }
 
-    /// Ends all actors at once, as a crash would, but for threads that are at work on the data directory.
+    /// Ends all actors at once, as a crash would. Threads that are at work on the data directory go on: see
+    /// [`Engine::abandon`].
     pub fn kill(&self) {
         self.0.context.fatal.expect_the_end();
         self.0.background.end();
@@ -200,16 +194,19 @@ impl Engine {
         self.0.couriers.lock().drain(..).for_each(|courier| courier.abort());
     }
 
-    /// After [`Engine::kill`]: waits until nothing of this engine touches the data directory any more (the log's threads,
-    /// a checkpoint round), so that another engine may open it. What was on its way to the log still gets there or not,
-    /// as in a crash.
+    /// After [`Engine::kill`]: waits until nothing of this engine touches the data directory any more (the log's threads, a
+    /// snapshot round), so that another engine may open it. Records that were on their way to the log may or may not get
+    /// there, as in a crash.
     pub async fn abandon(&self) {
         let log = self.0.context.log.clone();
         let _ = tokio::task::spawn_blocking(move || log.close()).await;
         self.0.background.quiet().await;
     }
 
-    /// A permit, or the reason why not.
+    /// Takes an admission permit.
+    ///
+    /// # Errors
+    /// [`EngineError::Busy`] after 50 ms without one, or the reason for which nothing is admitted at all.
     async fn admit(&self) -> EngineResult<OwnedSemaphorePermit> {
         let context = &self.0.context;
         if context.fatal.is_set() || context.log.poisoned() {
@@ -232,7 +229,7 @@ impl Engine {
         }
     }
 
-    /// Asks the directory a question.
+    /// Runs a query on the directory.
     async fn ask_directory<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Directory) -> T + Send + 'static,
@@ -243,7 +240,7 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// Asks a list a question; it wakes for it.
+    /// Runs a query on a list, which wakes for it.
     async fn ask_list<T: Send + 'static>(
         &self,
         list: ListId,
@@ -255,7 +252,7 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// An answer within the deadline.
+    /// Waits for an answer until the deadline.
     async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> EngineResult<T> {
         let deadline = Duration::from_millis(self.0.context.settings.deadline_ms);
         match tokio::time::timeout(deadline, answer).await {
@@ -265,13 +262,12 @@ impl Engine {
         }
     }
 
-    /// Takes in one slice and waits for it.
+    /// Sends one slice to the directory and waits for its results.
     async fn take_in(&self, items: Vec<Ingest>) -> EngineResult<Vec<Ingested>> {
         let permit = self.admit().await?;
         self.answered(self.send_in(items, permit)).await
     }
 
-    /// Sends one slice to the directory.
     fn send_in(&self, items: Vec<Ingest>, permit: impl Into<Permit>) -> oneshot::Receiver<Vec<Ingested>> {
         let (reply, answer) = Reply::new(permit);
         self.0.context.mailboxes.directory.send(DirectoryMessage::Ingest { items, reply });
@@ -291,7 +287,7 @@ impl Engine {
         }
     }
 
-    /// An event as the directory takes it.
+    /// An event in the form that the directory decides on.
     fn event(&self, event: EventInput) -> Ingest {
         let EventInput { sku, product, .. } = event;
         let secrets = &self.0.context.secrets;
@@ -299,7 +295,7 @@ impl Engine {
             let key = event.key.as_deref();
             RestockFact {
                 list: sku.list(),
-                // Without a key of its own the directory's counter makes it unique.
+                // Without a key of its own the restock gets 0: the directory's counter then makes it unique.
                 key: key.map_or(0, |key| secrets.hash("delivery", &["event", sku.as_str(), key])),
                 product: product.clone(),
                 quantity: said.quantity,
@@ -322,7 +318,7 @@ impl Engine {
     }
 }
 
-/// Properties as the directory holds them: name and JSON text.
+/// Properties in the form that the directory holds: name and JSON text.
 fn properties_of(map: serde_json::Map<String, serde_json::Value>) -> Vec<(String, String)> {
     map.into_iter().map(|(name, value)| (name, value.to_string())).collect()
 }

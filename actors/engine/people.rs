@@ -1,4 +1,4 @@
-//! Verbs about people: contacts, memberships, erasure.
+//! The Engine's calls about people: contacts, memberships, erasure.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::*;
 use restockd_core::directory::{ConsentEvidence, DirectoryCommand, IngestOutcome, MembershipProblem, Person};
 
 impl Engine {
-    /// Joins or leaves one list.
+    /// Joins (`on`) or leaves one list.
     ///
     /// # Errors
     /// When the list is unknown, nobody is named, or the person has no address.
@@ -26,7 +26,7 @@ impl Engine {
         let (_, outcome) = self.call(ChangeSource::Api, who, Vec::new(), bag, consent).await?;
         match outcome.problem {
             None => {
-                // Said of everybody alike: an answer tells nobody who is on such a list already.
+                // Said of everybody alike: the answer must not tell who is on such a list already.
                 let pending = on && self.0.context.catalog.double_opt_in(&list);
                 Ok(MembershipAnswer { list, subscribed: on && !pending, pending })
             }
@@ -34,10 +34,10 @@ impl Engine {
         }
     }
 
-    /// Makes or changes a contact.
+    /// Creates or changes a contact.
     ///
     /// # Errors
-    /// When nobody is named or the engine cannot now.
+    /// When nobody is named.
     pub async fn put_contact(&self, input: ContactInput) -> EngineResult<ContactAnswer> {
         if input.who.is_empty() {
             return Err(RequestRefusal::NoIdentity.into());
@@ -50,10 +50,7 @@ impl Engine {
         Ok(ContactAnswer { id, created, linked, lists_error: answer.lists_error })
     }
 
-    /// The contacts by these names.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// The contact that is known by these names: one or none.
     pub async fn find_contacts(&self, who: Identity) -> EngineResult<Vec<ContactView>> {
         let who = self.hashed(who);
         self.ask_directory(move |directory| {
@@ -64,16 +61,13 @@ impl Engine {
     }
 
     /// Ends every membership and erases the person; false when nobody is known by these names.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
     pub async fn erase(&self, who: Identity) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let Some((person, address)) = self.live(who).await? else { return Ok(false) };
         self.change(DirectoryCommand::Erase(person, address), permit).await
     }
 
-    /// A call that changes a person and lists as an event does.
+    /// Takes in a change of a person and of lists in the way an event is.
     pub(super) async fn call(
         &self,
         how: ChangeSource,
@@ -99,7 +93,7 @@ impl Engine {
         outcomes.pop().flatten().ok_or(EngineError::Busy)
     }
 
-    /// The live person by these names, with the hash of their address.
+    /// The living person who is known by these names, with the hash of their address.
     pub(super) async fn live(&self, who: Identity) -> EngineResult<Option<(PersonId, Option<u128>)>> {
         let who = self.hashed(who);
         let secrets = self.0.context.secrets.clone();
@@ -110,7 +104,7 @@ impl Engine {
         .await
     }
 
-    /// A change about one person; true when there was anything to change.
+    /// Makes a change about one person; true when it changed anything.
     pub(super) async fn change(
         &self,
         ask: DirectoryCommand,
@@ -119,7 +113,7 @@ impl Engine {
         Ok(self.changes(vec![ask], permit).await?.contains(&true))
     }
 
-    /// Changes in order; of each, whether there was anything to change.
+    /// Makes changes in order; of each, whether it changed anything.
     pub(super) async fn changes(
         &self,
         asks: Vec<DirectoryCommand>,
@@ -131,7 +125,7 @@ impl Engine {
     }
 }
 
-/// A trouble as a refusal.
+/// The refusal that stands for a membership problem.
 pub(super) fn refusal(trouble: MembershipProblem) -> RequestRefusal {
     match trouble {
         MembershipProblem::NoEmail => RequestRefusal::NoEmail,
@@ -143,7 +137,7 @@ pub(super) fn refusal(trouble: MembershipProblem) -> RequestRefusal {
     }
 }
 
-/// A person as the wire shows them.
+/// A person as `api` shows them.
 pub(super) fn contact_view(id: PersonId, person: &Person) -> ContactView {
     let properties: Map<String, Value> = person
         .props()

@@ -1,7 +1,7 @@
-//! Verbs of publishable keys: `rk_pub_<id>_<secret>`, seen by everybody who looks at a page.
+//! The Engine's calls for publishable keys: `rk_pub_<id>_<secret>`, readable by everybody who looks at a page.
 //!
-//! Such a key joins a list with a confirmation and does nothing else. What comes back is the same
-//! for everybody, known or not, member or not, suppressed or not.
+//! Such a key can ask for a list, subject to confirmation by mail, and can do nothing else. The answer is the same for
+//! everybody: known or unknown, member or not, suppressed or not.
 
 use super::keys::{new_text, public_key_view};
 use super::*;
@@ -9,11 +9,11 @@ use crate::token;
 use restockd_core::Email;
 use restockd_core::directory::{ConsentEvidence, PublicKey};
 
-/// What publishable keys begin with.
+/// The prefix of publishable keys.
 const PREFIX: &str = "rk_pub_";
 
 impl Engine {
-    /// The public id of a publishable key that is good and may be used from this origin.
+    /// The id of a publishable key, if the key is good and may be used from this origin.
     #[must_use]
     pub fn public_key(&self, text: &str, origin: &str) -> Option<String> {
         let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
@@ -23,7 +23,7 @@ impl Engine {
         (good && key.origins.iter().any(|known| known == origin)).then(|| key.id.clone())
     }
 
-    /// True where some publishable key may be used from.
+    /// Whether any publishable key may be used from this origin.
     #[must_use]
     pub fn public_origin(&self, origin: &str) -> bool {
         let keys = self.0.public_keys.read();
@@ -31,9 +31,6 @@ impl Engine {
     }
 
     /// Makes a publishable key.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
     pub async fn mint_public_key(
         &self,
         name: String,
@@ -57,14 +54,14 @@ impl Engine {
         Ok((view, text))
     }
 
-    /// Somebody asks for a list, with nobody to vouch for them; there is nothing to answer.
+    /// Asks for a list on behalf of an address that nothing vouches for; what happened is not told.
     ///
     /// # Errors
-    /// When the list is unknown or the engine cannot now.
+    /// When the list is unknown.
     pub async fn public_join(&self, email: Email, list: &str, evidence: ConsentEvidence) -> EngineResult<()> {
         let list = self.find_list(list)?;
-        // The list's name goes into a mail to whomever a stranger names: it must not be a text of
-        // the stranger's own.
+        // The list's name goes into a mail to an address that a stranger chose: it must not be a text that the
+        // stranger chose as well.
         let summary = self.summaries(vec![list.clone()]).await?.pop().flatten();
         let declared = self.0.context.catalog.declared(&list).is_some();
         if summary.is_none() && !declared && !list.sku().is_some_and(bare) {

@@ -1,6 +1,6 @@
-//! The ledger of a campaign, for a person to read: what became of each letter, and why.
+//! The letters of a campaign, read from its ledger: what became of each, and why.
 //!
-//! The class of a reply follows from the codes that were kept, never from words.
+//! The class of a server's reply follows from the status codes that were kept, never from its text.
 
 use super::*;
 use restockd_core::campaign::{Campaign, LetterRow, LetterState};
@@ -9,10 +9,10 @@ use restockd_core::status::BounceClass;
 use restockd_core::{CampaignId, Email};
 use restockd_mail::Address;
 
-/// Rows looked at for one page at most.
+/// Ledger rows looked at for one page, at most.
 const LOOKS: usize = 50_000;
 
-/// A row with what was said of it.
+/// A ledger row by number, with the server's reply.
 type FoundLetter = (u32, LetterRow, Option<Diagnostic>);
 
 impl Engine {
@@ -55,7 +55,7 @@ impl Engine {
     }
 }
 
-/// The rows of a page, where the next begins, when the campaign was made, and its sender.
+/// The rows of a page, the row where the next page begins, when the campaign was made, and its sender.
 fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<FoundLetter>, Option<u32>, Millis, Option<String>) {
     let limit = query.limit.clamp(1, 1000);
     let (mut rows, mut next) = (Vec::new(), query.cursor);
@@ -70,7 +70,7 @@ fn page(held: &Campaign, query: &RecipientsQuery) -> (Vec<FoundLetter>, Option<u
     (rows, more.then_some(next), held.created, held.header.from.clone())
 }
 
-/// What a reply means for a letter in this state; words of our own have no class.
+/// The class of a reply to a letter in this state; the engine's own diagnostics have none.
 fn class(state: LetterState, said: Option<&Diagnostic>) -> Option<&'static str> {
     match state {
         LetterState::Sent => Some("delivered"),

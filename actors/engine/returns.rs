@@ -1,17 +1,17 @@
-//! What proves whose letter a report is about; then the directory decides on it.
+//! Feedback: finds what proves whose letter a report is about; then the directory decides on it.
 //!
 //! ```text
 //! bounce token ──▶ campaign, person ──▶ campaign actor: the address it went to ─┐
-//! our Message-ID, with an address ──────────────────────────────────────────────┼─▶ directory: decided, recorded,
+//! bounce token ──▶ campaign, person ──▶ campaign actor: the address it went to ─┐
 //! our unsubscribe link ──▶ person ──────────────────────────────────────────────┤   blocked, noted ──▶ answer
 //! an address from a known relay ────────────────────────────────────────────────┘
 //! nothing of these: skipped, whatever the report says
-//! ```
+//! none of these: skipped, whatever the report says
 //!
-//! Anybody can send a message to the address where bounces go, so a report alone proves nothing.
-//! What proves is what only the letter held. The address that is blocked is the one the letter
-//! went to, by its Message-ID or the campaign's ledger; a person who has changed it since is not
-//! held to account for the old one. Nothing is asked before: the report travels with its proof.
+//! Anybody can send a message to the address where bounces go, so a report alone proves nothing. The proof is something
+//! that only the letter contained. The address that is suppressed is the one the letter went to, found by the Message-ID
+//! or in the campaign's ledger: somebody who has another address by now is not suppressed for a bounce of the old one.
+//! No actor is asked beforehand whether a report can be true: the report travels with its proof, and is decided once.
 
 use super::*;
 use crate::token::Purpose;
@@ -19,14 +19,11 @@ use restockd_core::feedback::{FeedbackEvidence, FeedbackProof, FeedbackReport};
 use restockd_feedback::UnverifiedReport;
 use restockd_mail::without_address;
 
-/// Addresses of a report with which a letter is looked for by its Message-ID.
+/// Addresses of one report that are tried against its Message-ID, at most.
 const ADDRESSES_MAX: usize = 2;
 
 impl Engine {
-    /// A report that came back about a letter.
-    ///
-    /// # Errors
-    /// When the engine cannot now; the same report again converges.
+    /// Takes in feedback on a letter; a repeat of the same report changes nothing.
     pub async fn take_feedback(&self, input: ReturnInput) -> EngineResult<ReturnAnswer> {
         let ReturnInput { source, claim, trusted } = input;
         let kind = claim.kind;
@@ -66,7 +63,7 @@ impl Engine {
         self.answered(answer).await
     }
 
-    /// What proves whose letter it is, if anything does.
+    /// The proof of whose letter a report is about, if it contains one.
     async fn prove(&self, claim: &UnverifiedReport, trusted: bool) -> EngineResult<Option<FeedbackProof>> {
         let secrets = &self.0.context.secrets;
         let message_id = claim.message_id.as_deref().and_then(number);
@@ -95,8 +92,8 @@ impl Engine {
         Ok(named.map(|email| FeedbackProof::Address(email.clone(), None)))
     }
 
-    /// A letter of ours by its Message-ID: a keyed hash of campaign and address, so the two are looked for among the
-    /// newest campaigns and the addresses that the report names first, on a thread where nobody waits for it.
+    /// Finds a letter by its Message-ID. That is a keyed hash of campaign and address, so the newest campaigns are tried
+    /// with the first addresses of the report, on a thread of its own that holds up no actor.
     async fn by_message_id(
         &self,
         message_id: u128,
@@ -120,13 +117,13 @@ impl Engine {
     }
 }
 
-/// The number in a Message-ID of ours.
+/// The number in a Message-ID that may be ours.
 fn number(id: &str) -> Option<u128> {
     let local = id.split_once('@').map_or(id, |(local, _)| local);
     (local.len() == 32).then(|| u128::from_str_radix(local, 16).ok()).flatten()
 }
 
-/// A letter's name without what may be an address: the part before the `@` of an id that is one.
+/// A report's id without the part that may be an address: what stands before an `@`.
 fn nameless(id: &str) -> Option<String> {
     let local = id.split_once('@').map_or(id, |(local, _)| local);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);

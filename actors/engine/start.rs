@@ -1,4 +1,4 @@
-//! From a data directory to a running engine: recover, spawn, take up what was open.
+//! From a data directory to a running engine: recover, spawn the actors, resume what was open.
 
 use std::path::PathBuf;
 
@@ -29,75 +29,68 @@ use restockd_journal::wal::{self, Log, WalError};
 use restockd_mail::Mailer;
 use restockd_render::Templates;
 
-/// What an engine is started with.
+/// All that [`start`] needs.
 pub struct Started {
-    /// The data directory; log and snapshots live in folders of it.
+    /// The data directory; log and snapshots live in folders inside it.
     pub data: PathBuf,
-    /// The file system of log and snapshots.
+    /// The file system of log and snapshots; tests pass a simulated one.
     pub disk: Arc<dyn Disk>,
     /// Length of a log segment, in bytes.
     pub segment_bytes: u64,
-    /// What snapshots are written with.
+    /// The format of new snapshots.
     pub backend: Backend,
-    /// Time.
     pub clock: Clock,
-    /// Accept records that lie in the future.
+    /// Accept records whose time lies in the future (`--accept-clock`).
     pub accept_clock: bool,
-    /// Signing and hashing.
+    /// The secrets that sign links and hash addresses.
     pub secrets: Secrets,
-    /// Declared lists.
+    /// The lists of the configuration.
     pub catalog: Catalog,
-    /// Templates.
     pub templates: Arc<Templates>,
-    /// Mail.
     pub mailer: Mailer,
-    /// How to behave.
     pub settings: Settings,
-    /// An admin key from the environment.
+    /// The text of an admin key from the environment.
     pub environment_key: Option<String>,
 }
 
-/// Why an engine did not start.
+/// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// What is on the disk.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
-    /// The log cannot go on.
+    /// The log cannot be continued.
     #[error(transparent)]
     Log(#[from] WalError),
-    /// The snapshots' directory.
+    /// The directory of the snapshots cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An actor did not start.
     #[error("an actor did not start: {0}")]
     Spawn(#[from] ractor::SpawnErr),
-    /// A blocking task ended early.
+    /// A task of the start ended early, because the process is shutting down.
     #[error("recovery was interrupted")]
     Interrupted,
 }
 
-/// What the recovery found, for the log and for a person.
+/// What recovery found, for the log and for the operator.
 #[derive(Debug, Clone)]
 pub struct RecoveryReport {
-    /// Records replayed.
+    /// Records replayed from the log.
     pub records: u64,
-    /// Lists.
     pub lists: usize,
-    /// People.
+    /// The number of the newest contact.
     pub people: u32,
-    /// Campaigns.
     pub campaigns: usize,
-    /// A torn tail was cut: file and bytes.
+    /// A sentence about the torn end of the log, if one was cut.
     pub torn: Option<String>,
-    /// Snapshots that were passed over.
+    /// What was wrong with snapshots that were passed over.
     pub problems: Vec<String>,
 }
 
-/// Starts an engine.
+/// Recovers a data directory and starts an engine on it.
 ///
 /// # Errors
-/// When the data is damaged beyond what may be mended without a human.
+/// When the data is damaged in a way that only a person may decide about, when the log cannot be continued, or when an
+/// actor does not start.
 pub async fn start(args: Started) -> Result<(Engine, RecoveryReport), StartError> {
     let options = wal::Options {
         segment_bytes: args.segment_bytes,
@@ -137,7 +130,7 @@ pub async fn start(args: Started) -> Result<(Engine, RecoveryReport), StartError
 }
 
 impl Engine {
-    /// The door of an engine whose mailboxes are still to be opened.
+    /// An engine whose mailboxes are not open yet. `environment_key` is the text of an admin key.
     #[must_use]
     pub fn over(context: Arc<Context>, directory: &Directory, environment_key: Option<&str>) -> Self {
         let keys = directory.api_keys().map(|key| (key.id.clone(), key.clone())).collect();
@@ -156,7 +149,7 @@ impl Engine {
         }))
     }
 
-    /// Spawns all actors and takes up what was open.
+    /// Spawns all actors, opens the mailboxes and resumes what was open.
     async fn spawn(
         &self,
         found: RecoveredState,
@@ -166,7 +159,7 @@ impl Engine {
         let context = &self.0.context;
         let RecoveredState { directory, campaigns, lists, claims, .. } = found;
         let (mut workers, mut inboxes) = (Vec::new(), Vec::new());
-        // A worker carries one letter: more of them than the window would put more at stake in a crash.
+        // A worker carries one letter at a time: more workers than the window would put more letters in doubt in a crash.
         for _ in 0..mailer.connections().clamp(1, context.settings.window.max(1)) {
             let (worker, inbox) = mpsc::channel(1);
             workers.push(worker);
@@ -178,7 +171,7 @@ impl Engine {
         let (campaign, three) = Actor::spawn(None, CampaignActor(Arc::clone(context)), args).await?;
         let args = (Arc::new(generations), self.0.background.clone());
         let (snapshotter, four) = Actor::spawn(None, Snapshotter(Arc::clone(context)), args).await?;
-        let (mailmen, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
+        let (confirmations, queue) = mpsc::channel(confirmation::UNDER_WAY_MAX);
         self.0.actors.lock().extend([
             supervisor.get_cell(),
             directory.get_cell(),
@@ -191,21 +184,21 @@ impl Engine {
         boxes.campaign.open_to(campaign.clone());
         boxes.snapshotter.open_to(snapshotter);
         boxes.confirmations.open_with(move |mail| {
-            // The directory lets no more be under way than the queue holds.
-            if mailmen.try_send(mail).is_err() {
+            // The directory lets no more mails be under way than the queue holds.
+            if confirmations.try_send(mail).is_err() {
                 tracing::debug!("a mail found nobody to carry it; the engine is ending");
             }
         });
         let (clock, alarm) = (context.clock.clone(), Alarm::default());
         boxes.alarms.open_with(move |(then, number)| {
             let campaign = campaign.clone();
-            // Gone only when the engine is.
+            // The actor is gone only when the engine is.
             alarm.set(&clock, then, move || _ = campaign.cast(CampaignMessage::Alarm(number)));
         });
         for (name, ended) in
             [("supervisor", one), ("directory", two), ("campaign actor", three), ("snapshotter", four)]
         {
-            // The death of a single actor, however it comes, is the end: recovery is the restart.
+            // The death of a single actor, however it comes, ends the process: recovery is the restart.
             let fatal = context.fatal.clone();
             tokio::spawn(async move {
                 let _ = ended.await;
@@ -217,20 +210,20 @@ impl Engine {
             self.0.couriers.lock().push(tokio::spawn(task));
         }
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
-        for _ in 0..confirmation::MAILMEN.min(mailer.connections().max(1)) {
+        for _ in 0..confirmation::WORKERS_MAX.min(mailer.connections().max(1)) {
             let task =
                 confirmation::confirmation_worker(Arc::clone(context), mailer.courier(), Arc::clone(&queue));
             self.0.couriers.lock().push(tokio::spawn(task));
         }
         resume_open_work(context, claims);
         self.tick();
-        // Behind what is taken up: nothing that comes by the door goes before it to any list.
+        // The engine answers requests only after the resumed work was sent: nothing new overtakes it on the way to a list.
         let (reply, taken_up) = oneshot::channel();
         context.mailboxes.directory.send(DirectoryMessage::Read(Box::new(move |_| _ = reply.send(()))));
         taken_up.await.map_err(|_| StartError::Interrupted)
     }
 
-    /// Once a second: idle lists rest, the snapshotter looks at its clock.
+    /// Sends the tick to supervisor, snapshotter and directory once a second.
     fn tick(&self) {
         let (stop, mut stopped) = mpsc::channel::<()>(1);
         *self.0.ticker.lock() = Some(stop);
@@ -256,8 +249,8 @@ impl Engine {
     }
 }
 
-/// What the restart left open is taken up. The doubt is settled before anything can start a letter, so claims, which
-/// open campaigns, come after it.
+/// Resumes what the last run left open. Letters in doubt are settled before anything can start a letter, so claims,
+/// which open campaigns, come after them.
 pub fn resume_open_work(context: &Context, claims: Vec<CampaignClaim>) {
     context.mailboxes.campaign.send(CampaignMessage::Input(Input::Resume));
     for CampaignClaim { list, product, details, invite, added } in claims {
@@ -273,12 +266,11 @@ pub fn resume_open_work(context: &Context, claims: Vec<CampaignClaim>) {
     context.mailboxes.directory.send(DirectoryMessage::Resume);
 }
 
-/// How often idle lists and the snapshotter are looked after.
+/// Time between two ticks.
 const TICK_MS: u64 = 1000;
-/// A step of the system's clock worth a line in the log.
+/// A step of the system's clock that is worth a line in the log.
 const CLOCK_STEP_MS: i64 = 5000;
 
-/// What recovery found, for a person.
 fn report(found: &RecoveredState) -> RecoveryReport {
     RecoveryReport {
         records: found.log.delivered,

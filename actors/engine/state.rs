@@ -1,9 +1,9 @@
-//! What the engine says of itself; nothing here waits.
+//! What the engine says about itself; nothing here waits.
 
 use super::*;
 
 impl Engine {
-    /// What a load balancer asks.
+    /// Whether new work is admitted, for a load balancer.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let log = &self.0.context.log;
@@ -19,19 +19,18 @@ impl Engine {
         Readiness { ready: reason.is_none(), reason }
     }
 
-    /// The engine's clock.
     #[must_use]
     pub fn now(&self) -> Millis {
         self.0.context.clock.now()
     }
 
-    /// What the shop is called on pages.
+    /// The shop's name for pages.
     #[must_use]
     pub fn shop_name(&self) -> &str {
         &self.0.context.settings.shop_name
     }
 
-    /// Says why the engine cannot go on, once it cannot.
+    /// A channel that gets the reason once the engine cannot go on.
     #[must_use]
     pub fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.0.context.fatal.watch()

@@ -1,18 +1,17 @@
-//! Verbs about the suppression list: shown, added to, taken from, taken in by the thousand.
+//! The Engine's calls about the suppression list: read, add, release, import in bulk.
 //!
-//! The list holds hashes. An address is shown only where the contact who had it still has it, or
-//! where the request itself named it.
+//! The list holds hashes. An address is shown only where the contact still has it, or where the request itself names it.
 //!
 //! ```text
 //! pages    h:<hash>  entries in the order of their hashes, then
-//!          p:<n>     people who want no mail at all and stand on no entry (from older versions)
+//!          p:<n>     people who want no mail at all and are on no entry (from older versions)
 //! ```
 
 use super::*;
 use restockd_core::Email;
 use restockd_core::directory::{DirectoryCommand, EVIDENCE_BYTES_MAX, Suppression, SuppressionReason};
 
-/// Contact numbers looked at for one page.
+/// Contact numbers looked at for one page, at most.
 const LOOKS: u32 = 1 << 16;
 /// Entries that enter the directory in one message.
 const TAKEN_AT_ONCE: usize = 256;
@@ -20,9 +19,9 @@ const TAKEN_AT_ONCE: usize = 256;
 /// Where a page begins.
 #[derive(Clone, Copy)]
 enum Cursor {
-    /// After this hash.
+    /// In the entries, after this hash.
     Entries(Option<u128>),
-    /// After this contact.
+    /// In the people without an entry, after this contact number.
     People(u32),
 }
 
@@ -30,7 +29,7 @@ impl Engine {
     /// A page of the suppression list.
     ///
     /// # Errors
-    /// When the cursor is none of ours, or the engine cannot now.
+    /// When no page ended with the cursor.
     pub async fn suppressions(&self, limit: usize, cursor: Option<&str>) -> EngineResult<SuppressionsPage> {
         let (cursor, secrets) = (read_cursor(cursor)?, self.0.context.secrets.clone());
         let hash = move |email: &Email| secrets.address(email);
@@ -69,10 +68,7 @@ impl Engine {
         .await
     }
 
-    /// The entry of one address.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// The entry of one address, if it has one.
     pub async fn suppression(&self, email: Email) -> EngineResult<Option<SuppressionView>> {
         let address = self.0.context.secrets.address(&email);
         self.ask_directory(move |directory| {
@@ -87,11 +83,10 @@ impl Engine {
         .await
     }
 
-    /// Addresses take no mail from now on; of each, whether that is new. Acknowledged only when the
-    /// campaigns have noted it.
+    /// Suppresses addresses; of each, whether that is new. Answered only when the campaigns have noted it.
     ///
     /// # Errors
-    /// When the engine cannot now: some may have been taken in, and the same again converges.
+    /// On an error some of the addresses may be suppressed already; the same request again completes it.
     pub async fn suppress(
         &self,
         items: Vec<(Email, SuppressionReason)>,
@@ -110,10 +105,7 @@ impl Engine {
         Ok(changed)
     }
 
-    /// An address may be mailed again; false when nothing spoke against it.
-    ///
-    /// # Errors
-    /// When the engine cannot now.
+    /// Removes an address from the suppression list; false when it was not suppressed.
     pub async fn release(&self, email: Email) -> EngineResult<bool> {
         let permit = self.admit().await?;
         let address = self.0.context.secrets.address(&email);
@@ -121,13 +113,11 @@ impl Engine {
     }
 }
 
-/// An entry as it may be shown.
 pub(super) fn suppression_view(address: u128, held: &Suppression, email: Option<&Email>) -> SuppressionView {
     let evidence = (!held.evidence.is_empty()).then(|| held.evidence.to_string());
     SuppressionView { email: email.cloned(), address, reason: held.why, at: held.at, evidence }
 }
 
-/// Reads a cursor.
 fn read_cursor(cursor: Option<&str>) -> EngineResult<Cursor> {
     let Some(cursor) = cursor else { return Ok(Cursor::Entries(None)) };
     let hash = |hex: &str| {

@@ -1,4 +1,4 @@
-//! What may be asked of the campaign actor, and what comes back to it.
+//! The messages of the campaign actor.
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -17,94 +17,86 @@ pub type ReadScheduler = Box<dyn FnOnce(&Scheduler) + Send>;
 /// A restock that leads to the rule's campaign of its list and day.
 #[derive(Debug, Clone)]
 pub struct Restocked {
-    /// The list.
     pub list: ListId,
-    /// The product's name, as the list knows it.
     pub product: Option<String>,
-    /// What the restock said of it beyond that.
+    /// What the restock said of the product beyond its name.
     pub details: Option<ProductDetails>,
-    /// The day it counts for.
+    /// The day, in the shop's time zone, that the campaign's key holds.
     pub day: Day,
-    /// The campaign that the list's record names.
+    /// The campaign that the list's record of the restock names.
     pub campaign: CampaignId,
-    /// The last ordinal of the audience.
+    /// The last ordinal of the audience, inclusive.
     pub upto: u32,
-    /// How many that adds.
+    /// How many people the restock adds to the audience.
     pub added: u32,
 }
 
-/// A campaign that somebody asks for by hand.
+/// A campaign that somebody creates by hand.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Its id, from its key or random.
+    /// Derived from the key, or random without one.
     pub id: CampaignId,
-    /// The user's key.
+    /// The caller's idempotency key.
     pub key: Option<String>,
-    /// Its name; else made from the list.
+    /// `None`: the name is made from the list and the product.
     pub name: Option<String>,
-    /// The product's name as the list knows it, for a name that is made.
+    /// The product's name as the list knows it, used when a name has to be made.
     pub product: Option<String>,
-    /// Whom it reaches.
+    /// The list that is the audience.
     pub list: ListId,
-    /// The template's key; empty for the one that the list has by configuration.
+    /// The template's key; empty for the template that the configuration gives the list.
     pub template: String,
-    /// The subject, else the template's.
+    /// `None`: the template's own subject.
     pub subject: Option<String>,
-    /// For the template.
+    /// Values for the template.
     pub props: Map<String, Value>,
-    /// The sender, else the configured one.
+    /// `None`: the configured sender.
     pub from: Option<String>,
-    /// What becomes of letters in doubt.
     pub on_doubt: InDoubtPolicy,
-    /// How old a letter may become, if not as old as any.
+    /// How old a letter may become before it expires; `None` for no limit of the campaign's own.
     pub max_age: Option<Span>,
-    /// When to start; at once when absent.
+    /// `None`: the campaign starts at once.
     pub send_at: Option<Millis>,
 }
 
-/// Why a campaign is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateRefusal {
-    /// There is no such template.
     UnknownTemplate(String),
-    /// It was to start in the past.
+    /// It was to start more than a minute in the past.
     SendAtPast(Millis),
 }
 
-/// What may be asked of the campaign actor.
 pub enum CampaignMessage {
-    /// What the scheduler asked for and nobody waits for: audiences, recipients, connections, letters that came back.
+    /// An input for the scheduler whose answer nobody waits for: audiences, recipients, connections, finished letters.
     Input(Input),
-    /// A restock leads to a rule campaign; the part is done when that is durable, and nobody waits for it at start.
+    /// A restock opens or extends a rule campaign. The guard is done when that is durable; recovery sends no guard.
     Restocked(Restocked, Option<AckGuard>),
-    /// The part is done when all that was said before is durable.
+    /// The guard is done when every record written before this message is durable.
     Fence(AckGuard),
-    /// A campaign made by hand.
+    /// Creates a campaign by hand.
     Create(Box<Asked>, Reply<Result<Created, CreateRefusal>>),
-    /// Somebody may no longer be mailed: in the campaigns of one list, or in all.
+    /// Somebody may no longer be mailed, in the campaigns of one list or in all.
     Note {
-        /// Which; `None` for all.
+        /// `None`: in the campaigns of all lists.
         list: Option<ListId>,
-        /// Who.
         person: PersonId,
-        /// Why.
         reason: SkipReason,
-        /// Done when noted and durable.
+        /// Done when the note is durable.
         ack: AckGuard,
     },
-    /// Somebody's address is another one, or they are no more because two people became one: what was fetched of the
-    /// number is fetched again. The part is done when that is noted.
+    /// A person's address has changed, or the person was merged into another: what was looked up for this number
+    /// is looked up again. The guard is done when that is noted.
     MailboxChanged(PersonId, AckGuard),
-    /// A report about a letter, on its way to the directory: the ledger knows which address the letter went to.
+    /// Feedback on a letter, on its way to the directory: the ledger knows which address the letter went to.
     Returned(Box<FeedbackReport>, Reply<ReturnAnswer>),
-    /// A verb on a campaign.
+    /// A command on one campaign.
     Command(CampaignId, CampaignCommand, Reply<Result<(), CampaignRefusal>>),
-    /// The alarm rings; only the newest counts.
+    /// The alarm with this number rings; the actor ignores all but the newest.
     Alarm(u64),
-    /// A question.
+    /// Runs a read-only query.
     Read(ReadScheduler),
-    /// The state for a snapshot.
+    /// Hands over the state for a snapshot.
     Image(oneshot::Sender<CampaignsImage>),
-    /// Starts nothing more; answers when nothing is on the wire.
+    /// Starts no more letters, and answers when none is on the wire.
     Stop(oneshot::Sender<()>),
 }

@@ -1,23 +1,21 @@
-//! What confirmation workers carry.
+//! The message of the confirmation workers: one mail to send.
 
 use tokio::sync::oneshot;
 
 use restockd_core::{Email, Millis, PersonId};
 
-/// One mail that asks for a confirmation.
+/// A mail that asks a person to confirm the lists they asked for.
 pub struct Confirmation {
-    /// To whom.
     pub person: PersonId,
-    /// Where to.
     pub email: Email,
-    /// The address, hashed: the link is good for it alone.
+    /// The hash of `email`; the link in the mail works for this address only.
     pub address: u64,
-    /// The newest press that the mail knows of.
+    /// The directory's counter of the newest request that the mail covers.
     pub round: u64,
-    /// What the lists are called.
+    /// The names of the lists, for the mail's text.
     pub names: Vec<String>,
-    /// True once every press behind it is durable.
+    /// Yields true once every request that the mail covers is durable.
     pub gate: oneshot::Receiver<bool>,
-    /// When it is sent.
+    /// The value of the mail's `Date` header.
     pub date: Millis,
 }

@@ -1,4 +1,4 @@
-//! What may be asked of the directory.
+//! The messages of the directory.
 
 use tokio::sync::oneshot;
 
@@ -14,87 +14,78 @@ use restockd_core::{CampaignId, ListId, Millis, PersonId};
 /// Reads the directory without changing it.
 pub type ReadDirectory = Box<dyn FnOnce(&Directory) + Send>;
 
-/// What became of one ingest: the wire's answer and what was decided; `None`: no room for its key.
+/// The result of one ingest: the answer for the client and the decision. `None`: the idempotency key window is full.
 pub type Ingested = Option<(EventAnswer, IngestOutcome)>;
 
-/// What may be asked of the directory.
 pub enum DirectoryMessage {
-    /// A slice of events.
+    /// A slice of events, decided in order.
     Ingest {
-        /// In order.
         items: Vec<Ingest>,
-        /// One outcome for each.
+        /// One result for each item, in the same order.
         reply: Reply<Vec<Ingested>>,
     },
-    /// Joins and leaves for a person known by number.
+    /// Joins and leaves of a person who is known by number.
     Memberships {
-        /// Who.
         person: PersonId,
-        /// How it came.
         how: ChangeSource,
-        /// List ids to join or leave.
+        /// List ids to join (`true`) or leave (`false`).
         bag: Vec<(String, bool)>,
-        /// The outcome.
         reply: Reply<Ingested>,
     },
-    /// Somebody who was mailed leaves the list (`after_send = "leave"`).
+    /// Somebody who was mailed leaves the list, as `after_send = "leave"` asks.
     LeaveAfterSend(PersonId, ListId),
-    /// Changes about people or addresses; the answer says of each whether there was anything to change.
+    /// Changes about people or addresses; the answer says of each whether it changed anything.
     Command(Vec<DirectoryCommand>, Reply<Vec<bool>>),
-    /// A report came back about a letter.
+    /// Feedback on a letter.
     Returned(Box<FeedbackReport>, Reply<ReturnAnswer>),
-    /// A click on a link that confirms; the answer says what became of each list.
+    /// Somebody followed the link in a confirmation mail; the answer holds one result for each list.
     Click(Click, Reply<Vec<Ingested>>),
-    /// A mail that asks for a confirmation came back: whose, and the directory's counter that it knew of.
+    /// A confirmation worker is done with a mail: the person, the counter that the mail covered, and the outcome.
     Asked(PersonId, u64, restockd_mail::DeliveryOutcome),
-    /// Time has passed: mails that were put off may go.
+    /// The clock's tick, once a second: mails that were put off may be tried again.
     Tick,
-    /// A publishable key was made.
     MintPublicKey(PublicKey, Reply<()>),
-    /// An API key was made.
     MintKey(ApiKey, Reply<()>),
-    /// An API key stops.
+    /// Revokes the API key with this id.
     RevokeKey(String, Reply<()>),
-    /// Addresses and consent for letters, row and person; the list has the last word.
+    /// Looks up address and consent for the letters of a campaign, each given as ledger row and person. The result goes
+    /// to the list, which confirms that the person is still on it.
     LookUp(CampaignId, ListId, Vec<(u32, PersonId)>),
-    /// A page of everybody, for a campaign on a list that everybody is on.
+    /// A page of all people, for a campaign on a list that everybody is on.
     Page(AudiencePage),
-    /// A campaign on a list that everybody is on begins: the list is told how many that is.
+    /// Starts a campaign on a list that everybody is on: the list is told how large the audience is.
     BeginEverybody(CampaignId, ListId),
-    /// A question.
+    /// Runs a read-only query.
     Read(ReadDirectory),
-    /// The state for a snapshot.
+    /// Hands over the state for a snapshot.
     Image(oneshot::Sender<DirectoryImage>),
-    /// Sends again what was open when the engine stopped.
+    /// Sends again the tasks of events that were open when the engine stopped.
     Resume,
 }
 
-/// A page of everybody that a campaign asks for.
+/// A campaign's request for a page of all people.
 pub struct AudiencePage {
-    /// The campaign.
     pub campaign: CampaignId,
-    /// Its list.
     pub list: ListId,
-    /// The contact number after which it begins.
+    /// The contact number after which the page begins (exclusive).
     pub after: u32,
-    /// The last contact number of the audience.
+    /// The last contact number of the audience (inclusive).
     pub upto: u32,
-    /// How many at most.
+    /// Rows at most.
     pub most: usize,
     /// When the campaign began.
     pub since: Millis,
 }
 
-/// A click on the link in a mail.
+/// A click on the link of a confirmation mail.
 pub struct Click {
-    /// Whose link.
     pub person: PersonId,
-    /// The address it was sent to, hashed.
+    /// The hash of the address that the mail was sent to.
     pub address: u64,
-    /// The newest press that the mail knew of.
+    /// The directory's counter of the newest request that the mail covers.
     pub round: u64,
-    /// The lists that the page showed.
+    /// The ids of the lists that the page showed.
     pub shown: Vec<String>,
-    /// Where the click came from.
+    /// How the click was made, kept as evidence of consent.
     pub evidence: ConsentEvidence,
 }

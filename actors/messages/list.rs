@@ -1,4 +1,4 @@
-//! What may be asked of a list.
+//! The messages of a list.
 
 use tokio::sync::oneshot;
 
@@ -13,70 +13,62 @@ use restockd_core::{CampaignId, ListId, Millis, PersonId};
 /// Reads a list without changing it.
 pub type ReadList = Box<dyn FnOnce(&ListId, &List) + Send>;
 
-/// What may be asked of a list.
 pub enum ListMessage {
-    /// A share of an open event.
+    /// The list's share of an open event.
     Task {
         /// The directory's counter of the event.
         event: u64,
-        /// Whom it is about.
+        /// `None`: an event about no person.
         person: Option<PersonId>,
-        /// How it came.
         how: ChangeSource,
-        /// When, by the sender's clock.
+        /// When the event happened, by the sender's clock.
         timestamp: Option<Millis>,
-        /// When the directory accepted it: a restock counts for that day.
+        /// When the directory accepted the event: a restock counts for that day.
         accepted: Millis,
-        /// What to do.
         task: ListTask,
-        /// Done when durable.
+        /// Done when the list's record is durable.
         ack: AckGuard,
     },
-    /// Several tasks, in order.
+    /// Several tasks, carried out in order.
     Several(Vec<ListMessage>),
-    /// A restock from a webhook.
+    /// A restock reported by a webhook.
     Restock {
-        /// The newest of the directory's events that went to lists before it; the supervisor says which.
+        /// The newest of the directory's events that lists had been told of; filled in by the supervisor.
         event: u64,
-        /// The signal.
         fact: RestockFact,
-        /// What became of it.
         reply: Reply<RestockAnswer>,
     },
-    /// A campaign made by hand starts here.
+    /// A campaign made by hand claims its audience.
     Begin {
-        /// The campaign.
         campaign: CampaignId,
-        /// On a list that everybody is on: the last contact number and how many have an address.
+        /// On a list that everybody is on: the last contact number, and how many people have an address.
         everybody: Option<(u32, u32)>,
     },
-    /// A campaign has room for so many more.
+    /// A campaign asks for that many more people of its audience.
     Invite(CampaignId, usize),
-    /// A campaign that starts again asks for all it was given.
+    /// A campaign that starts again asks for everybody it was given before.
     InviteAgain(CampaignId),
-    /// A page of contact numbers for a campaign on a list that everybody is on.
+    /// A page of people for a campaign on a list that everybody is on.
     InvitePage {
-        /// The campaign.
         campaign: CampaignId,
-        /// The page.
         people: Vec<PersonId>,
-        /// The last contact number it covers.
+        /// The last contact number that the page covers (inclusive).
         to: u32,
-        /// When the campaign began: who had said no by then is not of its audience.
+        /// When the campaign began: people who had left by then are not in its audience.
         since: Millis,
-        /// True when nobody comes after it.
+        /// Whether this is the last page.
         last: bool,
     },
-    /// Recipients that the directory looked up; who is not on the list any more is marked so.
+    /// Recipients as the directory looked them up; the list marks those who are no longer on it.
     Confirm(CampaignId, Vec<Recipient>),
-    /// A campaign is done with everybody up to this ordinal.
+    /// A campaign has dealt with everybody up to this ordinal.
     Close(CampaignId, u32),
-    /// Time has passed: who left long ago is forgotten.
+    /// Forgets memberships that ended long ago.
     Forget,
-    /// A question.
+    /// Runs a read-only query.
     Read(ReadList),
-    /// The state for a snapshot.
+    /// Hands over the state for a snapshot.
     Image(oneshot::Sender<(ListId, List)>),
-    /// Go to rest, if nothing is outstanding.
+    /// Passivates the list, if no record of it is outstanding.
     Rest,
 }

@@ -1,11 +1,11 @@
-//! What is said to each actor: one file a receiver, with the payloads that travel.
+//! The messages of all actors: one file for each receiver, with the payloads that travel in them.
 //!
 //! ```text
-//! who speaks ── context.mailboxes.directory.send(DirectoryMessage::…) ──▶ the arm of the same name in the actor
+//! sender ── context.mailboxes.directory.send(DirectoryMessage::…) ──▶ the arm of the same name in the actor
 //! ```
 //!
-//! Nothing in here knows an actor: messages are made of the domain's words, of what the door asks and
-//! answers, and of the replies and parts that carry durability. So every actor may import all of them.
+//! Nothing here refers to an actor: messages are made of core types, of the requests and answers of `api`, and of the
+//! replies and guards that carry durability. So every actor may import all of them.
 
 mod campaign;
 mod confirmation;

@@ -1,27 +1,24 @@
-//! What may be asked of the snapshotter.
+//! The messages of the snapshotter.
 
 use tokio::sync::oneshot;
 
 use super::super::api::SnapshotAnswer;
 
-/// Who waits for a round.
+/// Where the result of a round is sent.
 pub type RoundReply = oneshot::Sender<Result<SnapshotAnswer, RoundFailure>>;
 
-/// Why a round came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoundFailure {
-    /// The disk has no room for it; it may be asked for again.
+    /// The disk was full; the round may be asked for again when there is space.
     pub no_space: bool,
-    /// In words.
     pub why: String,
 }
 
-/// What may be asked of the snapshotter.
 pub enum SnapshotterMessage {
-    /// Run a round, or join the next one if one is under way.
+    /// Runs a round; while one is under way, the request joins the next.
     Round(Option<RoundReply>),
-    /// Has enough time passed, or enough log been written?
+    /// The clock's tick, once a second: starts a round if enough time has passed or enough log was written.
     Tick,
-    /// The round is over.
+    /// The round is over; sent by the snapshotter's own task.
     Over(Result<SnapshotAnswer, RoundFailure>),
 }

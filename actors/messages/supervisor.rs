@@ -1,4 +1,4 @@
-//! What may be asked of the supervisor.
+//! The messages of the supervisor.
 
 use tokio::sync::oneshot;
 
@@ -7,40 +7,39 @@ use restockd_core::ListId;
 use restockd_core::list::{List, ListSummary};
 use restockd_records::PackedList;
 
-/// A slice of the table, for a snapshot: states at rest, and answers to come from those awake.
+/// A part of the table of lists, for a snapshot.
 pub struct Slice {
-    /// Lists at rest.
+    /// Passivated lists, as bytes.
     pub resting: Vec<(ListId, PackedList)>,
-    /// Lists awake hand theirs over themselves.
+    /// One answer to come from each list that is awake.
     pub awake: Vec<oneshot::Receiver<(ListId, List)>>,
-    /// Where the next slice starts; `None` at the end.
+    /// The id after which the next slice starts; `None` at the end of the table.
     pub next: Option<ListId>,
 }
 
-/// What may be asked of the supervisor.
 pub enum SupervisorMessage {
     /// A message for a list, which wakes for it.
     ToList(ListId, ListMessage),
-    /// Messages for lists, in order: those for one list arrive as one.
+    /// Messages for lists, in order; the messages for one list arrive together.
     ToLists(Vec<(ListId, ListMessage)>),
-    /// What can be told of lists without waking them: those asked for, `None` for the unknown.
+    /// Summaries of these lists without waking any of them, in the order of the request.
     Summaries(Vec<ListId>, oneshot::Sender<Vec<SummaryOrRead>>),
-    /// The ids after the given one, in order.
+    /// Ids of lists after the given one, in order; the number is the limit.
     Names(Option<ListId>, usize, oneshot::Sender<Vec<ListId>>),
-    /// A slice of the table after the given id, for a snapshot.
+    /// A slice of the table after the given id, for a snapshot; the number is the limit.
     Walk(Option<ListId>, usize, oneshot::Sender<Slice>),
-    /// Puts idle lists to rest, and does a little housekeeping.
+    /// The clock's tick, once a second: passivates idle lists and does a slice of the housekeeping.
     Sweep,
-    /// A list could not rest: it has records out.
+    /// A list could not be passivated, because some of its records are not durable yet.
     StillBusy(ListId),
-    /// How many lists are awake, resting and leaving.
+    /// How many lists are awake, at rest and leaving.
     Census(oneshot::Sender<(usize, usize, usize)>),
 }
 
-/// A list's summary, at once or when the list answers.
+/// A list's summary: known at once, or still to come.
 pub enum SummaryOrRead {
-    /// At rest (or unknown).
+    /// The list is at rest; `None` when there is no such list.
     Now(Option<ListSummary>),
-    /// Awake: it answers itself.
+    /// The list is awake and will answer.
     Soon(oneshot::Receiver<ListSummary>),
 }

@@ -1,9 +1,8 @@
-//! What each worker of the replay does with the records it gets.
+//! How each worker of the replay applies its records.
 //!
-//! An event is closed as soon as all of its lists have spoken of it, so that a replay does not hold
-//! every event of the log open. That saves memory and nothing else: whatever is closed here,
-//! [`close_done`](super::close_done) would close at the end, for a list that has spoken of an event
-//! has passed it. So it does not matter when an answer comes.
+//! An event is closed as soon as all of its lists have answered it, so that a replay does not hold every event of the log
+//! open. This only saves memory: whatever is closed here, [`close_done`](super::close_done) would close at the end. So the
+//! time at which an answer arrives does not matter.
 
 use std::collections::HashMap;
 use std::sync::mpsc::SyncSender;
@@ -17,7 +16,7 @@ use restockd_records::Entry;
 use super::lists::Lists;
 use super::work::{Replay, Work};
 
-/// True when a record is the next of its author's; an error when one is missing before it.
+/// True when a record is its author's next; false when the state holds it already; an error when one before it is missing.
 fn newer(author: &str, held: u64, seq: u64) -> Result<bool, String> {
     if seq > held + 1 {
         return Err(format!("{author} went from record {held} to {seq}: records are missing between them"));
@@ -25,14 +24,12 @@ fn newer(author: &str, held: u64, seq: u64) -> Result<bool, String> {
     Ok(seq > held)
 }
 
-/// A record that was sent to the wrong worker.
-const ASTRAY: &str = "a record went to the worker of another author";
+const WRONG_WORKER: &str = "a record went to the worker of another author";
 
-/// The directory, being replayed.
 pub(super) struct DirectoryReplay {
     pub(super) directory: Directory,
     pub(super) newest: Millis,
-    /// Which lists have answered an open event that has several.
+    /// The lists that have answered, for each open event that has several.
     heard: HashMap<u64, Vec<ListId>>,
 }
 
@@ -54,7 +51,7 @@ impl Replay for DirectoryReplay {
                 }
                 Ok(())
             }
-            _ => Err(ASTRAY.to_owned()),
+            _ => Err(WRONG_WORKER.to_owned()),
         }
     }
 
@@ -81,7 +78,6 @@ impl Replay for DirectoryReplay {
     }
 }
 
-/// The campaigns, being replayed.
 pub(super) struct CampaignsReplay {
     pub(super) campaigns: Campaigns,
     pub(super) newest: Millis,
@@ -105,12 +101,11 @@ impl Replay for CampaignsReplay {
                 }
                 Ok(())
             }
-            _ => Err(ASTRAY.to_owned()),
+            _ => Err(WRONG_WORKER.to_owned()),
         }
     }
 }
 
-/// Some lists, being replayed.
 pub(super) struct ListsReplay {
     lists: Lists,
     newest: Millis,
@@ -123,7 +118,7 @@ impl ListsReplay {
         Self { lists, newest: Millis(0), answers: Vec::new(), to_directory }
     }
 
-    /// What is left of it; the way to the directory is not.
+    /// The lists and the time of the newest record; the channel to the directory is closed.
     pub(super) fn ended(self) -> (Lists, Millis) {
         (self.lists, self.newest)
     }
@@ -145,7 +140,7 @@ impl Replay for ListsReplay {
     }
 
     fn batch_over(&mut self) {
-        // Gone only when it has refused a record, which it will say itself.
+        // The directory's worker is gone only when it has refused a record, which it reports itself.
         let _ = self.to_directory.send(Work::Answers(std::mem::take(&mut self.answers)));
     }
 }

@@ -7,7 +7,7 @@
 
 use restockd_journal::wal::{Lsn, RecordRef};
 
-/// A batch is sent once it holds this much.
+/// Bytes at which a batch is sent.
 const BATCH_BYTES: usize = 128 * 1024;
 
 /// Some records of one worker, in the order of the log.
@@ -32,7 +32,6 @@ impl ReplayBatch {
         self.ends.is_empty()
     }
 
-    /// The records, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Lsn, RecordRef<'_>)> {
         let mut from = 0;
         self.ends.iter().map(move |&(lsn, kind, version, end)| {

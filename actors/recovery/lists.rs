@@ -1,6 +1,6 @@
-//! The lists of one worker of the replay: packed until a record comes for them, then awake.
+//! The lists of one worker of the replay: packed until a record comes for them, then unpacked.
 //!
-//! A list belongs to the worker that the hash of its id says, so all its records meet its state.
+//! The hash of a list's id decides which worker it belongs to, so all of its records meet its state.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,20 +12,19 @@ use restockd_records::PackedList;
 
 use super::CampaignClaim;
 
-/// A list that a record came for.
+/// A list for which a record came.
 struct Awake {
     id: ListId,
     list: List,
 }
 
-/// What is left when a worker is done: lists at rest, and their claims on campaigns.
-pub(super) type Rested = (Vec<(ListId, PackedList)>, Vec<CampaignClaim>);
+/// What a worker ends with: its lists, packed, and their claims on campaigns.
+pub(super) type PackedLists = (Vec<(ListId, PackedList)>, Vec<CampaignClaim>);
 
-/// The lists of one worker.
 #[derive(Default)]
 pub(super) struct Lists {
-    /// As the snapshot has them, in the order of ids; `None` for one that woke.
-    still: Vec<(ListId, Option<PackedList>)>,
+    /// As the snapshot has them, in the order of ids; `None` for a list that is unpacked.
+    packed: Vec<(ListId, Option<PackedList>)>,
     awake: HashMap<ListId, Awake>,
 }
 
@@ -36,40 +35,40 @@ pub(super) fn worker_of(id: &str, workers: usize) -> usize {
     (hasher.finish() % workers.max(1) as u64) as usize
 }
 
-/// Gives each worker its lists; a snapshot that holds one twice is refused, since which of the two is it?
-pub(super) fn deal(packed: Vec<(ListId, PackedList)>, workers: usize) -> Result<Vec<Lists>, String> {
+/// Gives each worker its lists; refuses a snapshot that holds a list twice, since it cannot be known which one is right.
+pub(super) fn distribute(packed: Vec<(ListId, PackedList)>, workers: usize) -> Result<Vec<Lists>, String> {
     let workers = workers.max(1);
     let mut all: Vec<Lists> = (0..workers).map(|_| Lists::default()).collect();
     for (id, packed) in packed {
         if let Some(lists) = all.get_mut(worker_of(id.as_str(), workers)) {
-            lists.still.push((id, Some(packed)));
+            lists.packed.push((id, Some(packed)));
         }
     }
     for lists in &mut all {
         // Nearly sorted already: lists that were awake come a little later than their neighbours.
-        lists.still.sort_by(|one, other| one.0.cmp(&other.0));
-        if let Some([(twice, _), _]) = lists.still.array_windows().find(|[one, other]| one.0 == other.0) {
+        lists.packed.sort_by(|one, other| one.0.cmp(&other.0));
+        if let Some([(twice, _), _]) = lists.packed.array_windows().find(|[one, other]| one.0 == other.0) {
             return Err(format!("the list {:?} stands twice in the snapshot", twice.as_str()));
         }
     }
     Ok(all)
 }
 
-/// A list, awake, if there is one of that id.
+/// The list with this id, unpacked; `None` when there is none.
 pub(super) fn find<'a>(all: &'a mut [Lists], id: &ListId) -> Result<Option<&'a List>, String> {
     let worker = worker_of(id.as_str(), all.len());
     let Some(lists) = all.get_mut(worker) else { return Ok(None) };
-    if let Some(awake) = lists.rouse(id.as_str())? {
+    if let Some(awake) = lists.wake_packed(id.as_str())? {
         lists.awake.insert(id.clone(), awake);
     }
     Ok(lists.awake.get(id).map(|awake| &awake.list))
 }
 
 impl Lists {
-    /// A list, unpacked for good while the replay lasts; a new one where there is none of that id.
+    /// A list, unpacked until the replay ends; a new one where there is none with that id.
     pub(super) fn unpack(&mut self, id: &str) -> Result<(&ListId, &mut List), String> {
         if !self.awake.contains_key(id) {
-            let awake = match self.rouse(id)? {
+            let awake = match self.wake_packed(id)? {
                 Some(awake) => awake,
                 None => Awake { id: ListId::stored(id), list: List::default() },
             };
@@ -79,19 +78,19 @@ impl Lists {
         Ok((&awake.id, &mut awake.list))
     }
 
-    /// Takes a list of the snapshot out, unpacked, if there is one of that id that is still packed.
-    fn rouse(&mut self, id: &str) -> Result<Option<Awake>, String> {
-        let at = self.still.binary_search_by(|(other, _)| other.as_str().cmp(id));
-        let Some((id, packed)) = at.ok().and_then(|at| self.still.get_mut(at)) else { return Ok(None) };
+    /// Unpacks a list of the snapshot; `None` when there is none with that id that is packed packed.
+    fn wake_packed(&mut self, id: &str) -> Result<Option<Awake>, String> {
+        let at = self.packed.binary_search_by(|(other, _)| other.as_str().cmp(id));
+        let Some((id, packed)) = at.ok().and_then(|at| self.packed.get_mut(at)) else { return Ok(None) };
         let Some(packed) = packed.take() else { return Ok(None) };
         let list = packed.unpack().map_err(|error| error.to_string())?;
         Ok(Some(Awake { id: id.clone(), list }))
     }
 
-    /// Puts all lists to rest, in the order of ids, and takes up their claims on campaigns.
-    pub(super) fn pack_all(self, campaigns: &Campaigns) -> Result<Rested, String> {
-        let (mut rested, mut claims) = (Vec::with_capacity(self.still.len()), Vec::new());
-        for (id, packed) in self.still {
+    /// Packs all lists, in the order of ids, and collects their claims on campaigns.
+    pub(super) fn pack_all(self, campaigns: &Campaigns) -> Result<PackedLists, String> {
+        let (mut rested, mut claims) = (Vec::with_capacity(self.packed.len()), Vec::new());
+        for (id, packed) in self.packed {
             let Some(packed) = packed else { continue };
             if !packed.summary().map_err(|error| error.to_string())?.running.is_empty() {
                 let list = packed.unpack().map_err(|error| error.to_string())?;
@@ -108,7 +107,7 @@ impl Lists {
     }
 }
 
-/// A list's claims on campaigns that do not know of them, or think they are done.
+/// Collects a list's claims on campaigns that do not know of them, or think they are done.
 fn claims_of(id: &ListId, list: &List, campaigns: &Campaigns, claims: &mut Vec<CampaignClaim>) {
     let known = |campaign| campaigns.get(campaign).map_or(0, |campaign| campaign.upto);
     for (invite, added) in list.claims(known) {

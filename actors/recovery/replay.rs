@@ -1,4 +1,4 @@
-//! The replay: one thread reads, each author's records go to the worker that holds its state.
+//! The replay: one thread reads the log, and each author's records go to the worker that holds its state.
 //!
 //! ```text
 //!               ┌── batches ──▶ directory ◀── which events were answered ──┐
@@ -7,12 +7,11 @@
 //! ```
 //!
 //! - The reader is the caller's thread: only it touches the disk.
-//! - Channels are bounded, so memory is. The directory waits for nobody, lists wait for the
-//!   directory alone, and the reader for both: nothing can wait in a circle.
-//! - The directory's records are sent on before a list's, so a list's answer never comes first.
-//! - A worker that refuses a record, or panics at it, ends; whoever sends to it hears that. All that
-//!   was read before is still worked off, so the record that is named is the first in the log,
-//!   whoever found what, and when.
+//! - Channels are bounded, so memory is. The directory waits for nobody, lists wait only for the directory, and the reader
+//!   for both: there is no circle of waiting.
+//! - The directory's records are sent before a list's, so a list's answer never comes first.
+//! - A worker that refuses a record, or panics at it, ends, and whoever sends to it notices. Records read before are still
+//!   applied, so the error names the first bad record in the log, whichever worker found it and when.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,10 +32,10 @@ use super::batch::ReplayBatch;
 use super::lists::{self, Lists};
 use super::work::{Replay, Work};
 
-/// Batches on their way to one worker.
+/// Batches that may wait for one worker.
 const BATCHES_AHEAD: usize = 4;
 
-/// What the log made of the states.
+/// The states after the replay.
 pub(super) struct Replayed {
     pub(super) log: wal::LogRecovery,
     pub(super) directory: Directory,
@@ -53,7 +52,7 @@ struct Failure {
 
 type ReplayResult<R> = Result<R, Failure>;
 
-/// Replays the log from a record on, of which all up to another are known to have been durable.
+/// Replays the log from one record on; all records up to another are known to have been durable.
 pub(super) fn replay(
     disk: &Arc<dyn Disk>,
     options: &Options,
@@ -82,7 +81,7 @@ pub(super) fn replay(
         };
         let read = wal::recover(disk, options, from, durable, &mut |lsn, record| reader.pass_on(lsn, record));
         let mut first = reader.finish();
-        // The directory hears lists, so it ends only when no list is left that could speak to it.
+        // Lists send to the directory's worker, so it ends only after all of theirs.
         let ended = workers.into_iter().map(|worker| end(worker, &mut first).map(ListsReplay::ended));
         let lists: Vec<_> = ended.collect();
         let (directory, campaigns) = (end(directory, &mut first), end(campaigns, &mut first));
@@ -105,7 +104,7 @@ pub(super) fn replay(
     })
 }
 
-/// Does the same to each part, each on a thread of its own.
+/// Runs the same function on each part, each on a thread of its own.
 pub(super) fn all_at_once<T: Send, R: Send>(
     parts: Vec<T>,
     work: impl Fn(T) -> R + Sync,
@@ -115,11 +114,10 @@ pub(super) fn all_at_once<T: Send, R: Send>(
         let started: Result<Vec<_>, _> =
             parts.into_iter().map(|part| Builder::new().spawn_scoped(threads, move || work(part))).collect();
         let ended = started.map_err(RecoveryError::Threads)?.into_iter().map(ScopedJoinHandle::join);
-        ended.map(|one| one.map_err(|panic| RecoveryError::Misfit(words(&*panic)))).collect()
+        ended.map(|one| one.map_err(|panic| RecoveryError::Misfit(panic_text(&*panic)))).collect()
     })
 }
 
-/// Starts a worker.
 fn start<'scope, R: Replay + 'scope>(
     threads: &'scope Scope<'scope, '_>,
     name: &str,
@@ -130,7 +128,7 @@ fn start<'scope, R: Replay + 'scope>(
     thread.spawn_scoped(threads, move || work(&inbox, replay)).map_err(RecoveryError::Threads)
 }
 
-/// Works until nobody sends any more, or until a record is refused.
+/// Works until the channel closes or a record is refused.
 fn work<R: Replay>(inbox: &Receiver<Work>, mut replay: R) -> ReplayResult<R> {
     let mut lsn = 0;
     let worked = catch_unwind(AssertUnwindSafe(|| {
@@ -150,7 +148,7 @@ fn work<R: Replay>(inbox: &Receiver<Work>, mut replay: R) -> ReplayResult<R> {
         }
         Ok(())
     }));
-    match worked.unwrap_or_else(|panic| Err(words(&*panic))) {
+    match worked.unwrap_or_else(|panic| Err(panic_text(&*panic))) {
         Ok(()) => Ok(replay),
         Err(reason) => Err(Failure { lsn, reason }),
     }
@@ -158,7 +156,7 @@ fn work<R: Replay>(inbox: &Receiver<Work>, mut replay: R) -> ReplayResult<R> {
 
 /// Waits for a worker; keeps the earliest failure.
 fn end<R>(worker: ScopedJoinHandle<'_, ReplayResult<R>>, first: &mut Option<Failure>) -> Option<R> {
-    match worker.join().unwrap_or_else(|panic| Err(Failure { lsn: 0, reason: words(&*panic) })) {
+    match worker.join().unwrap_or_else(|panic| Err(Failure { lsn: 0, reason: panic_text(&*panic) })) {
         Ok(replay) => Some(replay),
         Err(failure) => {
             if first.as_ref().is_none_or(|first| failure.lsn < first.lsn) {
@@ -169,14 +167,14 @@ fn end<R>(worker: ScopedJoinHandle<'_, ReplayResult<R>>, first: &mut Option<Fail
     }
 }
 
-/// A panic in words.
-fn words(panic: &(dyn Any + Send)) -> String {
+/// The text of a panic.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no panic_text");
     format!("its replay panicked: {text}; this is a bug, please report it")
 }
 
-/// The way to one worker.
+/// Gathers one worker's records and sends them in batches.
 struct BatchSender {
     worker: SyncSender<Work>,
     batch: ReplayBatch,
@@ -187,7 +185,7 @@ impl BatchSender {
         Self { worker, batch: ReplayBatch::default() }
     }
 
-    /// Sends what has gathered.
+    /// Sends the records gathered so far.
     fn send(&mut self) -> Result<(), String> {
         if self.batch.is_empty() {
             return Ok(());
@@ -197,7 +195,7 @@ impl BatchSender {
     }
 }
 
-/// Sees whose a record is, and passes it on.
+/// Finds the author of each record and passes the record on.
 struct Reader {
     directory: BatchSender,
     campaigns: BatchSender,
@@ -236,10 +234,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Sends the rest, then nothing more.
+    /// Sends the remaining records and closes the channels.
     fn finish(mut self) -> Option<Failure> {
         let all = [&mut self.directory, &mut self.campaigns].into_iter().chain(&mut self.lists);
-        // Whoever does not take it any more says why when it is joined.
+        // A worker that takes no more says why when it is joined.
         all.for_each(|outbox| drop(outbox.send()));
         self.failure
     }
@@ -264,7 +262,7 @@ mod tests {
         let record = RecordRef { kind: 2, version: 1, bytes: &[0] };
         let failure = scope(|threads| {
             let worker = start(threads, "replay-test", inbox, Panics).expect("a thread");
-            // More than the channel holds: whoever sends must hear that the worker is gone.
+            // More than the channel holds: the sender must notice that the worker is gone.
             let sent = (1..100_u64).try_for_each(|lsn| {
                 outbox.batch.push(lsn, &record);
                 outbox.send()

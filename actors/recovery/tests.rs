@@ -210,7 +210,7 @@ fn parallel(
     // Not in the order of ids: in a snapshot, lists that were awake come behind their neighbours.
     let packed: Vec<_> =
         base.lists.iter().rev().map(|(id, list)| (id.clone(), PackedList::of(list))).collect();
-    let lists = lists::deal(packed, workers).unwrap();
+    let lists = lists::distribute(packed, workers).unwrap();
     finish(replay::replay(disk, options, (1, 0), base.directory, base.campaigns, lists)?, Vec::new())
 }
 
@@ -339,8 +339,8 @@ fn a_snapshot_that_holds_a_list_twice_is_refused_by_name() {
     let list = |id: &str| (ListId::parse(id).unwrap(), PackedList::of(&List::default()));
     for workers in 1..4 {
         let twice = vec![list("a"), list("restock-x"), list("b"), list("restock-x")];
-        let refused = lists::deal(twice, workers).err().unwrap();
+        let refused = lists::distribute(twice, workers).err().unwrap();
         assert!(refused.contains("restock-x"), "{refused}");
-        assert!(lists::deal(vec![list("b"), list("a")], workers).is_ok());
+        assert!(lists::distribute(vec![list("b"), list("a")], workers).is_ok());
     }
 }

@@ -4,20 +4,21 @@ use super::batch::ReplayBatch;
 use restockd_core::ListId;
 use restockd_journal::wal::RecordRef;
 
-/// What is sent to a worker.
 pub(super) enum Work {
-    /// Its records.
     Records(ReplayBatch),
-    /// To the directory alone: events that a list has answered.
+    /// Sent to the directory only: events, each with the list that has answered it.
     Answers(Vec<(u64, ListId)>),
 }
 
-/// What a worker does.
+/// The state that a worker's records are applied to.
 pub(super) trait Replay: Send {
-    /// Applies one record where its author's counter is newer.
+    /// Applies one record, unless the state holds it already.
+    ///
+    /// # Errors
+    /// When a record is missing before it, or its bytes do not fit.
     fn take(&mut self, record: &RecordRef<'_>) -> Result<(), String>;
-    /// A batch is over.
+    /// Called after each batch.
     fn batch_over(&mut self) {}
-    /// A list has answered an event.
+    /// Notes that a list has answered an event.
     fn answered(&mut self, _event: u64, _by: &ListId) {}
 }

@@ -1,7 +1,7 @@
-//! Housekeeping: once a day the whole table is walked, a slice a second, and lists forget who left long ago.
+//! Housekeeping: once a day the whole table is walked, a slice a second, and lists forget memberships that ended long ago.
 //!
-//! What a list at rest remembers stands in the head of its bytes, so only one that has somebody to forget wakes for it.
-//! Lists that everybody is on are passed over: there a forgotten no would be a yes.
+//! The head of a passivated list's bytes says whether it has anything to forget, so only such a list wakes for it. Lists
+//! that everybody is on are left out: on them a forgotten leave would count as a join.
 
 use super::*;
 
@@ -10,19 +10,19 @@ use super::*;
 pub(super) struct Walk {
     /// When it began.
     began: Option<Millis>,
-    /// The last list it has seen.
+    /// The last list that was looked at.
     after: Option<ListId>,
-    /// It has seen all.
+    /// True when the walk is done.
     over: bool,
 }
 
-/// A walk begins this long after the one before.
+/// Time from the beginning of a walk to the beginning of the next.
 const WALK_EVERY_MS: u64 = 24 * 3_600_000;
-/// A walk takes so many slices at most, however long the table is: an hour of them.
+/// Slices of a walk, however long the table is: an hour at one a second.
 const SLICES: usize = 3600;
 
 impl Supervisor {
-    /// The next slice of the walk, or a new walk when it is time.
+    /// Takes the next slice of the walk, or begins a new walk when it is due.
     pub(super) async fn tidy(
         &self,
         myself: &ActorRef<SupervisorMessage>,
@@ -44,7 +44,7 @@ impl Supervisor {
 }
 
 impl SupervisorState {
-    /// The lists of the next slice that may have somebody to forget.
+    /// The lists of the next slice that may have something to forget.
     fn next_slice(&mut self, context: &Context, now: Millis) -> Vec<ListId> {
         let most = self.lists.len() / SLICES + 1;
         let (mut seen, mut last, mut found) = (0, None, Vec::new());
@@ -52,7 +52,7 @@ impl SupervisorState {
             (seen, last) = (seen + 1, Some(id));
             let forgets = match self.awake.get(id) {
                 None => packed.forgets(now),
-                // It looks for itself.
+                // An awake list decides itself.
                 Some(ListSlot::Awake { .. }) => true,
                 Some(ListSlot::Leaving { .. }) => false,
             };

@@ -1,4 +1,4 @@
-//! The token in a letter's envelope sender: when the letter bounces, it says whose and of which campaign.
+//! The token in a letter's envelope sender: when the letter bounces, the token says whose it was and of which campaign.
 //!
 //! ```text
 //! bounce+<token>@bounces.shop.example
@@ -6,12 +6,12 @@
 //! mac    HMAC-SHA-256 over [ 1 | key id | 3 | campaign | person ], truncated
 //! ```
 //!
-//! Why base32: a local part has 64 bytes at most (RFC 5321, 4.5.3.1.1), and relays may change its case. So letters of
-//! either case are read, and the 53 leave room for a prefix of 11.
+//! Base32, because a local part has 64 bytes at most (RFC 5321, 4.5.3.1.1) and relays may change its case: letters of
+//! either case are read, and 53 characters leave room for a prefix of 11.
 //!
-//! Invariants: nobody can make one without the engine's key; it holds no address; a link's token is none, and it is
-//! no link's; one campaign and person have one token for as long as the newest key is the same. It is worth a
-//! suppression and no more, so 96 bits of code are plenty.
+//! Invariants: nobody can make a token without the engine's key; it holds no address; it is not accepted as a link's token,
+//! nor a link's as a bounce token; for one campaign and person there is one token as long as the newest key is the same. A
+//! forged token could cause one suppression and no more, so a MAC of 96 bits is enough.
 
 use data_encoding::BASE32_NOPAD;
 use hmac::Mac;
@@ -19,9 +19,9 @@ use hmac::Mac;
 use super::Secrets;
 use restockd_core::{CampaignId, PersonId};
 
-/// The byte that binds a code to this job; those of links are in [`super::purpose_byte`].
+/// The byte that binds a MAC to this purpose; those of links are in [`super::purpose_byte`].
 const PURPOSE: u8 = 3;
-/// Bytes of the code at a token's end.
+/// Bytes of the MAC at a token's end.
 const MAC_BYTES: usize = 12;
 /// Bytes of a whole token before base32.
 const BYTES: usize = 1 + 16 + 4 + MAC_BYTES;
@@ -29,7 +29,7 @@ const BYTES: usize = 1 + 16 + 4 + MAC_BYTES;
 pub const BOUNCE_TOKEN_CHARS: usize = (BYTES * 8).div_ceil(5);
 
 impl Secrets {
-    /// The token under which bounces and complaints about one campaign's letter to one person come back.
+    /// Makes the token under which feedback on one campaign's letter to one person comes back.
     #[must_use]
     pub fn bounce_token(&self, campaign: CampaignId, person: PersonId) -> String {
         let (id, key) = match self.signing.last() {
@@ -47,7 +47,7 @@ impl Secrets {
         BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
     }
 
-    /// Reads and verifies such a token, whatever the case of its letters.
+    /// Reads and verifies a token, in upper or lower case.
     #[must_use]
     pub fn read_bounce_token(&self, token: &str) -> Option<(CampaignId, PersonId)> {
         if token.len() != BOUNCE_TOKEN_CHARS {

@@ -1,4 +1,4 @@
-//! An engine of one's own: a child process, spoken to over HTTP.
+//! An engine in a child process, called over HTTP.
 //!
 //! The demo and the load harness start it; it never outlives them.
 
@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use crate::http;
 use restockd_engine::token;
 
-/// The settings that a new engine is always given.
+/// Settings that every new engine is given.
 const KEY: &str = "RESTOCKD_API_KEY";
 const SECRET: &str = "INVENTORY_WEBHOOK_SECRET";
 
-/// A process that listens.
+/// An engine's process that listens.
 pub struct Child {
     process: std::process::Child,
     client: Client,
 }
 
-/// What speaks to it.
+/// Calls an engine over HTTP.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
@@ -37,7 +37,7 @@ impl Child {
     /// Starts `serve` of this program on a directory and waits until it listens.
     ///
     /// # Errors
-    /// Why it did not come to listen.
+    /// Why it does not listen.
     pub fn start(
         program: &Path,
         dir: &Path,
@@ -50,11 +50,11 @@ impl Child {
         Self::spawn(program, &args, settings)
     }
 
-    /// Starts a program with these arguments, and with a new key and webhook secret unless the settings name them;
-    /// waits until it says where it listens.
+    /// Starts a program with these arguments, and with a new key and webhook secret unless the settings name them. Waits
+    /// until it prints the address that it listens on.
     ///
     /// # Errors
-    /// Why it did not come to listen.
+    /// Why it does not listen.
     pub fn spawn(program: &Path, args: &[&OsStr], settings: &[(&str, String)]) -> anyhow::Result<Self> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
@@ -84,35 +84,34 @@ impl Child {
             }
             said.push(line);
         };
-        // The rest of what it says is read and dropped, so that it never waits for us.
+        // The rest of its output is read and dropped, so that it never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Self { process, client: Client::new(url, key, secret) })
     }
 
-    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// What speaks to it.
+    /// A client with the engine's key and secret.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// `kill -9`.
+    /// Kills the process, like `kill -9`.
     ///
     /// # Errors
-    /// It cannot be killed or waited for.
+    /// When it cannot be killed or waited for.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill().context("cannot kill the engine")?;
         self.process.wait().context("cannot wait for the engine")?;
         Ok(())
     }
 
-    /// SIGTERM, and its end.
+    /// Sends SIGTERM and waits for the end.
     ///
     /// # Errors
-    /// It did not end well.
+    /// When the process ends with an error.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)
@@ -127,14 +126,14 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Already gone where the demo went well.
+        // The process is gone already where everything went well.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Client {
-    /// Speaks to an engine with a key, and signs with a secret.
+    /// A client that uses this key, and signs webhooks with this secret.
     pub fn new(url: String, key: String, secret: String) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -146,45 +145,40 @@ impl Client {
         Self { agent, url, key, secret }
     }
 
-    /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The key it uses.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The webhook secret it signs with.
     pub fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// A GET.
-    ///
     /// # Errors
-    /// No answer, or one that is not good.
+    /// When there is no answer, or one that is not a 2xx.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {}", self.key);
         let answer = self.agent.get(format!("{}{path}", self.url)).header("authorization", &bearer).call();
         read(path, answer)
     }
 
-    /// A POST of JSON.
+    /// Posts JSON.
     ///
     /// # Errors
-    /// No answer, or one that is not good.
+    /// When there is no answer, or one that is not a 2xx.
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {}", self.key);
         let request = self.agent.post(format!("{}{path}", self.url)).header("authorization", &bearer);
         read(path, request.send_json(body))
     }
 
-    /// A signed restock.
+    /// Sends a signed restock.
     ///
     /// # Errors
-    /// No answer, or one that is not good.
+    /// When there is no answer, or one that is not a 2xx.
     pub fn restock(&self, delivery: &str, sku: &str, name: &str, quantity: i64) -> anyhow::Result<Value> {
         let body = json!({
             "delivery_id": delivery, "type": "restock", "sku": sku, "product_name": name, "quantity": quantity,
@@ -197,7 +191,7 @@ impl Client {
     }
 }
 
-/// The body of a good answer.
+/// The body of a 2xx answer.
 fn read(path: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Value> {
     let mut answer = answer.with_context(|| format!("no answer to {path}"))?;
     let status = answer.status();

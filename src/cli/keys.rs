@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-/// What `keys` takes.
+/// The arguments of `keys`.
 #[derive(Debug, Args)]
 pub struct KeysArgs {
     /// The engine.
@@ -17,7 +17,6 @@ pub struct KeysArgs {
     pub verb: KeysCommand,
 }
 
-/// The subcommands on keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// All keys, never their secrets.
@@ -43,7 +42,7 @@ pub enum KeysCommand {
     },
 }
 
-/// Carries it out; the admin key is `RESTOCKD_API_KEY`.
+/// Runs the subcommand; the admin key is `RESTOCKD_API_KEY`.
 pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let key = std::env::var("RESTOCKD_API_KEY")
         .context("RESTOCKD_API_KEY is not set; it must hold an admin key of the engine")?;

@@ -34,7 +34,6 @@ pub struct Cli {
     pub verb: CliCommand,
 }
 
-/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum CliCommand {
     /// Run the engine.
@@ -74,12 +73,12 @@ pub struct ServeArgs {
     pub accept_clock: bool,
 }
 
-/// Carries out a verb.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// Whatever went wrong, as a sentence for a person.
+/// What went wrong, as a sentence for a person.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    // Whatever any library writes below the data directory is for its owner only.
+    // Any file that a library creates below the data directory is for its owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match cli.verb {
         CliCommand::Serve(args) => serve::serve(&args),

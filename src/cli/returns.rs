@@ -1,13 +1,13 @@
-//! `restockd returns < message`: hands a message that came back to the running engine.
+//! `restockd returns < message`: hands feedback on a letter to the running engine.
 //!
-//! Made for a mail server's pipe, so it answers in the exit codes that one understands (sysexits):
+//! Made for a mail server's pipe, so it ends with the exit codes that mail servers understand (sysexits):
 //!
 //! | code | when | what the mail server does |
 //! |---|---|---|
-//! | 0 | taken, seen before, or no report | drops the message |
-//! | 75 | no engine, an engine that cannot now, a key that is not good (yet) | tries again later |
+//! | 0 | the report was taken in or seen before, or the message is no report | drops the message |
+//! | 75 | no engine, an engine that cannot take it in now, a key that is not valid (yet) | tries again later |
 //!
-//! A message that is too large is no report: 0, or it would bounce.
+//! A message that is too large counts as no report: any other code would make it bounce.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -17,12 +17,12 @@ use clap::Args;
 
 use restockd_feedback::MESSAGE_BYTES_MAX;
 
-/// Try again later (EX_TEMPFAIL).
+/// The exit code for "try again later" (EX_TEMPFAIL).
 const TEMPFAIL: u8 = 75;
-/// For the whole call; mail servers wait longer for a pipe.
+/// The limit of the whole call; mail servers wait longer for a pipe.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What `returns` takes.
+/// The arguments of `returns`.
 #[derive(Debug, Args)]
 pub struct ReturnsArgs {
     /// The engine.
@@ -36,7 +36,7 @@ pub struct ReturnsArgs {
     pub key_file: Option<std::path::PathBuf>,
 }
 
-/// Carries it out; the key is in `--key-file` or `RESTOCKD_API_KEY`.
+/// Runs the subcommand; the key is in `--key-file` or `RESTOCKD_API_KEY`.
 pub(super) fn returns(args: &ReturnsArgs) -> ExitCode {
     match hand_over(args) {
         Ok(text) => {
@@ -50,7 +50,10 @@ pub(super) fn returns(args: &ReturnsArgs) -> ExitCode {
     }
 }
 
-/// Sends the message; what the engine says, or why to try again.
+/// Sends the message, and returns the engine's answer.
+///
+/// # Errors
+/// Why the mail server should try again.
 fn hand_over(args: &ReturnsArgs) -> Result<String, String> {
     let key = match &args.key_file {
         Some(path) => {
@@ -64,7 +67,7 @@ fn hand_over(args: &ReturnsArgs) -> Result<String, String> {
     let mut first = input.by_ref().take(MESSAGE_BYTES_MAX as u64 + 1);
     first.read_to_end(&mut message).map_err(|error| format!("cannot read the message: {error}"))?;
     if message.len() > MESSAGE_BYTES_MAX {
-        // The rest is read too: a pipe that closes early is a failure to some mail servers.
+        // The rest is read too: some mail servers take it for a failure when a pipe closes early.
         let rest = std::io::copy(&mut input, &mut std::io::sink());
         rest.map_err(|error| format!("cannot read the message: {error}"))?;
         return Ok("skipped: the message is too large to be a report".to_owned());

@@ -1,4 +1,4 @@
-//! `restockd serve`: the engine until a signal or until it cannot go on.
+//! `restockd serve`: runs the engine until a signal comes or until it cannot go on.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,10 +12,9 @@ use crate::config::{Config, Flags};
 use crate::telemetry;
 use restockd_engine::clock::Clock;
 
-/// The engine ended by itself: recovery is the restart.
+/// The exit code when the engine cannot go on and must be restarted.
 const CANNOT_GO_ON: u8 = 70;
 
-/// Runs the engine.
 pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::start();
     let flags =
@@ -23,19 +22,18 @@ pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.config.as_deref(), |key| std::env::var(key).ok(), &flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(until_the_end(config))?;
-    // Tasks that still wait on the network must not hold the process.
+    // Tasks that wait on the network must not hold up the end of the process.
     runtime.shutdown_background();
     Ok(code)
 }
 
-/// How often memory that is free is looked after.
 const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
-/// More than mimalloc keeps in a page that others share: it has pages of its own, which are freed with it.
+/// Larger than any block that mimalloc puts into a shared page: such a block has pages of its own, freed with it.
 const OWN_PAGES_BYTES: usize = 1 << 20;
 
-/// Has free memory given back to the system. mimalloc does that when it frees pages, for those that have been free for
-/// a second by then; an engine that has come to rest may free none for hours. So some are taken (never touched, so no
-/// memory stands behind them) and freed at intervals.
+/// Makes mimalloc return free memory to the system. It does so whenever it frees pages, with pages that have been free for
+/// a second by then; an idle engine may free none for hours. So a block is allocated at intervals (and never touched, so
+/// that no memory stands behind it) and freed again.
 async fn give_memory_back() {
     let mut ticks = tokio::time::interval(GIVE_BACK_EVERY);
     loop {
@@ -44,7 +42,7 @@ async fn give_memory_back() {
     }
 }
 
-/// Up, until a signal or an end.
+/// Boots the engine, and runs until a signal comes or until it cannot go on.
 async fn until_the_end(config: Config) -> anyhow::Result<ExitCode> {
     let warnings = config.warnings.clone();
     let data = config.data.display().to_string();
@@ -60,7 +58,7 @@ async fn until_the_end(config: Config) -> anyhow::Result<ExitCode> {
         _ = interrupt.recv() => {}
         why = ended(&mut fatal) => {
             eprintln!("restockd: the engine cannot go on: {why}; start it again, it recovers by itself");
-            // At once: memory that ran ahead of the disk must not be spoken from.
+            // At once: what was not durable must not be answered from memory any more.
             std::process::exit(i32::from(CANNOT_GO_ON));
         }
     }
@@ -73,7 +71,7 @@ async fn until_the_end(config: Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until the engine cannot go on, and says why.
+/// Waits until the engine cannot go on, and returns the reason.
 async fn ended(fatal: &mut watch::Receiver<Option<String>>) -> String {
     match fatal.wait_for(Option::is_some).await {
         Ok(why) => why.clone().unwrap_or_default(),
@@ -81,7 +79,7 @@ async fn ended(fatal: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-/// How to reach it, for a person.
+/// Tells the operator how to reach the engine.
 fn greet(running: &Running, data: &str) {
     let report = &running.report;
     eprintln!("restockd: listening on http://{}, data in {data}, mail by {}", running.addr, running.mail);

@@ -1,4 +1,4 @@
-//! `restockd sign`: the signature header for a body, to try a webhook with curl.
+//! `restockd sign`: prints the signature header for a body, to try a webhook with curl.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -8,10 +8,9 @@ use clap::Args;
 
 use crate::http;
 
-/// The longest body that is signed.
 const BODY_MAX: u64 = 1 << 20;
 
-/// What `sign` takes.
+/// The arguments of `sign`.
 #[derive(Debug, Args)]
 pub struct SignArgs {
     /// The environment variable that holds the secret.

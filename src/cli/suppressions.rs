@@ -1,7 +1,7 @@
-//! `restockd suppressions`: addresses that take no mail, at a running engine, over HTTP.
+//! `restockd suppressions`: the suppression list of a running engine, over HTTP.
 //!
-//! An import of any length goes out in pieces that the engine takes; a line that it refuses is
-//! named with its number, and makes the exit code 1.
+//! An import of any length is sent in pieces of a size that the engine accepts. A line that the engine refuses is reported
+//! with its number and makes the exit code 1.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use restockd_core::text::unix_lines;
 
-/// Lines sent at once; the engine takes ten thousand and 8 MiB.
+/// Lines of one piece; the engine accepts ten thousand and 8 MiB.
 const LINES_AT_ONCE: usize = 5000;
 
-/// The longest CSV file: it is held in memory.
+/// The limit of a CSV file, which is held in memory.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// What `suppressions` takes.
+/// The arguments of `suppressions`.
 #[derive(Debug, Args)]
 pub struct SuppressionsArgs {
     /// The engine.
@@ -40,7 +40,6 @@ pub enum Format {
     Ndjson,
 }
 
-/// The subcommands on the list.
 #[derive(Debug, Subcommand)]
 pub enum SuppressionsCommand {
     /// A page of the list, or the entry of one address.
@@ -87,14 +86,14 @@ pub enum SuppressionsCommand {
     },
 }
 
-/// The engine's door.
+/// Calls the engine.
 struct EngineClient {
     agent: ureq::Agent,
     bearer: String,
     url: String,
 }
 
-/// Carries it out; the admin key is `RESTOCKD_API_KEY`.
+/// Runs the subcommand; the admin key is `RESTOCKD_API_KEY`.
 pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> {
     let key = std::env::var("RESTOCKD_API_KEY")
         .context("RESTOCKD_API_KEY is not set; it must hold an admin key of the engine")?;
@@ -129,7 +128,7 @@ pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> 
 }
 
 impl EngineClient {
-    /// The JSON of an answer that says yes.
+    /// The JSON of a 2xx answer.
     fn said(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Value> {
         let mut answer = answer.with_context(|| format!("no engine answers at {}", self.url))?;
         let body: Value = answer.body_mut().read_json().unwrap_or_default();
@@ -139,7 +138,7 @@ impl EngineClient {
         Ok(body)
     }
 
-    /// Sends a piece of a list; how many lines were new, and how many were refused, each told.
+    /// Sends a piece of a list; returns how many lines were new and how many were refused, and prints the refused ones.
     fn send(&self, kind: &str, body: &[u8], lines: &[u64]) -> anyhow::Result<(usize, usize)> {
         let asked = self.agent.post(format!("{}/import", self.url)).header("authorization", &self.bearer);
         let answer = self.said(asked.header("content-type", kind).send(body))?;
@@ -172,7 +171,7 @@ fn import(door: &EngineClient, file: &Path, format: Option<Format>) -> anyhow::R
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// CSV, in pieces that each begin with the header.
+/// Sends CSV in pieces that each begin with the header line.
 fn import_csv(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let mut text = Vec::new();
     source.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).context("the file cannot be read")?;
@@ -199,7 +198,7 @@ fn import_csv(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, 
     Ok((added, refused))
 }
 
-/// One JSON object a line.
+/// Sends one JSON object per line.
 fn import_lines(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let (mut added, mut refused) = (0, 0);
     let mut lines = (1..).zip(BufReader::new(source).split(b'\n')).peekable();
@@ -219,7 +218,7 @@ fn import_lines(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize
     Ok((added, refused))
 }
 
-/// Writes the whole list to a file of its owner's, or to standard output.
+/// Writes the whole list to a file for its owner only, or to standard output.
 fn export(door: &EngineClient, out: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
     let word = if format == Format::Csv { "csv" } else { "ndjson" };
     let asked = door.agent.get(format!("{}/export", door.url)).query("format", word);

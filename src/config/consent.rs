@@ -1,13 +1,13 @@
-//! `[consent]`: what is kept as evidence, and how long a link that confirms works.
+//! `[consent]`: what is kept as evidence, and how long a confirmation link works.
 
 use super::{ConfigError, duration, millis, wrong};
 use crate::http::KeepAddress;
 use restockd_core::DoubleOptIn;
 
-/// The shortest life of a link that confirms: mail takes its time.
+/// The shortest life of a confirmation link: mail takes its time.
 const CONFIRM_WITHIN_MS_MIN: u64 = 600_000;
 
-/// No list that asks for a confirmation yet, and how long its links will work.
+/// The double opt-in settings without any list yet; holds how long confirmation links work.
 pub(super) fn double_opt_in(confirm_within: Option<&str>) -> Result<DoubleOptIn, ConfigError> {
     let mut double = DoubleOptIn::default();
     if let Some(text) = confirm_within {
@@ -19,7 +19,7 @@ pub(super) fn double_opt_in(confirm_within: Option<&str>) -> Result<DoubleOptIn,
     Ok(double)
 }
 
-/// How much of an address is kept.
+/// Reads how much of a client's address is kept.
 pub(super) fn keep_address(text: Option<&str>) -> Result<KeepAddress, ConfigError> {
     match text {
         None | Some("truncated") => Ok(KeepAddress::Truncated),

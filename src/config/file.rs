@@ -1,6 +1,7 @@
-//! The configuration file's shape, one table per part; unknown keys are errors.
+//! The shape of the configuration file: one struct per table; unknown keys are errors.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,10 +9,11 @@ use serde::Deserialize;
 use super::list::{ListFile, address};
 use super::provider::ProviderFile;
 use super::returns::ReturnsFile;
-use super::{ConfigError, wrong};
-use crate::http::{Scheme, Secret, Source};
+use super::{ConfigError, duration, millis, wrong};
+use crate::http::{HttpSettings, Scheme, Secret, Source};
 use restockd_core::{Rate, Span};
 use restockd_engine::RuleSettings;
+use restockd_journal::snapshots::Backend;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -127,7 +129,78 @@ pub(super) struct SourceFile {
     fields: BTreeMap<String, String>,
 }
 
+impl File {
+    /// Whether `mode` is production.
+    pub(super) fn production(&self) -> Result<bool, ConfigError> {
+        match self.mode.as_deref() {
+            None | Some("development") => Ok(false),
+            Some("production") => Ok(true),
+            Some(other) => Err(wrong("mode", format!("{other:?} is neither development nor production"))),
+        }
+    }
+}
+
+impl EngineFile {
+    /// How long a list may be idle before it is passivated.
+    pub(super) fn rest_after_ms(&self) -> Result<u64, ConfigError> {
+        Ok(milliseconds("engine.rest_after", self.rest_after.as_deref())?.unwrap_or(30_000))
+    }
+
+    /// The time between two snapshots.
+    pub(super) fn snapshot_every_ms(&self) -> Result<u64, ConfigError> {
+        let every = milliseconds("engine.snapshot_every", self.snapshot_every.as_deref())?;
+        Ok(every.map_or(300_000, |every| every.max(1000)))
+    }
+
+    /// The format of new snapshots.
+    pub(super) fn backend(&self) -> Result<Backend, ConfigError> {
+        match self.snapshots.as_deref() {
+            None | Some("sled") => Ok(Backend::Sled),
+            Some("flat") => Ok(Backend::Flat),
+            Some(other) => Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat"))),
+        }
+    }
+}
+
+impl HttpFile {
+    /// The settings of this table; sources, consent and returns have tables of their own.
+    pub(super) fn settings(self, listen: SocketAddr) -> Result<HttpSettings, ConfigError> {
+        let mut http = HttpSettings { listen, ..HttpSettings::default() };
+        if let Some(trusted) = self.trusted_proxies {
+            let read = |text: &String| {
+                crate::http::network(text).ok_or_else(|| {
+                    wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
+                })
+            };
+            http.trusted_proxies = trusted.iter().map(read).collect::<Result<_, _>>()?;
+        }
+        http.connections_max = self.connections_max.unwrap_or(http.connections_max).max(1);
+        http.connections_per_ip = self.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
+        Ok(http)
+    }
+}
+
+/// A span in milliseconds, if there is one.
+fn milliseconds(key: &str, text: Option<&str>) -> Result<Option<u64>, ConfigError> {
+    text.map(|text| duration(key, text).map(millis)).transpose()
+}
+
 impl RuleFile {
+    /// How long after a campaign somebody may be mailed about the same list again.
+    pub(super) fn renotify_after_ms(&self) -> Result<u64, ConfigError> {
+        let after = milliseconds("rule.renotify_after", self.renotify_after.as_deref())?;
+        Ok(after.unwrap_or(12 * 3_600_000))
+    }
+
+    /// Whether somebody who was mailed leaves the list.
+    pub(super) fn leave_after_send(&self) -> Result<bool, ConfigError> {
+        match self.after_send.as_deref() {
+            None | Some("stay") => Ok(false),
+            Some("leave") => Ok(true),
+            Some(other) => Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave"))),
+        }
+    }
+
     /// The rule's settings.
     pub(super) fn settings(&self) -> Result<RuleSettings, ConfigError> {
         let mut rule = RuleSettings::default();
@@ -159,8 +232,7 @@ impl RuleFile {
 }
 
 impl SourceFile {
-    /// The source, with its secrets from the environment (several, separated by spaces or commas, so
-    /// that one can be rotated).
+    /// The source. Its secrets come from the environment: several, separated by spaces or commas, during a rotation.
     pub(super) fn source(
         self,
         id: &str,

@@ -1,7 +1,8 @@
-//! What makes a letter signed and answerable: DKIM keys, the bounce domain, feedback ids, the test inbox, a mail token.
+//! `[mail]`, the rest: DKIM keys, the bounce domain, feedback ids, the test inbox, the sign-in token.
 //!
-//! A key is a file's path, or in the environment also the PEM text itself (with `\n` for line ends where a variable has
-//! to be one line). All is read here, once: a key that does not do stops the start, and no error or warning repeats it.
+//! A key is given as a file's path or, in the environment, also as the PEM text itself (with `\n` for line ends where a
+//! variable must be one line). Keys are read here, once: a key that cannot be used stops the start, and no error or warning
+//! repeats it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,9 @@ use super::{ConfigError, wrong};
 use restockd_engine::Envelope;
 use restockd_mail::{Address, Dkim, DkimKey, OauthToken};
 
-/// Bytes of a key file at most: RSA of 4,096 bits takes 3,300.
+/// Bytes of a key file, at most: RSA of 4,096 bits takes 3,300.
 const KEY_BYTES_MAX: u64 = 64 << 10;
 
-/// These settings, checked.
 pub(super) struct Letters {
     pub(super) dkim: Option<Dkim>,
     pub(super) redirect_to: Option<Address>,
@@ -23,7 +23,7 @@ pub(super) struct Letters {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads them: the environment over the file.
+/// Reads and checks these settings; the environment overrides the file.
 pub(super) fn read(
     file: &MailFile,
     env: &impl Fn(&str) -> Option<String>,
@@ -86,7 +86,7 @@ fn address(key: &str, text: Option<String>) -> Result<Option<Address>, ConfigErr
         .map_err(|_| wrong(key, "it must look like name@shop.example"))
 }
 
-/// The signer, when a key is named.
+/// The signer; `None` when no key is named.
 fn dkim(
     file: &DkimFile,
     env: &impl Fn(&str) -> Option<String>,
@@ -151,7 +151,7 @@ fn dkim(
     Dkim::new(&domain, keys).map(Some).map_err(|error| wrong("mail.dkim", error.to_string()))
 }
 
-/// The PEM text itself, or that in the file that is named.
+/// The PEM text, given itself or as the path of a file.
 fn pem(key: &str, text: &str, warnings: &mut Vec<String>) -> Result<String, ConfigError> {
     if text.contains("-----BEGIN") {
         return Ok(text.replace("\\n", "\n"));

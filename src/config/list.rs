@@ -1,11 +1,11 @@
-//! `[list.<id>]`: declared lists, and how mails about lists look.
+//! `[list.<id>]`: declared lists, and the presentation of mails about lists.
 //!
 //! | table | name, description, default_opt_in | template, subject, double_opt_in | product_url, image_url |
 //! |---|---|---|---|
 //! | `[list.news]`, a declared list | yes | yes | no, it has no product |
 //! | `[list."restock-chair-01"]`, `[list."restock-*"]` | no, it needs no declaration | yes | yes |
 //!
-//! `double_opt_in` asks by mail for a confirmation; not on a list that everybody is on: nobody joins that.
+//! `double_opt_in` asks for a confirmation by mail. It cannot be set on a list that everybody is on, since nobody joins it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{ConfigError, consent, wrong};
 use restockd_core::ids::SKU_LIST_PREFIX;
 use restockd_core::{Catalog, Declared, ListId, Presentation, Presentations, UrlPattern, text};
 
-/// One table.
+/// One `[list.<id>]` table.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListFile {
@@ -30,7 +30,7 @@ pub(super) struct ListFile {
 }
 
 impl ListFile {
-    /// How mails about it look.
+    /// How mails about the list look.
     fn look(&self, id: &str) -> Result<Presentation, ConfigError> {
         let key = |field: &str| format!("list.{id}.{field}");
         if self.subject.as_deref().is_some_and(|subject| !subject.is_empty() && !text::name_fits(subject)) {
@@ -45,7 +45,7 @@ impl ListFile {
     }
 }
 
-/// All tables.
+/// All `[list.<id>]` tables, as a catalog.
 pub(super) fn catalog(
     file: BTreeMap<String, ListFile>,
     confirm_within: Option<&str>,
@@ -95,7 +95,7 @@ pub(super) fn catalog(
     Ok(Catalog::new(declared).with_presentations(presentations).with_double_opt_in(double))
 }
 
-/// A product's address with `{sku}` in it.
+/// The address of a product, with `{sku}` as placeholder.
 pub(super) fn address(key: &str, text: Option<&str>) -> Result<Option<UrlPattern>, ConfigError> {
     text.map(|text| UrlPattern::parse(text.trim()).map_err(|why| wrong(key, format!("{text:?}: {why}"))))
         .transpose()

@@ -1,13 +1,14 @@
-//! Settings: the file, the environment over it, flags over both. Unknown keys stop the start.
+//! Settings: flags override the environment, which overrides the file. An unknown key stops the start.
 //!
-//! Every setting has a default that works on a laptop: no configuration at all is a running engine
-//! on 127.0.0.1:8080 that writes mails into `./outbox`. `mode = "production"` asks for what the
-//! law and receivers ask for: an https public URL, a postal address, a real mail server.
+//! Every setting has a default that works on a laptop: without any configuration the engine runs on 127.0.0.1:8080 and
+//! writes mails into `./outbox`. `mode = "production"` requires what the law and mail receivers require: an https public
+//! URL, a postal address, a real mail server.
 
 mod consent;
 mod file;
 mod letters;
 mod list;
+mod mail;
 mod provider;
 mod returns;
 
@@ -17,48 +18,41 @@ use std::time::Duration;
 
 use crate::http::{HttpSettings, Source};
 use restockd_core::keys::KEYS_MAX;
-use restockd_core::{Catalog, Millis, Rate, Retry, Span};
+use restockd_core::{Catalog, Millis, Span};
 use restockd_engine::Settings;
 use restockd_journal::snapshots::Backend;
-use restockd_mail::{Address, MailOptions};
+use restockd_mail::MailOptions;
 
 use file::File;
 
-/// Why the settings do not do; each text says what to change.
+/// Why the settings cannot be used; each text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {path} cannot be read: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not what it should be (an unknown key, say).
+    Read { path: PathBuf, source: std::io::Error },
+    /// The file is not valid, for example because of an unknown key.
     #[error("the configuration {path} is wrong: {reason}")]
     Parse {
-        /// Which file.
         path: PathBuf,
-        /// Where and what.
+        /// The place in the file, and what is wrong.
         reason: String,
     },
-    /// A value does not do.
     #[error("{key}: {reason}")]
     Value {
-        /// The setting.
+        /// The name of the setting.
         key: String,
         /// What is wrong and what to do.
         reason: String,
     },
 }
 
-/// Shorthand for a value that does not do.
+/// A [`ConfigError::Value`].
 fn wrong(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
     ConfigError::Value { key: key.into(), reason: reason.into() }
 }
 
-/// Flags of the command line that override everything.
+/// Flags of the command line; they override everything.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--data`.
@@ -72,33 +66,30 @@ pub struct Flags {
 /// All settings, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// The data directory.
     pub data: PathBuf,
-    /// Where overriding templates lie.
+    /// The folder of templates that override the built-in ones.
     pub templates: Option<PathBuf>,
-    /// The mailer's setting (`folder:./outbox`); holds a password perhaps, so it is never printed.
+    /// The transport's setting, such as `folder:./outbox`; it may hold a password, so it is never printed.
     pub mail: Hidden,
-    /// How mail is sent.
     pub mail_options: MailOptions,
-    /// An admin key.
+    /// An admin key from the environment.
     pub api_key: Option<Hidden>,
-    /// The actors' settings.
+    /// The settings of the actors.
     pub engine: Settings,
-    /// Declared lists.
+    /// The declared lists and their presentations.
     pub catalog: Catalog,
-    /// The door's settings.
     pub http: HttpSettings,
-    /// Length of a log segment.
+    /// The length of a log segment, in bytes.
     pub segment_bytes: u64,
-    /// What snapshots are written with.
+    /// The format of new snapshots.
     pub backend: Backend,
-    /// Accept records that lie in the future.
+    /// Accept records whose time lies in the future.
     pub accept_clock: bool,
-    /// Things worth a line at start.
+    /// Sentences to be logged at start.
     pub warnings: Vec<String>,
 }
 
-/// A text that is never printed.
+/// A secret text: `Debug` does not show it.
 #[derive(Clone)]
 pub struct Hidden(pub String);
 
@@ -108,14 +99,14 @@ impl std::fmt::Debug for Hidden {
     }
 }
 
-/// The default address.
+/// The address to listen on by default.
 const LISTEN: &str = "127.0.0.1:8080";
 
 impl Config {
-    /// Reads file (if any), environment and flags.
+    /// Reads the file (if any), the environment and the flags.
     ///
     /// # Errors
-    /// When a key is unknown or a value does not do; the text says which and why.
+    /// When a key is unknown or a value cannot be used; the text says which and why.
     pub fn load(
         path: Option<&Path>,
         env: impl Fn(&str) -> Option<String>,
@@ -136,189 +127,91 @@ impl Config {
         Self::build(file, env, flags)
     }
 
-    /// Checks and composes.
+    /// Checks the sections in the order of the file and puts the settings together.
     fn build(file: File, env: impl Fn(&str) -> Option<String>, flags: &Flags) -> Result<Self, ConfigError> {
-        let mut warnings = Vec::new();
-        let production = match file.mode.as_deref() {
-            None | Some("development") => false,
-            Some("production") => true,
-            Some(other) => {
-                return Err(wrong("mode", format!("{other:?} is neither development nor production")));
-            }
-        };
-        let listen = flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(file.listen);
-        let listen = listen.unwrap_or_else(|| LISTEN.to_owned());
-        let listen: SocketAddr = listen
-            .parse()
-            .map_err(|_| wrong("listen", format!("{listen:?} is not an address such as 127.0.0.1:8080")))?;
-        let public_url = env("RESTOCKD_PUBLIC_URL").or(file.public_url);
-        let public_url = public_url.unwrap_or_else(|| format!("http://{listen}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
-        if !public_url.starts_with("https://") && !public_url.starts_with("http://") {
-            return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
-        }
-        let mail_setting = env("RESTOCKD_MAIL")
-            .or(file.mail.transport.clone())
-            .unwrap_or_else(|| "folder:./outbox".to_owned());
-        let smtp = mail_setting.starts_with("smtp");
-        let postal_address = file.mail.postal_address.clone().unwrap_or_default();
-        if production {
-            if !public_url.starts_with("https://") {
-                return Err(wrong(
-                    "public_url",
-                    "production needs an https:// URL, or unsubscribe links do not work",
-                ));
-            }
-            if postal_address.trim().is_empty() {
-                return Err(wrong(
-                    "mail.postal_address",
-                    "production needs one; the law wants it in every footer",
-                ));
-            }
-            if !smtp {
-                return Err(wrong("mail.transport", "production needs smtp:// or smtps://"));
-            }
-        } else if smtp && (postal_address.trim().is_empty() || !public_url.starts_with("https://")) {
-            warnings.push(
-                "mail goes out by SMTP without a postal address or an https public URL; set both, and \
-                 mode = \"production\" to have them required"
-                    .to_owned(),
-            );
-        }
-        let from = env("RESTOCKD_MAIL_FROM").or(file.mail.from.clone());
-        if production && from.is_none() {
-            return Err(wrong("mail.from", "production needs one, such as \"Shop <news@shop.example>\""));
-        }
-        let from = from.unwrap_or_else(|| "Restock <restock@localhost.localdomain>".to_owned());
-        let from: Address =
-            from.parse().map_err(|_| wrong("mail.from", "it must look like \"Shop <news@shop.example>\""))?;
-        let letters = letters::read(&file.mail, &env, production, &from)?;
-        warnings.extend(letters.warnings);
-        let rate = env("RESTOCKD_MAIL_RATE").or(file.mail.rate);
-        let rate = match rate {
-            Some(text) => Rate::parse(&text).ok_or_else(|| {
-                wrong("mail.rate", format!("{text:?} is not like 100/s, 6000/m or unlimited"))
-            })?,
-            None if smtp => Rate::parse("100/s").flatten(),
-            None => None,
-        };
-        let connections = match env("RESTOCKD_MAIL_CONNECTIONS") {
-            Some(text) => Some(text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
-                wrong("RESTOCKD_MAIL_CONNECTIONS", format!("{text:?} is not a number from 1 to 1000"))
-            })?),
-            None => file.mail.connections,
-        };
-        let mut retry = Retry::default();
-        if let Some(text) = env("RESTOCKD_RETRY_BASE").or(file.mail.retry_base) {
-            retry.base_ms = millis(duration("mail.retry_base", &text)?).max(1);
-        }
-        if let Some(text) = file.mail.max_age {
-            retry.max_age_ms = millis(duration("mail.max_age", &text)?);
-        }
-        let zone_name = file.time_zone.unwrap_or_else(|| "UTC".to_owned());
-        if jiff::tz::TimeZone::get(&zone_name).is_err() {
-            return Err(wrong("time_zone", format!("{zone_name:?} is not a zone such as Europe/Berlin")));
-        }
-        let engine = Settings {
-            rule: file.rule.settings()?,
+        let production = file.production()?;
+        let File { listen, public_url, data, templates, time_zone, shop_name, .. } = file;
+        let File { mail, rule, engine, http, list, source, provider, consent, returns, .. } = file;
+        let listen = listen_address(flags.listen.clone().or_else(|| env("RESTOCKD_LISTEN")).or(listen))?;
+        let public_url = public_address(env("RESTOCKD_PUBLIC_URL").or(public_url), listen)?;
+        let mail = mail::read(mail, &env, production, &public_url)?;
+        let zone_name = zone(time_zone)?;
+        let settings = Settings {
+            rule: rule.settings()?,
             zone: offset,
             zone_name,
-            rate,
-            shaping: provider::plan(file.provider)?,
-            retry,
-            renotify_after_ms: match file.rule.renotify_after {
-                Some(text) => millis(duration("rule.renotify_after", &text)?),
-                None => 12 * 3_600_000,
-            },
-            soft_bounces: file.returns.soft_bounces()?,
-            soft_window_ms: file.returns.soft_window_ms()?,
-            leave_after_send: match file.rule.after_send.as_deref() {
-                None | Some("stay") => false,
-                Some("leave") => true,
-                Some(other) => {
-                    return Err(wrong("rule.after_send", format!("{other:?} is neither stay nor leave")));
-                }
-            },
-            window: file.mail.window.unwrap_or(if smtp { 64 } else { 256 }).clamp(1, 4096),
-            lists_awake: file.engine.lists_awake.unwrap_or(20_000).max(1),
-            rest_after_ms: match file.engine.rest_after {
-                Some(text) => millis(duration("engine.rest_after", &text)?),
-                None => 30_000,
-            },
-            snapshot_every_ms: match file.engine.snapshot_every {
-                Some(text) => millis(duration("engine.snapshot_every", &text)?).max(1000),
-                None => 300_000,
-            },
-            snapshot_every_bytes: file.engine.snapshot_every_mib.unwrap_or(256).max(1) << 20,
-            permits: file.engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
+            rate: mail.rate,
+            shaping: provider::plan(provider)?,
+            retry: mail.retry,
+            renotify_after_ms: rule.renotify_after_ms()?,
+            soft_bounces: returns.soft_bounces()?,
+            soft_window_ms: returns.soft_window_ms()?,
+            leave_after_send: rule.leave_after_send()?,
+            window: mail.window,
+            lists_awake: engine.lists_awake.unwrap_or(20_000).max(1),
+            rest_after_ms: engine.rest_after_ms()?,
+            snapshot_every_ms: engine.snapshot_every_ms()?,
+            snapshot_every_bytes: engine.snapshot_every_mib.unwrap_or(256).max(1) << 20,
+            permits: engine.permits.unwrap_or(8192).clamp(1, 1 << 20),
             deadline_ms: 10_000,
             stop_wait_ms: 25_000,
-            keys_max: file.engine.keys_max.unwrap_or(KEYS_MAX).max(1000),
+            keys_max: engine.keys_max.unwrap_or(KEYS_MAX).max(1000),
             public_url,
-            from,
-            shop_name: file.shop_name.unwrap_or_else(|| "the shop".to_owned()),
-            postal_address,
-            envelope: letters.envelope,
+            from: mail.from,
+            shop_name: shop_name.unwrap_or_else(|| "the shop".to_owned()),
+            postal_address: mail.postal_address,
+            envelope: mail.envelope,
         };
-        let mut http = HttpSettings { listen, ..HttpSettings::default() };
-        if let Some(trusted) = file.http.trusted_proxies {
-            http.trusted_proxies = trusted
-                .iter()
-                .map(|text| {
-                    crate::http::network(text).ok_or_else(|| {
-                        wrong("http.trusted_proxies", format!("{text:?} is no address or network"))
-                    })
-                })
-                .collect::<Result<_, _>>()?;
-        }
-        http.connections_max = file.http.connections_max.unwrap_or(http.connections_max).max(1);
-        http.connections_per_ip = file.http.connections_per_ip.unwrap_or(http.connections_per_ip).max(1);
-        http.sources = sources(file.source, &env)?;
-        http.keep_address = consent::keep_address(file.consent.keep_address.as_deref())?;
-        http.returns = file.returns.settings(&env)?;
-        let catalog = list::catalog(file.list, file.consent.confirm_within.as_deref())?;
-        let segment_mib = file.engine.segment_mib.unwrap_or(64).clamp(1, 1024);
-        let backend = match file.engine.snapshots.as_deref() {
-            None | Some("sled") => Backend::Sled,
-            Some("flat") => Backend::Flat,
-            Some(other) => {
-                return Err(wrong("engine.snapshots", format!("{other:?} is neither sled nor flat")));
-            }
-        };
-        let mut mail_options = MailOptions {
-            connections,
-            ca_file: file.mail.ca_file,
-            dkim: letters.dkim,
-            redirect_to: letters.redirect_to,
-            oauth: letters.oauth,
-            ..MailOptions::default()
-        };
-        if let Some(letters) = file.mail.letters_per_connection {
-            mail_options.letters_per_connection = letters;
-        }
+        let mut http = http.settings(listen)?;
+        http.sources = sources(source, &env)?;
+        http.keep_address = consent::keep_address(consent.keep_address.as_deref())?;
+        http.returns = returns.settings(&env)?;
+        let catalog = list::catalog(list, consent.confirm_within.as_deref())?;
+        let backend = engine.backend()?;
+        let data = flags.data.clone().or_else(|| env("RESTOCKD_DATA").map(PathBuf::from)).or(data);
         Ok(Self {
-            data: flags
-                .data
-                .clone()
-                .or_else(|| env("RESTOCKD_DATA").map(PathBuf::from))
-                .or(file.data)
-                .unwrap_or_else(|| PathBuf::from("./data")),
-            templates: file.templates,
-            mail: Hidden(mail_setting),
-            mail_options,
+            data: data.unwrap_or_else(|| PathBuf::from("./data")),
+            templates,
+            mail: Hidden(mail.transport),
+            mail_options: mail.options,
             api_key: env("RESTOCKD_API_KEY").map(Hidden),
-            engine,
+            engine: settings,
             catalog,
             http,
-            segment_bytes: segment_mib << 20,
+            segment_bytes: engine.segment_mib.unwrap_or(64).clamp(1, 1024) << 20,
             backend,
             accept_clock: flags.accept_clock,
-            warnings,
+            warnings: mail.warnings,
         })
     }
 }
 
-/// Webhook sources: the built-in `inventory` and whatever the file adds or changes.
+/// The address to listen on.
+fn listen_address(text: Option<String>) -> Result<SocketAddr, ConfigError> {
+    let text = text.unwrap_or_else(|| LISTEN.to_owned());
+    text.parse().map_err(|_| wrong("listen", format!("{text:?} is not an address such as 127.0.0.1:8080")))
+}
+
+/// The address by which shoppers reach the engine, without a slash at its end; by default the one it listens on.
+fn public_address(text: Option<String>, listen: SocketAddr) -> Result<String, ConfigError> {
+    let text = text.unwrap_or_else(|| format!("http://{listen}"));
+    let url = text.trim_end_matches('/').to_owned();
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(wrong("public_url", "it must begin with https:// (http:// in development)"));
+    }
+    Ok(url)
+}
+
+/// The name of a time zone that exists.
+fn zone(name: Option<String>) -> Result<String, ConfigError> {
+    let name = name.unwrap_or_else(|| "UTC".to_owned());
+    match jiff::tz::TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(wrong("time_zone", format!("{name:?} is not a zone such as Europe/Berlin"))),
+    }
+}
+
+/// The webhook sources: the built-in `inventory`, and those that the file adds or changes.
 fn sources(
     file: std::collections::BTreeMap<String, file::SourceFile>,
     env: &impl Fn(&str) -> Option<String>,
@@ -332,7 +225,7 @@ fn sources(
     Ok(sources)
 }
 
-/// Seconds east of UTC of a zone at an instant.
+/// The offset of a zone from UTC at an instant, in seconds; positive to the east.
 fn offset(at: Millis, zone: &str) -> i32 {
     let found = jiff::tz::TimeZone::get(zone).ok();
     let instant = i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -342,13 +235,12 @@ fn offset(at: Millis, zone: &str) -> i32 {
     }
 }
 
-/// Reads `250ms`, `60s`, `5m`, `12h`, `2d`, `0`.
+/// Reads a span such as `250ms`, `60s`, `5m`, `12h`, `2d` or `0`; `key` names the setting in the error.
 pub fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let bad = || wrong(key, format!("{text:?} is not a span such as 250ms, 60s, 5m, 12h or 2d"));
     Span::parse(text).map(|span| Duration::from_millis(span.0)).ok_or_else(bad)
 }
 
-/// A span in milliseconds.
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
-//! `[provider.<name>]`: limits for a receiving provider, and which domains are its.
+//! `[provider.<name>]`: the limits of a receiving provider, and its domains.
 //!
 //! ```toml
-//! [provider.default]              # whoever has no table of their own, each domain for itself
+//! [provider.default]              # for domains without a table of their own, each by itself
 //! connections = 4
 //! [provider.google]               # a built-in name; a new one must say `domains`
 //! domains = ["campus.example"]    # besides the built-in ones
@@ -18,9 +18,8 @@ use super::{ConfigError, wrong};
 use restockd_core::shaping::{Limits, Plan};
 use restockd_core::{Email, Rate};
 
-/// Provider tables at most.
 const PROVIDERS_MAX: usize = 1000;
-/// Names that are lanes of the engine's own.
+/// Names that the engine itself uses.
 const RESERVED: [&str; 2] = ["relay", "others"];
 
 /// `[provider.<name>]`.
@@ -83,7 +82,7 @@ pub(super) fn plan(mut file: BTreeMap<String, ProviderFile>) -> Result<Arc<Plan>
 }
 
 impl ProviderFile {
-    /// The limits; what is left out is as in the default table.
+    /// The limits; those left out are as in the default table.
     fn limits(&self, name: &str, default: &Limits) -> Result<Limits, ConfigError> {
         let key = |field: &str| format!("provider.{name}.{field}");
         let positive = |field: &str, value: Option<u32>| match value {

@@ -1,8 +1,8 @@
-//! `[returns]`: when an address is given up, and which relays may say what came back.
+//! `[returns]`: when an address is suppressed after bounces, and which relays may report feedback.
 //!
-//! Secrets stand in the environment, never in the file: `secret_env` names the variable, and the
-//! default is `<RELAY>_RETURNS_SECRET`. A variable may hold several, parted by blanks or commas, so
-//! that one can be rotated. A relay without any is refused at the door.
+//! Secrets are in the environment, never in the file: `secret_env` names the variable, by default
+//! `<RELAY>_RETURNS_SECRET`. A variable may hold several secrets, separated by blanks or commas, during a rotation. A relay
+//! without a secret is refused.
 
 use serde::Deserialize;
 
@@ -46,9 +46,9 @@ struct TimedFile {
 }
 
 impl ReturnsFile {
-    /// How many soft bounces give an address up.
+    /// After how many soft bounces an address is suppressed.
     pub(super) fn soft_bounces(&self) -> Result<u8, ConfigError> {
-        // As many as are remembered of an address, at most.
+        // The directory remembers only so many reports of an address.
         let number = self.soft_bounces.unwrap_or(3);
         let fits = (1..EVIDENCE_MAX).contains(&number);
         let number = fits.then(|| u8::try_from(number).ok()).flatten();
@@ -57,12 +57,12 @@ impl ReturnsFile {
         })
     }
 
-    /// Within how many milliseconds.
+    /// The time within which soft bounces are counted.
     pub(super) fn soft_window_ms(&self) -> Result<u64, ConfigError> {
         Ok(millis(duration("returns.soft_window", self.soft_window.as_deref().unwrap_or("30d"))?))
     }
 
-    /// The door's part.
+    /// The settings that the HTTP layer needs.
     pub(super) fn settings(
         self,
         env: &impl Fn(&str) -> Option<String>,

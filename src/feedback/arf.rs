@@ -1,4 +1,4 @@
-//! Feedback reports (RFC 5965), also those asked for by header (RFC 9477).
+//! Abuse reports in ARF (RFC 5965), also those asked for by header (RFC 9477).
 //!
 //! ```text
 //! Feedback-Type: abuse
@@ -6,15 +6,15 @@
 //! Original-Rcpt-To: <ann@shop.example>
 //! ```
 //!
-//! Most providers take the address out of what they send; the token in the envelope's sender, the
-//! `CFBL-Feedback-ID` or a link of the letter then says whose it was.
+//! Most providers remove the address from their reports; then the token in the envelope's sender, the `CFBL-Feedback-ID` or
+//! a link of the letter says whose it was.
 
 use super::UnverifiedReport;
 use super::fields::Fields;
 use super::message::Shared;
 use restockd_core::feedback::FeedbackKind;
 
-/// The claim of a feedback part; none for types that are not about one letter's reader.
+/// The report in a feedback part; empty for types that are not about one letter's reader.
 pub(super) fn read(shared: &Shared, feedback: &[u8]) -> Vec<UnverifiedReport> {
     let fields = Fields::read(feedback);
     let kind = fields.get("feedback-type").unwrap_or_default().to_ascii_lowercase();

@@ -9,8 +9,8 @@
 //! Diagnostic-Code: smtp; 550 5.1.1 no such user
 //! ```
 //!
-//! A letter of ours has one recipient. Where a report has several, the letter was passed on to
-//! them (an alias, a group): the mildest word counts, for somebody has read it.
+//! Our letters have one recipient each. A report about several means that the letter was forwarded to them (an alias, a
+//! group): then the mildest result counts, for somebody has received it.
 
 use super::UnverifiedReport;
 use super::fields::{Fields, groups};
@@ -18,7 +18,7 @@ use super::message::Shared;
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claim of a status part; none where no recipient is named.
+/// The report in a status part; empty when it names no recipient.
 pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<UnverifiedReport> {
     let groups = groups(status);
     let recipients = groups.iter().filter_map(|group| recipient(shared, group));
@@ -26,7 +26,7 @@ pub(super) fn read(shared: &Shared, status: &[u8]) -> Vec<UnverifiedReport> {
     mildest.into_iter().collect()
 }
 
-/// One recipient's group.
+/// The report about one recipient.
 fn recipient(shared: &Shared, group: &Fields) -> Option<UnverifiedReport> {
     let action = group.get("action")?.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let diagnostic = group.get("diagnostic-code");
@@ -48,8 +48,8 @@ fn recipient(shared: &Shared, group: &Fields) -> Option<UnverifiedReport> {
     Some(claim)
 }
 
-/// Some systems write `5.0.0` whatever happened: then the server's own words say more, where they
-/// agree as far as the status goes.
+/// A more precise status. Some systems write `5.0.0` whatever happened: then the server's reply says more, as long as it
+/// agrees with the class of the status.
 fn refined(status: Option<Enhanced>, diagnostic: Option<&str>) -> Option<Enhanced> {
     let said = diagnostic.and_then(|text| {
         let (kind, words) = text.split_once(';')?;
@@ -68,7 +68,7 @@ fn refined(status: Option<Enhanced>, diagnostic: Option<&str>) -> Option<Enhance
     }
 }
 
-/// How much follows from a kind.
+/// Kinds in the order of their consequences.
 fn severity(kind: FeedbackKind) -> u8 {
     match kind {
         FeedbackKind::Delivered | FeedbackKind::AutoReply | FeedbackKind::NotSpam => 0,

@@ -1,14 +1,14 @@
-//! Fields as reports hold them: `Name: value` lines in groups, addresses with their type before them.
+//! The fields of reports: groups of `Name: value` lines, and addresses with their type in front.
 
 use mail_parser::MessageParser;
 
 use super::CLAIMS_MAX;
 use restockd_core::Email;
 
-/// Groups of fields that are looked at in one part.
+/// Groups of fields that are read in one part.
 const GROUPS_MAX: usize = 64;
 
-/// One group of fields, values unfolded.
+/// One group of fields, with unfolded values.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Vec<(String, String)>);
 
@@ -21,18 +21,18 @@ impl Fields {
         Self(fields.map(|(name, value)| (name.to_ascii_lowercase(), one_line(value))).collect())
     }
 
-    /// The value of a field by its lower-case name; the first of a name counts.
+    /// The first value of a field; the name is in lower case.
     pub(super) fn get<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next()
     }
 
-    /// All values of a name.
+    /// All values of a field.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// The groups of a status part, which blank lines part.
+/// The groups of a status part, separated by blank lines.
 pub(super) fn groups(bytes: &[u8]) -> Vec<Fields> {
     let mut groups = Vec::new();
     let (mut start, mut at) = (0, 0);
@@ -49,7 +49,7 @@ pub(super) fn groups(bytes: &[u8]) -> Vec<Fields> {
     groups
 }
 
-/// Reads one group, if there is anything in it and room for it.
+/// Reads one group, unless it is empty or there are too many.
 fn push(groups: &mut Vec<Fields>, bytes: Option<&[u8]>) {
     if let Some(bytes) = bytes.filter(|bytes| !bytes.trim_ascii().is_empty())
         && groups.len() < GROUPS_MAX
@@ -58,7 +58,7 @@ fn push(groups: &mut Vec<Fields>, bytes: Option<&[u8]>) {
     }
 }
 
-/// An address as reports write it: `rfc822; <ann@shop.example>`, `ann@shop.example`.
+/// An address as reports write it: `rfc822; <ann@shop.example>` or `ann@shop.example`.
 pub(super) fn address(text: &str) -> Option<Email> {
     let bare = text.rsplit_once(';').map_or(text, |(_, address)| address).trim();
     let bare = match (bare.rfind('<'), bare.rfind('>')) {
@@ -68,8 +68,7 @@ pub(super) fn address(text: &str) -> Option<Email> {
     Email::parse(bare.trim_matches('"'))
 }
 
-/// What may be bounce tokens in addresses that stand anywhere in `text`: what follows the last `+`
-/// of a local part.
+/// Possible bounce tokens in the addresses in `text`: what follows the last `+` of a local part.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = String> {
     let words = text.split(|c: char| c.is_whitespace() || "<>,;()\"[]".contains(c));
     let local = words.filter_map(|word| word.rsplit_once('@').map(|(local, _)| local));
@@ -77,7 +76,7 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = String> {
     token.filter(|token| plain(token)).take(CLAIMS_MAX).map(str::to_owned)
 }
 
-/// What may be the token of a link of ours: `…?token=…` up to what no token holds.
+/// Possible link tokens in `text`: what follows `?token=`, up to a character that no token has.
 pub(super) fn links(text: &str) -> impl Iterator<Item = String> {
     let after = text.split("token=").skip(1);
     let token = after.map(|rest| {
@@ -87,12 +86,12 @@ pub(super) fn links(text: &str) -> impl Iterator<Item = String> {
     token.filter(|token| (16..=512).contains(&token.len())).take(CLAIMS_MAX).map(str::to_owned)
 }
 
-/// A token's characters, and a length that one may have.
+/// Whether a text has the characters and the length of a token.
 pub(super) fn plain(token: &str) -> bool {
     (16..=128).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// A text in one line: folds and control characters are single blanks.
+/// A text in one line: folds and control characters become single blanks.
 pub(super) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

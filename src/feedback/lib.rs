@@ -1,16 +1,18 @@
-//! Reports that come back about letters, read: bytes in, what they say out.
+//! Reads feedback on letters: bytes of a bounce, a complaint or a relay's event in, plain data out.
+//!
+//! [`read`] takes a message apart, [`Relay::read`] an event of a relay. Both return a [`ParsedMessage`]: the reports, or why
+//! there is none.
 //!
 //! ```text
 //! message ── multipart/report ─┬─ delivery-status (RFC 3464) ── dsn ──┐
-//!                              └─ feedback-report (RFC 5965) ── arf ──┼──▶ Reading
+//!                         └─ feedback-report (RFC 5965) ── arf ──┼──▶ ParsedMessage
 //! a relay's JSON ────────────────────────────────────────── relay ────┘
 //! ```
 //!
-//! Pure, and open to all layers that read. Nothing is guessed: what is no report in one of these
-//! forms is *nothing*, with the reason. Nothing is believed either: a reading holds what the report
-//! claims; whose letter it is about is proved above, by a token, our Message-ID or a link of ours,
-//! or by the signature of the relay that says so. Work is bounded by the size of the message, and
-//! nothing that is fed in here panics.
+//! Pure: no clock and no I/O. Nothing is guessed: a message in none of these forms is *nothing*, with the reason. Nothing is
+//! believed either: a report holds what the message claims. The layers above prove whose letter it is about, by a token, our
+//! Message-ID or a link of ours, or by the relay's signature. Work is bounded by the size of the message, and no input makes
+//! this code panic.
 
 mod arf;
 mod dsn;
@@ -26,47 +28,44 @@ use restockd_core::status::Enhanced;
 
 pub use message::{MESSAGE_BYTES_MAX, read};
 
-/// Claims of one sort that are looked at in one report.
+/// Addresses, tokens or links that are kept of one report, each.
 const CLAIMS_MAX: usize = 16;
-/// Reports that one delivery may hold.
+/// Reports in one delivery.
 const REPORTS_MAX: usize = 1000;
-/// Bytes of a name that a report has for itself or its letter.
+/// Bytes of the name of a report or a letter.
 const NAME_BYTES_MAX: usize = 255;
-/// Characters of a server's words that are kept.
+/// Characters that are kept of a server's reply.
 const DIAGNOSTIC_CHARS_MAX: usize = 512;
 
-/// What was read.
 #[derive(Debug)]
 pub enum ParsedMessage {
     /// At least one report.
     Reports(Vec<UnverifiedReport>),
-    /// No report, and why.
+    /// There is no report; the text says why.
     Nothing(&'static str),
 }
 
-/// What a report says about one letter, unproved.
+/// What a message claims about one letter, before any proof.
 #[derive(Clone)]
 pub struct UnverifiedReport {
-    /// What became of the letter.
     pub kind: FeedbackKind,
-    /// The status code.
     pub status: Option<Enhanced>,
-    /// The server's words, as they came: they may hold addresses.
+    /// The server's reply as it came; it may hold addresses.
     pub diagnostic: Option<String>,
-    /// The addresses it names, the likeliest first.
+    /// The addresses that it names, the most likely first.
     pub addresses: Vec<Email>,
-    /// What may be bounce tokens of ours.
+    /// Possible bounce tokens of ours.
     pub tokens: Vec<String>,
-    /// What may be tokens of our unsubscribe links.
+    /// Possible tokens of our unsubscribe links.
     pub links: Vec<String>,
-    /// The Message-ID of the letter without brackets, or the relay's own name for it.
+    /// The letter's Message-ID without brackets, or the relay's own name for the letter.
     pub message_id: Option<String>,
-    /// The report's own name: the same report again has the same.
+    /// The report's own name, the same in every repeat of it.
     pub name: String,
 }
 
 impl UnverifiedReport {
-    /// A claim of this kind, with nothing else known.
+    /// A report of this kind with nothing else known.
     #[must_use]
     pub(crate) fn of(kind: FeedbackKind, name: String) -> Self {
         let (status, diagnostic, message_id) = (None, None, None);
@@ -84,14 +83,14 @@ impl UnverifiedReport {
         }
     }
 
-    /// Adds the server's words, shortened.
+    /// Adds the server's reply, shortened.
     fn words(&mut self, text: &str) {
         let text: String = fields::one_line(text).chars().take(DIAGNOSTIC_CHARS_MAX).collect();
         self.diagnostic = Some(text).filter(|text| !text.is_empty());
     }
 }
 
-/// Addresses and tokens never reach a log by way of `{:?}`.
+/// Shows no address and no token.
 impl fmt::Debug for UnverifiedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, status) = (self.kind, self.status);

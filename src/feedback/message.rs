@@ -1,4 +1,4 @@
-//! A message that came back: which kind of report it is, and where in it the parts are.
+//! Messages: which kind of report one is, and where its parts are.
 //!
 //! ```text
 //! multipart/report ┬ text/plain                     for a person; not read
@@ -14,24 +14,23 @@ use super::{CLAIMS_MAX, NAME_BYTES_MAX, ParsedMessage, UnverifiedReport, arf, ds
 
 /// The longest message that is read.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
-/// A report has some four parts; a message with more heads than this is none, and is not taken apart.
+/// A report has about four parts; a message with more heads than this is no report and is not parsed.
 const HEADS_MAX: usize = 64;
-/// Of a letter that came back only its head counts, and of that no more than this.
+/// Of a returned letter only the head is read, and of that no more than this.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// What all claims of one message share.
+/// What all reports of one message share.
 pub(super) struct Shared {
-    /// The head of the report itself.
+    /// The head of the message itself.
     pub(super) head: Fields,
-    /// The head of the letter it is about.
+    /// The head of the returned letter.
     pub(super) letter: Fields,
-    /// The report's own name.
     pub(super) name: String,
-    /// Whom the report was sent to, by those who carried it.
+    /// The address that the message was delivered to, where it is known.
     pub(super) envelope: Option<String>,
 }
 
-/// Reads a message; `envelope` is the address it was delivered to, where that is known.
+/// Reads a message; `envelope` is the address that it was delivered to, where that is known.
 #[must_use]
 pub fn read(raw: &[u8], envelope: Option<&str>) -> ParsedMessage {
     if raw.len() > MESSAGE_BYTES_MAX {
@@ -73,7 +72,7 @@ pub fn read(raw: &[u8], envelope: Option<&str>) -> ParsedMessage {
 }
 
 impl Shared {
-    /// A claim with all that the message gives for finding whose letter it is about.
+    /// A report with everything in the message that may tell whose letter it is about.
     pub(super) fn claim(
         &self,
         kind: restockd_core::feedback::FeedbackKind,
@@ -99,7 +98,7 @@ impl Shared {
 }
 
 impl UnverifiedReport {
-    /// Takes up what may be tokens in a field: in an address, or standing alone as a feedback id does.
+    /// Collects possible tokens in a field: in an address, or alone as in a feedback id.
     pub(super) fn search(&mut self, text: &str) {
         let alone = text.split(|c: char| c.is_whitespace() || ":<>;,".contains(c));
         let alone = alone.filter(|word| fields::plain(word)).map(str::to_owned);
@@ -111,7 +110,7 @@ impl UnverifiedReport {
     }
 }
 
-/// How many heads of parts the bytes can hold at most.
+/// How many heads of parts the bytes can hold, at most.
 fn heads(raw: &[u8]) -> usize {
     const NAME: &[u8] = b"content-type";
     let lines = raw.split(|b| *b == b'\n').filter(|line| line.len() > NAME.len());
@@ -122,12 +121,12 @@ fn heads(raw: &[u8]) -> usize {
         .count()
 }
 
-/// True for a part of one of these types.
+/// Whether a part has one of these types.
 fn is_one_of(part: &MessagePart<'_>, kinds: &[&str]) -> bool {
     kinds.iter().filter_map(|kind| kind.split_once('/')).any(|(kind, sub)| part.is_content_type(kind, sub))
 }
 
-/// The bytes in which the head of a returned letter stands.
+/// The bytes that hold the head of a returned letter.
 fn head_of<'a>(part: &'a MessagePart<'_>) -> &'a [u8] {
     let bytes = match &part.body {
         PartType::Message(letter) => letter.raw_message(),
@@ -136,14 +135,14 @@ fn head_of<'a>(part: &'a MessagePart<'_>) -> &'a [u8] {
     bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes)
 }
 
-/// A machine's answer for a person who is away.
+/// Whether the message is an automatic answer, such as an absence note.
 fn is_auto_reply(head: &Fields) -> bool {
     let submitted = head.get("auto-submitted").is_some_and(|value| !value.eq_ignore_ascii_case("no"));
     submitted
         || ["x-autoreply", "x-autorespond", "x-auto-response-suppress"].iter().any(|n| head.get(n).is_some())
 }
 
-/// The report's own name: its Message-ID, else the digest of its body (what carries it adds to its head).
+/// The report's own name: its Message-ID, else the digest of its body (relays on the way only add to its head).
 fn name(head: &Fields, raw: &[u8]) -> String {
     if let Some(id) = head.get("message-id").filter(|id| (3..=NAME_BYTES_MAX).contains(&id.len())) {
         return id.to_owned();

@@ -1,8 +1,7 @@
-//! Who may ask: bearer keys and their scopes.
+//! Bearer keys and their scopes.
 //!
-//! [`Ingest`] and [`Admin`] stand first in a handler's arguments, so a request without a good key
-//! is answered before a byte of its body is read. The Engine knows the keys and compares in
-//! constant time; nothing here keeps or prints one.
+//! [`Ingest`] and [`Admin`] come first among a handler's arguments, so a request without a good key is answered before a
+//! byte of its body is read. The Engine knows the keys and compares in constant time; nothing here keeps or prints one.
 
 use std::sync::Arc;
 
@@ -15,22 +14,21 @@ use restockd_engine::api::{Grant, Scope};
 use super::App;
 use super::error::ApiError;
 
-/// No key of ours is longer.
+/// Longer than any key this engine makes.
 const KEY_BYTES_MAX: usize = 512;
 
-/// A request with a key for events, lists, contacts and campaigns: the key's public id.
+/// A request whose key may use events, lists, contacts and campaigns; holds the key's public id.
 pub(super) struct Ingest(pub(super) String);
 
-/// A request with a key for everything: the key's public id.
+/// A request whose key may do everything; holds the key's public id.
 pub(super) struct Admin(pub(super) String);
 
-/// What the request's key may do.
 fn grant(app: &App, headers: &HeaderMap) -> Result<Grant, ApiError> {
     let key = bearer(headers).ok_or(ApiError::Unauthorized)?;
     app.engine.authenticate(key).ok_or(ApiError::Unauthorized)
 }
 
-/// The one bearer key in the headers.
+/// The bearer key of the request; `None` unless there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };

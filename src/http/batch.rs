@@ -1,9 +1,9 @@
 //! `POST /v1/events/batch`: many events in one request, answered in the order sent.
 //!
-//! Two forms: `{"events":[...]}`, and one event per line (`application/x-ndjson`). Items are cut
-//! out of the body without building a tree of it, each is parsed by itself, and a bad one fails
-//! alone; the good ones go to the Engine in one call. Memory is bounded: the body by its limit and
-//! by the room that all batches share, the items by their count. A key header means nothing here.
+//! A batch has one of two forms: `{"events":[...]}`, or one event per line (`application/x-ndjson`). Items are cut out of
+//! the body without building a tree of it. Each is parsed by itself, so a bad one fails alone; the good ones go to the
+//! Engine in one call. Memory is bounded: the body by its limit and by the bytes that all batches share, the items by
+//! their count. An idempotency key in a header has no meaning here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +26,7 @@ use super::events::{self, Stored};
 use super::validate::Issue;
 use super::{App, response};
 
-/// The longest batch.
 pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
-/// The most events in one.
 pub(super) const BATCH_EVENTS_MAX: usize = 10_000;
 /// Items parsed before other requests get a turn.
 const SLICE: usize = 128;
@@ -64,7 +62,7 @@ pub(super) async fn create(
     Ok(response::accepted(&Results { results: merge(bad, &given) }))
 }
 
-/// Bytes that may come: what the client says, else as many as it may send.
+/// Bytes that may come: as declared by the client, or else the limit.
 pub(super) fn announced(body: &Body) -> usize {
     let upper = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     upper.map_or(BATCH_BYTES_MAX, |bytes| bytes.min(BATCH_BYTES_MAX))
@@ -123,7 +121,7 @@ struct Results<'a> {
     results: Vec<ItemResult<'a>>,
 }
 
-/// What became of one item.
+/// The answer for one item.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ItemResult<'a> {
@@ -131,7 +129,7 @@ enum ItemResult<'a> {
     Bad { error: String },
 }
 
-/// Puts the answers back between the items that failed.
+/// Puts the Engine's answers and the failed items into the order sent.
 fn merge(bad: Vec<Option<String>>, given: &[EventAnswer]) -> Vec<ItemResult<'_>> {
     let mut given = given.iter();
     let merged = bad.into_iter().map(|bad| match bad {
@@ -144,10 +142,10 @@ fn merge(bad: Vec<Option<String>>, given: &[EventAnswer]) -> Vec<ItemResult<'_>>
     merged.collect()
 }
 
-/// The field `events` of a batch; of two, the last.
+/// The field `events` of a batch; if it occurs twice, the last one.
 struct Events<'a>(Option<Items<'a>>);
 
-/// Its items, at most one over the limit, or what it is instead.
+/// Its items, at most one over the limit, or the type found in place of an array.
 enum Items<'a> {
     Array(Vec<&'a RawValue>),
     Other(&'static str),
@@ -240,7 +238,7 @@ impl<'de> Visitor<'de> for ItemsSeed {
     }
 }
 
-/// What a body is that is no object.
+/// The type of a body that is not an object.
 struct Shape(&'static str);
 
 impl<'de> Deserialize<'de> for Shape {

@@ -1,9 +1,8 @@
-//! Reading what the client sends: bodies, path parts, queries.
+//! Reads what a client sends: bodies, path segments, queries.
 //!
-//! A body is read whole, up to a limit and within a time, after everything that can be said
-//! without it has been said (authentication first). One that is too long is read a little
-//! further and thrown away, so that the client is there to hear the 413. The content type is not
-//! asked: what is not JSON does not parse.
+//! A body is read whole, up to a limit and within a time, and only after everything that can be checked without it was
+//! checked (authentication first). Of a body that is too long a little more is read and discarded, so that the client
+//! gets to read the 413. The content type is ignored: what is not JSON does not parse.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -22,12 +21,12 @@ use super::error::ApiError;
 use super::validate::{Issue, Issues};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest body but for batches and forms.
+/// The limit of all bodies except batches and forms.
 pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
-/// How much of a body that is too long is read to let the answer through.
+/// Bytes of an oversized body that are read and discarded.
 const DRAIN_BYTES_MAX: usize = 1 << 20;
 
-/// Reads the whole body, at most `limit` bytes, in at most `within`.
+/// Reads the whole body, of at most `limit` bytes, in at most `within`.
 pub(super) async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
     tokio::time::timeout(within, collect(body, limit)).await.unwrap_or(Err(ApiError::Slow))
 }
@@ -61,7 +60,7 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     Ok(rest.map_or(first, BytesMut::freeze))
 }
 
-/// Reads on for a while without keeping anything.
+/// Reads and discards the rest of a body, up to a limit.
 async fn drain(mut body: Body) {
     let mut read = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -72,7 +71,7 @@ async fn drain(mut body: Body) {
     }
 }
 
-/// The key in the header, which wins over the body's; an empty one is none.
+/// The idempotency key in the header; `None` when it is absent or empty. It has precedence over the body's.
 pub(super) fn header_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY).filter(|value| !value.is_empty()) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {
@@ -83,7 +82,7 @@ pub(super) fn header_key(headers: &HeaderMap) -> Result<Option<String>, ApiError
     }
 }
 
-/// The one variable part of a path, percent-decoded.
+/// The one variable segment of a path, percent-decoded.
 pub(super) struct Segment(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Segment {
@@ -97,7 +96,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     }
 }
 
-/// The query, looked into by name (the first of a name counts).
+/// The query string; of several parameters with one name the first counts.
 pub(super) struct Query(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -109,7 +108,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
-    /// The value of a name, decoded; empty is none.
+    /// The decoded value of a parameter; `None` when it is absent or empty.
     pub(super) fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let found = form_urlencoded::parse(self.0.as_bytes()).find(|(key, _)| key == name);
         found.map(|(_, value)| value).filter(|value| !value.is_empty())
@@ -132,7 +131,7 @@ impl Query {
         })
     }
 
-    /// Whom `email` or `userId` name; nobody when neither is there.
+    /// The person that `email` or `userId` names; an empty identity when neither is there.
     pub(super) fn who(&self) -> Result<Identity, ApiError> {
         let mut issues = Issues::default();
         let email = issues.email("email", self.get("email").as_deref());

@@ -1,7 +1,7 @@
-//! Campaigns: opened by hand, read, and steered.
+//! Campaigns: created by hand, read, and steered.
 //!
-//! List and template are the Engine's to know; here they are only text of a fit size. `bucket` is
-//! a word of the system this one replaces: it is answered as its clients expect, and means nothing.
+//! List and template are checked by the Engine; here only the size of their texts is. `bucket` belongs to the API of the
+//! system that this one replaces: it is accepted and answered as that system's clients expect, and has no effect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,17 +22,16 @@ use super::error::ApiError;
 use super::validate::{Fields, Issue, Issues};
 use super::{App, response};
 
-/// Rows on a page, at most and by default.
+/// Rows on a page: the limit, and the default.
 const PAGE_MAX: usize = 200;
 const PAGE: usize = 50;
-/// No campaign id is longer; what is cannot be one.
+/// Longer than any campaign id.
 const ID_BYTES_MAX: usize = 256;
-/// Statuses in one question.
+/// Statuses in one query.
 const STATUSES_MAX: usize = 20;
-/// Statuses that may be asked for although no campaign has them yet.
+/// Statuses that may be queried although no campaign has them yet.
 const RESERVED: [&str; 2] = ["waiting", "sold_out"];
 
-/// True for the word of a status.
 fn is_status(word: &str) -> bool {
     CampaignStatus::ALL.iter().any(|status| status.as_str() == word) || RESERVED.contains(&word)
 }
@@ -65,8 +64,8 @@ pub(super) async fn create(
     }))
 }
 
-/// The campaign that a body asks for; a key in the header wins over the body's. The template may be left to a list that
-/// has one.
+/// Reads a campaign's body. The idempotency key of the header has precedence over the body's; the template may be left
+/// out for a list that has one by configuration.
 fn read(
     mut fields: Fields,
     header: Option<String>,
@@ -112,7 +111,7 @@ fn read(
     }
 }
 
-/// An address, or a plain name and an address in angle brackets.
+/// Checks a sender: an address, or a plain name and an address in angle brackets.
 fn sender(issues: &mut Issues, from: Option<String>) -> Option<String> {
     let from = from.filter(|from| !from.trim().is_empty())?;
     issues.label(&["from"], &from);
@@ -137,7 +136,7 @@ fn doubt(issues: &mut Issues, word: Option<&str>) -> InDoubtPolicy {
     }
 }
 
-/// How old a letter may become; none is as old as any.
+/// Reads the age at which letters expire; `None` for no limit.
 fn age(issues: &mut Issues, text: Option<&str>) -> Option<Span> {
     let age = Span::age(text?);
     if age.is_none() {
@@ -186,7 +185,7 @@ pub(super) async fn show(_: Ingest, State(app): State<Arc<App>>, id: Segment) ->
     Ok(response::ok(&CampaignJson::from(&campaign)))
 }
 
-/// An id that could be a campaign's.
+/// An id that a campaign could have.
 pub(super) fn fit(id: &Segment) -> Result<&str, ApiError> {
     if id.0.len() <= ID_BYTES_MAX { Ok(&id.0) } else { Err(ApiError::NoRoute) }
 }
@@ -196,7 +195,7 @@ async fn steer(app: &App, id: &Segment, verb: CampaignVerb) -> Result<Response, 
     Ok(response::ok(&CampaignJson::from(&campaign)))
 }
 
-/// One handler for each verb's route.
+/// Defines the handler of each command's route.
 macro_rules! verbs {
     ($($(#[$doc:meta])* $name:ident => $verb:ident;)*) => {$(
         $(#[$doc])*

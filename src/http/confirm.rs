@@ -1,7 +1,7 @@
-//! The link that confirms: GET shows what would be joined, POST joins it.
+//! The link in a confirmation mail: GET shows what would be joined, POST joins it.
 //!
-//! As with the other links, GET and HEAD change nothing, for scanners of mail follow every link.
-//! Only what the page showed and left ticked is joined.
+//! As with the other links, GET and HEAD change nothing, because scanners of mail follow every link. Only lists that the
+//! page showed and that were left ticked are joined.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::consent::{Client, kept};
 use super::links::{action, form, shown, token};
 use super::{App, pages};
 
-/// `GET /v1/email/confirm`: asks.
+/// `GET /v1/email/confirm`: shows the lists and asks.
 pub(super) async fn ask(State(app): State<Arc<App>>, query: Query) -> Response {
     let page = async {
         let token = token(&query)?;
@@ -26,7 +26,7 @@ pub(super) async fn ask(State(app): State<Arc<App>>, query: Query) -> Response {
     shown(&app, page.await)
 }
 
-/// `POST /v1/email/confirm`: joins.
+/// `POST /v1/email/confirm`: joins the lists.
 pub(super) async fn confirm(
     State(app): State<Arc<App>>,
     client: Client,

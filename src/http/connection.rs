@@ -1,15 +1,15 @@
-//! One connection: HTTP/1.1 with a clock on everything that can be drawn out.
+//! One HTTP/1.1 connection, with a deadline for everything a client can delay.
 //!
 //! ```text
-//! accept ── head must be whole ──> serving ── answer written ──> resting ── first byte ──> head ...
+//! accept ── head must be whole ──> serving ── answer written ──> idle ───── first byte ──> head ...
 //!           header_timeout         (body and Engine have theirs)  idle_timeout             header_timeout
 //! ```
 //!
-//! A reader that takes no bytes is given `idle_timeout` too. hyper's own `header_read_timeout` is off: it times the
-//! head from the end of the answer before, so that a resting connection and a half-sent head are one thing to it, and
-//! it knows no reader that takes nothing. Here they are three, told apart by watching the socket: a balancer may keep
-//! its connections for `idle_timeout` while nobody holds one by half a head for longer than `header_timeout`
-//! (tests/http/connections.rs). One timer per connection, not one per request.
+//! A client that reads no bytes of its answer has `idle_timeout` too. hyper's own `header_read_timeout` is off: it measures
+//! the head from the end of the answer before, so it cannot tell an idle connection from one with half a head, and it has
+//! no deadline for a client that reads nothing. Here these are three cases, told apart by watching the socket: a load
+//! balancer may keep its connections for `idle_timeout`, while nobody holds one with half a head for longer than
+//! `header_timeout` (tests/http/connections.rs). One timer per connection, not one per request.
 
 use std::io;
 use std::net::IpAddr;
@@ -33,23 +33,22 @@ use tokio::time::Instant;
 
 use super::{App, middleware};
 
-/// The longest request head; also the longest read at once.
+/// The limit of a request head, and of one read.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The most headers.
+/// Headers of one request, at most.
 const HEADERS_MAX: usize = 64;
 
-/// What a connection may take its time for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
-    /// From the first byte of a head to its last.
+    /// From the first byte of a request head to its last.
     pub(super) header: Duration,
-    /// Between requests, and for the client to take bytes.
+    /// Between requests, and for the client to read bytes of an answer.
     pub(super) idle: Duration,
-    /// After this, closed behind the answer to the next request.
+    /// The age after which the connection is closed behind its next answer.
     pub(super) age: Duration,
 }
 
-/// Serves one connection to its end; when the server stops, to the end of the request that is open.
+/// Serves one connection to its end; when the server stops, to the end of the open request.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
@@ -82,8 +81,7 @@ pub(super) async fn serve(
     }
 }
 
-/// What the socket was last seen doing. Times are milliseconds since the accept, plus one; zero
-/// is "not now".
+/// What the socket was last seen doing. Times are milliseconds since the accept, plus one; zero means "not now".
 struct Watch {
     accepted: Instant,
     head_since: AtomicU64,
@@ -105,7 +103,7 @@ impl Watch {
         u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
-    /// A head is whole; its request is being served.
+    /// A head is complete; its request is being served.
     fn serving(&self) {
         self.head_since.store(0, Ordering::Relaxed);
         self.rest_since.store(0, Ordering::Relaxed);
@@ -116,14 +114,14 @@ impl Watch {
         self.rest_since.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Bytes came: when nothing is being served, a head has begun.
+    /// Bytes came; when no request is being served, a head has begun.
     fn bytes_came(&self) {
         if self.rest_since.swap(0, Ordering::Relaxed) != 0 {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
     }
 
-    /// When this connection is to be closed, if it goes on as it does now.
+    /// When this connection must be closed if nothing changes.
     fn deadline(&self, times: Times) -> Option<Instant> {
         let running = [
             (&self.head_since, times.header),
@@ -137,7 +135,7 @@ impl Watch {
         ends.min()
     }
 
-    /// Returns when something has taken longer than it may.
+    /// Returns when a deadline has passed.
     #[expect(clippy::disallowed_methods, reason = "a client is slow in real time")]
     async fn overdue(&self, times: Times) {
         let look = times.header.min(times.idle);
@@ -152,14 +150,14 @@ impl Watch {
     }
 }
 
-/// A socket that tells [`Watch`] what it does.
+/// A socket that reports its reads and writes to [`Watch`].
 struct Watched {
     io: TokioIo<TcpStream>,
     watch: Arc<Watch>,
 }
 
 impl Watched {
-    /// Notes whether the client takes what is written.
+    /// Notes whether the client reads what is written.
     fn wrote<T>(&self, result: Poll<T>) -> Poll<T> {
         let stalled = &self.watch.stalled_since;
         if result.is_ready() {

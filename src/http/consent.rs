@@ -1,12 +1,12 @@
-//! What a request says of how somebody asked: the field `consent`, the key, the client's address.
+//! Evidence of consent in a request: the field `consent`, the key, and the client's address.
 //!
 //! ```text
 //! "consent": { "wording": "v3", "url": "https://shop.example/chair", "ip": "203.0.113.7" }
 //! ```
 //!
-//! `wording` names the words that were shown, `url` where (without query and fragment, which may
-//! hold a person), `ip` is the shopper's address where the shop's own server sends the event. An
-//! address is kept as the settings say, and never logged.
+//! `wording` names the version of the text that was shown, `url` the page (without query and fragment, which may name a
+//! person), and `ip` the shopper's address where the shop's own server sends the event. How much of an address is kept is
+//! a setting; it is never logged.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use super::error::ApiError;
 use super::settings::KeepAddress;
 use super::validate::{Issue, Issues, kind};
 
-/// The client's address: the peer, or what trusted proxies say.
+/// The client's address: the peer's, or the one given by trusted proxies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client(pub(super) IpAddr);
 
@@ -34,7 +34,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
     }
 }
 
-/// As much of an address as is kept; the network alone is written with its length.
+/// The part of an address that is kept; a network is written with its prefix length.
 pub(super) fn kept(address: IpAddr, keep: KeepAddress) -> String {
     let address = address.to_canonical();
     match keep {
@@ -47,7 +47,7 @@ pub(super) fn kept(address: IpAddr, keep: KeepAddress) -> String {
     }
 }
 
-/// Reads the field `consent`; its `ip` stands in `source` as given until [`witness`] has seen it.
+/// Reads the field `consent`. Its `ip` stays in `source` as given until [`witness`] truncates it.
 pub(super) fn read(issues: &mut Issues, value: Option<Value>) -> Option<ConsentEvidence> {
     let mut map = match value? {
         Value::Null => return None,
@@ -71,7 +71,7 @@ pub(super) fn read(issues: &mut Issues, value: Option<Value>) -> Option<ConsentE
     })
 }
 
-/// The version of a wording: short, plain, and nobody's address.
+/// Checks the version of a wording: short, plain, and no mail address.
 pub(super) fn wording(issues: &mut Issues, wording: String) -> String {
     if wording.chars().count() > WORDING_CHARS_MAX {
         let limit = format!("must hold at most {WORDING_CHARS_MAX} characters");
@@ -86,7 +86,7 @@ pub(super) fn wording(issues: &mut Issues, wording: String) -> String {
     wording
 }
 
-/// Where it was shown, without query and fragment.
+/// Checks the address of the page, and cuts query and fragment off.
 pub(super) fn url(issues: &mut Issues, url: String) -> String {
     let bare = url.split(['?', '#']).next().unwrap_or_default().to_owned();
     let web = bare.is_empty() || bare.starts_with("https://") || bare.starts_with("http://");
@@ -99,7 +99,7 @@ pub(super) fn url(issues: &mut Issues, url: String) -> String {
     bare
 }
 
-/// Adds what the request itself shows: its key, and its client where the body names no address.
+/// Adds what the request itself shows: its key, and the client's address where the body names none.
 pub(super) fn witness(
     evidence: Option<ConsentEvidence>,
     key: &str,
@@ -112,7 +112,7 @@ pub(super) fn witness(
     Some(evidence)
 }
 
-/// A text of the field.
+/// Takes a text out of the field.
 fn word(issues: &mut Issues, map: &mut Map<String, Value>, field: &str) -> Option<String> {
     match map.remove(field)? {
         Value::Null => None,

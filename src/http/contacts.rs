@@ -1,4 +1,4 @@
-//! Contacts: made or changed, found, exported, erased.
+//! Contacts: created or changed, found, exported, erased.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ pub(super) async fn erase(_: Ingest, State(app): State<Arc<App>>, body: Body) ->
     }
 }
 
-/// The three names a body may give a person.
+/// The names that a body gives a person.
 fn who(fields: &mut Fields) -> Identity {
     let (email, user_id, anonymous_id) =
         (fields.text("email"), fields.text("userId"), fields.text("anonymousId"));
@@ -109,7 +109,6 @@ fn named(who: &Identity) -> Result<(), ApiError> {
     if who.is_empty() { Err(RequestRefusal::NoIdentity.into()) } else { Ok(()) }
 }
 
-/// A contact as the wire shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContactJson<'a> {

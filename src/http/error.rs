@@ -1,9 +1,8 @@
-//! Every way to be told no, and the only place where a status code for it is chosen.
+//! Every refusal, and the only place where a status code is chosen for one.
 //!
-//! Shapes (the clients depend on them): an application error is `{"error":"<text>"}`, a
-//! validation error is `{"success":false,"error":{"name":"ZodError","message":"<issues>"}}`, a
-//! payload error of a webhook carries `details`. Nothing a client sends ends in a 500: that one
-//! is kept for a broken invariant of ours, and tells nothing.
+//! Clients depend on the shapes: an application error is `{"error":"<text>"}`, a validation error is
+//! `{"success":false,"error":{"name":"ZodError","message":"<issues>"}}`, and an error about a webhook's payload carries
+//! `details`. Nothing that a client sends leads to a 500: that status means a broken invariant, and its text tells nothing.
 
 use std::borrow::Cow;
 
@@ -16,87 +15,83 @@ use restockd_engine::{EngineError, RequestRefusal};
 use super::response;
 use super::validate::{Issue, Issues};
 
-/// Why a request got no 2xx.
+/// Why a request was not answered with a 2xx.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No key, or none that is known.
+    /// There is no key, or an unknown one.
     #[error("Unauthorized")]
     Unauthorized,
-    /// A good key that may not do this.
+    /// The key is good but has another scope.
     #[error("Forbidden: insufficient scope")]
     Forbidden,
-    /// No such route.
     #[error("Not Found")]
     NoRoute,
-    /// The route does not know the method.
+    /// The route does not accept the method.
     #[error("Method Not Allowed")]
     NoMethod,
-    /// The body is not JSON.
     #[error("Malformed JSON in request body")]
     Malformed,
     /// The body is JSON of another shape.
     #[error("{}", .0.brief())]
     Invalid(Issues),
-    /// A request that can never work, in a word.
+    /// The request can never succeed; the text says why.
     #[error("{0}")]
     Bad(Cow<'static, str>),
-    /// Something named in the request does not exist.
+    /// Something that the request names does not exist; the text says what.
     #[error("{0}")]
     Unknown(String),
-    /// The body is over its limit.
+    /// The body is over its limit, in bytes.
     #[error("request body is over {0} bytes")]
     TooLarge(usize),
-    /// Too many items in one batch.
+    /// A batch holds more items than this limit.
     #[error("a batch holds at most {0} events")]
     TooMany(usize),
-    /// Too many lines in one import.
+    /// An import holds more lines than this limit.
     #[error("an import holds at most {0} lines")]
     TooManyLines(usize),
-    /// The body did not come in time.
     #[error("the request body did not arrive in time")]
     Slow,
     /// The body broke off, or its framing is wrong.
     #[error("the request body could not be read")]
     Broken,
-    /// This client has all its places taken.
+    /// This client has as many requests or connections open as it may.
     #[error("too many requests at once from this address")]
     Crowded,
-    /// Asked too often; there is room again after so many seconds.
+    /// This client asks too often; it may ask again after this many seconds.
     #[error("asked too often; try again later")]
     Often(u64),
-    /// No room for another batch.
+    /// No memory is free for another batch.
     #[error("the engine is overloaded; try again in a moment")]
     NoRoom,
-    /// Step 1 of the webhook checks.
+    /// Webhook check 1: no source has this id.
     #[error("Unknown webhook source")]
     UnknownSource,
-    /// Step 2.
+    /// Webhook check 2: the source has no secret.
     #[error("Webhook signature not configured")]
     Unsigned,
-    /// Step 3.
+    /// Webhook check 3: the signature is missing or wrong.
     #[error("Invalid webhook signature")]
     BadSignature,
-    /// Something from outside that a signature is checked with could not be had.
+    /// A certificate that a signature is checked with could not be fetched.
     #[error("the signing certificate cannot be fetched now; send it again")]
     Unfetched,
-    /// Steps 4 and 5, with their details.
+    /// Webhook checks 4 and 5: the payload is not what it should be; with details.
     #[error("Invalid payload")]
     Payload(Value),
-    /// A handler panicked, or a page could not be made.
+    /// A handler panicked, or a page could not be rendered.
     #[error("Internal Server Error")]
     Internal,
-    /// What the Engine said.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
 impl ApiError {
-    /// One issue, as a validation error.
+    /// A validation error with one issue.
     pub(super) fn issue(issue: Issue) -> Self {
         Self::Invalid(Issues::of(issue))
     }
 
-    /// The status and, where trying again helps, after how many seconds.
+    /// The status and, where trying again helps, the seconds to wait.
     pub(super) fn status(&self) -> (StatusCode, Option<u8>) {
         let status = match self {
             Self::Unauthorized | Self::Unsigned | Self::BadSignature => StatusCode::UNAUTHORIZED,
@@ -125,7 +120,6 @@ impl ApiError {
         matches!(self, Self::Slow | Self::Broken | Self::Engine(EngineError::Stopping | EngineError::Lost))
     }
 
-    /// The body.
     fn body(&self) -> Value {
         match self {
             Self::Invalid(issues) => {
@@ -136,7 +130,7 @@ impl ApiError {
         }
     }
 
-    /// Adds the headers that go with this error to an answer that tells it.
+    /// Adds the headers that belong to this error, also to a page that shows it.
     pub(super) fn with_headers(&self, mut response: Response) -> Response {
         let (status, retry) = self.status();
         *response.status_mut() = status;
@@ -154,7 +148,7 @@ impl ApiError {
     }
 }
 
-/// The status of what can never be had.
+/// The status of a request that can never succeed.
 fn refused(refusal: &RequestRefusal) -> StatusCode {
     match refusal {
         RequestRefusal::UnknownList(_)
@@ -175,7 +169,7 @@ fn refused(refusal: &RequestRefusal) -> StatusCode {
     }
 }
 
-/// Whole seconds after which the same request may succeed.
+/// Seconds after which the same request may succeed.
 fn retry_after(error: &EngineError) -> u8 {
     match error {
         EngineError::DiskFull => 5,

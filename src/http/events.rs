@@ -1,9 +1,8 @@
-//! `POST /v1/events`: one event, its bag and its key.
+//! `POST /v1/events`: one event with its bag and its idempotency key.
 //!
-//! The way that matters is fast: the body is parsed once, straight into a struct. Only when that
-//! fails is it parsed again into a [`Value`] to say precisely what is wrong (or to find that
-//! nothing is: a field twice is legal JSON, the last one wins). Both ways end in
-//! [`RawEvent::check`], so they cannot disagree about meaning.
+//! The common case is fast: the body is parsed once, straight into a struct. Only when that fails is it parsed again into a
+//! [`Value`], to say precisely what is wrong (or to find that nothing is: a duplicate field is legal JSON, and the last one
+//! counts). Both paths end in [`RawEvent::check`], so they cannot disagree about meaning.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use super::product;
 use super::validate::{BAG_IDS_MAX, Fields, Issues};
 use super::{App, response};
 
-/// Properties of a shorter body cannot be over their own limit.
+/// In a shorter body the properties cannot exceed their own limit.
 const PROPERTIES_CHECKED_FROM: usize = 8 << 10;
 
 /// `POST /v1/events`.
@@ -44,7 +43,7 @@ pub(super) async fn create(
     Ok(response::accepted(&Stored::from(&given)))
 }
 
-/// The 202 of one event.
+/// The body of the 202.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stored<'a> {
@@ -66,9 +65,8 @@ impl<'a> From<&'a EventAnswer> for Stored<'a> {
     }
 }
 
-/// Parses and checks one event.
 pub(super) fn parse(text: &str, header_key: Option<String>) -> Result<EventInput, ApiError> {
-    // A derived struct would also take an array, field by field.
+    // The derived struct would also accept an array, field by field.
     let fast =
         if text.trim_start().starts_with('{') { serde_json::from_str::<RawEvent>(text).ok() } else { None };
     let (event, issues) = match fast {
@@ -78,7 +76,7 @@ pub(super) fn parse(text: &str, header_key: Option<String>) -> Result<EventInput
     event.check(issues, header_key, text.len())
 }
 
-/// An event whose fields have the right types, and nothing more.
+/// An event whose fields have the right types; nothing else is checked.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RawEvent {
@@ -97,7 +95,7 @@ struct RawEvent {
 }
 
 impl RawEvent {
-    /// Field by field, with an issue for each that has another type.
+    /// Reads field by field, with an issue for each that has another type.
     fn slowly(text: &str) -> Result<(Self, Issues), ApiError> {
         let mut fields = Fields::parse(text.as_bytes())?;
         let event = Self {
@@ -117,7 +115,7 @@ impl RawEvent {
         Ok((event, fields.issues))
     }
 
-    /// What the fields mean; `issues` holds what is known to be wrong already.
+    /// Checks what the fields mean; `issues` holds what is wrong already.
     fn check(
         self,
         mut issues: Issues,
@@ -162,7 +160,7 @@ impl RawEvent {
     }
 }
 
-/// The bag in the order sent; of an id twice the last counts, and what is over the limit is not kept.
+/// The bag in the order sent. Of a duplicate id the last one counts; ids over the limit are dropped.
 #[derive(Default)]
 struct Bag {
     ids: Vec<(String, bool)>,

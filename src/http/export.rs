@@ -1,4 +1,4 @@
-//! All that is held about one person, as JSON.
+//! The export of one person as JSON.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,6 @@ use restockd_engine::api::{ConsentView, LetterView, MembershipView, PersonExport
 
 use super::contacts::ContactJson;
 
-/// The whole export.
 pub(super) fn json(export: &PersonExport) -> Value {
     json!({
         "contact": ContactJson::from(&export.contact),
@@ -67,7 +66,7 @@ fn letter(view: &LetterView) -> Value {
     })
 }
 
-/// What came back about the address.
+/// Feedback on a letter to the address.
 fn returned(evidence: &feedback::FeedbackEvidence) -> Value {
     json!({
         "kind": evidence.kind.as_str(),

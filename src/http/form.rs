@@ -1,8 +1,8 @@
-//! What a page's form, or a mail provider's one-click POST, says.
+//! The form of a page, or of a mail provider's one-click POST.
 //!
-//! Urlencoded or multipart; a body that is neither, or broken, says nothing. That is deliberate:
-//! the token in the query names the person and the deed, and somebody who wants to leave shall
-//! not be kept by a provider's odd encoding. Bounded by the body's limit.
+//! Urlencoded or multipart. A body that is neither, or is broken, counts as an empty form. That is deliberate: the token in
+//! the query names the person and the action, and somebody who wants to unsubscribe must not be stopped by a provider's
+//! odd encoding. The size is bounded by the body's limit.
 
 use std::io::Cursor;
 
@@ -10,16 +10,16 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use multer::Multipart;
 
-/// The longest form: a page with every list of a collector on it.
+/// The limit of a form: a page with every list of a person who is on a great many.
 pub(super) const FORM_BYTES_MAX: usize = 256 << 10;
-/// The most fields that are looked at.
+/// Fields that are read; further ones are ignored.
 const FIELDS_MAX: usize = 4096;
 
 /// The fields, in the order sent.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a body by its content type.
+    /// Reads a body according to its content type.
     pub(super) async fn read(headers: &HeaderMap, body: Bytes) -> Self {
         let kind =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -40,7 +40,7 @@ impl Form {
     }
 }
 
-/// The parts of a multipart body up to the first that is broken.
+/// The parts of a multipart body, up to the first broken one.
 async fn parts(boundary: String, body: Bytes) -> Vec<(String, String)> {
     let mut fields = Vec::new();
     let mut parts = Multipart::with_reader(Cursor::new(body), boundary);

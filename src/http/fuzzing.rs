@@ -1,6 +1,6 @@
-//! Test doors (feature `testing`), for the fuzz targets: what the handlers do with bytes from a stranger, without a socket or an engine.
+//! Entry points for fuzz targets (feature `testing`): what the handlers do with a stranger's bytes, without socket or Engine.
 //!
-//! Each is the handler's own code from the bytes to the Engine's input.
+//! Each runs the handlers' own code, from the bytes to the Engine's input.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse;
@@ -11,15 +11,15 @@ use super::error::ApiError;
 use super::settings::Source;
 use super::{batch, webhooks};
 
-/// The status that a request is refused with.
+/// The HTTP status with which a request is refused.
 pub type Status = u16;
 
-/// A delivery to a source: the restock in it, none for another type, or the status of the refusal. Headers that
-/// HTTP itself would not let in are left out.
+/// Reads a delivery to a source: its restock, or `None` for a delivery of another type. Headers that HTTP does not allow
+/// are left out.
 ///
 /// # Errors
 ///
-/// The status.
+/// The status of the refusal.
 pub fn webhook(
     source: Source,
     headers: &[(&str, &[u8])],
@@ -38,7 +38,7 @@ pub fn webhook(
     receiver.open(id, &tag, body).map_err(status)
 }
 
-/// The items of a batch, each parsed or refused by itself.
+/// Reads a batch: each item is parsed or refused by itself.
 ///
 /// # Errors
 ///

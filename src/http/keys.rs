@@ -1,4 +1,4 @@
-//! API keys: listed, minted, revoked. A secret is shown once, in the answer that mints it.
+//! API keys: listed, made, revoked. A secret is shown once, in the answer to the request that makes it.
 
 use std::sync::Arc;
 
@@ -16,12 +16,11 @@ use super::error::ApiError;
 use super::validate::{Fields, Issue, kind};
 use super::{App, response};
 
-/// No key id is longer; what is cannot be one.
+/// Longer than any key id.
 const ID_BYTES_MAX: usize = 256;
 
 /// Origins of one publishable key.
 const ORIGINS_MAX: usize = 20;
-/// The longest of them.
 const ORIGIN_BYTES_MAX: usize = 255;
 
 #[derive(Serialize)]
@@ -93,7 +92,7 @@ pub(super) async fn mint(_: Admin, State(app): State<Arc<App>>, body: Body) -> R
     Ok(response::created(&row(&view, Some(&key))))
 }
 
-/// Where a publishable key may be used from: as browsers write it, nothing behind the host and port.
+/// The origins from which a publishable key may be used, in the form in which browsers send them.
 fn origins(fields: &mut Fields) -> Vec<String> {
     let given = match fields.take("origins") {
         Some(Value::Array(given)) if (1..=ORIGINS_MAX).contains(&given.len()) => given,

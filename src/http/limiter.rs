@@ -1,12 +1,12 @@
-//! How often somebody may ask: a rate for each name, in memory that does not grow.
+//! Rate limits by name, in memory of fixed size.
 //!
 //! ```text
-//! slots  [ next free moment | … ]   a name's slot is its hash; two names in one slot share its rate
+//! slots  [ next free moment | … ]   a name's slot is its hash; two names in one slot share the rate
 //! ```
 //!
-//! A table of names would grow with whoever invents some, and an emptied one would forget. Here a
-//! slot holds the moment at which its names have used up nothing (GCRA), 65,536 slots stand for all
-//! names, and the hash differs at every start, so nobody can aim at another's slot.
+//! A table of names would grow with every invented name, and a table that is emptied would forget. Here a slot holds the
+//! time at which its names have their whole burst again (GCRA). 65,536 slots stand for all names, and the hash differs at
+//! every start, so nobody can aim at another's slot.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
@@ -17,7 +17,6 @@ use restockd_core::Millis;
 /// Slots of one limiter: 512 KiB.
 const SLOTS: usize = 1 << 16;
 
-/// A rate for each name.
 #[derive(Debug)]
 pub(super) struct Limiter {
     slots: Mutex<Box<[u64]>>,
@@ -27,12 +26,15 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    /// `burst` at once, and then one each `each_ms`.
+    /// Allows `burst` requests at once, and then one every `each_ms` milliseconds.
     pub(super) fn new(burst: u64, each_ms: u64) -> Self {
         Self { slots: Mutex::new(vec![0; SLOTS].into()), seed: RandomState::new(), each_ms, burst }
     }
 
-    /// Counts one, or says after how many milliseconds there is room for it.
+    /// Counts one request.
+    ///
+    /// # Errors
+    /// The milliseconds after which it would be allowed.
     pub(super) fn take(&self, name: impl Hash, now: Millis) -> Result<(), u64> {
         let at = self.seed.hash_one(name) as usize % SLOTS;
         let mut slots = self.slots.lock();

@@ -1,7 +1,7 @@
-//! How much may be under way at once: per client, and in bytes of batch bodies.
+//! Limits on what is under way at once: requests of each client, and bytes of batch bodies.
 //!
-//! Connections as such are counted by the accept loop, work by the Engine's permits; here is what
-//! lies between. A place is given back when its guard is dropped, however the request ends.
+//! Connections are counted by the accept loop and work by the Engine's permits; these limits lie between the two. What was
+//! taken is given back when its guard is dropped, however the request ends.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,19 +13,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::ApiError;
 use super::proxies::client_network;
 
-/// How long a batch waits for room before it is sent away.
+/// How long a batch waits for memory before it is refused.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
-/// Batch room is counted in pieces of this size.
+/// Batch memory is counted in pieces of this size.
 const PIECE_BYTES: usize = 1024;
 
-/// Places taken per client address.
+/// The places taken, by client address.
 #[derive(Debug)]
 pub(super) struct Places {
     taken: Mutex<HashMap<IpAddr, usize>>,
     each: usize,
 }
 
-/// One taken place.
+/// One place; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     of: Arc<Places>,
@@ -33,12 +33,12 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// Up to `each` places for each client.
+    /// At most `each` places for each client.
     pub(super) fn new(each: usize) -> Arc<Self> {
         Arc::new(Self { taken: Mutex::default(), each })
     }
 
-    /// Takes a place, or says that this client has them all.
+    /// Takes a place; `None` when this client has all of its places.
     pub(super) fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
         let who = client_network(client);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +63,7 @@ impl Drop for Place {
     }
 }
 
-/// Room for batch bodies, in bytes.
+/// Memory for batch bodies.
 #[derive(Debug)]
 pub(super) struct Room {
     pieces: Arc<Semaphore>,
@@ -71,14 +71,14 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Room for `bytes` in all.
+    /// At most `bytes` in all.
     pub(super) fn new(bytes: usize) -> Self {
         let most = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX);
         let most = most.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX)).max(1);
         Self { pieces: Arc::new(Semaphore::new(most as usize)), most }
     }
 
-    /// Takes room for a body of up to `bytes`, held until the guard is dropped.
+    /// Takes memory for a body of up to `bytes`, which is held until the guard is dropped.
     pub(super) async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
         let pieces = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(self.most).min(self.most);
         let asked = Arc::clone(&self.pieces).acquire_many_owned(pieces);

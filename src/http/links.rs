@@ -1,8 +1,8 @@
-//! The links in every mail: leaving a list, and the preference page.
+//! The links in every mail: unsubscribing, and the preference page.
 //!
-//! The token is the authentication. GET and HEAD only ever show (mail scanners follow every
-//! link); POST does, at the same URL, which is also what a provider's one-click button sends
-//! (RFC 8058). Errors are pages, for the reader is a person.
+//! The token is the authentication. GET and HEAD only show a page, because mail scanners follow every link; POST to the
+//! same URL acts, and is also what a mail provider's one-click button sends (RFC 8058). Errors are pages, since a person
+//! reads them.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use super::error::ApiError;
 use super::form::{FORM_BYTES_MAX, Form};
 use super::{App, pages};
 
-/// No token of ours is longer.
+/// Longer than any token.
 const TOKEN_BYTES_MAX: usize = 2048;
 
-/// `GET /v1/email/unsubscribe`: asks.
+/// `GET /v1/email/unsubscribe`: shows what the link is for and asks.
 pub(super) async fn ask(State(app): State<Arc<App>>, query: Query) -> Response {
     let page = async {
         let token = token(&query)?;
@@ -38,7 +38,7 @@ pub(super) async fn ask(State(app): State<Arc<App>>, query: Query) -> Response {
     shown(&app, page.await)
 }
 
-/// `POST /v1/email/unsubscribe`: does.
+/// `POST /v1/email/unsubscribe`: unsubscribes.
 pub(super) async fn unsubscribe(State(app): State<Arc<App>>, query: Query, request: Request) -> Response {
     let page = async {
         let token = token(&query)?;
@@ -53,7 +53,7 @@ pub(super) async fn unsubscribe(State(app): State<Arc<App>>, query: Query, reque
     shown(&app, page.await)
 }
 
-/// `GET /v1/email/preferences`: shows.
+/// `GET /v1/email/preferences`: shows the page.
 pub(super) async fn preferences(State(app): State<Arc<App>>, query: Query) -> Response {
     let page = async {
         let token = token(&query)?;
@@ -63,7 +63,7 @@ pub(super) async fn preferences(State(app): State<Arc<App>>, query: Query) -> Re
     shown(&app, page.await)
 }
 
-/// `POST /v1/email/preferences`: saves.
+/// `POST /v1/email/preferences`: saves the form.
 pub(super) async fn set_preferences(State(app): State<Arc<App>>, query: Query, request: Request) -> Response {
     let page = async {
         let token = token(&query)?;
@@ -85,7 +85,7 @@ pub(super) fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
     page.unwrap_or_else(|error| pages::trouble(&app.templates, &error, app.engine.shop_name()))
 }
 
-/// The token in the query, if it can be one.
+/// The token in the query; an error unless it has the size of a token.
 pub(super) fn token(query: &Query) -> Result<String, ApiError> {
     let token = query.get("token").filter(|token| token.len() <= TOKEN_BYTES_MAX);
     token.map(Into::into).ok_or(RequestRefusal::BadLink.into())
@@ -97,7 +97,7 @@ pub(super) async fn form(app: &App, request: Request) -> Result<Form, ApiError> 
     Ok(Form::read(&parts.headers, body).await)
 }
 
-/// Where a page's form goes: the page's own address, the token in it.
+/// The URL that a page's form is sent to: the page's own, with the token.
 pub(super) fn action(token: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     format!("?{}", query.append_pair("token", token).finish())

@@ -1,6 +1,6 @@
-//! Lists: what there is, who is on one, joining and leaving.
+//! Lists: which there are, who is on one, joining and leaving.
 //!
-//! A list's id stands in the path, percent-encoded; whether it is known is the Engine's to say.
+//! A list's id is in the path, percent-encoded; the Engine decides whether it is known.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::error::ApiError;
 use super::validate::{Fields, Issue};
 use super::{App, response};
 
-/// Rows on a page, at most and by default.
+/// Rows on a page: the limit, and the default.
 const PAGE_MAX: usize = 1000;
 
 #[derive(Serialize)]
@@ -179,7 +179,7 @@ pub(super) async fn unsubscribe(
     set(&app, &id, body, None).await
 }
 
-/// Joins (with what the request shows of how) or leaves.
+/// Joins a list, with the evidence that the request itself shows, or leaves it.
 async fn set(
     app: &App,
     id: &Segment,
@@ -207,7 +207,7 @@ async fn set(
     Ok(response::ok(&Set { list: given.list.as_str(), subscribed, pending }))
 }
 
-/// A person named by a form's fields; these two routes say in plain words what is wrong.
+/// The person that a form's fields name; these two routes say in plain words what is wrong.
 fn person(email: Option<&str>, user_id: Option<String>) -> Result<Identity, ApiError> {
     let user_id = user_id.filter(|id| !id.is_empty());
     if user_id.as_ref().is_some_and(|id| !key_fits(id)) {
@@ -221,12 +221,12 @@ fn person(email: Option<&str>, user_id: Option<String>) -> Result<Identity, ApiE
     if who.is_empty() { Err(RequestRefusal::NoIdentity.into()) } else { Ok(who) }
 }
 
-/// What a cursor that is none of ours is told.
+/// The error for a cursor that no page ended with.
 fn bad_cursor() -> ApiError {
     ApiError::issue(Issue::value(&["cursor"], "a cursor of a page before", "string"))
 }
 
-/// An id that could be a list's.
+/// An id that a list could have.
 fn list_id(id: &Segment) -> Result<&str, ApiError> {
     match ListId::parse(&id.0) {
         Some(_) => Ok(&id.0),

@@ -1,9 +1,9 @@
-//! What is around every request: its id, its span, its place, and the headers of every answer.
+//! What every request passes before its handler: request id, span, place among its client's requests; and the headers of
+//! every answer.
 //!
-//! The id is the client's where it gives a fit one, else a counter behind a random start. The
-//! span and the line at the end name method, route and status: no path, query, header
-//! or address, for any of them may hold a person. A client's id with an `@` in it is replaced for
-//! the same reason.
+//! The id is the client's if it sends an acceptable one, else a counter behind a random start. The span and the log line at
+//! the end name method, route and status, but no path, query, header or address, because any of these may name a person.
+//! For the same reason a client's id with an `@` in it is replaced.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -28,10 +28,10 @@ use super::error::ApiError;
 use super::{App, proxies};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id a client may choose.
+/// The longest id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Different at every start of the process.
+/// The random start of the ids, different in every process.
 static START: LazyLock<u32> = LazyLock::new(|| RandomState::new().hash_one(0_u8) as u32);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -48,7 +48,7 @@ pub(super) async fn answer(app: &App, router: Router, peer: IpAddr, request: Req
     response
 }
 
-/// Takes a place where the client is known by a proxy's word, and asks the handlers.
+/// Takes a place for a client that is known through a proxy, and calls the handlers.
 async fn admitted(app: &App, router: Router, peer: IpAddr, request: Request<Incoming>) -> Response {
     #[expect(clippy::disallowed_methods, reason = "a line in the log, nothing is decided by it")]
     let begun = Instant::now();
@@ -77,7 +77,7 @@ async fn guarded(router: Router, request: Request<Incoming>) -> Response {
     )
 }
 
-/// Names the route in the request's span: as it is written in the router, never the path that was asked for.
+/// Writes the route into the request's span: the pattern in the router, never the path of the request.
 pub(super) fn name_route(request: Request) -> Request {
     if let Some(route) = request.extensions().get::<MatchedPath>() {
         Span::current().record("http.route", route.as_str());
@@ -85,7 +85,7 @@ pub(super) fn name_route(request: Request) -> Request {
     request
 }
 
-/// The client's id, or one of ours.
+/// The client's id, or a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let fits = |value: &&HeaderValue| {
         let bytes = value.as_bytes();

@@ -1,18 +1,17 @@
-//! The door: HTTP in, the Engine's calls out.
+//! The HTTP layer: requests in, calls of the Engine out.
 //!
-//! One file per noun of the wire (events, lists, contacts, webhooks, campaigns, links, keys,
-//! operations); around them what every request passes:
+//! One file per noun of the wire (events, lists, contacts, webhooks, campaigns, links, keys, operations); around them,
+//! what every request passes:
 //!
 //! ```text
-//! server      accepts, bounds connections        connection  times one connection
-//! envelope    request id, span, panics, headers  auth        key and scope, before the body
+//! server      accepts, bounds connections        connection  deadlines of one connection
+//! middleware  request id, span, panics, headers  auth        key and scope, before the body
 //! body        reads it, bounded in size and time validate    typed fields, or issues
-//! error       every no, with its status          answer      every yes
+//! error       every refusal, with its status     response    every 2xx
 //! ```
 //!
-//! Invariants: only the Engine is asked, nothing is kept between requests; a 2xx is written only
-//! after the Engine acknowledged; nothing a client sends ends in a 500; no address, query string
-//! or key is logged.
+//! Invariants: only the Engine is called, and nothing is kept between requests; a 2xx is written only after the Engine has
+//! acknowledged; nothing that a client sends leads to a 500; no address, query string or key is logged.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -85,7 +84,6 @@ struct App {
     body_timeout: Duration,
 }
 
-/// Every route there is.
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/events", post(events::create))

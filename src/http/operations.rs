@@ -1,4 +1,4 @@
-//! What operators and balancers ask: alive, ready, and a checkpoint round now.
+//! Routes for operators and load balancers: alive, ready, and a snapshot now.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) async fn health() -> Response {
     response::ok(&json!({"ok": true}))
 }
 
-/// `GET /v1/ready`: new work is taken.
+/// `GET /v1/ready`: whether new work is admitted.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let readiness = app.engine.readiness();
     if readiness.ready {

@@ -1,7 +1,6 @@
-//! Answers that people see: small HTML pages under strict headers.
+//! Answers that people see: small HTML pages with strict headers.
 //!
-//! No script, no cookie, no redirect, no referrer (the token stands in the URL), nothing kept by
-//! caches or search engines.
+//! No script, cookie, redirect or referrer (the token is in the URL); caches and search engines keep nothing.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -13,7 +12,7 @@ use restockd_render::Templates;
 
 use super::error::ApiError;
 
-/// Nothing is loaded, nothing but our own form is sent, and no other page shows this one in a frame.
+/// Nothing is loaded, forms go only to this site, and no other page may show this one in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -24,7 +23,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 
-/// A page of ours with status 200.
+/// A page with status 200.
 pub(super) fn page(templates: &Templates, name: &str, context: &Value) -> Result<Response, ApiError> {
     templates.page(name, context).map(html).map_err(|error| {
         tracing::error!(page = name, error = %error, "a page does not render");
@@ -32,12 +31,12 @@ pub(super) fn page(templates: &Templates, name: &str, context: &Value) -> Result
     })
 }
 
-/// The page of a deed that is done: where it does not render, a plain sentence says so.
+/// The page after an action was carried out; if it does not render, a plain sentence takes its place.
 pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence: &str) -> Response {
     page(templates, name, context).unwrap_or_else(|_| html(format!("<!doctype html><p>{sentence}</p>")))
 }
 
-/// The page of an error, in words for somebody who only followed a link.
+/// The page of an error, in words for somebody who followed a link.
 pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Engine(EngineError::Refused(RequestRefusal::BadLink)) => {
@@ -52,7 +51,7 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Re
     error.with_headers(done(templates, "message", &context, text))
 }
 
-/// The page of a form that was not taken, in words for somebody who pressed a button.
+/// The page of a form that was refused, in words for somebody who pressed a button.
 pub(super) fn unasked(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Often(_) => ("Please wait", "That was asked for too often. Please try again later."),

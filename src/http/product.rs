@@ -1,7 +1,7 @@
-//! What a sender says of a product, read once: out of an event's properties, or a delivery's fields.
+//! What a sender says about a product, in an event's properties or in the fields of a delivery.
 //!
-//! Sku, name and units of a restock are facts and are refused when they cannot be one. What a mail merely shows (where
-//! the product is, its picture, its price) is left out when it will not do.
+//! SKU, name and units of a restock are facts: a wrong one is refused. What a mail only shows (the product's page, its
+//! picture, its price) is left out when it cannot be used.
 
 use serde_json::{Map, Number, Value};
 
@@ -10,10 +10,10 @@ use restockd_engine::api::EventRestock;
 
 use super::validate::{Issue, Issues, kind};
 
-/// The event that is a restock signal.
+/// The name of the event that is a restock signal.
 pub(super) const RESTOCKED: &str = "product.restocked";
 
-/// What the engine is told of an event's properties; the rest is the shop's own.
+/// The properties that the Engine is told; all others are the shop's own.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) sku: Option<Sku>,
@@ -21,7 +21,6 @@ pub(super) struct Said {
     pub(super) restock: Option<EventRestock>,
 }
 
-/// Reads an event's properties.
 pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Value>) -> Said {
     for field in ["sku", "product_name"] {
         if let Some(Value::String(text)) = properties.get(field) {
@@ -58,7 +57,7 @@ pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Va
     Said { sku, name, restock }
 }
 
-/// A number that is whole after all (3.0 is), within what a double counts exactly.
+/// A number without a fraction (3.0 counts as one), within the range that a double holds exactly.
 pub(super) fn whole(number: &Number) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_991.0;
     number
@@ -66,7 +65,7 @@ pub(super) fn whole(number: &Number) -> Option<i64> {
         .or_else(|| number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() <= EXACT).map(|n| n as i64))
 }
 
-/// Reads the three as `said` has them, a price as text or number; what does not do is left out.
+/// Reads the three details by the names in `said`, a price as text or number; one that cannot be used is left out.
 pub(super) fn details(
     product_url: Option<&Value>,
     image_url: Option<&Value>,

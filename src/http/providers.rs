@@ -1,4 +1,4 @@
-//! Receiving providers: how fast each is mailed now, and why.
+//! Receiving providers: the rate at which each is mailed now, and why.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn row(view: &ProviderReport) -> ProviderJson<'_> {
     }
 }
 
-/// `GET /v1/providers`: those that were mailed, limited or slowed, by name.
+/// `GET /v1/providers`: providers that were mailed, limited or slowed down, by name.
 pub(super) async fn index(_: Admin, State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     #[derive(Serialize)]
     struct Page<'a> {

@@ -1,9 +1,8 @@
-//! Who the client is when a proxy stands between.
+//! The client's address behind proxies.
 //!
-//! `X-Forwarded-For` is written by anybody, so it is read from the right, and only as far as
-//! addresses are trusted: the first one that is not is the client. The header counts for nothing
-//! when the peer itself is not a trusted proxy. The address is used to share places fairly and is
-//! never logged.
+//! Anybody can write `X-Forwarded-For`, so it is read from the right, and only as far as the addresses are trusted
+//! proxies: the first one that is not is the client. The header is ignored when the peer itself is not a trusted proxy.
+//! The address serves to share limits fairly and is never logged.
 
 use std::net::IpAddr;
 
@@ -11,17 +10,17 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// What one IPv6 customer usually holds.
+/// The prefix that one IPv6 customer usually has.
 const HOUSEHOLD_BITS: u8 = 64;
 
-/// Reads a network, `10.0.0.0/8`, or one address, `::1`.
+/// Reads a network such as `10.0.0.0/8`, or a single address such as `::1`.
 #[must_use]
 pub fn network(text: &str) -> Option<IpNet> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// The client's address: the peer, or what trusted proxies say.
+/// The client's address: the peer's, or the one given by trusted proxies.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|net| net.contains(&ip));
     let mut client = peer.to_canonical();
@@ -40,7 +39,6 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     client
 }
 
-/// Reads `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]` or `[::1]:5`.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
@@ -50,7 +48,7 @@ fn address(text: &str) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
-/// What shares places: an IPv4 address, or the network of one IPv6 customer.
+/// The unit that limits are counted by: an IPv4 address, or the network of one IPv6 customer.
 pub(super) fn client_network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpNet::new_assert(ip.into(), HOUSEHOLD_BITS).network(),

@@ -1,15 +1,14 @@
-//! `POST /v1/public/join`: the button of a shop without a back end, by a publishable key.
+//! `POST /v1/public/join`: the button of a shop without a back end, with a publishable key.
 //!
 //! ```text
 //! form    key=rk_pub_… & email=… & list=restock-chair-01 [& wording=v3]     urlencoded or multipart
 //! json    {"key","email","list","wording"}                                   from a script, by CORS
 //! ```
 //!
-//! Such a key is seen by everybody, so it is only as good as what stands around it: the browser's
-//! `Origin` must be one of the key's, every join asks for a confirmation by mail, and both a client
-//! and an address may ask only so often. The answer is the same for everybody: known or not, member
-//! or not, suppressed or not. A field `website` that people do not see catches robots that fill in
-//! every field: they hear the same answer, and nothing happens.
+//! Everybody can read such a key, so the checks around it matter: the browser's `Origin` must be one of the key's, every
+//! join needs a confirmation by mail, and each client and each address may ask only so often. The answer is the same for
+//! everybody: known or unknown, member or not, suppressed or not. A field `website` that people do not see catches robots
+//! that fill in every field: they get the same answer, and nothing happens.
 
 use std::sync::Arc;
 
@@ -32,10 +31,10 @@ use super::proxies::client_network;
 use super::validate::{Fields, Issue, Issues};
 use super::{App, pages, response};
 
-/// No origin and no key of ours is longer.
+/// Longer than any origin and any publishable key.
 const NAME_BYTES_MAX: usize = 300;
 
-/// How often somebody may ask.
+/// The limits of one client and of one address.
 #[derive(Debug)]
 pub(super) struct Limits {
     client: Limiter,
@@ -43,16 +42,16 @@ pub(super) struct Limits {
 }
 
 impl Default for Limits {
-    /// Ten in a minute from one client, five in ten minutes for one address.
+    /// Ten a minute from one client, five in ten minutes for one address.
     fn default() -> Self {
         Self { client: Limiter::new(10, 6_000), address: Limiter::new(5, 120_000) }
     }
 }
 
-/// Takes a field by its name.
+/// Returns the value of a field by its name.
 type Field = Box<dyn FnMut(&str) -> Option<String> + Send>;
 
-/// What a form or a script asks.
+/// The fields of a form or a script's request.
 struct Asked {
     key: String,
     email: Option<Email>,
@@ -61,7 +60,7 @@ struct Asked {
     robot: bool,
 }
 
-/// `OPTIONS /v1/public/join`: a browser asks whether a script may.
+/// `OPTIONS /v1/public/join`: the browser's CORS preflight.
 pub(super) async fn preflight(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(origin) = origin(&headers).filter(|origin| app.engine.public_origin(origin)) else {
         return ApiError::Forbidden.into_response();
@@ -129,7 +128,7 @@ async fn asked(
     Ok(app.engine.public_join(email, list.as_str(), evidence).await?)
 }
 
-/// The fields, however they were sent.
+/// Reads the fields, whichever way they were sent.
 async fn read(issues: &mut Issues, headers: &HeaderMap, body: axum::body::Bytes) -> Result<Asked, ApiError> {
     let mut field: Field = if is(headers, "application/json") {
         let mut fields = Fields::parse(&body)?;
@@ -155,7 +154,7 @@ async fn read(issues: &mut Issues, headers: &HeaderMap, body: axum::body::Bytes)
     Ok(Asked { key, email: parsed, list, wording: field("wording").unwrap_or_default(), robot })
 }
 
-/// The one origin that the browser names.
+/// The browser's `Origin`; `None` unless there is exactly one.
 fn origin(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all(header::ORIGIN).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -168,7 +167,7 @@ fn is(headers: &HeaderMap, wanted: &str) -> bool {
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
-/// Lets a script of this origin read the answer.
+/// Allows a script of this origin to read the answer.
 fn shared(mut response: Response, origin: &str) -> Response {
     if let Ok(origin) = HeaderValue::from_str(origin) {
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

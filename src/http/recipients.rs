@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::validate::Issue;
 use super::{App, response};
 
-/// Rows on a page, at most and by default.
+/// Rows on a page: the limit, and the default.
 const PAGE_MAX: usize = 1000;
 const PAGE: usize = 200;
 

@@ -1,9 +1,8 @@
-//! The listener: accepts, bounds, hands over, and stops without dropping what is open.
+//! The listener: accepts, bounds, hands over, and stops without dropping open requests.
 //!
-//! A connection over the limits is told so at once and closed; it is never left waiting in
-//! silence. When accepting fails (no descriptors left) the loop backs off, at most a second, and
-//! goes on. On a stop the listener closes first, so that a balancer sees it; then open requests
-//! finish, for as long as the settings say.
+//! A connection over the limits is told so at once and closed; it never waits in silence. When accepting fails (for lack of
+//! descriptors), the loop pauses, at most a second, and goes on. On a stop the listener closes first, so that a load
+//! balancer sees it; then open requests are finished, for as long as the settings allow.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -29,21 +28,21 @@ use super::{App, feedback, public, router, webhooks};
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Connections turned away that are waited for at once, for how long in all, and for how long to say what they want.
+/// Refused connections: how many are waited for at once, for how long in all, and for how long until the client speaks.
 const GOODBYES_MAX: usize = 1024;
 const GOODBYE: Duration = Duration::from_millis(500);
 const FIRST_WORDS: Duration = Duration::from_millis(250);
 
-/// What a connection over the limit hears.
+/// The answer to a connection over the limit of all.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-length: 59\r\n\r\n\
     {\"error\":\"the engine is overloaded; try again in a moment\"}";
-/// What a client over its share hears.
+/// The answer to a connection over its client's limit.
 const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-length: 58\r\n\r\n\
     {\"error\":\"too many connections at once from this address\"}";
 
-/// A bound listener with everything behind it.
+/// A bound listener and everything that serves its connections.
 pub struct Server {
     listener: TcpListener,
     addr: SocketAddr,
@@ -56,12 +55,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Checks the settings and takes the address.
+    /// Checks the settings and binds the address.
     ///
     /// # Errors
     ///
-    /// When the address cannot be had, or a source's header is no header name, or two sources
-    /// share an id, or a relay's secret is none.
+    /// When the address cannot be bound, a source's header is no header name, two sources share an id, or a relay's secret
+    /// has the wrong form.
     pub async fn bind(settings: HttpSettings, engine: Engine, templates: Arc<Templates>) -> io::Result<Self> {
         let sources = webhooks::receivers(settings.sources)?;
         let returns = feedback::FeedbackVerifiers::new(settings.returns)?;
@@ -94,13 +93,13 @@ impl Server {
         })
     }
 
-    /// The address that was taken (the port, where the settings said 0).
+    /// The bound address, with the real port where the settings said 0.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Serves until `stop` says true or its sender is gone, then finishes what is open.
+    /// Serves until `stop` is true or its sender is gone, then finishes open requests.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let (open, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
         let mut pause = PAUSE_MIN;
@@ -133,7 +132,7 @@ impl Server {
         tasks.shutdown().await;
     }
 
-    /// Serves a connection in a task of its own, or sends it away.
+    /// Serves a connection in a task of its own, or refuses it.
     fn admit(&self, stream: TcpStream, peer: IpAddr, open: &GracefulShutdown, tasks: &mut JoinSet<()>) {
         let place = match self.place(peer, open.count()) {
             Ok(place) => place,
@@ -150,12 +149,12 @@ impl Server {
         });
     }
 
-    /// Says why not, and waits a moment for the client to go: a socket closed with words unread is reset, and the reset
-    /// would take the answer along. The client speaks first, for many a client takes an answer to nothing for an error.
-    /// Of those who are waited for there are so many at once; others hear what they can.
+    /// Says why, and waits a moment for the client to close: closing a socket that has unread bytes resets it, and the reset
+    /// would destroy the answer. The client speaks first, because many a client takes an early answer for an error. Only a
+    /// bounded number of clients is waited for; others may miss the answer.
     fn turn_away(&self, mut stream: TcpStream, answer: &'static [u8]) {
         let Ok(place) = Arc::clone(&self.goodbyes).try_acquire_owned() else {
-            // At once or not at all.
+            // One attempt, without waiting.
             let _ = stream.into_std().and_then(|mut stream| stream.write(answer));
             return;
         };
@@ -172,8 +171,8 @@ impl Server {
         });
     }
 
-    /// A place among the connections of this client, of whom those at home and trusted proxies need none; refused when
-    /// so many connections are `open` that there is none at all.
+    /// A place among the connections of this client; loopback and trusted proxies need none. Refused also when `open`
+    /// connections are the limit of all.
     fn place(&self, peer: IpAddr, open: usize) -> Result<Option<Place>, &'static [u8]> {
         if open >= self.connections_max {
             return Err(OVERLOADED);
@@ -185,7 +184,7 @@ impl Server {
     }
 }
 
-/// True for a connection that was gone before it was accepted: nothing to wait for.
+/// True for a connection that the client closed before it was accepted: no reason to pause.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

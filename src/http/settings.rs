@@ -1,7 +1,7 @@
-//! What the door may be told: addresses, limits, webhook sources.
+//! Settings of the HTTP layer: addresses, limits, webhook sources.
 //!
-//! Every limit has a default that bounds memory and time, so that a server with nothing set is a
-//! server that cannot be held open or filled up. Secrets never print.
+//! Every limit has a default that bounds memory and time, so that a server without settings cannot be held open or filled
+//! up. Secrets are never printed.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,20 +14,19 @@ use super::feedback::ReturnsSettings;
 /// The settings of [`super::Server`].
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// Connections open at once; one more is answered 503 and closed.
+    /// Connections open at once; a further one is answered 503 and closed.
     pub connections_max: usize,
-    /// Connections (behind a trusted proxy: requests) at once from one client address. Loopback
-    /// and trusted proxies are exempt. An IPv6 client is its /64.
+    /// Connections (behind a trusted proxy: requests) open at once from one client. Loopback and trusted proxies are exempt.
+    /// An IPv6 client is its /64 network.
     pub connections_per_ip: usize,
-    /// From the first byte of a request head to its last (a new connection: from the accept).
+    /// From the first byte of a request head to its last; on a new connection, from the accept.
     pub header_timeout: Duration,
-    /// For a whole request body.
+    /// Time for a whole request body.
     pub body_timeout: Duration,
-    /// How long a connection may rest between requests, or not take an answer.
+    /// How long a connection may be idle between requests, or a client may not read its answer.
     pub idle_timeout: Duration,
-    /// After this a connection is closed behind the request it is serving.
+    /// A connection older than this is closed behind the request it is serving.
     pub connection_max_age: Duration,
     /// How long a stop waits for open requests.
     pub stop_timeout: Duration,
@@ -35,11 +34,10 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How much of a client's address is kept as evidence of consent.
     pub keep_address: KeepAddress,
-    /// Webhook sources.
     pub sources: Vec<Source>,
-    /// Relays that say what comes back.
+    /// Relays whose feedback is taken in.
     pub returns: ReturnsSettings,
-    /// Bytes of batch bodies held at once; a batch beyond it is answered 503.
+    /// Bytes of batch bodies held at once; a batch beyond that is answered 503.
     pub batch_bytes_max: usize,
 }
 
@@ -63,22 +61,20 @@ impl Default for HttpSettings {
     }
 }
 
-/// One sender of webhooks: how it signs, and what it calls its fields.
+/// A sender of webhooks: how it signs, and what it calls its fields.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The last part of its path, `/v1/webhooks/{id}`.
+    /// The last segment of its path, `/v1/webhooks/{id}`.
     pub id: String,
-    /// The header that carries the signature.
+    /// The name of the header with the signature.
     pub header: String,
-    /// How the signature is written.
     pub scheme: Scheme,
-    /// Secrets that are good now: several while one is rotated, none until it is configured.
+    /// Secrets that are valid now: several during a rotation; none means that every delivery is refused.
     pub secrets: Vec<Secret>,
-    /// The payload's field names.
     pub fields: SourceFields,
 }
 
-/// The built-in source `inventory`, without a secret (so nothing is accepted from it yet).
+/// The built-in source `inventory`, without a secret.
 impl Default for Source {
     fn default() -> Self {
         Self {
@@ -94,23 +90,22 @@ impl Default for Source {
 /// How much of a client's address is kept as evidence of consent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KeepAddress {
-    /// Nothing.
     None,
-    /// The network: `/24`, or `/48` of IPv6.
+    /// The network: `/24` of IPv4, `/48` of IPv6.
     #[default]
     Truncated,
-    /// All of it.
+    /// The whole address.
     Full,
 }
 
-/// How a source writes its signature over the exact raw body.
+/// The form of a signature over the exact raw body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// 64 hex digits of HMAC-SHA256.
+    /// 64 hexadecimal digits of HMAC-SHA256.
     HexSha256 {
-        /// Whether `sha256=` may stand before the digits.
+        /// Whether `sha256=` may precede the digits.
         prefix_ok: bool,
-        /// Whether upper-case digits are taken.
+        /// Whether upper-case digits are accepted.
         upper_ok: bool,
     },
 }
@@ -121,24 +116,19 @@ impl Default for Scheme {
     }
 }
 
-/// What a source calls the things a restock is made of.
+/// The names that a source gives the fields of a restock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFields {
-    /// The sender's id of this delivery.
+    /// The sender's id of the delivery.
     pub delivery_id: String,
-    /// The kind of message; only `restock` means something here.
+    /// The type of the message; only `restock` has a meaning.
     pub kind: String,
-    /// What came back.
     pub sku: String,
-    /// Its name.
     pub product_name: String,
     /// Units on hand.
     pub quantity: String,
-    /// Where the product is.
     pub product_url: String,
-    /// Where its picture is.
     pub image_url: String,
-    /// What it costs.
     pub price: String,
 }
 
@@ -157,24 +147,23 @@ impl Default for SourceFields {
     }
 }
 
-/// A shared secret; it does not print.
+/// A shared secret; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Keeps the bytes as they are.
     #[must_use]
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
         Self(bytes.as_ref().into())
     }
 
-    /// True for nothing but white space: as good as unset.
+    /// True when it is only white space, which counts as unset.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.0.trim_ascii().is_empty()
     }
 
-    /// The bytes, for the MAC only.
+    /// The bytes, for computing a MAC.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }

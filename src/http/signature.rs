@@ -1,8 +1,7 @@
 //! Webhook signatures: HMAC-SHA256 over the exact raw bytes.
 //!
-//! Compared in constant time, against every secret of the source (no early return), and only
-//! when the header is there exactly once and is exactly as long as a signature. The key schedule
-//! is worked out once at start.
+//! Signatures are compared in constant time with those of every secret of the source (no early return), and only when the
+//! header occurs exactly once and has exactly the length of a signature. The key schedule is computed once, at start.
 
 use std::io;
 
@@ -12,10 +11,9 @@ use sha2::Sha256;
 
 use super::settings::{Scheme, Source};
 
-/// Bytes of a SHA-256 tag.
 pub(super) const TAG_BYTES: usize = 32;
 
-/// The signature header's value for a body: lower-case hex of HMAC-SHA256.
+/// The value of the signature header for a body: HMAC-SHA256 in lower-case hexadecimal.
 ///
 /// # Examples
 ///
@@ -32,12 +30,12 @@ pub fn sign(secret: &[u8], body: &[u8]) -> String {
         .collect()
 }
 
-/// HMAC with its key schedule worked out.
+/// HMAC with its key schedule computed.
 fn key(secret: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("hmac takes a key of any length")
 }
 
-/// What a source's signatures are checked with.
+/// The keys of one source, and the form of its signatures.
 #[derive(Clone)]
 pub(super) struct Verifier {
     header: HeaderName,
@@ -46,7 +44,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// Prepares a source's secrets; blank ones do not count.
+    /// Prepares a source's secrets; blank ones are ignored.
     pub(super) fn new(source: &Source) -> io::Result<Self> {
         let header = HeaderName::from_bytes(source.header.as_bytes()).map_err(|_| {
             let text = format!("source {}: its signature header is no header name", source.id);
@@ -56,12 +54,12 @@ impl Verifier {
         Ok(Self { header, scheme: source.scheme, keys: good.map(|secret| key(secret.bytes())).collect() })
     }
 
-    /// True when there is a secret to check with.
+    /// Whether there is a secret to verify with.
     pub(super) fn configured(&self) -> bool {
         !self.keys.is_empty()
     }
 
-    /// The tag in the header, if there is exactly one well-formed one.
+    /// The signature in the header; `None` unless there is exactly one and it is well formed.
     pub(super) fn tag(&self, headers: &HeaderMap) -> Option<[u8; TAG_BYTES]> {
         let mut values = headers.get_all(&self.header).iter();
         let (value, None) = (values.next()?.as_bytes(), values.next()) else { return None };
@@ -70,7 +68,7 @@ impl Verifier {
         unhex(digits, upper_ok)
     }
 
-    /// True when one of the secrets made this tag for these bytes.
+    /// Whether one of the secrets makes this signature for these bytes.
     pub(super) fn verify(&self, tag: &[u8; TAG_BYTES], body: &[u8]) -> bool {
         self.keys
             .iter()
@@ -78,7 +76,7 @@ impl Verifier {
     }
 }
 
-/// Exactly 64 hex digits.
+/// Reads exactly 64 hexadecimal digits.
 fn unhex(digits: &[u8], upper_ok: bool) -> Option<[u8; TAG_BYTES]> {
     if digits.len() != TAG_BYTES * 2 {
         return None;

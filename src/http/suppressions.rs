@@ -1,8 +1,8 @@
 //! The suppression list: `/v1/suppressions`, for admin keys.
 //!
-//! A reason is one of `unsubscribed`, `hard_bounce`, `complaint`, `manual`; `erased` is shown where
-//! an erasure left a hash behind, and cannot be given. An answer never names an address that the
-//! request did not name or a contact does not have. Import and export have files of their own.
+//! A reason is one of `unsubscribed`, `hard_bounce`, `complaint`, `manual`. `erased` is shown where an erasure left a hash,
+//! and cannot be given. An answer never contains an address unless the request named it or a contact has it. Import and
+//! export have files of their own.
 
 pub(super) mod export;
 pub(super) mod import;
@@ -26,12 +26,11 @@ use super::error::ApiError;
 use super::validate::{Fields, Issue, Issues};
 use super::{App, response};
 
-/// Rows in a page at most, and where nothing is asked.
+/// Rows on a page: the limit, and the default.
 const PAGE_MAX: usize = 1000;
-/// What a reason may be, for an issue.
+/// The possible reasons, for an issue's text.
 const REASONS: &str = "'unsubscribed', 'hard_bounce', 'complaint' or 'manual'";
 
-/// A row as the wire shows it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SuppressionJson {
@@ -111,7 +110,7 @@ pub(super) async fn remove(_: Admin, State(app): State<Arc<App>>, body: Body) ->
     }
 }
 
-/// One address with its reason.
+/// Reads an address with its reason.
 fn item(mut fields: Fields) -> Result<(Email, SuppressionReason), ApiError> {
     let email = email(&mut fields);
     let reason = fields.text("reason");
@@ -120,7 +119,7 @@ fn item(mut fields: Fields) -> Result<(Email, SuppressionReason), ApiError> {
     both.ok_or(ApiError::Malformed)
 }
 
-/// The required address.
+/// Reads the required address.
 fn email(fields: &mut Fields) -> Option<Email> {
     let text = fields.text("email");
     let email = fields.issues.email("email", text.as_deref());
@@ -130,7 +129,7 @@ fn email(fields: &mut Fields) -> Option<Email> {
     email
 }
 
-/// A reason, `manual` where none is given.
+/// Reads a reason; `manual` when none is given.
 fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<SuppressionReason> {
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).unwrap_or("manual");
     let block = SuppressionReason::parse(reason);
@@ -140,7 +139,7 @@ fn reason_of(issues: &mut Issues, reason: Option<&str>) -> Option<SuppressionRea
     block
 }
 
-/// A cursor that is none of ours is the request's mistake.
+/// A bad cursor is reported as a mistake of the request.
 fn cursor(error: EngineError) -> ApiError {
     match error {
         EngineError::Refused(RequestRefusal::BadCursor) => {

@@ -1,24 +1,24 @@
-//! Times as senders write them: RFC 3339, strictly, into [`Millis`].
+//! Reads the times that senders write: strict RFC 3339, into [`Millis`].
 //!
 //! ```text
 //! 2026-01-01T00:00:00[.fraction](Z|+hh:mm|-hh:mm)
 //! ```
 //!
-//! A date without a time, a time without an offset, the 30th of February and anything before
-//! 1970 are refused: guessing a sender's time zone would move people in line.
+//! A date without a time, a time without an offset, the 30th of February and any time before 1970 are refused: guessing a
+//! sender's time zone would change people's places in line.
 
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 use restockd_core::Millis;
 
-/// Digits of a fraction of a second, at most; what is finer than a millisecond is cut.
+/// Digits of a fraction of a second, at most; what is finer than a millisecond is cut off.
 const FRACTION_DIGITS_MAX: usize = 18;
-/// The digits of a fraction that the calendar is given: nanoseconds.
+/// The digits of a fraction that jiff is given: nanoseconds.
 const NANOS: usize = 9;
 const DAY_S: i32 = 86_400;
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// Reads an instant; `None` when it is none. jiff reads more than RFC 3339 allows, so the shape is checked first.
+/// Reads an instant. jiff reads more than RFC 3339 allows, so the shape is checked first.
 pub(super) fn parse(text: &str) -> Option<Millis> {
     let (clock, rest) = text.split_at_checked("2026-01-01T00:00:00".len())?;
     let (fraction, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str) -> Option<Millis> {
     u64::try_from(ms).ok().filter(|_| east.abs() < DAY_S).map(Millis)
 }
 
-/// True for a text like the pattern: a digit for each `0`, either sign for `+`, letters of either case.
+/// Whether a text has the shape of a pattern: a digit for each `0`, either sign for `+`, letters of either case.
 fn has_shape(text: &str, pattern: &str) -> bool {
     let fits = |(byte, shape): (u8, u8)| match shape {
         b'0' => byte.is_ascii_digit(),

@@ -1,9 +1,8 @@
-//! What a request's fields must be, and how it is told when they are not.
+//! The types and bounds of a request's fields, and the issues for those that do not fit.
 //!
-//! Two halves: [`Fields`] takes typed values out of a JSON object and notes each that has another
-//! type; the functions below it check what a typed value means (an address, a key, a bag). Both
-//! write [`Issue`]s in the form the clients print. Invariant: an issue names a path and types,
-//! never a value, so nothing personal comes back in an error or reaches a log by one.
+//! There are two halves: [`Fields`] takes typed values out of a JSON object and notes each that has another type; the
+//! methods of [`Issues`] check what a typed value means (an address, a key, a bag). Both write [`Issue`]s in the form that
+//! clients know. Invariant: an issue names a path and types, never a value, so nothing personal gets into an error or a log.
 
 use std::borrow::Cow;
 use std::io;
@@ -18,16 +17,16 @@ use restockd_core::{Email, Millis};
 use super::error::ApiError;
 use super::timestamp;
 
-/// The most ids in a bag.
+/// Ids in one bag.
 pub(super) const BAG_IDS_MAX: usize = 200;
-/// The most bytes of one property object, written as JSON.
+/// Bytes of one property object, written as JSON.
 const PROPERTIES_BYTES_MAX: usize = 16 << 10;
-/// The most contact properties in one request.
+/// Contact properties in one request.
 const CONTACT_KEYS_MAX: usize = 100;
-/// More issues than this help nobody.
+/// Issues that are reported; further ones are dropped.
 const ISSUES_MAX: usize = 20;
 
-/// One thing that is wrong.
+/// One thing that is wrong with a request.
 #[derive(Debug, Serialize)]
 pub(super) struct Issue {
     code: &'static str,
@@ -38,7 +37,7 @@ pub(super) struct Issue {
 }
 
 impl Issue {
-    /// A value of the wrong type, or none where one is needed.
+    /// A value of the wrong type, or no value where one is required.
     pub(super) fn kind(path: &[&str], expected: &'static str, received: &'static str) -> Self {
         let message = match received {
             "undefined" => Cow::Borrowed("Required"),
@@ -47,7 +46,7 @@ impl Issue {
         Self { code: "invalid_type", path: owned(path), expected, received, message }
     }
 
-    /// A text that does not say what it should.
+    /// A text of the wrong form.
     pub(super) fn text(path: &[&str], expected: &'static str, message: &'static str) -> Self {
         Self {
             code: "invalid_string",
@@ -63,13 +62,13 @@ impl Issue {
         Self { code: "too_big", path: owned(path), expected, received, message: limit.into() }
     }
 
-    /// A value outside a set or range.
+    /// A value outside a set or a range.
     pub(super) fn value(path: &[&str], expected: &'static str, received: &'static str) -> Self {
         let message = Cow::Owned(format!("Expected {expected}"));
         Self { code: "invalid_value", path: owned(path), expected, received, message }
     }
 
-    /// In one short line.
+    /// The issue in one short line.
     fn brief(&self) -> String {
         match self.path.as_slice() {
             [] => self.message.to_string(),
@@ -82,44 +81,42 @@ fn owned(path: &[&str]) -> Vec<String> {
     path.iter().map(|step| (*step).to_owned()).collect()
 }
 
-/// All that is wrong with one request.
+/// All issues of one request.
 #[derive(Debug, Default)]
 pub struct Issues(Vec<Issue>);
 
 impl Issues {
-    /// Just this one.
     pub(super) fn of(issue: Issue) -> Self {
         Self(vec![issue])
     }
 
-    /// Notes one more.
     pub(super) fn add(&mut self, issue: Issue) {
         if self.0.len() < ISSUES_MAX {
             self.0.push(issue);
         }
     }
 
-    /// True when something is wrong with this field already.
+    /// Whether there is an issue with this field already.
     pub(super) fn mentions(&self, field: &str) -> bool {
         self.0.iter().any(|issue| issue.path.first().is_some_and(|step| step == field))
     }
 
-    /// The value, when nothing was wrong with it.
+    /// The value if there are no issues, else the error.
     pub(super) fn or<T>(self, value: T) -> Result<T, ApiError> {
         if self.0.is_empty() { Ok(value) } else { Err(ApiError::Invalid(self)) }
     }
 
-    /// As the JSON text that clients know.
+    /// All issues as the JSON text that clients know.
     pub(super) fn text(&self) -> String {
         serde_json::to_string_pretty(&self.0).unwrap_or_default()
     }
 
-    /// The first of them in one short line.
+    /// The first issue in one short line.
     pub(super) fn brief(&self) -> String {
         self.0.first().map_or_else(|| "invalid".to_owned(), Issue::brief)
     }
 
-    /// A required name: plain, not blank, at most 200 characters.
+    /// Checks a required name: plain, not blank, at most 200 characters.
     pub(super) fn name(&mut self, field: &str, value: Option<&str>) {
         match value {
             None => self.add(Issue::kind(&[field], "string", "undefined")),
@@ -130,7 +127,7 @@ impl Issues {
         }
     }
 
-    /// A text that a person or a header will see: plain and at most 200 characters.
+    /// Checks a text for a person or a header: plain, at most 200 characters.
     pub(super) fn label(&mut self, path: &[&str], value: &str) {
         if !text::plain(value) {
             self.add(Issue::text(path, "plain text", "must not hold control or direction characters"));
@@ -140,7 +137,7 @@ impl Issues {
         }
     }
 
-    /// An address; blank is none.
+    /// Checks a mail address; a blank one counts as none.
     pub(super) fn email(&mut self, field: &str, value: Option<&str>) -> Option<Email> {
         let value = value.filter(|value| !value.trim().is_empty())?;
         let email = Email::parse(value);
@@ -155,7 +152,7 @@ impl Issues {
         email
     }
 
-    /// A key or an outside id; empty is none.
+    /// Checks a key or an outside id; an empty one counts as none.
     pub(super) fn key(&mut self, field: &str, value: Option<String>) -> Option<String> {
         let value = value.filter(|value| !value.is_empty())?;
         if value.len() > KEY_BYTES_MAX {
@@ -167,7 +164,7 @@ impl Issues {
         Some(value)
     }
 
-    /// A bag that holds no more than it may.
+    /// Checks the number of ids in a bag.
     pub(super) fn bag(&mut self, field: &str, ids: usize) {
         if ids > BAG_IDS_MAX {
             let limit = format!("must hold at most {BAG_IDS_MAX} ids");
@@ -175,7 +172,7 @@ impl Issues {
         }
     }
 
-    /// Properties no longer than they may be.
+    /// Checks the size of properties.
     pub(super) fn properties(&mut self, field: &str, properties: &Map<String, Value>) {
         let mut counted = Count(0);
         if serde_json::to_writer(&mut counted, properties).is_err() {
@@ -184,7 +181,7 @@ impl Issues {
         }
     }
 
-    /// Contact properties: not too many, and none with an endless name.
+    /// Checks contact properties: their number, and the length of their names.
     pub(super) fn contact_keys(&mut self, field: &str, properties: &Map<String, Value>) {
         if properties.len() > CONTACT_KEYS_MAX {
             let limit = format!("must hold at most {CONTACT_KEYS_MAX} properties");
@@ -196,7 +193,7 @@ impl Issues {
         }
     }
 
-    /// An instant.
+    /// Reads an instant.
     pub(super) fn instant(&mut self, field: &str, value: Option<&str>) -> Option<Millis> {
         let instant = timestamp::parse(value?);
         if instant.is_none() {
@@ -206,7 +203,7 @@ impl Issues {
     }
 }
 
-/// Counts what is written, and stops at the limit.
+/// Counts the bytes written, and stops at a limit.
 struct Count(usize);
 
 impl io::Write for Count {
@@ -220,7 +217,7 @@ impl io::Write for Count {
     }
 }
 
-/// What a value is called in an issue.
+/// The name of a value's type in an issue.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -232,23 +229,23 @@ pub(super) fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A JSON object whose fields are taken one by one; `null` is as good as absent.
+/// A JSON object whose fields are taken one by one; `null` counts as absent.
 #[derive(Debug)]
 pub(super) struct Fields {
     map: Map<String, Value>,
-    /// What was wrong so far.
+    /// Issues found so far.
     pub(super) issues: Issues,
 }
 
 impl Fields {
-    /// Reads a body: malformed when it is no JSON, invalid when it is no object.
+    /// Reads a body: malformed when it is not JSON, invalid when it is not an object.
     pub(super) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let text = std::str::from_utf8(body).map_err(|_| ApiError::Malformed)?;
         let value = serde_json::from_str(text).map_err(|_| ApiError::Malformed)?;
         Self::of(value)
     }
 
-    /// The fields of a value that should be an object.
+    /// The fields of a value that must be an object.
     pub(super) fn of(value: Value) -> Result<Self, ApiError> {
         match value {
             Value::Object(map) => Ok(Self { map, issues: Issues::default() }),
@@ -256,7 +253,7 @@ impl Fields {
         }
     }
 
-    /// A field of any type, unless it is `null`.
+    /// Takes a field of any type.
     pub(super) fn take(&mut self, field: &str) -> Option<Value> {
         self.map.remove(field).filter(|value| !value.is_null())
     }
@@ -266,7 +263,7 @@ impl Fields {
         None
     }
 
-    /// A string.
+    /// Takes a string.
     pub(super) fn text(&mut self, field: &str) -> Option<String> {
         match self.take(field)? {
             Value::String(text) => Some(text),
@@ -274,7 +271,7 @@ impl Fields {
         }
     }
 
-    /// A number.
+    /// Takes a number.
     pub(super) fn number(&mut self, field: &str) -> Option<f64> {
         match self.take(field)? {
             Value::Number(number) => number.as_f64(),
@@ -282,7 +279,7 @@ impl Fields {
         }
     }
 
-    /// An object.
+    /// Takes an object.
     pub(super) fn object(&mut self, field: &str) -> Option<Map<String, Value>> {
         match self.take(field)? {
             Value::Object(map) => Some(map),
@@ -290,7 +287,7 @@ impl Fields {
         }
     }
 
-    /// A bag of list ids and booleans, bounded.
+    /// Takes a bag of list ids and booleans, bounded.
     pub(super) fn bag(&mut self, field: &str) -> Option<Vec<(String, bool)>> {
         let map = self.object(field)?;
         self.issues.bag(field, map.len());
@@ -304,7 +301,7 @@ impl Fields {
         Some(bag)
     }
 
-    /// Properties within their size.
+    /// Takes properties, bounded.
     pub(super) fn properties(&mut self, field: &str) -> Map<String, Value> {
         let properties = self.object(field).unwrap_or_default();
         self.issues.properties(field, &properties);

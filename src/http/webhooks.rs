@@ -1,7 +1,7 @@
-//! `POST /v1/webhooks/{source}`: signed deliveries that say what came back.
+//! `POST /v1/webhooks/{source}`: signed deliveries that report a restock.
 //!
-//! No key; the signature over the exact raw bytes is the authentication, and nothing is parsed
-//! before it holds. The order of the checks is part of the contract:
+//! There is no key: the signature over the exact raw bytes is the authentication, and nothing is parsed before it is
+//! verified. The order of the checks is part of the contract:
 //!
 //! ```text
 //! source known -> secret set -> signature good -> JSON -> schema -> means a restock -> accepted
@@ -29,10 +29,10 @@ use super::signature::{TAG_BYTES, Verifier};
 use super::validate::kind;
 use super::{App, response};
 
-/// The one type that means something.
+/// The only type with a meaning.
 const RESTOCK: &str = "restock";
 
-/// What one source's deliveries are checked and read with.
+/// How one source's deliveries are verified and read.
 pub(super) struct Receiver {
     verifier: Verifier,
     fields: SourceFields,
@@ -47,7 +47,7 @@ impl Receiver {
         self.verifier.tag(headers).ok_or(ApiError::BadSignature)
     }
 
-    /// The restock in a body that has this signature; none for another type.
+    /// The restock in a body that has this signature; `None` for a delivery of another type.
     pub(super) fn open(
         &self,
         source: String,
@@ -108,7 +108,7 @@ fn skipped(reason: &str) -> Response {
     response::ok(&json!({"ok": true, "skipped": true, "reason": reason}))
 }
 
-/// The restock in a payload, none for another type, or all that is wrong with it.
+/// The restock in a payload, `None` for another type, or everything that is wrong with it.
 fn read(names: &SourceFields, source: String, payload: Value) -> Result<Option<RestockInput>, Value> {
     let Value::Object(map) = payload else {
         let text = format!("Expected object, received {}", kind(&payload));
@@ -129,7 +129,7 @@ fn read(names: &SourceFields, source: String, payload: Value) -> Result<Option<R
     }
 }
 
-/// Takes the fields and gathers what is wrong with each.
+/// Takes fields and gathers what is wrong with them.
 struct Reader {
     map: Map<String, Value>,
     wrong: BTreeMap<String, Vec<String>>,
@@ -141,7 +141,7 @@ impl Reader {
         None
     }
 
-    /// A field that must be there and be text.
+    /// A required text.
     fn text(&mut self, name: &str) -> Option<String> {
         match self.map.remove(name) {
             Some(Value::String(text)) => Some(text),
@@ -154,7 +154,7 @@ impl Reader {
         self.text(name)
     }
 
-    /// Text, or a whole number by its text.
+    /// A required text or whole number, as text.
     fn delivery(&mut self, name: &str) -> Option<String> {
         let id = match self.map.remove(name) {
             Some(Value::Number(number)) if number.is_i64() || number.is_u64() => number.to_string(),
@@ -179,7 +179,7 @@ impl Reader {
         }
     }
 
-    /// Optional; blank is none.
+    /// An optional text; blank counts as none.
     fn product(&mut self, name: &str) -> Option<String> {
         match self.map.remove(name)? {
             Value::Null => None,
@@ -192,7 +192,7 @@ impl Reader {
         }
     }
 
-    /// Optional: no word about units means there are some. Anything but a whole number is refused.
+    /// An optional whole number: without it there are some units. Anything but a whole number is refused.
     fn quantity(&mut self, name: &str) -> Option<i64> {
         match self.map.remove(name)? {
             Value::Number(number) => match whole(&number) {

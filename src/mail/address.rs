@@ -1,7 +1,7 @@
-//! A mail address with an optional display name, checked once and safe to put in a header ever after.
+//! A mail address with an optional display name, checked once so that it can be put into any header.
 //!
-//! A display name comes from a setting or from a campaign's author, and stands in a header: it is checked here, and
-//! nothing else in this crate builds a header's mailbox.
+//! A display name comes from a setting or from a campaign's author and ends up in a header. It is checked here, and nothing
+//! else in this crate builds a header's mailbox.
 //!
 //! Invariants:
 //!
@@ -28,29 +28,28 @@ pub struct Address {
 }
 
 impl Address {
-    /// Checks a bare email.
+    /// Checks a bare mail address.
     pub fn bare(email: &str) -> Result<Address, MailError> {
         Ok(Address { name: None, email: check_email(email)? })
     }
 
-    /// Checks an email and the display name before it; an empty name is none.
+    /// Checks a mail address with a display name; an empty name counts as none.
     pub fn named(name: &str, email: &str) -> Result<Address, MailError> {
         check_name(name)?;
         let name = name.trim();
         Ok(Address { name: (!name.is_empty()).then(|| name.to_owned()), email: check_email(email)? })
     }
 
-    /// The email alone, as it goes to the server.
+    /// The bare mail address, as it goes to the server.
     pub fn email(&self) -> &str {
         self.email.as_ref()
     }
 
-    /// The part of the email behind the `@`.
+    /// The part of the mail address after the `@`.
     pub fn domain(&self) -> &str {
         self.email.domain()
     }
 
-    /// The display name, if there is one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -117,7 +116,7 @@ fn check_email(email: &str) -> Result<lettre::Address, MailError> {
     email.parse().map_err(|_| MailError::Address("it is not of the form name@example.com"))
 }
 
-/// Control characters, line separators and the marks that turn the direction of text.
+/// Whether a character is a control character, a line separator or a mark that changes the direction of text.
 pub(super) fn unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -1,7 +1,7 @@
-//! Everything that can be wrong with mail before a letter is on its way.
+//! Errors in mail settings, addresses and letters, found before a letter is on its way.
 //!
-//! What goes wrong *on* the way is no error but an [`DeliveryOutcome`](super::DeliveryOutcome). Texts name the setting at fault and
-//! never repeat its value: it may hold a password or an address.
+//! What happens to a letter *on* its way is a [`DeliveryOutcome`](super::DeliveryOutcome), not an error. Texts name the
+//! faulty setting and never repeat its value, which may hold a password or an address.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,9 @@ pub enum MailError {
          smtp+insecure://host:port, memory: or discard:"
     )]
     Setting(&'static str),
-    /// Another mail setting is out of its bounds.
     #[error("the mail setting {name} cannot be used: {reason}")]
-    Option {
-        /// The setting.
-        name: &'static str,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// An address or its display name is not fit to stand in a header.
+    Option { name: &'static str, reason: &'static str },
+    /// An address or a display name must not be put into a header.
     #[error("the mail address cannot be used: {0}")]
     Address(&'static str),
     /// A letter has a part that cannot be sent.
@@ -32,20 +26,13 @@ pub enum MailError {
     /// The folder for mails cannot be made.
     #[error("the mail folder {} cannot be made", path.display())]
     Folder {
-        /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// The file with certificate authorities cannot be read.
+    /// The file of certificate authorities cannot be read.
     #[error("the certificate authorities in {} cannot be used: {reason}", path.display())]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Authorities { path: PathBuf, reason: String },
     /// TLS cannot be set up on this machine.
     #[error("TLS cannot be set up")]
     Tls(#[source] tokio_rustls::rustls::Error),

@@ -1,7 +1,7 @@
-//! The development mailer: each letter becomes one `.eml` file that any mail program opens.
+//! The transport for development: each letter becomes one `.eml` file that any mail program opens.
 //!
-//! The file is written under a temporary name and renamed, so a reader never meets half a letter. Its name is the
-//! letter's Message-ID, which is the same on every attempt: a letter sent twice is one file, as it should be.
+//! The file is written under a temporary name and renamed, so a reader never meets half a letter. Its name is the letter's
+//! Message-ID, which is the same on every attempt: a letter that is sent twice is still one file.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use super::{DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource, MailError, SmtpPhase};
 
-/// A folder that receives letters.
 #[derive(Debug)]
 pub(super) struct Folder {
     dir: PathBuf,
@@ -18,7 +17,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder.
+    /// Creates the folder.
     pub(super) fn new(dir: PathBuf, sync: bool) -> Result<Folder, MailError> {
         match fs::create_dir_all(&dir) {
             Ok(()) => Ok(Folder { dir, sync }),
@@ -82,7 +81,7 @@ impl Folder {
     }
 }
 
-/// The Message-ID as a file name: what no file system minds stays, the rest becomes `_`.
+/// The Message-ID as a file name: characters that are safe in every file system stay, others become `_`.
 fn file_name(message_id: &str) -> String {
     let stem: String = message_id
         .chars()

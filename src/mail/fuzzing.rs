@@ -1,7 +1,8 @@
-//! A test door (feature `testing`): a conversation over a stream that the caller plays the server on.
+//! An entry point for fuzz targets and tests (feature `testing`): an SMTP conversation over a stream whose other end the
+//! caller plays.
 //!
-//! It leaves out what a test cannot play (names, TCP) and nothing else: greeting, sign-in, transaction, dot, reset
-//! and goodbye are the courier's own. The fuzz target of the reply path uses it, and tests.
+//! It leaves out name look-up and TCP, and nothing else: greeting, sign-in, transaction, dot, reset and goodbye are the
+//! courier's own code.
 
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use super::smtp::{self, SmtpClient};
 use super::transport_url::{self, Target};
 use super::{DeliveryOutcome, Letter, MailError, MailOptions};
 
-/// Carries letters to the server at the other end of `stream`, as a mail setting says; one outcome for each that
-/// was tried.
+/// Sends letters to the server at the other end of `stream`, with the given transport setting; one outcome for each letter
+/// that was tried.
 ///
 /// # Errors
 ///
-/// The setting is not one of SMTP.
+/// When the setting is not one of SMTP.
 pub async fn converse(
     setting: &str,
     options: MailOptions,

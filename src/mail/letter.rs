@@ -1,17 +1,18 @@
 //! One letter, and its form on the wire.
 //!
-//! mail-builder builds the MIME; this file owns what may enter it. Every value is checked or cleaned *before* it becomes a
-//! header, so a line break in product data cannot become a header of its own.
+//! mail-builder builds the MIME message; this file decides what may go into it. Every value is checked or cleaned *before*
+//! it becomes a header, so a line break in product data cannot become a header of its own.
 //!
 //! Invariants:
 //!
-//! * the same letter makes the same bytes, boundary included: an attempt repeated is the same message;
-//! * the bytes are CRLF-only and dot-stuffed, and end in CRLF: `.` CRLF after them, and nothing in them, ends the mail;
-//! * a text that is fit to travel goes as it is (7bit); any other is encoded in the shorter of the two ways;
-//! * `List-Unsubscribe` and `List-Unsubscribe-Post` go together (RFC 8058).
+//! * the same letter makes the same bytes, boundary included: a repeated attempt is the same message;
+//! * the bytes have only CRLF line ends, are dot-stuffed and end in CRLF, so nothing inside them can end the mail;
+//! * a text without long lines and special characters is sent as it is (7bit); any other is encoded in the shorter of the
+//!   two ways;
+//! * `List-Unsubscribe` and `List-Unsubscribe-Post` are set together or not at all (RFC 8058).
 //!
-//! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (responders already honour `List-Id`, and some
-//! filters count it against a mail). DKIM comes after: `pipeline.rs`.
+//! Left out on purpose: `Precedence` (obsolete) and `Auto-Submitted` (auto-responders honour `List-Id` already, and some
+//! filters count it against a mail). DKIM signatures are added later, in `pipeline.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,62 +29,61 @@ use super::{Address, MailError, address::unprintable};
 const URL_BYTES_MAX: usize = 900;
 const LIST_ID_BYTES_MAX: usize = 200;
 const FEEDBACK_ID_BYTES_MAX: usize = 200;
-/// Of a line that goes as it is.
+/// The longest line of a body that is sent without encoding.
 const LINE_BYTES_MAX: usize = 900;
 const MESSAGE_ID_BYTES_MAX: usize = 240;
-/// The last moment of the year 9999; a date's year has four digits.
+/// The last moment of the year 9999: a date's year has four digits.
 const DATE_MS_MAX: u64 = 253_402_300_799_000;
 
-/// A letter to one person, rendered and ready to be sent.
+/// A rendered letter to one person.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The same on every attempt; without the angle brackets.
+    /// The Message-ID without angle brackets; the same on every attempt.
     pub message_id: String,
-    /// The recipient's bare email.
+    /// The recipient's bare mail address.
     pub to: String,
-    /// Who writes.
     pub from: Address,
-    /// Where answers go, when not to `from`.
+    /// The address for answers; `None`: the sender's.
     pub reply_to: Option<Address>,
     /// One line; control characters are dropped.
     pub subject: String,
-    /// The plain part.
+    /// The plain text body.
     pub text: String,
-    /// The HTML part.
+    /// The HTML body.
     pub html: String,
-    /// What stands between the angle brackets of `List-Id`; characters that may not stand there are encoded.
+    /// The text between the angle brackets of `List-Id`; characters that are not allowed there are encoded.
     pub list_id: Option<String>,
-    /// The one-click URL.
+    /// The URL of one-click unsubscribing (RFC 8058).
     pub unsubscribe_url: Option<String>,
-    /// The date of the letter, in milliseconds since 1970.
+    /// The `Date` header, in milliseconds since 1970.
     pub date_ms: u64,
-    /// The envelope's sender, where bounces go; `from` when not given.
+    /// The envelope's sender, where bounces go; `None`: the sender's address.
     pub envelope_from: Option<String>,
     /// `Feedback-ID`, by which Gmail's Postmaster Tools tell campaigns apart: four words with colons between them.
     pub feedback_id: Option<String>,
-    /// Whom receivers may tell that somebody called this letter spam (RFC 9477).
+    /// Where receivers may report that somebody called this letter spam (RFC 9477).
     pub complaints: Option<Complaints>,
 }
 
-/// `CFBL-Address` and `CFBL-Feedback-ID`.
+/// The values of `CFBL-Address` and `CFBL-Feedback-ID`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Complaints {
     /// Where reports go.
     pub address: Address,
-    /// What a report must carry: it names campaign and recipient to us, and to nobody else.
+    /// An id that a report repeats: it identifies campaign and recipient to this engine, and to nobody else.
     pub id: String,
 }
 
-/// A letter as the server wants it.
+/// A letter's envelope and bytes.
 pub(super) struct Packed {
     pub(super) sender: String,
     pub(super) recipient: String,
-    /// Headers and body with plain CRLF line ends, as a file would hold them.
+    /// Headers and body with CRLF line ends, before dot-stuffing.
     pub(super) message: Vec<u8>,
 }
 
 impl Packed {
-    /// Whether the envelope needs a server that speaks SMTPUTF8.
+    /// Whether the envelope needs a server that supports SMTPUTF8.
     pub(super) fn needs_utf8(&self) -> bool {
         !self.sender.is_ascii() || !self.recipient.is_ascii()
     }
@@ -127,7 +127,7 @@ impl Letter {
                 .header("CFBL-Address", Raw::new(format!("{}; report=arf", address.email())))
                 .header("CFBL-Feedback-ID", Raw::new(id.as_str()));
         }
-        // Nobody but us knows the id before the letter is read, so no text can hold the boundary.
+        // Nobody outside can predict the Message-ID, so no text can contain the boundary.
         let boundary: String = "=_"
             .chars()
             .chain(self.message_id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }))
@@ -142,7 +142,7 @@ impl Letter {
             }
         };
         let parts = vec![part("text/plain", &self.text), part("text/html", &self.html)];
-        // What a letter grows by: a twentieth for its encoding, and its headers.
+        // The growth by encoding is a twentieth; the rest is room for headers.
         let mut message = Vec::with_capacity((self.text.len() + self.html.len()) * 9 / 8 + 2048);
         builder.body(MimePart::new(alternative, parts)).serialize(&mut message);
         Ok(Packed { sender, recipient: to.email().to_owned(), message })
@@ -204,8 +204,8 @@ fn header_safe(id: &str) -> String {
     out
 }
 
-/// A body with CRLF line ends that needs no encoding: ASCII, no line near the 998 characters at which it may be cut, none
-/// that ends in a blank, which may be lost on the way, and none that a mailbox file would take for a letter's beginning.
+/// A body with CRLF line ends that needs no encoding: ASCII, no line near the limit of 998 characters, none that ends in a
+/// blank (which may be lost on the way), and none that a mailbox file would take for the beginning of a letter.
 fn as_it_is(text: &str) -> Option<String> {
     let fit = |line: &str| {
         line.len() <= LINE_BYTES_MAX && !line.ends_with([' ', '\t']) && !line.starts_with("From ")
@@ -228,9 +228,9 @@ fn as_it_is(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// A body without control characters other than tabs and line ends, and those all of one kind.
+/// A body without control characters except tabs and line ends, and with line ends of one kind.
 fn visible(text: &str) -> Cow<'_, str> {
-    // Looked at byte by byte without branches: most bodies have nothing to take out. 0xC2 leads the upper controls.
+    // A fast pass byte by byte without branches: most bodies have nothing to remove. 0xC2 begins the upper control characters.
     let odd = |b: u8| (b < b' ') & (b != b'\n') & (b != b'\t') | (b == 0x7f) | (b == 0xc2);
     if !text.bytes().fold(false, |any, b| any | odd(b)) {
         return Cow::Borrowed(text);

@@ -1,30 +1,32 @@
-//! The mail layer: turns a [`Letter`] into bytes on a wire, and reports exactly what became of it.
+//! The mail layer: turns a [`Letter`] into bytes on a wire and reports exactly what became of it.
+//!
+//! A [`Mailer`] is made from one setting ([`Mailer::from_url`]) and gives out [`Courier`]s. A courier is first made ready,
+//! which may connect, and then delivers one letter at a time.
 //!
 //! ```text
 //!  campaign ──courier()──▶ Courier ──ready()──▶ a connection past its greeting
-//!                             │     ──deliver(letter, gate)──▶ Outcome
-//!                             │ pipeline: packed, redirected in a test, signed (dkim/)
-//!                             ├─ smtp/    a kept connection, phases known one by one
+//!                         │  ──deliver(letter, gate)──▶ DeliveryOutcome
+//!                         │ pipeline: packed, redirected in a test, signed (dkim/)
+//!                         ├─ smtp/    a kept connection, each phase known
 //!                             ├─ folder   one .eml per letter (development)
-//!                             └─ outbox   letters in memory; in tests with scripted answers
+//!                         └─ memory   letters in memory; in tests with scripted replies
 //! ```
 //!
-//! Why outcomes and not a `Result`: a caller that may never mail a person twice has four futures to tell apart,
-//! and "error" is none of them. A letter *was* taken, certainly was *not* taken and may be tried again, never
-//! *will be* taken, or nobody can know.
+//! Why outcomes and not a `Result`: a caller that may never mail a person twice must tell four cases apart. A letter was
+//! certainly taken; it was certainly not taken and may be tried again; it never will be taken; or nobody can know.
 //!
 //! Invariants:
 //!
 //! * the first byte of the final dot leaves only after the [`DurabilityGate`] has resolved to `true`;
-//! * a letter never opens a connection: [`Courier::ready`] does, before its letter may start, and a connection that
-//!   dies before the server has answered MAIL was no start at a receiver ([`SmtpPhase::Connection`]);
-//! * [`DeliveryResult::Unknown`] is given only when that byte may have left and no reply was read; every loss before it
-//!   is [`DeliveryResult::Deferred`];
-//! * the shop's own faults (sender refused, wrong password, TLS) defer and are [`FaultSource::Shop`]; they never
-//!   fail a recipient. What the test inbox says is [`FaultSource::TestInbox`] and nobody's;
+//! * delivering a letter never opens a connection: [`Courier::ready`] does, before its letter may start; a connection that
+//!   dies before the server has answered MAIL does not count as a start at a receiver ([`SmtpPhase::Connection`]);
+//! * [`DeliveryResult::Unknown`] is given only when that byte may have left and no reply was read; every loss before that is
+//!   [`DeliveryResult::Deferred`];
+//! * the shop's own faults (sender refused, wrong password, TLS) defer a letter as [`FaultSource::Shop`]; they never fail a
+//!   recipient. Refusals by the test inbox are [`FaultSource::TestInbox`] and count for no recipient;
 //! * no log line, `Debug` text or outcome holds an address or a password.
 //!
-//! What it does not do: decide when to send, retry, count, or speak to a recipient's provider directly.
+//! This crate does not decide when to send, does not retry or count, and never talks to a recipient's provider directly.
 
 mod address;
 mod dkim;
@@ -56,50 +58,50 @@ pub use memory_transport::{CapturedMail, MemoryTransport};
 pub use oauth::OauthToken;
 pub use restockd_core::outcome::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 
-/// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be: then
-/// the letter is not sent.
+/// Resolves to `true` when the letter's *started* record is durable, and to `false` when it never will be; then the letter
+/// is not sent.
 pub type DurabilityGate = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// A server's words about a letter to `to`, without any address: fit to be recorded.
+/// A server's reply about a letter to `to` without any address, fit to be recorded.
 #[must_use]
 pub fn without_address(words: &str, to: &str) -> String {
     redact::redact(words, to)
 }
 
-/// An outcome without the address of the letter it is about, however the server quoted it: fit to be recorded.
+/// An outcome without the address of its letter, however the server quoted it, fit to be recorded.
 #[must_use]
 pub fn outcome_without(outcome: DeliveryOutcome, to: &str) -> DeliveryOutcome {
     outcome.reworded(|words| redact::redact(&words, to))
 }
 
-/// How a [`Mailer`] behaves; [`MailOptions::default`] is right for a real relay.
+/// Options of a [`Mailer`]; [`MailOptions::default`] suits a real relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailOptions {
-    /// How many couriers there should be; `None` takes 10 over SMTP and 4 for folder and memory.
+    /// How many couriers should work at once; `None`: 10 over SMTP, 4 for folder and memory.
     pub connections: Option<usize>,
-    /// Letters before a kept connection is replaced.
+    /// Letters after which a kept connection is replaced.
     pub letters_per_connection: u32,
-    /// Age at which a kept connection is replaced.
+    /// The age after which a kept connection is replaced.
     pub connection_age: Duration,
-    /// How long a kept connection may rest before it must answer RSET to be used again.
+    /// How long a kept connection may be idle before it must answer RSET to be used again.
     pub connection_idle: Duration,
-    /// Time to reach the server, over all its addresses.
+    /// The time to reach the server, over all its addresses.
     pub connect_timeout: Duration,
-    /// Time for each command, and for writing a body.
+    /// The time for each command, and for writing a body.
     pub command_timeout: Duration,
-    /// Time for the reply to the final dot. Short values make doubles (RFC 5321, 4.5.3.2.6).
+    /// The time for the reply to the final dot. Short values cause letters to be sent twice (RFC 5321, 4.5.3.2.6).
     pub dot_timeout: Duration,
-    /// The name this machine greets with; `None` sends its address.
+    /// The host name in EHLO; `None`: the machine's address.
     pub hello_name: Option<String>,
     /// A PEM file with certificate authorities to trust besides the public ones, for a relay of one's own.
     pub ca_file: Option<std::path::PathBuf>,
-    /// Whether the folder mailer waits for the disk.
+    /// Whether the folder transport waits until a letter is on the disk.
     pub sync_folder: bool,
-    /// What every letter is signed with.
+    /// The signer of all letters; `None`: letters are not signed.
     pub dkim: Option<Dkim>,
-    /// The one inbox that every letter goes to instead of its recipient's, to try a shop out.
+    /// A test inbox that gets every letter instead of its recipient.
     pub redirect_to: Option<Address>,
-    /// Signs in with this token in place of a password.
+    /// A token to sign in with instead of a password.
     pub oauth: Option<OauthToken>,
 }
 

@@ -1,8 +1,7 @@
-//! The door to the mail layer: a [`Mailer`] made from one setting, and the [`Courier`]s that carry letters for it.
+//! The face of the mail layer: a [`Mailer`] made from one setting, and the [`Courier`]s that carry its letters.
 //!
-//! One courier per connection: a courier owns its connection, so letters of one courier never overtake each other
-//! and no lock is held while a server thinks. How many couriers work at a time is the caller's business;
-//! [`Mailer::connections`] says how many are meant.
+//! A courier owns its connection, so letters of one courier never overtake each other and no lock is held while waiting for
+//! a server. The caller decides how many couriers work at once; [`Mailer::connections`] says how many are intended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ const LOCAL_CONNECTIONS: usize = 4;
 const DISCARDED: (u16, &str) = (250, "2.0.0 thrown away");
 const CONNECTIONS_MAX: usize = 1_000;
 
-/// Where letters go. Cheap to share; `Debug` and [`Mailer::describe`] show no password.
+/// A transport for letters, cheap to share. `Debug` and [`Mailer::describe`] show no password.
 #[derive(Debug)]
 pub struct Mailer {
     connections: usize,
@@ -37,18 +36,18 @@ enum Transport {
     Discard(Discard),
 }
 
-/// How letters are thrown away: for load tests, which count what the engine recorded.
+/// How letters are discarded in load tests, which count what the engine recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Discard {
-    /// Each is rendered and packed first.
+    /// Each letter is rendered and packed first.
     Made,
-    /// None is made at all.
+    /// No letter is rendered.
     Unmade,
 }
 
 impl Mailer {
-    /// Reads the mail setting (`folder:DIR`, `smtp://…`, `smtps://…`, `smtp+insecure://…`, `memory:`,
-    /// `discard:`). Makes the folder; opens no connection.
+    /// Reads the transport setting (`folder:DIR`, `smtp://…`, `smtps://…`, `smtp+insecure://…`, `memory:`, `discard:`).
+    /// Creates the folder; opens no connection.
     pub fn from_url(setting: &str, options: MailOptions) -> Result<Mailer, MailError> {
         if options.connections.is_some_and(|n| n == 0 || n > CONNECTIONS_MAX) {
             return Err(MailError::Option { name: "connections", reason: "it is not between 1 and 1000" });
@@ -68,12 +67,12 @@ impl Mailer {
         Ok(Mailer { connections: connections.unwrap_or(usual), pipeline, kind })
     }
 
-    /// How many couriers are meant to work at the same time.
+    /// How many couriers should work at once.
     pub fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Says for a person where letters go, without credentials.
+    /// Tells an operator where letters go, without credentials.
     pub fn describe(&self) -> String {
         let carrier = match &self.kind {
             Transport::Smtp(post) => post.relay().to_string(),
@@ -85,7 +84,7 @@ impl Mailer {
         carrier + &self.pipeline.describe()
     }
 
-    /// A new courier. It connects when it is to be ready.
+    /// A new courier; it connects in [`Courier::ready`].
     pub fn courier(&self) -> Courier {
         let carrier = match &self.kind {
             Transport::Smtp(post) => Carrier::Smtp(Box::new(SmtpCourier::new(Arc::clone(post)))),
@@ -96,7 +95,7 @@ impl Mailer {
         Courier { pipeline: Arc::clone(&self.pipeline), carrier }
     }
 
-    /// The letters of a memory mailer; `None` for the others.
+    /// The letters of a memory transport; `None` for the others.
     pub fn outbox(&self) -> Option<Arc<MemoryTransport>> {
         match &self.kind {
             Transport::Memory(outbox) => Some(Arc::clone(outbox)),
@@ -127,19 +126,19 @@ enum Carrier {
 }
 
 impl Courier {
-    /// False where no letter is looked at: then [`Courier::pass`] takes its place.
+    /// False when letters are discarded without being rendered; then [`Courier::pass`] stands in for [`Courier::deliver`].
     pub fn wants_letters(&self) -> bool {
         !matches!(self.carrier, Carrier::Discard(Discard::Unmade))
     }
 
-    /// Brings the courier to where a letter may start: over SMTP to a connection past its greeting, TLS and sign-in,
-    /// the one it holds if that is good, else a new one. One that has rested for a while must answer RSET first.
+    /// Gets ready for a letter: over SMTP that is a connection with greeting, TLS and sign-in done. A kept connection is used
+    /// if it is good; one that has been idle for a while must answer RSET first.
     ///
-    /// Dropping the future gives up what it was bringing about.
+    /// Dropping the future gives up the connection being opened.
     ///
     /// # Errors
     ///
-    /// There is no connection now: the outcome of every letter that would need it, in [`SmtpPhase::Connection`].
+    /// When there is no connection now: the outcome of every letter that would need it, in [`SmtpPhase::Connection`].
     pub async fn ready(&mut self) -> Result<(), DeliveryOutcome> {
         let ready = match &mut self.carrier {
             Carrier::Smtp(courier) => courier.ready().await,
@@ -149,7 +148,7 @@ impl Courier {
         ready.map_err(|outcome| self.pipeline.judged(outcome))
     }
 
-    /// True where a letter may start at once, as far as this side knows. Waits for nothing.
+    /// Whether a letter may start at once, as far as this side knows. Does not wait.
     pub fn is_ready(&self) -> bool {
         match &self.carrier {
             Carrier::Smtp(courier) => courier.is_ready(),
@@ -158,7 +157,7 @@ impl Courier {
         }
     }
 
-    /// A letter that nobody made is counted as sent once its start is durable.
+    /// Counts a letter that was not rendered as sent, once its start is durable.
     pub async fn pass(&mut self, gate: DurabilityGate) -> DeliveryOutcome {
         if !gate.await {
             return log_lost(SmtpPhase::Connection);
@@ -167,10 +166,9 @@ impl Courier {
         DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, Diagnostic::of_server(code, words))
     }
 
-    /// Delivers a letter over the connection that [`Courier::ready`] brought about, or says what else became of it.
-    /// Nothing that could make a server keep the letter leaves before `gate` resolves to `true`. A letter opens no
-    /// connection and is tried on one alone: where there is none, or it is dead, the letter is deferred in
-    /// [`SmtpPhase::Connection`].
+    /// Delivers a letter over the connection that [`Courier::ready`] opened. Nothing that could make a server keep the letter
+    /// leaves before `gate` resolves to `true`. A letter never opens a connection and is tried on one connection only: when
+    /// there is none, or it is dead, the letter is deferred in [`SmtpPhase::Connection`].
     ///
     /// Dropping the future ends the connection; whether the letter went out is then as unknown as after a crash.
     pub async fn deliver(&mut self, letter: &Letter, gate: DurabilityGate) -> DeliveryOutcome {
@@ -187,7 +185,7 @@ impl Courier {
         self.pipeline.judged(outcome)
     }
 
-    /// Says goodbye to the server, if there is a connection. The courier may be used again.
+    /// Says goodbye to the server, if connected. The courier may be used again.
     pub async fn close(&mut self) {
         if let Carrier::Smtp(courier) = &mut self.carrier {
             courier.close().await;
@@ -195,7 +193,7 @@ impl Courier {
     }
 }
 
-/// The outcome for a gate that stayed shut.
+/// The outcome of a letter whose gate resolved to `false`.
 pub(super) fn log_lost(phase: SmtpPhase) -> DeliveryOutcome {
     let words = "the letter was held back: its start could not be written to the log";
     DeliveryOutcome::new(DeliveryResult::Deferred, phase, Diagnostic::own(words, FaultSource::Shop))

@@ -1,11 +1,11 @@
-//! The mailer in memory (`memory:`): it keeps what was delivered.
+//! The transport in memory (`memory:`), which keeps what was delivered.
 //!
 //! ```text
 //!  deliver ──▶ pack ──▶ gate ──▶ kept ──▶ Outcome
 //!          script (feature `testing`): refused before the gate, held or answered otherwise behind it
 //! ```
 //!
-//! It is always ready and takes every letter. Tests script it: `script` says how.
+//! It is always ready and takes every letter, unless a test scripts it: see `script`.
 
 #[cfg(feature = "testing")]
 mod script;
@@ -21,12 +21,10 @@ use super::{DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, Letter,
 #[cfg(feature = "testing")]
 pub use script::ScriptedReply;
 
-/// A letter that was delivered.
 #[derive(Debug, Clone)]
 pub struct CapturedMail {
-    /// Its parts.
     pub letter: Letter,
-    /// The message, headers and body, as it would have gone over the wire before dot-stuffing.
+    /// Headers and body as they would be on the wire before dot-stuffing.
     pub raw: Vec<u8>,
 }
 
@@ -34,7 +32,7 @@ pub struct CapturedMail {
 /// [`Mailer::transport`](super::Mailer::transport).
 pub struct MemoryTransport {
     mails: Mutex<Vec<CapturedMail>>,
-    /// How many letters are kept.
+    /// How many letters were ever kept.
     count: watch::Sender<usize>,
     #[cfg(feature = "testing")]
     script: script::Script,
@@ -50,12 +48,12 @@ impl MemoryTransport {
         })
     }
 
-    /// A copy of every letter kept, in the order of arrival.
+    /// A copy of every letter that is kept, in the order of arrival.
     pub fn mails(&self) -> Vec<CapturedMail> {
         self.mails.lock().clone()
     }
 
-    /// Takes the letters out; the count goes on.
+    /// Takes the letters out; [`MemoryTransport::count`] keeps counting them.
     pub fn take(&self) -> Vec<CapturedMail> {
         std::mem::take(&mut self.mails.lock())
     }
@@ -65,7 +63,7 @@ impl MemoryTransport {
         *self.count.borrow()
     }
 
-    /// Waits until at least `count` letters were kept.
+    /// Waits until at least `count` letters were ever kept.
     pub async fn wait_for(&self, count: usize) {
         // An error would mean that the sender, which `self` owns, is gone.
         let _ = self.count.subscribe().wait_for(|n| *n >= count).await;

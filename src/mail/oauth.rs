@@ -1,27 +1,26 @@
-//! The bearer token that stands for a password (XOAUTH2), and where the fresh one is.
+//! The bearer token that replaces a password (XOAUTH2).
 //!
-//! Such a token lives for an hour or so. Whoever renews it writes it into a file, whole, by renaming; the file is read at
-//! each sign-in, so nothing has to be told or restarted. A token that cannot be had defers letters, as any trouble before
-//! a connection does. `Debug` shows none.
+//! Such a token is valid for an hour or so. Whatever renews it writes a whole new file and renames it; the file is read at
+//! each sign-in, so nothing has to be notified or restarted. When the token cannot be read, letters are deferred, as by any
+//! failure before a connection. `Debug` shows no token.
 
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a token at most; a command line with more is taken by no server (RFC 4954, 4: 12,288 with its base64).
+/// Bytes of a token, at most: no server takes a longer command line (RFC 4954, 4: 12,288 with the base64).
 const TOKEN_BYTES_MAX: usize = 8 << 10;
 
-/// Where the token comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OauthToken {
-    /// Always this one.
+    /// A fixed token.
     Fixed(String),
-    /// Whatever stands in this file at the moment.
+    /// The token that is in this file at the time of each sign-in.
     File(PathBuf),
 }
 
 impl OauthToken {
-    /// The token to sign in with now, or why there is none.
+    /// The token to sign in with now, or the reason why there is none.
     pub(super) async fn now(&self) -> Result<String, String> {
         let text = match self {
             OauthToken::Fixed(token) => token.clone(),
@@ -39,7 +38,7 @@ impl OauthToken {
     }
 }
 
-/// A little more than a token's bytes at most.
+/// Reads slightly more than a token may have, so that an overlong one is noticed.
 fn read(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("the token file cannot be read: {error}");
     let mut text = String::new();

@@ -1,19 +1,19 @@
-//! The pipeline that every letter of a mailer passes last: packed, turned to the test inbox if there is one, signed.
+//! The last step of every letter: redirected to the test inbox if there is one, packed, signed.
 //!
 //! ```text
-//!  Letter ──▶ [redirected] ──▶ pack ──▶ [signed] ──▶ Packed ──▶ whoever carries it
+//!  Letter ──▶ [redirected] ──▶ pack ──▶ [signed] ──▶ Packed ──▶ transport
 //! ```
 //!
-//! One place for all carriers, so that none can pass the test inbox by, and a folder shows what would have been sent.
+//! All transports share this step, so that none can bypass the test inbox, and a folder shows what would have been sent.
 //!
 //! Invariants:
 //!
-//! * a letter is signed once an attempt, over the bytes that leave; RSA takes too long for a thread that answers
-//!   requests, so it is done beside them;
-//! * a redirected letter reaches the inbox alone: envelope and `To`. Its subject says `[TEST]`; whose it would have been
-//!   stands nowhere that was not there before. What comes back of it is nobody's bounce or complaint, so it has a plain
-//!   envelope sender and asks for no feedback;
-//! * a letter that cannot be signed waits: it never leaves unsigned.
+//! * a letter is signed once per attempt, over the bytes that leave; RSA takes too long for a thread that answers requests,
+//!   so it runs on another one;
+//! * a redirected letter reaches the test inbox only, by envelope and `To`. Its subject begins with `[TEST]`; the real
+//!   recipient is named nowhere that the letter did not name it before. Feedback on it concerns no recipient, so it has a
+//!   plain envelope sender and asks for no feedback;
+//! * a letter that cannot be signed is deferred: it never leaves unsigned.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ use super::{
 
 const TEST_MARK: &str = "[TEST] ";
 
-/// What is done to each letter of one mailer.
+/// The steps of one mailer.
 #[derive(Debug, Default)]
 pub(super) struct Pipeline {
     redirect_to: Option<Address>,
@@ -38,7 +38,7 @@ impl Pipeline {
         Pipeline { redirect_to: options.redirect_to.clone(), dkim: options.dkim.clone() }
     }
 
-    /// The letter as it leaves, or what becomes of it instead.
+    /// The letter as it leaves, or the outcome that takes its place.
     pub(super) async fn pack(&self, letter: &Letter) -> Result<Packed, DeliveryOutcome> {
         let letter = match &self.redirect_to {
             Some(inbox) => Cow::Owned(redirected(letter, inbox)),
@@ -54,7 +54,7 @@ impl Pipeline {
         }
     }
 
-    /// An outcome fit to be recorded of the person the letter was meant for: the test inbox's troubles are not theirs.
+    /// The outcome as recorded for the recipient: refusals by the test inbox are not theirs.
     pub(super) fn judged(&self, outcome: DeliveryOutcome) -> DeliveryOutcome {
         let Some(inbox) = &self.redirect_to else { return outcome };
         let outcome = outcome_without(outcome, inbox.email());
@@ -66,7 +66,7 @@ impl Pipeline {
         DeliveryOutcome { diagnostic, ..outcome }
     }
 
-    /// What a person should know of it beside where letters go.
+    /// What an operator should know besides where letters go.
     pub(super) fn describe(&self) -> String {
         let signed =
             self.dkim.as_ref().map(|dkim| format!(", signed for {}", dkim.domain())).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Pipeline {
     }
 }
 
-/// The letter as one to the test inbox.
+/// The letter, addressed to the test inbox.
 fn redirected(letter: &Letter, inbox: &Address) -> Letter {
     Letter {
         to: inbox.email().to_owned(),
@@ -100,7 +100,7 @@ async fn sign(dkim: &Dkim, mut packed: Packed) -> Result<Packed, DeliveryOutcome
     })
 }
 
-/// True when the message now has its signatures.
+/// Signs; false when that failed.
 fn signed(dkim: &Dkim, packed: &mut Packed) -> bool {
     let Some(mut message) = dkim.sign(&packed.message) else { return false };
     message.append(&mut packed.message);

@@ -1,36 +1,35 @@
-//! What is kept of a server's words: enough to understand them, and nobody's address.
+//! Removes addresses from a server's replies before they are recorded.
 //!
 //! ```text
 //! the recipient, in every form servers quote it     ann@shop.example  ANN@Shop.Example  ann%40shop.example
 //!                                                   ann+40shop.example (xtext)  ann=shop.example  ann (at) …
-//! any other token around an @, %40 or +40           whatever stands between blanks and brackets
+//! any other token around an @, %40 or +40           whatever is between blanks and brackets
 //! the recipient's local part as a word of its own   "user ann unknown"
 //!                                                                     ──▶ <address>
 //! ```
 //!
-//! Invariants: it happens before a reply is recorded, so that no address can come into log, snapshot or answer by
-//! way of a relay; the codes in front stay; no text is longer than 512 characters.
+//! Invariants: this happens before a reply is recorded, so that no relay can bring an address into log, snapshot or answer;
+//! the codes at the beginning stay; no text is longer than 512 characters.
 
-/// What stands for an address.
+/// Replaces an address.
 const PLACEHOLDER: &str = "<address>";
-/// The longest text that is kept.
 pub(super) const SHOWN_CHARS_MAX: usize = 512;
-/// What servers write between the two halves of an address.
+/// What servers write in place of the `@`.
 const ATS: [&str; 13] =
     ["@", "%40", "+40", "=40", "&#64;", "&#x40;", "(at)", "[at]", " (at) ", " [at] ", " at ", "=", "%"];
 /// What makes a token look like an address.
 const MARKS: [&str; 3] = ["@", "%40", "+40"];
-/// A shorter local part is too likely to be a word.
+/// A shorter local part is too likely to be an ordinary word.
 const LOCAL_CHARS_MIN: usize = 3;
 
-/// A reply about a letter to `to`, fit to be kept.
+/// A reply about a letter to `to`, redacted and shortened.
 #[must_use]
 pub(super) fn redact(reply: &str, to: &str) -> String {
     let text: String = reply.chars().take(8 * SHOWN_CHARS_MAX).collect();
     if holds_nothing(&text, to) { text.chars().take(SHOWN_CHARS_MAX).collect() } else { searched(text, to) }
 }
 
-/// True for most replies, and for those to letters that were taken above all.
+/// Whether there is certainly nothing to redact, which holds for most replies, above all the positive ones.
 fn holds_nothing(text: &str, to: &str) -> bool {
     let Some((local, _)) = to.rsplit_once('@').filter(|(local, _)| !local.is_empty()) else { return false };
     let folded = lower(text);
@@ -38,12 +37,12 @@ fn holds_nothing(text: &str, to: &str) -> bool {
         && !forms(local).iter().any(|form| folded.contains(&lower(form)))
 }
 
-/// A local part as it is, in URLs and in xtext.
+/// A local part as it is, as in URLs and as in xtext.
 fn forms(local: &str) -> [String; 3] {
     [local.to_owned(), escaped(local, '%'), escaped(local, '+')]
 }
 
-/// A reply with all that is an address, or looks like one, replaced.
+/// A reply in which everything that is or looks like an address is replaced.
 fn searched(mut text: String, to: &str) -> String {
     if let Some((local, domain)) =
         to.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
@@ -62,12 +61,12 @@ fn searched(mut text: String, to: &str) -> String {
     text.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
-/// Character by character, as [`tail_after`] compares.
+/// Lower case, character by character, as [`tail_after`] compares.
 fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// A local part with all but its plain characters written in hex behind a sign, as URLs and xtext do.
+/// A local part whose special characters are written in hexadecimal after a sign, as URLs and xtext do.
 fn escaped(local: &str, sign: char) -> String {
     let mut out = String::new();
     for byte in local.bytes() {
@@ -80,7 +79,7 @@ fn escaped(local: &str, sign: char) -> String {
     out
 }
 
-/// Replaces `needle`, whatever its case; with `alone` only where no letter or digit stands beside it.
+/// Replaces `needle` in any case; with `alone` only where no letter or digit is next to it.
 fn replaced(text: &str, needle: &str, alone: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -106,7 +105,7 @@ fn replaced(text: &str, needle: &str, alone: bool) -> String {
     out
 }
 
-/// What follows `needle` at the head of a text, whatever its case.
+/// What follows `needle` at the beginning of a text, in any case.
 fn tail_after<'a>(text: &'a str, needle: &str) -> Option<&'a str> {
     let mut rest = text.chars();
     for wanted in needle.chars() {
@@ -118,7 +117,7 @@ fn tail_after<'a>(text: &'a str, needle: &str) -> Option<&'a str> {
     Some(rest.as_str())
 }
 
-/// Each run of characters around an `@`, `%40` or `+40` becomes `<address>`, with the brackets it may stand in.
+/// Replaces each run of characters around an `@`, `%40` or `+40`, with the brackets around it.
 pub(super) fn without_addresses(text: &str) -> String {
     let ends = |c: char| c.is_whitespace() || "<>()[]{},;:\"'`|".contains(c);
     let mut out = String::with_capacity(text.len());

@@ -1,14 +1,14 @@
-//! Reads `RESTOCKD_MAIL`: where letters go, and with which credentials.
+//! Reads `RESTOCKD_MAIL`: the transport for letters, with its credentials.
 //!
 //! | form | meaning |
 //! |---|---|
 //! | `folder:DIR` | one `.eml` file per letter |
 //! | `memory:` | kept in memory, for tests |
-//! | `discard:` | made and thrown away, for load tests; `discard:unmade` makes none |
+//! | `discard:` | rendered and thrown away, for load tests; `discard:unmade` renders none |
 //! | `smtp://user:password@host:587` | STARTTLS, required |
 //! | `smtps://user:password@host:465` | TLS from the first byte |
 //! | `smtp+opportunistic://host:25` | STARTTLS where it is offered, else none; a password only to this machine |
-//! | `smtp+insecure://host:25` | no TLS; for a relay on a trusted wire, and a password only to this machine |
+//! | `smtp+insecure://host:25` | no TLS; for a relay on a trusted network, and a password only to this machine |
 //!
 //! User and password are percent-decoded; a user without a password signs in with a token ([`super::OauthToken`]).
 //! Errors never repeat the setting.
@@ -21,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use super::MailError;
 use super::mailer::Discard;
 
-/// Where letters go.
+/// The kind of transport.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Folder(PathBuf),
@@ -33,14 +33,14 @@ pub(super) enum Target {
 /// How the connection to a relay is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Safety {
-    /// Plain at first; a server that does not offer TLS gets no letter and no password.
+    /// Plain at first; a server that offers no TLS gets no letter and no password.
     StartTls,
     /// TLS from the first byte.
     Tls,
-    /// Plain at first, and for good where the server offers no TLS. Where it does, its certificate must be good:
-    /// there is no way back after STARTTLS.
+    /// Plain at first, and for good when the server offers no TLS. When it does, its certificate must be good: after STARTTLS
+    /// there is no way back.
     Opportunistic,
-    /// None.
+    /// No TLS.
     Plain,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Relay {
     pub(super) credentials: Option<Credentials>,
 }
 
-/// A user, and a password unless a token stands for it; `Debug` shows neither.
+/// A user, with a password unless a token replaces it; `Debug` shows neither.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(super) user: String,

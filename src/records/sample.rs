@@ -1,5 +1,5 @@
-//! Samples: one record of every kind, once with everything filled in and once with as little as possible.
-//! Golden bytes and golden directories are made of them.
+//! One record of every kind, with all there is to say and with as little as there can be: what golden bytes and golden
+//! directories are made of.
 //!
 //! In tests and with the feature `sample` only.
 
@@ -63,6 +63,37 @@ fn list_events() -> Vec<ListEvent> {
 }
 
 fn directory_events() -> Vec<DirectoryEvent> {
+    let (full, bare, person) = (full_event(), bare_event(), PersonId(3));
+    let mut events = vec![
+        DirectoryEvent::Event(full.clone()),
+        DirectoryEvent::Event(bare.clone()),
+        DirectoryEvent::Merged { from: PersonId(2), to: PersonId(1) },
+        DirectoryEvent::Erased { person, keep: None },
+        DirectoryEvent::Unsubscribed { person, address: Some(17), on: true },
+        DirectoryEvent::Unsubscribed { person, address: None, on: false },
+        DirectoryEvent::Released { address: 17 },
+        DirectoryEvent::KeyMinted(api_key()),
+        DirectoryEvent::KeyRevoked { id: "k1".into() },
+    ];
+    events.extend(suppressions(person));
+    let attested = Some(Box::new(attested()));
+    events.push(DirectoryEvent::Event(Accepted { attested: attested.clone(), ..bare }));
+    events.push(DirectoryEvent::Event(Accepted { attested, ..full }));
+    events.push(DirectoryEvent::ConfirmationMailed { person, round: 41 });
+    events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
+        id: "k2".into(),
+        name: "button".into(),
+        hash: [0xcd; 32],
+        origins: vec!["https://shop.example".into()],
+        created: Millis(5),
+        revoked: None,
+    }));
+    events.extend(feedback_events());
+    events
+}
+
+/// An event of a shop with all there is to say.
+fn full_event() -> Accepted {
     let list = ListId::stored("restock-chair 01");
     let restock = RestockFact {
         list: list.clone(),
@@ -71,7 +102,7 @@ fn directory_events() -> Vec<DirectoryEvent> {
         quantity: Some(4),
         details: ProductDetails::default(),
     };
-    let full = Accepted {
+    Accepted {
         name: "notify_me".into(),
         key: Some(0xfeed),
         source: ChangeSource::Event,
@@ -87,8 +118,12 @@ fn directory_events() -> Vec<DirectoryEvent> {
         product: Some((list, "Chair".into())),
         restock: Some(Box::new(restock)),
         attested: None,
-    };
-    let bare = Accepted {
+    }
+}
+
+/// An event of a shop with as little as there can be.
+fn bare_event() -> Accepted {
+    Accepted {
         name: String::new(),
         key: None,
         source: ChangeSource::Contact,
@@ -98,65 +133,52 @@ fn directory_events() -> Vec<DirectoryEvent> {
         product: None,
         restock: None,
         attested: None,
-    };
-    let key = ApiKey {
+    }
+}
+
+fn api_key() -> ApiKey {
+    ApiKey {
         id: "k1".into(),
         name: "shop".into(),
         admin: true,
         hash: [0xab; 32],
         created: Millis(5),
         revoked: Some(Millis(6)),
-    };
-    let person = PersonId(3);
-    let mut events = vec![
-        DirectoryEvent::Event(full.clone()),
-        DirectoryEvent::Event(bare.clone()),
-        DirectoryEvent::Merged { from: PersonId(2), to: PersonId(1) },
-        DirectoryEvent::Erased { person, keep: None },
-        DirectoryEvent::Unsubscribed { person, address: Some(17), on: true },
-        DirectoryEvent::Unsubscribed { person, address: None, on: false },
-        DirectoryEvent::Released { address: 17 },
-        DirectoryEvent::KeyMinted(key),
-        DirectoryEvent::KeyRevoked { id: "k1".into() },
-    ];
-    for block in [
+    }
+}
+
+/// A suppression for every reason, and an erasure that keeps it.
+fn suppressions(person: PersonId) -> Vec<DirectoryEvent> {
+    let mut events = Vec::new();
+    for why in [
         SuppressionReason::Unsubscribed,
         SuppressionReason::Bounced,
         SuppressionReason::Complained,
         SuppressionReason::Manual,
     ] {
         let evidence = String::new();
-        events.push(DirectoryEvent::Suppressed { address: 17, why: block, person: None, evidence });
-        events.push(DirectoryEvent::Erased { person, keep: Some((17, block)) });
+        events.push(DirectoryEvent::Suppressed { address: 17, why, person: None, evidence });
+        events.push(DirectoryEvent::Erased { person, keep: Some((17, why)) });
     }
     let (why, evidence) = (SuppressionReason::Complained, "a report of a provider".to_owned());
     events.push(DirectoryEvent::Suppressed { address: 17, why, person: Some(person), evidence });
     events.push(DirectoryEvent::Erased { person, keep: Some((17, SuppressionReason::Erased)) });
+    events
+}
+
+/// What an event says of how somebody asked.
+fn attested() -> Attested {
     let evidence = ConsentEvidence {
         key: "k1".into(),
         source: "203.0.113.0".into(),
         wording: "v3".into(),
         url: "https://shop.example/chair".into(),
     };
-    let asked = vec![ListId::stored("news")];
-    let attested = Some(Box::new(Attested { evidence, asked, within_ms: 172_800_000 }));
-    events.push(DirectoryEvent::Event(Accepted { attested: attested.clone(), ..bare }));
-    events.push(DirectoryEvent::Event(Accepted { attested, ..full.clone() }));
-    events.push(DirectoryEvent::ConfirmationMailed { person, round: 41 });
-    events.push(DirectoryEvent::PublicKeyMinted(PublicKey {
-        id: "k2".into(),
-        name: "button".into(),
-        hash: [0xcd; 32],
-        origins: vec!["https://shop.example".into()],
-        created: Millis(5),
-        revoked: None,
-    }));
-    events.extend(returned());
-    events
+    Attested { evidence, asked: vec![ListId::stored("news")], within_ms: 172_800_000 }
 }
 
-/// A report of every kind, with everything filled in and with as little as possible.
-fn returned() -> impl Iterator<Item = DirectoryEvent> {
+/// A report of every kind, with all there is to say and with as little as there can be.
+fn feedback_events() -> impl Iterator<Item = DirectoryEvent> {
     let kinds = [
         FeedbackKind::HardBounce,
         FeedbackKind::SoftBounce,
@@ -185,9 +207,21 @@ fn returned() -> impl Iterator<Item = DirectoryEvent> {
 }
 
 fn campaign_events() -> Vec<CampaignEvent> {
-    let (id, person, ordinal) = (CampaignId(0xbeef), PersonId(9), 4);
-    let header = Header {
-        id,
+    let header = header();
+    let mut events = life_events(&header);
+    events.extend(settled_events(header.id));
+    events.extend(provider_events(header.id));
+    let (id, max_age, upto, added) = (header.id, Some(Span(14_400_000)), 9, 8);
+    let header = Header { max_age, ..header };
+    events.push(CampaignEvent::Scheduled(header.clone()));
+    events.push(CampaignEvent::Opened { header: Some(header), id, upto, added });
+    events
+}
+
+/// A campaign with all there is to say, but for the age of its letters.
+fn header() -> Header {
+    Header {
+        id: CampaignId(0xbeef),
         key: Some("restock-x-2026-01-01".into()),
         name: "Back in stock".into(),
         list: ListId::stored("restock-x"),
@@ -201,7 +235,12 @@ fn campaign_events() -> Vec<CampaignEvent> {
         rate: Some(Rate { letters: 100, period_ms: 1000, burst: 10 }),
         scheduled: Some(Millis(1_767_225_600_000)),
         max_age: None,
-    };
+    }
+}
+
+/// From *scheduled* to *closed*, with a letter that starts and is put off.
+fn life_events(header: &Header) -> Vec<CampaignEvent> {
+    let id = header.id;
     let bare = Header {
         key: None,
         rule: false,
@@ -213,8 +252,8 @@ fn campaign_events() -> Vec<CampaignEvent> {
         scheduled: None,
         ..header.clone()
     };
-    let diagnostic = Diagnostic::of_server(451, "4.3.0 later");
-    let mut events = vec![
+    let (until, diagnostic) = (Millis(1 << 40), server_diagnostic());
+    vec![
         CampaignEvent::Scheduled(header.clone()),
         CampaignEvent::Opened { header: Some(bare), id, upto: 9, added: 8 },
         CampaignEvent::Opened { header: None, id, upto: 9, added: 8 },
@@ -226,51 +265,62 @@ fn campaign_events() -> Vec<CampaignEvent> {
         CampaignEvent::Canceled(id),
         CampaignEvent::Expired(id),
         CampaignEvent::Failed { id, why: "no template".into() },
-        CampaignEvent::Started { id, person, ordinal, address: u64::MAX, provider: None },
-        CampaignEvent::Deferred {
-            id,
-            person,
-            ordinal,
-            until: Millis(1 << 40),
-            diagnostic: diagnostic.clone(),
-        },
+        CampaignEvent::Started { id, person: PERSON, ordinal: ORDINAL, address: u64::MAX, provider: None },
+        CampaignEvent::Deferred { id, person: PERSON, ordinal: ORDINAL, until, diagnostic },
         CampaignEvent::Dropped(id),
         CampaignEvent::Closed { id },
-    ];
-    let own = Diagnostic::own("no answer", FaultSource::TestInbox);
-    let failed = Settlement::Failed { diagnostic: diagnostic.clone() };
-    let ends = [Settlement::Sent, failed, Settlement::Doubt { diagnostic: own.clone() }].into_iter();
-    for settlement in ends.chain(SkipReason::ALL.map(Settlement::Skipped)) {
-        events.push(CampaignEvent::Settled { id, person, ordinal, settlement });
-    }
-    events.push(CampaignEvent::RecipientExcluded { id, person, ordinal, reason: SkipReason::Left });
-    let provider = "google".to_owned();
-    let counted = Some(provider.clone());
-    let started = CampaignEvent::Started { id, person, ordinal, address: 7, provider: counted.clone() };
-    let (until, diagnostic) = (Millis(1 << 40), Diagnostic { fault: FaultSource::Shop, ..own });
-    let unstarted = CampaignEvent::Unstarted {
-        id,
-        person,
-        ordinal,
-        started: Millis(7),
-        provider: counted,
-        until,
-        diagnostic,
-    };
-    events.extend([started, unstarted, CampaignEvent::Swept]);
-    let cut =
-        RateCut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
-    let reply = Some("421 4.7.28 slower".to_owned());
-    events.push(CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply });
-    events.push(CampaignEvent::Paced { provider, cut: None, reply: None });
-    let (max_age, upto, added) = (Some(Span(14_400_000)), 9, 8);
-    let header = Header { max_age, ..header };
-    events.push(CampaignEvent::Scheduled(header.clone()));
-    events.push(CampaignEvent::Opened { header: Some(header), id, upto, added });
+    ]
+}
+
+/// The recipient of every letter here.
+const PERSON: PersonId = PersonId(9);
+/// That recipient's place in line.
+const ORDINAL: u32 = 4;
+
+fn server_diagnostic() -> Diagnostic {
+    Diagnostic::of_server(451, "4.3.0 later")
+}
+
+fn own_diagnostic() -> Diagnostic {
+    Diagnostic::own("no answer", FaultSource::TestInbox)
+}
+
+/// A letter settled in every way, and a note that somebody may no longer be mailed.
+fn settled_events(id: CampaignId) -> Vec<CampaignEvent> {
+    let failed = Settlement::Failed { diagnostic: server_diagnostic() };
+    let doubt = Settlement::Doubt { diagnostic: own_diagnostic() };
+    let ends = [Settlement::Sent, failed, doubt].into_iter().chain(SkipReason::ALL.map(Settlement::Skipped));
+    let settled = |settlement| CampaignEvent::Settled { id, person: PERSON, ordinal: ORDINAL, settlement };
+    let mut events: Vec<_> = ends.map(settled).collect();
+    events.push(CampaignEvent::RecipientExcluded { id, person: PERSON, ordinal: ORDINAL, reason: SkipReason::Left });
     events
 }
 
-/// One record of every kind and variety, as in a log.
+/// What names a provider: a letter counted there, one that is counted no more, and a cut rate.
+fn provider_events(id: CampaignId) -> Vec<CampaignEvent> {
+    let (provider, person, ordinal) = ("google".to_owned(), PERSON, ORDINAL);
+    let counted = Some(provider.clone());
+    let cut =
+        RateCut { rate: 30, target: 1200, until: Millis(1 << 41), pause_ms: 5000, stepped: Millis(1 << 40) };
+    let reply = Some("421 4.7.28 slower".to_owned());
+    vec![
+        CampaignEvent::Started { id, person, ordinal, address: 7, provider: counted.clone() },
+        CampaignEvent::Unstarted {
+            id,
+            person,
+            ordinal,
+            started: Millis(7),
+            provider: counted,
+            until: Millis(1 << 40),
+            diagnostic: Diagnostic { fault: FaultSource::Shop, ..own_diagnostic() },
+        },
+        CampaignEvent::Swept,
+        CampaignEvent::Paced { provider: provider.clone(), cut: Some(cut), reply },
+        CampaignEvent::Paced { provider, cut: None, reply: None },
+    ]
+}
+
+/// One record of every kind and of every variety within it, as the log has them.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
     let stamp = Stamp { seq: 1000, at: Millis(1_767_225_599_999) };
@@ -281,7 +331,7 @@ pub fn entries() -> Vec<Entry> {
     lists.chain(directory).chain(campaigns).collect()
 }
 
-/// A record as the log takes it.
+/// An entry as the log takes it.
 #[must_use]
 pub fn encoded(entry: &Entry) -> Encoded {
     match entry {

@@ -1,44 +1,41 @@
-//! What can be wrong with a template, told to the person who wrote it: file, line, and what.
+//! Errors in templates, for the person who wrote them: file, line, and what is wrong.
 //!
-//! The texts come from the template engine without its debug output, so no value of a contact stands in them.
+//! The texts come from minijinja without its debug output, so no value of a contact is in them.
 
 use minijinja::{Error, ErrorKind};
 
 /// A template that does not compile or does not render.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// There is no such template.
     #[error("unknown template: {0}")]
     Unknown(String),
-    /// A file that lies where no template is looked for.
+    /// A file is in a place where no template is looked for.
     #[error("{0} is not used: templates lie in mail/<key>/, as mail/*.txt, mail/*.html, or in pages/")]
     Misplaced(String),
-    /// A mail needs its subject and both bodies.
+    /// A mail lacks its subject or one of its bodies.
     #[error("the mail {key} is not complete: {path} is missing")]
     Incomplete {
-        /// The mail.
+        /// The mail's key.
         key: String,
         /// The missing file.
         path: String,
     },
-    /// A mistake in the text of a template.
+    /// A template does not compile.
     #[error("{file}, line {line}: {what}")]
     Mistake {
-        /// The file, inside the templates folder.
+        /// The file, relative to the templates folder.
         file: String,
         /// The line, from 1.
         line: usize,
-        /// What is wrong.
         what: String,
     },
-    /// A correct template that failed with this data.
+    /// A template that compiles failed with this data.
     #[error("{file}, line {line}: {what}")]
     Failed {
-        /// The file, inside the templates folder.
+        /// The file, relative to the templates folder.
         file: String,
         /// The line, from 1; 0 when it is not known.
         line: usize,
-        /// What went wrong.
         what: String,
     },
 }
@@ -61,7 +58,7 @@ impl RenderError {
     }
 }
 
-/// The error inside an included or extended template says more than the line that included it.
+/// The error in an included or extended template, which says more than the line that included it.
 fn innermost(error: &Error) -> &Error {
     let mut found = error;
     let mut next = std::error::Error::source(error);

@@ -1,15 +1,14 @@
-//! What happens to a value on its way into a template's output.
+//! How values are written into a template's output: escaping and filters.
 
 use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
 
 use super::render_cache::Placeholder;
 
-/// What fits in a headline.
+/// Characters that fit in a headline.
 const SHORT_CHARS: usize = 160;
 
-/// Writes a value: nothing for what is missing or null, and for HTML the five characters that matter escaped. The
-/// engine's own escaping also touches `/`, and a link that a mail program or a log scanner takes apart by eye should
-/// look like one.
+/// Writes a value: nothing when it is missing or null; in HTML with the five special characters escaped. minijinja's own
+/// escaping would also change `/`, and links should look like links to people and to programs that scan a mail's source.
 pub(super) fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
         _ if value.is_none() || value.is_undefined() => Ok(()),
@@ -21,9 +20,9 @@ pub(super) fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &V
     }
 }
 
-/// Appends a text with the five characters that matter escaped.
+/// Appends a text with the five special characters escaped.
 pub(super) fn escape_into(out: &mut String, text: &str) {
-    // A string takes everything.
+    // Writing into a string does not fail.
     let _ = escape(text, |part| {
         out.push_str(part);
         Ok::<(), std::convert::Infallible>(())
@@ -49,8 +48,8 @@ fn escape<E>(text: &str, mut write: impl FnMut(&str) -> Result<(), E>) -> Result
     write(rest)
 }
 
-/// Lets an http or https URL through and turns anything else into nothing, so that no `javascript:` and no
-/// look-alike (`https://shop.example@evil.example`) ever stands in an `href`. The result is still escaped.
+/// The filter `safe_url`: keeps an http or https URL and turns anything else into nothing, so that no `javascript:` and no
+/// look-alike (`https://shop.example@evil.example`) gets into an `href`. The result is still escaped.
 pub(super) fn safe_url(value: &Value) -> Value {
     if value.downcast_object_ref::<Placeholder>().is_some() {
         return value.clone();
@@ -83,8 +82,8 @@ pub(super) fn on_one_line(value: &Value) -> String {
     }
 }
 
-/// The filter `short(most)`: on one line, and at most so many characters, 160 unless said. A name that a stranger chose
-/// can neither fill a mail nor break its lines.
+/// The filter `short(most)`: one line of at most so many characters, 160 by default. A name that a stranger chose can
+/// neither fill a mail nor break its lines.
 pub(super) fn short(value: &Value, most: Option<usize>) -> String {
     let (mut text, most) = (on_one_line(value), most.unwrap_or(SHORT_CHARS));
     if let Some((end, _)) = text.char_indices().nth(most) {
@@ -95,12 +94,12 @@ pub(super) fn short(value: &Value, most: Option<usize>) -> String {
     text
 }
 
-/// Marks that nobody sees and that turn the letters after them around.
+/// Whether a character is invisible and changes the direction of the text after it.
 fn unseen(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Puts a text on one line: control characters, line separators and direction marks go, runs of space become one.
+/// Puts a text on one line: control characters, line separators and direction marks are removed, runs of space become one.
 pub(super) fn one_line(value: &str) -> String {
     let spaced = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
     let clean: String = value.chars().filter(|c| !unseen(*c)).map(spaced).collect();

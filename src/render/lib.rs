@@ -1,4 +1,8 @@
-//! Words into mails and pages: the templates, compiled once, and the bounds within which they run.
+//! Renders mails and pages from templates, which are compiled once and run within bounds.
+//!
+//! [`Templates`] holds all of them. [`Templates::prepare`] makes ready what the letters of a campaign share,
+//! [`Templates::letter`] renders one of them, [`Templates::page`] renders a page. Errors are [`RenderError`]s: they name file
+//! and line.
 //!
 //! ```text
 //!  templates/mail/<key>/{subject.txt, body.txt, body.html}   one mail; <key> may hold slashes
@@ -7,16 +11,16 @@
 //!  templates/pages/<name>.html, base.html                    what opens behind a link in a mail
 //! ```
 //!
-//! Pure: no clock, no files, no network. The built-in templates are part of the program; a shop's own replace them
-//! path by path, and a folder of its own adds a mail.
+//! Pure: no clock, no files, no network. The built-in templates are part of the program; a shop's own templates replace them
+//! file by file, and a new folder adds a mail.
 //!
 //! Invariants:
 //!
 //! * `.html` is escaped, `.txt` is not; data never becomes template source;
 //! * a subject is one line; only http and https URLs pass `safe_url`;
-//! * a missing value renders as nothing; a template that loops, recurses or writes without end is stopped, so it
-//!   fails alone (P11);
-//! * every text is compiled at start: a mistake in one stops the start and is named with file and line.
+//! * a missing value renders as nothing; a template that loops, recurses or writes without end is stopped, so that it
+//!   fails alone;
+//! * every template is compiled at start: a mistake in one stops the start and is reported with file and line.
 
 mod error;
 mod filters;
@@ -35,28 +39,28 @@ pub use error::RenderError;
 pub use origin::{Origin, TemplateEntry, TemplateKind};
 use render_cache::{CacheLookup, Recorder, RenderCache};
 
-/// What a template may take: one for each step and for every 64 bytes it makes. Dozens of times what a long
-/// preferences page needs; some milliseconds and 13 MB at the worst.
+/// The fuel of one template: one unit for each step and for every 64 bytes of output. It is dozens of times what a long
+/// preference page needs; some milliseconds and 13 MB at the worst.
 const FUEL: u64 = 200_000;
 const RECURSION_MAX: usize = 60;
 const MAIL_BYTES_MAX: usize = 256 * 1024;
-/// A preferences page may list many rows.
+/// The limit of a page; a preference page may list many rows.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 const SUBJECT_CHARS_MAX: usize = 250;
 const PARTS: [&str; 3] = ["subject.txt", "body.txt", "body.html"];
 
-/// A mail's three texts.
+/// A rendered mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// One line, without control characters.
     pub subject: String,
-    /// The plain part.
+    /// The plain text body.
     pub text: String,
-    /// The HTML part.
+    /// The HTML body.
     pub html: String,
 }
 
-/// A mail is written to a person; its words stay out of logs.
+/// Shows sizes only: the text of a mail is a person's and stays out of logs.
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rendered")
@@ -66,40 +70,39 @@ impl fmt::Debug for Rendered {
     }
 }
 
-/// What all letters of a campaign have in common: made ready once, used for each.
+/// What all letters of a campaign share, made ready once and used for each.
 pub struct PreparedCampaign {
-    /// Where the three templates are found.
+    /// The paths of the three templates.
     paths: [String; 3],
-    /// The subject, when the campaign says one.
+    /// The subject, if the campaign sets one.
     subject: Option<String>,
     values: Value,
     cache: RenderCache,
 }
 
-/// The words of a campaign stay out of logs, as those of a letter.
+/// Shows no text, as [`Rendered`] shows none.
 impl fmt::Debug for PreparedCampaign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PreparedCampaign").field("paths", &self.paths).finish_non_exhaustive()
     }
 }
 
-/// What is one recipient's own.
+/// The values that are one recipient's own.
 #[derive(Clone, Copy)]
 pub struct RecipientValues<'a> {
-    /// The contact's properties, each a name and JSON.
+    /// The contact's properties: name and JSON text.
     pub contact: &'a [(String, String)],
-    /// The link by which they leave the list.
+    /// The link that unsubscribes.
     pub unsubscribe_url: &'a str,
-    /// The link to their preferences.
+    /// The link to the preference page.
     pub preferences_url: &'a str,
 }
 
-/// All templates, compiled.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
     keys: BTreeSet<String>,
-    /// The paths that the shop's own folder gave.
+    /// The paths of the files that the shop's own folder provides.
     given: BTreeSet<String>,
 }
 
@@ -113,16 +116,16 @@ impl Templates {
         Templates::with_overrides(Vec::new()).expect("the built-in templates compile, as a test makes sure")
     }
 
-    /// The built-in templates with a shop's own over them. Each file comes with its path inside the templates
-    /// folder, as in `mail/spring-sale/body.html`. Files that are neither `.txt` nor `.html` are passed over.
+    /// The built-in templates, overridden by a shop's own. Each file comes with its path inside the templates folder, such as
+    /// `mail/spring-sale/body.html`. Files that are neither `.txt` nor `.html` are ignored.
     pub fn with_overrides(files: Vec<(String, String)>) -> Result<Templates, RenderError> {
-        // There is at least one where there are any.
+        // An error has at least one mistake.
         Templates::examined(files).map_err(|mistakes| {
             mistakes.into_iter().next().unwrap_or_else(|| RenderError::Unknown(String::new()))
         })
     }
 
-    /// The same, naming every file that has a mistake and not only the first.
+    /// As [`Templates::with_overrides`], with every mistake and not only the first.
     pub fn examined(files: Vec<(String, String)>) -> Result<Templates, Vec<RenderError>> {
         let mut mistakes = Vec::new();
         let mut environment = Environment::new();
@@ -160,7 +163,7 @@ impl Templates {
         if mistakes.is_empty() { Ok(Templates { environment, keys, given }) } else { Err(mistakes) }
     }
 
-    /// Whether there is a mail of this key, such as `ecommerce/back-in-stock`.
+    /// Whether there is a mail with this key, such as `ecommerce/back-in-stock`.
     pub fn has(&self, key: &str) -> bool {
         self.keys.contains(key)
     }
@@ -170,8 +173,8 @@ impl Templates {
         self.keys.iter().cloned().collect()
     }
 
-    /// Makes ready what all letters of a mail have in common. A `subject` in the context that is not empty stands in
-    /// place of the template's own; it is taken as it is, never as a template.
+    /// Makes ready what all letters of a mail share. If the context has a `subject` that is not empty, it replaces the
+    /// template's own; it is taken as text, never as a template.
     pub fn prepare(&self, key: &str, context: &serde_json::Value) -> Result<PreparedCampaign, RenderError> {
         if !self.has(key) {
             return Err(RenderError::Unknown(key.to_owned()));
@@ -185,7 +188,8 @@ impl Templates {
         })
     }
 
-    /// Renders a letter: what is common with the recipient's own over it. The bodies see the final subject.
+    /// Renders a letter from the shared values and the recipient's own, which have precedence. The bodies see the final
+    /// subject.
     pub fn letter(
         &self,
         common: &PreparedCampaign,
@@ -206,7 +210,7 @@ impl Templates {
         Ok(whole)
     }
 
-    /// Renders the three parts.
+    /// Renders the three parts without the cache.
     fn whole(
         &self,
         common: &PreparedCampaign,
@@ -221,7 +225,7 @@ impl Templates {
                 subject_line(&self.render(subject_path, values, MAIL_BYTES_MAX)?)
             }
         };
-        // The last one wins.
+        // Later maps override earlier ones.
         let values = merge_maps([common.values.clone(), own, context! { subject => subject.as_str() }]);
         Ok(Rendered {
             text: self.render(text_path, values.clone(), MAIL_BYTES_MAX)?,
@@ -242,12 +246,12 @@ impl Templates {
         template
             .render_captured_to(values, &mut out)
             .map_err(|error| RenderError::failed(path, &error, limit))?;
-        // Templates only write whole strings.
+        // Templates write only whole strings.
         String::from_utf8(out.bytes).map_err(|_| RenderError::Unknown(path.to_owned()))
     }
 }
 
-/// A contact as the templates see it.
+/// A contact as templates see it.
 fn contact(props: &[(String, String)]) -> Value {
     let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap_or_default();
     let values: BTreeMap<&str, Value> =
@@ -255,7 +259,7 @@ fn contact(props: &[(String, String)]) -> Value {
     Value::from(values)
 }
 
-/// The keys of all mails; a mail that lacks one of its parts is a mistake. A part that does not compile is not missing.
+/// The keys of all mails; a mail without one of its parts is a mistake. A part that does not compile is not missing.
 fn mail_keys(
     environment: &Environment<'_>,
     given: &BTreeSet<String>,
@@ -287,7 +291,7 @@ fn subject_line(text: &str) -> String {
     filters::one_line(text).chars().take(SUBJECT_CHARS_MAX).collect()
 }
 
-/// Collects output and refuses to grow beyond its limit.
+/// Collects output up to a limit.
 struct Bounded {
     bytes: Vec<u8>,
     limit: usize,

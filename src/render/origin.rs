@@ -3,18 +3,15 @@
 use super::sources::BUILT_IN;
 use super::{PARTS, Templates};
 
-/// Whose a mail or a page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// It comes with the program.
     BuiltIn,
     /// It comes with the program, and the shop has replaced these of its files.
     Overridden(Vec<String>),
-    /// The shop has made it.
+    /// It comes from the shop's folder only.
     Own,
 }
 
-/// What a template is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateKind {
     /// A mail of three files.
@@ -25,19 +22,17 @@ pub enum TemplateKind {
     Part,
 }
 
-/// A mail, a page, or what they share.
+/// A mail, a page, or a part that they share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateEntry {
-    /// What it is for.
     pub kind: TemplateKind,
-    /// A mail's key, a page's name, a part's path.
+    /// A mail's key, a page's name, or a part's path.
     pub key: String,
-    /// Whose it is.
     pub origin: Origin,
 }
 
 impl Templates {
-    /// All there is: mails, pages, parts.
+    /// All mails, pages and parts.
     pub fn entries(&self) -> Vec<TemplateEntry> {
         let mails = self.keys.iter().map(|key| {
             let paths: Vec<_> = PARTS.iter().map(|part| format!("mail/{key}/{part}")).collect();
@@ -49,7 +44,7 @@ impl Templates {
         mails.chain(others).collect()
     }
 
-    /// A page or a part; nothing for a file of a mail.
+    /// A page or a part; `None` for a file of a mail.
     fn other(&self, path: &str) -> Option<TemplateEntry> {
         let of_a_mail = path
             .strip_prefix("mail/")

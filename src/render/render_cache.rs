@@ -1,22 +1,22 @@
-//! A cached render: a letter rendered once, with holes where each recipient's own two links go.
+//! Cached renders: a letter rendered once, with placeholders where each recipient's own two links go.
 //!
 //! ```text
-//!  letter ──▶ key of what templates read of the contact ──▶ cached render? ── yes ──▶ links put into the holes
+//!  letter ──▶ key: the properties that templates read of the contact ──▶ cached render? ── yes ──▶ links filled in
 //!                                     │ no                                       (microseconds)
-//!                                     └──▶ rendered whole; the eighth of a key is also cut into a cached render
+//!                                       └──▶ rendered whole; the eighth letter of a key also makes a cached render
 //! ```
 //!
-//! Most letters of a campaign differ in their links only. While a cached render is cut, a link is an object that can be
-//! written and asked whether it is there, and nothing else: whoever measures, cuts or changes it is found out, by the
-//! object or by the comparison below. Comparing it with a text is not seen; a link equals no text known beforehand.
-//! The contact is an object that notes which properties are read of it: letters whose contacts agree in those are
-//! the same letter.
+//! Most letters of a campaign differ only in their links. While a cached render is made, a link is an object that can be
+//! written and tested for presence, and nothing else: a template that measures, cuts or changes it is detected, by the object
+//! or by the comparison below. A comparison of the link with a text is not detected; no link equals a text that is known
+//! beforehand. The contact is an object that records which properties are read of it: letters whose contacts agree in those
+//! are the same letter.
 //!
 //! Invariants:
 //!
-//! * a cached render is used only after it made, letter by letter, what rendering whole makes for the recipient it was cut for;
+//! * a cached render is used only after it produced exactly what rendering whole produces for the recipient it was made for;
 //! * a campaign whose templates do more with a link than write it, or read a contact as a whole, has no cached renders;
-//! * memory is bounded: [`STENCILS_MAX`] letters and [`KEYS_MAX`] keys a campaign.
+//! * memory is bounded: [`STENCILS_MAX`] letters and [`KEYS_MAX`] keys per campaign.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,25 +28,25 @@ use parking_lot::Mutex;
 
 use super::{RecipientValues, Rendered, filters};
 
-/// The letter of a key that is also cut: a campaign of three needs no cached render.
+/// The letter of a key that also makes a cached render: a campaign of three letters needs none.
 const CUT_AT: u8 = 8;
 const STENCILS_MAX: usize = 256;
 const KEYS_MAX: usize = 4_096;
-/// What stands in a rendered cached render for a link: noncharacters, which no text has a use for. The first two are
-/// escaped for HTML, the others written as they are.
+/// The characters that stand for a link in the rendered text: noncharacters, which no text uses. The first two are escaped
+/// for HTML, the others written as they are.
 const MARKS: [char; 4] = ['\u{fdd0}', '\u{fdd1}', '\u{fdd2}', '\u{fdd3}'];
 
-/// A link while a cached render is cut.
+/// A link while a cached render is made.
 #[derive(Debug)]
 pub(super) struct Placeholder {
-    /// 0 leaves the list, 1 opens the preferences.
+    /// 0: the link that unsubscribes; 1: the link to the preference page.
     which: usize,
-    /// Somebody wants to know more of it than that it is there.
+    /// Set when a template does more with the link than write it or test for it.
     touched: Arc<AtomicBool>,
 }
 
 impl Placeholder {
-    /// Writes the mark of the hole.
+    /// Writes the placeholder's character.
     pub(super) fn write(&self, out: &mut Output<'_>, state: &State<'_, '_>) -> Result<(), Error> {
         let plain = if matches!(state.auto_escape(), AutoEscape::Html) { 0 } else { 2 };
         Ok(out.write_str(MARKS[self.which + plain].encode_utf8(&mut [0; 4]))?)
@@ -84,12 +84,12 @@ impl Object for Placeholder {
     }
 }
 
-/// A contact while a cached render is cut.
+/// A contact while a cached render is made.
 #[derive(Debug)]
 struct Watched {
     contact: Value,
     read: Mutex<BTreeSet<String>>,
-    /// It was looked at as a whole.
+    /// Set when a template reads the contact as a whole.
     whole: AtomicBool,
 }
 
@@ -111,34 +111,32 @@ impl Object for Watched {
     }
 }
 
-/// What a cached render is cut with, in place of a recipient's own.
+/// The values that take the place of a recipient's own while a cached render is made.
 pub(super) struct Recorder {
     touched: Arc<AtomicBool>,
     watched: Arc<Watched>,
 }
 
 impl Recorder {
-    /// For a contact as the templates see it.
+    /// For a contact as templates see it.
     pub(super) fn new(contact: Value) -> Recorder {
         let watched = Watched { contact, read: Mutex::default(), whole: AtomicBool::new(false) };
         Recorder { touched: Arc::default(), watched: Arc::new(watched) }
     }
 
-    /// Contact, link to leave, link to the preferences.
+    /// Contact, unsubscribe link, preferences link.
     pub(super) fn values(&self) -> [Value; 3] {
         let hole = |which| Value::from_object(Placeholder { which, touched: Arc::clone(&self.touched) });
         [Value::from_dyn_object(Arc::clone(&self.watched)), hole(0), hole(1)]
     }
 }
 
-/// A piece of a cached render.
 #[derive(Debug)]
 enum Piece {
     Words(String),
     Link { which: usize, escaped: bool },
 }
 
-/// A letter with holes.
 #[derive(Debug)]
 pub(super) struct CachedRender {
     subject: String,
@@ -180,7 +178,6 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// A campaign's cached renders.
 #[derive(Debug, Default)]
 pub(super) struct RenderCache(Mutex<CacheState>);
 
@@ -189,24 +186,24 @@ struct CacheState {
     /// The properties that templates were seen to read, sorted.
     read: Vec<String>,
     cut: HashMap<String, Arc<CachedRender>>,
-    /// How often a key without a cached render was asked for.
+    /// How many letters each key without a cached render has had.
     seen: HashMap<String, u8>,
-    /// The templates allow none.
+    /// Set when the templates allow no cached renders.
     never: bool,
 }
 
-/// What is to be done for a letter.
+/// How a letter is to be rendered.
 pub(super) enum CacheLookup {
-    /// Put its links into this.
+    /// By filling in its links here.
     Stencil(Arc<CachedRender>),
-    /// Render it whole.
+    /// Whole.
     Nothing,
-    /// Render it whole, and cut a cached render of it.
+    /// Whole, and a cached render is to be made of it.
     Due,
 }
 
 impl RenderCache {
-    /// Looks for the cached render of a contact.
+    /// Looks up the cached render for a contact.
     pub(super) fn find(&self, contact: &[(String, String)]) -> CacheLookup {
         let mut held = self.0.lock();
         if held.never {
@@ -227,7 +224,7 @@ impl RenderCache {
         if *times == CUT_AT { CacheLookup::Due } else { CacheLookup::Nothing }
     }
 
-    /// Takes in what the templates made with a cutter, if for this recipient it makes the same letter.
+    /// Keeps what the templates produced with a [`Recorder`], if it makes the same letter for this recipient.
     pub(super) fn keep(
         &self,
         cutter: &Recorder,
@@ -262,7 +259,7 @@ impl RenderCache {
 }
 
 impl CacheState {
-    /// What the templates read of a contact, as JSON; a property that is missing is told from one that is null.
+    /// The values that templates read of a contact, as JSON; a missing property differs from one that is null.
     fn key(&self, contact: &[(String, String)]) -> String {
         let mut key = String::new();
         for name in &self.read {
@@ -270,7 +267,7 @@ impl CacheState {
                 Some((_, value)) => key.push_str(value),
                 None => key.push('-'),
             }
-            // Stands in no JSON.
+            // A character that JSON does not contain.
             key.push('\0');
         }
         key
@@ -305,7 +302,7 @@ mod tests {
         let contact = [("firstName".to_owned(), "\"Ann\"".to_owned())];
         assert!(matches!(common.cache.find(&contact), CacheLookup::Stencil(_)));
         assert!(matches!(common.cache.find(&[]), CacheLookup::Nothing));
-        // The second name is looked at only where there is no first.
+        // The second name is read only where there is no first.
         assert_eq!(common.cache.0.lock().read, ["firstName"]);
         for _ in 0..CUT_AT {
             templates

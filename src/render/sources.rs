@@ -1,4 +1,4 @@
-//! The built-in templates, and where a template may lie.
+//! The built-in templates, and the places where a template may be.
 
 use super::RenderError;
 
@@ -31,8 +31,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = built_in![
     "pages/unsubscribed.html",
 ];
 
-/// Whether a file of a shop's folder is a template. Notes, pictures and hidden files are not; a text where nothing
-/// looks for it is a mistake, for its author believes that it counts.
+/// Whether a file in a shop's folder is a template. Notes, pictures and hidden files are not. A text file where no template
+/// is looked for is a mistake, because its author believes that it is used.
 pub(super) fn is_template(path: &str) -> Result<bool, RenderError> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if name.starts_with('.') || !(name.ends_with(".txt") || name.ends_with(".html")) {

@@ -1,8 +1,8 @@
-//! The look itself: the start's own recovery over a disk that takes nothing in.
+//! The inspection: the start's own recovery, on a disk that cannot be changed.
 //!
-//! Nothing in the data directory is written, not even a lock file: the lock is tried on the file as it is, for an
-//! instant. sled writes when it opens, so it opens copies below the system's temporary directory, which go with the
-//! look. Beside a running engine files come and go; a look that met damage there is taken again.
+//! Nothing in the data directory is written, not even a lock file: the lock is tried on the existing file for an instant.
+//! sled writes when it opens, so it opens copies in the system's temporary directory, which are deleted afterwards. Beside a
+//! running engine files come and go; an inspection that met damage there is repeated.
 
 use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
@@ -31,29 +31,27 @@ use restockd_journal::snapshots::{GenerationInfo, Generations, Role};
 use restockd_journal::wal::{self, ReadOnlyDisk, TailState};
 use restockd_records::{Kind, KindOwner, RecordError};
 
-/// Looks beside a running engine before damage is believed.
+/// Inspections beside a running engine before damage is believed.
 const LOOKS_MAX: u32 = 3;
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// Where to look, and when.
+/// Inspects one data directory.
 pub(super) struct Inspector {
     pub(super) data: PathBuf,
     pub(super) now: Millis,
     pub(super) accept_clock: bool,
 }
 
-/// Whether the directory has secrets.
 pub(super) enum SecretsState {
-    /// Whole.
     Whole(Box<Secrets>),
-    /// None, and nothing that would need them: a first start makes them.
+    /// There are none, and nothing that would need them: the first start makes them.
     NoneYet,
-    /// Missing or damaged.
+    /// They are missing or damaged; the text is the word for the findings.
     Lost(&'static str),
 }
 
 impl Inspector {
-    /// Everything there is to say.
+    /// Inspects everything.
     pub(super) fn look(&self) -> anyhow::Result<Findings> {
         let mut found = self.look_once()?;
         for _ in 1..LOOKS_MAX {
@@ -90,7 +88,7 @@ impl Inspector {
         Ok(found)
     }
 
-    /// Whether an engine holds the lock. A shared lock for an instant: no byte is written.
+    /// Whether an engine holds the lock, tried with a shared lock for an instant; no byte is written.
     pub(super) fn is_running(&self) -> bool {
         File::open(self.data.join("lock")).is_ok_and(|file| file.try_lock_shared().is_err())
     }
@@ -145,7 +143,7 @@ impl Inspector {
         Ok(())
     }
 
-    /// The snapshots, to be looked at only.
+    /// The snapshots, opened for reading only.
     pub(super) fn generations(&self, secrets: &Secrets, scratch: &Scratch) -> Generations {
         Generations::look_with(
             Arc::new(RealDisk),
@@ -155,19 +153,18 @@ impl Inspector {
         )
     }
 
-    /// The log's options.
     pub(super) fn options(&self, secrets: &Secrets) -> wal::Options {
         wal::Options::new(self.data.join("wal"), secrets.engine)
     }
 
-    /// What a start's recovery says and brings back.
+    /// What a start's recovery would bring back, or its error.
     pub(super) fn verdict(
         &self,
         secrets: &Secrets,
         generations: &Generations,
     ) -> Result<(RecoveryStats, Vec<String>), RecoveryError> {
         let disk: Arc<dyn Disk> = Arc::new(ReadOnlyDisk::new(Arc::new(RealDisk)));
-        // No setting changes what comes back; these are the defaults.
+        // No setting changes what recovery brings back, so the defaults serve.
         let directory = Directory::new(secrets.seed(), KEYS_MAX);
         let campaigns = Campaigns::new(None, Retry::default());
         let now = (!self.accept_clock).then_some(self.now);
@@ -176,7 +173,7 @@ impl Inspector {
         Ok((RecoveryStats::of(&found), found.problems))
     }
 
-    /// The first thing that a newer restockd wrote, wherever it lies.
+    /// The first thing found that a newer restockd wrote.
     pub(super) fn newer(
         &self,
         secrets: &Secrets,
@@ -220,7 +217,7 @@ impl Inspector {
             TailState::Torn { file, offset, bytes } => ("torn", Some((file, offset, bytes))),
             TailState::Unknown => ("unknown", None),
         };
-        // Where a newer restockd wrote, what is missing and what is damaged cannot be told.
+        // Where a newer restockd wrote, missing and damaged records cannot be told apart.
         log.damage = report.damage.filter(|_| !newer).map(|damage| DamageFinding {
             what: damage.harm.to_string(),
             file: damage.file,
@@ -234,7 +231,7 @@ impl Inspector {
         Ok(log)
     }
 
-    /// Copies of what was cut or set aside, with their age.
+    /// The copies in quarantine, with their age.
     fn copies(&self) -> Vec<CopyFinding> {
         let disk = ReadOnlyDisk::new(Arc::new(RealDisk));
         let held = ["wal", "snapshots"]
@@ -245,12 +242,12 @@ impl Inspector {
     }
 }
 
-/// The highest record that any manifest calls durable.
+/// The highest record number that any manifest says is durable.
 pub(super) fn known(listed: &[GenerationInfo]) -> u64 {
     listed.iter().filter_map(|one| one.meta.as_ref()).map(|meta| meta.durable).max().unwrap_or(0)
 }
 
-/// Whose records a kind is of, for a person.
+/// The author of records of a kind, in the operator's words.
 pub(super) fn kind(number: u8) -> &'static str {
     match Kind::of(number).map(Kind::owner) {
         Some(KindOwner::List) => "of lists",
@@ -260,7 +257,7 @@ pub(super) fn kind(number: u8) -> &'static str {
     }
 }
 
-/// An error with what is behind it.
+/// An error with its causes, in one sentence.
 pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -294,7 +291,7 @@ fn generation(info: &GenerationInfo) -> GenerationFinding {
     }
 }
 
-/// A directory for copies that are opened, outside the data directory; gone with this.
+/// A temporary directory for copies, outside the data directory; deleted when dropped.
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {

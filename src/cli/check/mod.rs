@@ -1,14 +1,14 @@
-//! `restockd check`: the truth about a data directory, without changing one byte of it; `--repair` does what the engine
-//! leaves to a human, copies what it cuts, and says what was lost.
+//! `restockd check`: verifies a data directory without changing a byte of it. `--repair` does what the engine leaves to a
+//! person, keeps a copy of what it cuts, and reports what was lost.
 //!
 //! ```text
-//! look    the start's own code over a disk that takes nothing in, snapshots opened as copies elsewhere
-//! show    what it found, for a person or (--json) for a script
-//! repair  a plan from the same look, done under the engine's lock, looked at again
+//! inspect  the start's own code on a read-only disk, snapshots opened as copies elsewhere
+//! show     the findings, for a person or (--json) for a script
+//! repair   a plan from the same inspection, carried out under the engine's lock, then inspected again
 //! ```
 //!
-//! Exit code 0: a start would succeed (it may cut a torn tail, which is said). 1: it would not, and this is the
-//! sentence it would give.
+//! Exit code 0: a start would succeed (it may cut a torn end of the log, which is reported). 1: a start would fail, with the
+//! sentence that is printed.
 
 mod findings;
 mod inspect;
@@ -23,7 +23,7 @@ use clap::Args;
 
 use restockd_engine::clock::Clock;
 
-/// What `check` takes.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The data directory.
@@ -40,7 +40,7 @@ pub struct CheckArgs {
     pub accept_clock: bool,
 }
 
-/// Checks a data directory; success when a start would succeed.
+/// Checks a data directory.
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if !args.data.is_dir() {
         bail!("{} is not a directory; name the engine's data directory with --data", args.data.display());

@@ -1,4 +1,4 @@
-//! `--repair`: what the engine leaves to a human, and no more.
+//! `--repair`: the repairs that the engine leaves to a person, and no others.
 //!
 //! ```text
 //! the start refuses because of           what is done                                        what is lost
@@ -12,11 +12,11 @@
 //!                                        that no longer meet need a backup
 //! ```
 //!
-//! A snapshot is taken while everything moves: the states in it agree only with all records up to its `durable`. So a
-//! cut inside that span would leave authors who know of each other's future; the older snapshot is taken instead.
+//! A snapshot is taken while everything goes on: its states agree with each other only with all records up to its
+//! `durable`. A cut inside that span would leave authors that know of each other's future; the older snapshot is used then.
 //!
-//! Snapshots are set aside before the log is cut, so that an interrupted repair can be run again. Everything goes on
-//! under the engine's lock, and the start's own code judges before and after.
+//! Snapshots are set aside before the log is cut, so that an interrupted repair can be run again. All of it happens under
+//! the engine's lock, and the start's own code judges before and after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -34,19 +34,19 @@ use restockd_journal::snapshots::{GenerationInfo, Generations, Meta, Role};
 use restockd_journal::wal::{self, Damage, Harm, ReadOnlyDisk, WalError};
 use restockd_records::Entry;
 
-/// Each step removes one damage for good; a directory with more is beyond this tool.
+/// Repairs in one run, at most. Each removes one damage for good; a directory with more is beyond this tool.
 const STEPS_MAX: u32 = 16;
-/// Lists named in an account.
+/// Lists that are named in the report of lost records.
 const LISTS_MAX: usize = 20;
 
-/// What is to be done about a damage.
+/// The steps that repair one damage.
 #[derive(Debug, Default)]
 struct Plan {
-    /// Segments that are no longer needed.
+    /// Names of segments that are no longer needed.
     drop: Vec<String>,
-    /// Generations that the cut leaves without their records.
+    /// Generations that would lose records they need by the cut.
     aside: Vec<u64>,
-    /// Cut at the first damage; the record that is needed first.
+    /// When the log is cut at the damage: the number of the first record that is needed.
     cut: Option<u64>,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn repair(looker: &Inspector) -> anyhow::Result<ExitCode> {
     bail!("there is still damage after {STEPS_MAX} steps; run the repair again, or use a backup")
 }
 
-/// The damage that a repair may do something about; everything else cannot be repaired, and the error says why.
+/// The damage that a repair can remove; any other error cannot be repaired, and the text says why.
 fn damage_of(error: RecoveryError) -> anyhow::Result<Damage> {
     let why = sentence(&error);
     match error {
@@ -110,7 +110,7 @@ fn damage_of(error: RecoveryError) -> anyhow::Result<Damage> {
     }
 }
 
-/// One damage and all that is needed to do something about it.
+/// One damage, and what is needed to repair it.
 struct Work<'a> {
     looker: &'a Inspector,
     secrets: &'a Secrets,
@@ -151,7 +151,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What to do, chosen so that the most remains and what remains fits together.
+    /// The plan that keeps the most, with states and log that fit together.
     fn plan(&self, listed: &[GenerationInfo], known: u64) -> anyhow::Result<Plan> {
         let obeyed = self.generations.current_problem().is_none();
         let usable: Vec<(u64, &Meta)> = listed
@@ -204,7 +204,7 @@ impl Work<'_> {
         )
     }
 
-    /// The records from the damage on that can still be read, before they are cut.
+    /// The records after the damage that can still be read, before they are cut.
     fn account(&self) -> anyhow::Result<Account> {
         let mut account = Account::default();
         let disk = RealDisk;
@@ -221,7 +221,7 @@ impl Work<'_> {
     }
 }
 
-/// What lost records were, as far as it can be told: kinds and lists, no address.
+/// Lost records as far as they are known: kinds and lists, no address.
 #[derive(Default)]
 struct Account {
     records: BTreeMap<u64, (&'static str, Option<String>)>,

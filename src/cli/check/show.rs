@@ -1,14 +1,13 @@
-//! What a look found, in lines for a person: a word, then what there is to say about it.
+//! The findings as lines for a person: a keyword, then a sentence.
 
 use std::fmt::Write as _;
 
 use super::findings::{Findings, GenerationFinding, LogFindings};
 use restockd_engine::recovery_stats::RecoveryStats;
 
-/// Copies of cut tails stay this long.
+/// Days for which quarantine keeps a copy.
 const COPY_DAYS: u64 = 7;
 
-/// The whole text.
 pub(super) fn text(found: &Findings) -> String {
     let mut lines = Lines(String::new());
     let engine = match (found.running, found.secrets) {
@@ -57,7 +56,7 @@ pub(super) fn text(found: &Findings) -> String {
     lines.0
 }
 
-/// Lines with their word in front.
+/// Lines that begin with a keyword.
 struct Lines(String);
 
 impl Lines {

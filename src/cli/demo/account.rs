@@ -1,4 +1,4 @@
-//! Who got what: the mails in the outbox against those who waited.
+//! The final account of the demo: the mails in the outbox, compared with the people who waited.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::Value;
 
-/// Gives the account; true when it is right.
+/// Prints the account; true when it is right.
 pub(super) fn give(
     dir: &Path,
     waited: &BTreeSet<String>,

@@ -1,12 +1,12 @@
-//! `restockd demo`: the whole recipe in one go, on the real binary and the real wire.
+//! `restockd demo`: the whole story in one go, with the real binary over real HTTP.
 //!
 //! ```text
 //! shoppers press ▶ buyers leave ▶ phantom restock ▶ signed restock ▶ redelivery
 //!    ▶ mails at a visible pace ▶ kill -9 in the middle ▶ restart ▶ the rest ▶ the account
 //! ```
 //!
-//! It succeeds only when the account is right: everybody who waited has exactly one mail or is
-//! listed in doubt, nobody else has any.
+//! It succeeds only when the account is right: everybody who waited has exactly one mail or is listed in doubt, and nobody
+//! else has any.
 
 mod account;
 
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::child::{Child, Client};
 
-/// What `demo` takes.
+/// The arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// An empty or new directory for data and mails; a temporary one otherwise.
@@ -35,15 +35,15 @@ pub struct DemoArgs {
     pub rate: u32,
 }
 
-/// The products and the share of shoppers that wait for each, in per cent.
+/// The products, and the percentage of shoppers who wait for each.
 const PRODUCTS: [(&str, &str, usize); 3] =
     [("chair-01", "Studio chair", 80), ("lamp-02", "Desk lamp", 15), ("mug-03", "Grey mug", 5)];
 /// Every twentieth shopper buys the chair elsewhere before it is back.
 const BUYER_EVERY: usize = 20;
-/// Shoppers press from this many threads.
+/// Threads that press for the shoppers.
 const THREADS: usize = 16;
 
-/// Plays the recipe.
+/// Plays the story.
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     ensure!((100..=200_000).contains(&args.shoppers), "--shoppers must lie between 100 and 200000");
     ensure!((1..=100_000).contains(&args.rate), "--rate must lie between 1 and 100000");
@@ -87,12 +87,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A shopper's address.
 fn address(n: usize) -> String {
     format!("shopper-{n}@demo.example")
 }
 
-/// What a shopper waits for.
+/// The product that a shopper waits for.
 fn product(n: usize) -> (&'static str, &'static str) {
     let mut share = n % 100;
     for (sku, name, part) in PRODUCTS {
@@ -105,12 +104,12 @@ fn product(n: usize) -> (&'static str, &'static str) {
     (sku, name)
 }
 
-/// Those who wait for the chair.
+/// The shoppers who wait for the chair.
 fn waiting(shoppers: usize) -> impl Iterator<Item = usize> {
     (0..shoppers).filter(|n| product(*n).0 == "chair-01")
 }
 
-/// Everybody presses "notify me".
+/// Every shopper presses "notify me".
 fn press(client: &Client, shoppers: usize) -> anyhow::Result<()> {
     let bar = bar(shoppers as u64, "press notify me");
     std::thread::scope(|scope| {
@@ -144,7 +143,7 @@ fn press(client: &Client, shoppers: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Some buy the chair elsewhere and leave the list.
+/// Some shoppers buy the chair elsewhere and leave the list.
 fn buy(client: &Client, shoppers: usize) -> anyhow::Result<Vec<usize>> {
     let buyers: Vec<usize> = waiting(shoppers).step_by(BUYER_EVERY).collect();
     for n in &buyers {
@@ -160,7 +159,7 @@ fn buy(client: &Client, shoppers: usize) -> anyhow::Result<Vec<usize>> {
     Ok(buyers)
 }
 
-/// The warehouse says zero: nothing happens.
+/// The warehouse reports no stock: nothing happens.
 fn phantom(client: &Client) -> anyhow::Result<()> {
     let answer = client.restock("phantom-1", "chair-01", "Studio chair", 0)?;
     ensure!(answer["skipped"] == Value::Bool(true), "a phantom restock was not skipped: {answer}");
@@ -168,7 +167,7 @@ fn phantom(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The warehouse says it is back.
+/// The warehouse reports stock.
 fn restock(client: &Client, delivery: &str) -> anyhow::Result<String> {
     let answer = client.restock(delivery, "chair-01", "Studio chair", 40)?;
     ensure!(answer["event"] == "product.restocked", "the restock was not accepted: {answer}");
@@ -178,7 +177,7 @@ fn restock(client: &Client, delivery: &str) -> anyhow::Result<String> {
     Ok(id.to_owned())
 }
 
-/// The warehouse says it again.
+/// The warehouse repeats the delivery.
 fn redeliver(client: &Client) -> anyhow::Result<()> {
     let answer = client.restock("restock-1", "chair-01", "Studio chair", 40)?;
     ensure!(answer["duplicate"] == Value::Bool(true), "a redelivery was not recognised: {answer}");
@@ -186,19 +185,19 @@ fn redeliver(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Follows the broadcast up to a third, and says how far it came.
+/// Follows the campaign until a third of its mails are sent; returns how many.
 fn broadcast_until(client: &Client, campaign: &str, shoppers: usize) -> anyhow::Result<u64> {
     let third = (shoppers as u64 * 80 / 100) / 3;
     follow(client, campaign, |now| now["sentCount"].as_u64().unwrap_or(0) >= third)
         .map(|now| now["sentCount"].as_u64().unwrap_or(0))
 }
 
-/// Follows the broadcast to its end.
+/// Follows the campaign to its end.
 fn broadcast(client: &Client, campaign: &str) -> anyhow::Result<Value> {
     follow(client, campaign, |now| now["status"] == "sent")
 }
 
-/// Follows a campaign until `enough`, with a bar; at most ten minutes.
+/// Follows a campaign until `enough`, with a progress bar; at most ten minutes.
 fn follow(client: &Client, campaign: &str, enough: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
     let path = format!("/v1/campaigns/{campaign}");
     let total = client.get(&path)?["totalRecipients"].as_u64().unwrap_or(0);
@@ -215,7 +214,6 @@ fn follow(client: &Client, campaign: &str, enough: impl Fn(&Value) -> bool) -> a
     bail!("the campaign did not come to its end within ten minutes")
 }
 
-/// A progress bar.
 fn bar(total: u64, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:>16} {wide_bar} {pos}/{len} {per_sec}");
     let bar = ProgressBar::new(total).with_message(what);

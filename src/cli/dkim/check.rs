@@ -1,18 +1,18 @@
-//! `restockd dkim check`: does DNS say what receivers need to hear?
+//! `restockd dkim check`: compares the records in DNS with those that receivers need.
 //!
-//! A key's record must be ours to the letter of `k=` and `p=`. What SPF lets in is the relay's affair, so it must be there,
-//! once, and not open to everybody. DMARC may stand at the sender's domain or above it. Each line says what was found;
-//! the exit code is 0 only when all is well.
+//! A key's record must have exactly our `k=` and `p=`. Which hosts SPF allows is decided by the relay, so an SPF record must
+//! be there, only once, and not open to everybody. DMARC may stand at the sender's domain or above it. One line is printed
+//! for each record; the exit code is 0 only when all are good.
 
 use std::process::ExitCode;
 
 use super::dns::Resolver;
 use super::records::Wanted;
 
-/// What was found at one place: well, or what to do.
+/// What was found at one name: good, or what to do.
 type Finding = Result<String, String>;
 
-/// Looks, and says.
+/// Checks all records and prints the findings.
 pub(super) fn check(wanted: &Wanted, resolver: &Resolver) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
     for (name, value) in &wanted.keys {
@@ -45,7 +45,7 @@ pub(super) fn check(wanted: &Wanted, resolver: &Resolver) -> anyhow::Result<Exit
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A key's record against ours.
+/// Compares a key's record with ours.
 fn key(ours: &str, found: &[String]) -> Finding {
     let [theirs] = found else {
         return Err(match found.len() {
@@ -53,7 +53,7 @@ fn key(ours: &str, found: &[String]) -> Finding {
             n => format!("there are {n} records; there must be one"),
         });
     };
-    // RFC 6376, 3.6.1: an RSA key when nothing is said
+    // RFC 6376, 3.6.1: without `k=` it is an RSA key
     let kind = |text| tag(text, "k").unwrap_or_else(|| "rsa".to_owned());
     let public = |text| tag(text, "p").unwrap_or_default();
     if tag(theirs, "v").is_some_and(|v| v != "DKIM1") {
@@ -68,7 +68,7 @@ fn key(ours: &str, found: &[String]) -> Finding {
     Ok("our key".to_owned())
 }
 
-/// The envelope's domain must say who may send for it.
+/// Checks the SPF record of the envelope's domain.
 fn spf(found: &[String]) -> Finding {
     let is_spf = |text: &&String| text.to_ascii_lowercase().split(' ').next() == Some("v=spf1");
     let records: Vec<&String> = found.iter().filter(is_spf).collect();
@@ -90,7 +90,7 @@ fn spf(found: &[String]) -> Finding {
     }
 }
 
-/// DMARC records at the sender's domain or the first domain above it that has any.
+/// The DMARC records at the sender's domain or at the first domain above it that has any.
 fn policies(resolver: &Resolver, domain: &str) -> anyhow::Result<(String, Vec<String>)> {
     let mut at = domain;
     loop {
@@ -105,7 +105,7 @@ fn policies(resolver: &Resolver, domain: &str) -> anyhow::Result<(String, Vec<St
     }
 }
 
-/// The sender's domain must have a policy.
+/// Checks the DMARC record of the sender's domain.
 fn dmarc(found: &[String]) -> Finding {
     let [one] = found else {
         return Err(match found.len() {

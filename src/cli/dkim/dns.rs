@@ -1,8 +1,8 @@
-//! A question to a DNS server: TXT or MX, by UDP, and by TCP when the answer does not fit.
+//! Queries to a DNS server: TXT or MX, by UDP, and by TCP when the answer does not fit.
 //!
-//! simple-dns makes and reads the messages; a whole resolver would bring a hundred packages to ask five questions. The
-//! server that is asked is one that resolves for us, so aliases are followed there. Bounds: three servers, each asked
-//! twice, 3 s for an answer, eight datagrams that are not the answer.
+//! simple-dns builds and reads the messages; a whole resolver would bring a hundred packages for five queries. The server
+//! must be one that resolves recursively, so aliases are followed there. Bounds: three servers, each asked twice, 3 s for an
+//! answer, eight datagrams that are not the answer.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -18,11 +18,11 @@ const TRIES: usize = 2;
 const STRAYS_MAX: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whom to ask.
+/// The DNS servers to ask.
 pub(super) struct Resolver(Vec<SocketAddr>);
 
 impl Resolver {
-    /// The server that is named, or the system's.
+    /// The given server, or those of the system.
     pub(super) fn find(named: Option<&str>) -> anyhow::Result<Resolver> {
         if let Some(text) = named {
             let server =
@@ -43,7 +43,7 @@ impl Resolver {
         Ok(Resolver(servers))
     }
 
-    /// The texts at a name, each in one piece.
+    /// The TXT records at a name, each in one piece.
     pub(super) fn txt(&self, name: &str) -> anyhow::Result<Vec<String>> {
         self.ask(name, TYPE::TXT, |data| match data {
             RData::TXT(txt) => String::try_from(txt.clone()).ok(),
@@ -51,7 +51,7 @@ impl Resolver {
         })
     }
 
-    /// The servers that take mail for a domain, in no order; empty for one that says it takes none.
+    /// The mail servers of a domain, in no order; empty when the domain says that it takes no mail.
     pub(super) fn mx(&self, name: &str) -> anyhow::Result<Vec<String>> {
         self.ask(name, TYPE::MX, |data| match data {
             RData::MX(mx) => Some(mx.exchange.to_string()).filter(|name| !name.is_empty()),
@@ -79,7 +79,7 @@ impl Resolver {
     }
 }
 
-/// One question to one server: the bytes of an answer that counts.
+/// Sends one query to one server; returns the bytes of a valid answer.
 fn ask_one(server: SocketAddr, name: &str, kind: TYPE) -> anyhow::Result<Vec<u8>> {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_err(|_| anyhow!("this machine has no random bytes"))?;
@@ -99,7 +99,7 @@ fn ask_one(server: SocketAddr, name: &str, kind: TYPE) -> anyhow::Result<Vec<u8>
     }
 }
 
-/// An answer to our question, by its number.
+/// The answer if it belongs to our query, by its number.
 fn parsed(bytes: &[u8], id: u16) -> Option<Packet<'_>> {
     Packet::parse(bytes).ok().filter(|packet| packet.id() == id && packet.has_flags(PacketFlag::RESPONSE))
 }
@@ -109,7 +109,7 @@ fn by_udp(server: SocketAddr, question: &[u8], id: u16) -> anyhow::Result<Vec<u8
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).with_context(silent)?;
     socket.set_read_timeout(Some(PATIENCE)).with_context(silent)?;
-    // Connected: nobody else's datagrams come in.
+    // A connected socket receives no other host's datagrams.
     socket.connect(server).and_then(|()| socket.send(question)).with_context(silent)?;
     let mut buffer = [0; 4096];
     for _ in 0..STRAYS_MAX {

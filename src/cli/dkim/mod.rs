@@ -1,4 +1,4 @@
-//! `restockd dkim`: keys to sign with, the DNS records that make receivers believe them, and whether DNS has them.
+//! `restockd dkim`: signing keys, the DNS records that publish them, and a check of these records.
 
 mod check;
 mod dns;
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use crate::config::{Config, Flags};
 
-/// What `dkim` takes.
+/// The arguments of `dkim`.
 #[derive(Debug, Args)]
 pub struct DkimArgs {
     /// What to do.
@@ -20,7 +20,6 @@ pub struct DkimArgs {
     pub verb: DkimCommand,
 }
 
-/// The subcommands on keys and records.
 #[derive(Debug, Subcommand)]
 pub enum DkimCommand {
     /// Make a key file (0600; RSA-2048 by the system's `openssl`) and say what to configure and publish.
@@ -55,7 +54,6 @@ pub enum DkimCommand {
     },
 }
 
-/// Carries it out.
 pub(super) fn dkim(args: &DkimArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
         DkimCommand::New { domain, selector, out, ed25519 } => new::new(domain, selector, out, *ed25519),

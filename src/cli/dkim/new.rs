@@ -1,7 +1,7 @@
-//! `restockd dkim new`: a key file that only its owner reads, and what to do with it.
+//! `restockd dkim new`: makes a key file that only its owner can read, and prints what to do with it.
 //!
-//! Ed25519 is a random seed and made here. RSA needs primes: a crate for it would be the heaviest of the tree for one
-//! use a year, so the system's `openssl` makes it. An existing file is never written over: DNS may still name its key.
+//! An Ed25519 key is a random seed and made here. RSA needs primes: a crate for that would be the heaviest of all for one
+//! use a year, so the system's `openssl` makes the key. An existing file is never overwritten: DNS may still name its key.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,7 +14,6 @@ use restockd_mail::{Dkim, DkimKey};
 
 const RSA_BITS: &str = "2048";
 
-/// Makes one.
 pub(super) fn new(domain: &str, selector: &str, out: &Path, ed25519: bool) -> anyhow::Result<ExitCode> {
     let pem =
         if ed25519 { DkimKey::new_ed25519().context("this machine has no random bytes")? } else { rsa()? };
@@ -45,7 +44,7 @@ pub(super) fn new(domain: &str, selector: &str, out: &Path, ed25519: bool) -> an
     Ok(ExitCode::SUCCESS)
 }
 
-/// An RSA key by openssl.
+/// Has openssl make an RSA key.
 fn rsa() -> anyhow::Result<String> {
     let manual = || {
         format!(

@@ -1,18 +1,17 @@
-//! What DNS should say about a shop that sends with this configuration.
+//! The DNS records that a shop needs to send mail with this configuration.
 //!
 //! ```text
 //! r1._domainkey.shop.example.  TXT  v=DKIM1; k=rsa; p=…            each key, exactly
-//! bounces.shop.example.        TXT  v=spf1 … -all                  the envelope's domain; what is in it is the relay's to say
+//! bounces.shop.example.       TXT  v=spf1 … -all            the envelope's domain; the relay decides its content
 //! _dmarc.shop.example.         TXT  v=DMARC1; p=none; …            the sender's domain, or one above it
-//! bounces.shop.example.        MX   10 …                           where bounces are to arrive, if they have a domain
+//! bounces.shop.example.       MX   10 …                     where bounces arrive, if they have a domain
 //! ```
 
 use crate::config::Config;
 
-/// Characters of one string of a TXT record at most (RFC 1035, 3.3.14).
+/// Characters of one string of a TXT record, at most (RFC 1035, 3.3.14).
 const STRING_CHARS_MAX: usize = 255;
 
-/// The wanted records.
 pub(super) struct Wanted {
     /// Name and value of each key's record.
     pub(super) keys: Vec<(String, String)>,
@@ -20,12 +19,12 @@ pub(super) struct Wanted {
     pub(super) envelope: String,
     /// The domain in `From`.
     pub(super) from: String,
-    /// The bounce domain, if there is one.
+    /// The domain where bounces arrive, if one is configured.
     pub(super) bounces: Option<String>,
 }
 
 impl Wanted {
-    /// Of a configuration.
+    /// The records for a configuration.
     pub(super) fn of(config: &Config) -> Wanted {
         let from = config.engine.from.domain().to_ascii_lowercase();
         let bounces = config.engine.envelope.bounce_domain.as_ref().map(|domain| domain.to_ascii_lowercase());
@@ -37,7 +36,7 @@ impl Wanted {
         }
     }
 
-    /// As lines of a zone file, with what cannot be known as comments.
+    /// The records as lines of a zone file; what cannot be known is a comment.
     pub(super) fn zone(&self) -> String {
         let mut out = String::from("; DKIM: the keys that letters are signed with\n");
         for (name, value) in &self.keys {
@@ -61,7 +60,7 @@ impl Wanted {
     }
 }
 
-/// A TXT record as a line of a zone file; long values are cut into strings.
+/// A TXT record as a line of a zone file; a long value is split into strings.
 pub(super) fn line(name: &str, value: &str) -> String {
     let mut out = format!("{name}. IN TXT");
     let mut rest = value;

@@ -1,7 +1,7 @@
-//! `restockd template check`: what a start would refuse, and what it could not see.
+//! `restockd template check`: finds the mistakes for which a start would refuse, and those that a start cannot find.
 //!
-//! A start compiles every template. A filter that does not exist or a sum that cannot be made shows only when a letter is
-//! rendered, so here each mail and page is rendered once, also for somebody of whom nothing is known.
+//! A start compiles every template. An unknown filter or an impossible calculation shows only when a letter is rendered, so
+//! here each mail and page is rendered once, also for a person with no properties.
 
 use std::process::ExitCode;
 
@@ -13,10 +13,9 @@ use crate::config::Config;
 use restockd_core::ListId;
 use restockd_render::{Origin, TemplateKind, Templates};
 
-/// Gmail cuts a mail near 102 kB, with the links at its end.
+/// Gmail cuts a mail near 102 kB, and with it the links at its end.
 const HTML_BYTES: usize = 100_000;
 
-/// Checks a folder.
 pub(super) fn check(sources: &Sources) -> anyhow::Result<ExitCode> {
     let config = sources.config()?;
     let (mistakes, notes) = match sources.examined(&config)? {
@@ -36,7 +35,7 @@ pub(super) fn check(sources: &Sources) -> anyhow::Result<ExitCode> {
     Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Renders everything once.
+/// Renders everything once; returns mistakes and warnings.
 fn look(config: &Config, templates: &Templates) -> (Vec<String>, Vec<String>) {
     let (mut mistakes, mut notes) = (Vec::new(), Vec::new());
     let named = boot::check_template_names(&config.engine.rule.template, &config.catalog, templates);

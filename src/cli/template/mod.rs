@@ -1,13 +1,13 @@
-//! `restockd template`: looks at the mails and pages that people get, without an engine.
+//! `restockd template`: shows the mails and pages that people get, without an engine.
 //!
 //! ```text
-//! list        every mail and page, and whose it is
+//! list        every mail and page, and where it comes from
 //! check       every mistake of a folder, with file and line; then each mail and page is rendered once
 //! render      one mail or page with sample data, to look at
 //! send-test   one mail through the configured mailer, to see it where it will be read
 //! ```
 //!
-//! With `--config` shop, addresses and looks of lists are those of the engine; without, a sample shop's.
+//! With `--config`, shop, addresses and presentation of lists are the engine's; without, those of a sample shop.
 
 mod check;
 mod render;
@@ -26,7 +26,7 @@ use restockd_render::{Origin, RenderError, TemplateKind, Templates};
 
 pub use render::MailPart;
 
-/// What `template` takes.
+/// The arguments of `template`.
 #[derive(Debug, Args)]
 pub struct TemplateArgs {
     /// What to do.
@@ -34,7 +34,6 @@ pub struct TemplateArgs {
     pub verb: TemplateCommand,
 }
 
-/// The subcommands on templates.
 #[derive(Debug, Subcommand)]
 pub enum TemplateCommand {
     /// All mails and pages: built in, overridden, or the shop's own.
@@ -77,7 +76,7 @@ pub struct Shown {
     pub contact: Option<PathBuf>,
 }
 
-/// What `template render` takes.
+/// The arguments of `template render`.
 #[derive(Debug, Args)]
 pub struct RenderArgs {
     /// What is shown.
@@ -91,7 +90,7 @@ pub struct RenderArgs {
     pub out: Option<PathBuf>,
 }
 
-/// What `template send-test` takes.
+/// The arguments of `template send-test`.
 #[derive(Debug, Args)]
 pub struct SendArgs {
     /// What is sent.
@@ -102,7 +101,6 @@ pub struct SendArgs {
     pub to: Vec<String>,
 }
 
-/// Carries it out.
 pub(super) fn template(args: &TemplateArgs) -> anyhow::Result<ExitCode> {
     match &args.verb {
         TemplateCommand::List(sources) => list(sources),
@@ -113,7 +111,7 @@ pub(super) fn template(args: &TemplateArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl Sources {
-    /// The settings; a sample shop's name and address where there is no file that could name them.
+    /// The settings; without a file, the name and the address of a sample shop.
     fn config(&self) -> anyhow::Result<Config> {
         let mut config =
             Config::load(self.config.as_deref(), |key| std::env::var(key).ok(), &Flags::default())?;
@@ -124,7 +122,7 @@ impl Sources {
         Ok(config)
     }
 
-    /// The folder, if there is one.
+    /// The folder of templates, if there is one.
     fn folder<'a>(&'a self, config: &'a Config) -> Option<&'a Path> {
         self.folder.as_deref().or(config.templates.as_deref())
     }
@@ -135,7 +133,6 @@ impl Sources {
         Ok(Templates::examined(files.unwrap_or_default()))
     }
 
-    /// All templates.
     fn templates(&self, config: &Config) -> anyhow::Result<Templates> {
         self.examined(config)?.map_err(|mistakes| {
             let all: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
@@ -144,7 +141,7 @@ impl Sources {
     }
 }
 
-/// A line for each mail, page and part.
+/// Prints a line for each mail, page and part.
 fn list(sources: &Sources) -> anyhow::Result<ExitCode> {
     let templates = sources.templates(&sources.config()?)?;
     for entry in templates.entries() {
@@ -163,7 +160,7 @@ fn list(sources: &Sources) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The longest file of props: an event's are held to 16 KiB.
+/// The limit of a file of props; those of an event are limited to 16 KiB.
 const JSON_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads a file that holds a JSON object.

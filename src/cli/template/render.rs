@@ -1,4 +1,4 @@
-//! `restockd template render`: one mail or page, to standard output or into files that a browser opens.
+//! `restockd template render`: prints one mail or page, or writes it into files that a browser opens.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +20,6 @@ pub enum MailPart {
     Html,
 }
 
-/// Renders.
 pub(super) fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     let config = args.shown.sources.config()?;
     let templates = args.shown.sources.templates(&config)?;
@@ -49,7 +48,7 @@ pub(super) fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes each part to its file and says where.
+/// Writes each part to its file and prints the path.
 fn write(folder: &Path, parts: &[(MailPart, String, String)]) -> anyhow::Result<()> {
     for (_, name, text) in parts {
         let path = folder.join(name);

@@ -1,7 +1,7 @@
-//! Sample data: what a mail or a page is looked at with.
+//! Sample data with which a mail or a page is shown.
 //!
-//! The values go the way of a real letter's: the same function makes what templates see, the rule's subject and the shop's
-//! own addresses included. Only the person, the product and the links are invented.
+//! The values take the way of a real letter's: the same function makes the template context, with the rule's subject and the
+//! shop's own addresses. Only the person, the product and the links are invented.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
@@ -13,20 +13,19 @@ use restockd_engine::campaign::header;
 use restockd_engine::template_context;
 use restockd_render::{RecipientValues, Rendered, Templates};
 
-/// A shop that has not said its name.
+/// The name of a shop that has configured none.
 pub(super) const SHOP: &str = "The Chair Shop";
-/// And its address.
+/// The address of such a shop.
 pub(super) const POSTAL_ADDRESS: &str = "1 Main Street\n12345 Town";
 const PRODUCT: &str = "Studio chair in oak";
 
-/// A mail or a page, rendered.
 pub(super) enum Sample {
     Mail(Rendered),
     Page { name: String, html: String },
 }
 
 impl Shown {
-    /// Renders what is asked for.
+    /// Renders the requested mail or page.
     pub(super) fn rendered(&self, config: &Config, templates: &Templates) -> anyhow::Result<Sample> {
         if templates.has(&self.key) {
             return self.mail(config, templates).map(Sample::Mail);
@@ -43,7 +42,6 @@ impl Shown {
         Ok(Sample::Page { name: name.to_owned(), html })
     }
 
-    /// Renders a mail.
     pub(super) fn mail(&self, config: &Config, templates: &Templates) -> anyhow::Result<Rendered> {
         if !templates.has(&self.key) {
             bail!("there is no mail {:?}; `restockd template list` shows all", self.key);
@@ -58,7 +56,7 @@ impl Shown {
     }
 }
 
-/// A mail about a list.
+/// Renders a mail about a list.
 pub(super) fn mail(
     config: &Config,
     templates: &Templates,
@@ -71,7 +69,7 @@ pub(super) fn mail(
     let props = Value::Object(props.unwrap_or_else(|| sample_props(config, list)));
     let product = props["product_name"].as_str().or(list.sku()).unwrap_or_default();
     let (rules, subject) = header::template_and_subject(settings, &config.catalog, list, product);
-    // The rule's subject is for the rule's mail only.
+    // The rule's subject applies only to the rule's mail.
     let own_subject = list.sku().is_some() || config.catalog.presentation(list).subject.is_some();
     let subject = subject.filter(|_| rules == key && own_subject);
     let values = template_context::all(settings, &config.catalog, list, &props, subject.as_deref());
@@ -107,7 +105,7 @@ fn sample_props(config: &Config, list: &ListId) -> Map<String, Value> {
     props
 }
 
-/// A page, with all that any of them shows.
+/// Renders a page with all values that any page shows.
 pub(super) fn page(
     config: &Config,
     templates: &Templates,

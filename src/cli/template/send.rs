@@ -1,7 +1,7 @@
-//! `restockd template send-test`: a letter to oneself, through the mailer that the engine would use.
+//! `restockd template send-test`: sends a letter to oneself through the transport that the engine would use.
 //!
-//! It is no campaign: nothing is recorded, nobody's consent is asked, and the letter says `[TEST]`. It has no
-//! `List-Unsubscribe`, and its links carry no real token: pressing them changes nothing.
+//! It is no campaign: nothing is recorded, consent is not checked, and the subject says `[TEST]`. The letter has no
+//! `List-Unsubscribe`, and its links have no real token: following them changes nothing.
 
 use std::process::ExitCode;
 
@@ -14,10 +14,9 @@ use restockd_engine::clock::Clock;
 use restockd_mail::{DeliveryResult, Letter, Mailer, outcome_without};
 use restockd_render::Rendered;
 
-/// A test is for a few.
+/// Recipients of one test, at most.
 const RECIPIENTS_MAX: usize = 10;
 
-/// Sends.
 pub(super) fn send(args: &SendArgs) -> anyhow::Result<ExitCode> {
     if args.to.len() > RECIPIENTS_MAX {
         bail!("a test goes to at most {RECIPIENTS_MAX} addresses");
@@ -37,7 +36,7 @@ pub(super) fn send(args: &SendArgs) -> anyhow::Result<ExitCode> {
     Ok(if sent == to.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Delivers one letter after the other, and says what became of each; how many were taken.
+/// Delivers the letters one after another and prints each outcome; returns how many were taken.
 async fn deliver(config: &Config, mailer: &Mailer, mail: &Rendered, all: &[Email]) -> anyhow::Result<usize> {
     let mut courier = mailer.courier();
     let (date, mut sent) = (Clock::real().now(), 0);

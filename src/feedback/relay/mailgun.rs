@@ -1,7 +1,7 @@
-//! Mailgun: one event a delivery, under `event-data`.
+//! Mailgun: one event per delivery, under `event-data`.
 //!
-//! The signature covers a token, not the event, so the token is the delivery's name: used once, it
-//! is of no use to anybody who got hold of it.
+//! The signature covers a token, not the event. So the token is the delivery's name: once used, it is worthless to anybody
+//! who obtained it.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{by_code, by_status, claim, text};
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claim of one event.
+/// The report in one event.
 pub(super) fn read(body: &Value) -> Option<UnverifiedReport> {
     let event = body.get("event-data")?;
     let status = status(event);
@@ -40,7 +40,7 @@ pub(super) fn read(body: &Value) -> Option<UnverifiedReport> {
     Some(claim)
 }
 
-/// The status: its own field in newer events, else at the start of the server's words.
+/// The status: a field of its own in newer events, else at the start of the server's reply.
 fn status(event: &Value) -> Option<Enhanced> {
     let own = text(event, &["delivery-status", "enhanced-code"]).and_then(Enhanced::parse);
     own.or_else(|| text(event, &["delivery-status", "message"]).and_then(Enhanced::of_reply))

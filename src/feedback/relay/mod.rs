@@ -1,9 +1,8 @@
-//! What relays say about letters in JSON of their own, one file a relay.
+//! Reports of relays about letters, in JSON of their own; one file per relay.
 //!
-//! Their fields are believed as far as the signature over them, which is checked before anything
-//! here runs: so the address that an event names is whom it is about. Where a relay passes on the
-//! server's status, the table that SMTP replies and reports go by decides; the relay's own word is
-//! taken where there is no status that says anything.
+//! The signature is verified before anything here runs, and covers these fields: so an event is about the address that it
+//! names. Where a relay passes on the server's status, the same table decides as for SMTP replies and reports; the relay's
+//! own word counts only where no status tells anything.
 
 mod mailgun;
 mod postmark;
@@ -20,23 +19,18 @@ use restockd_core::status::{Enhanced, class_of_code};
 /// The relays whose events are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Relay {
-    /// Amazon SES, by way of SNS.
+    /// Amazon SES, through SNS.
     Ses,
-    /// Postmark.
     Postmark,
-    /// Mailgun.
     Mailgun,
-    /// SendGrid.
     Sendgrid,
-    /// Resend.
     Resend,
 }
 
 impl Relay {
-    /// All of them.
     pub const ALL: [Self; 5] = [Self::Ses, Self::Postmark, Self::Mailgun, Self::Sendgrid, Self::Resend];
 
-    /// Its name in paths, settings and evidence.
+    /// The relay's name in paths, settings and evidence.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,13 +42,13 @@ impl Relay {
         }
     }
 
-    /// The relay of this name.
+    /// The relay with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|relay| relay.as_str() == name)
     }
 
-    /// Reads a verified body. `name` is the delivery's own name where it stands outside the body.
+    /// Reads a verified body. `name` is the delivery's own name where it is outside the body.
     #[must_use]
     pub fn read(self, body: &[u8], name: Option<&str>) -> ParsedMessage {
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
@@ -80,13 +74,13 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
     found.as_str().filter(|text| !text.is_empty())
 }
 
-/// A name that fits: of an event, or of a letter.
+/// A name of an event or a letter, if its length is acceptable.
 fn name(text: &str) -> Option<String> {
     let id = text.trim_matches(['<', '>', ' ']);
     (!id.is_empty() && id.len() <= NAME_BYTES_MAX).then(|| id.to_owned())
 }
 
-/// The kind of a failed letter: by a status that says something, else by what the relay calls it.
+/// The kind of a failure: by the status if that tells anything, else the relay's own.
 fn by_status(status: Option<Enhanced>, relays: FeedbackKind) -> FeedbackKind {
     match status {
         Some(status) if (status.subject, status.detail) != (0, 0) => FeedbackKind::of_failed(Some(status)),
@@ -94,7 +88,7 @@ fn by_status(status: Option<Enhanced>, relays: FeedbackKind) -> FeedbackKind {
     }
 }
 
-/// The kind of a failed letter by a bare SMTP code.
+/// The kind of a failure by a bare SMTP code.
 fn by_code(code: u64) -> FeedbackKind {
     match u16::try_from(code).map(class_of_code).map(FeedbackKind::of_class) {
         Ok(FeedbackKind::Delayed | FeedbackKind::Delivered) | Err(_) => FeedbackKind::SoftBounce,
@@ -102,7 +96,7 @@ fn by_code(code: u64) -> FeedbackKind {
     }
 }
 
-/// A claim about one address in a relay's event.
+/// A report about one address in a relay's event.
 fn claim(kind: FeedbackKind, event: &str, address: &str, letter: Option<&str>) -> Option<UnverifiedReport> {
     let mut claim = UnverifiedReport::of(kind, name(event)?);
     claim.address(address);

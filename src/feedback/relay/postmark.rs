@@ -1,4 +1,4 @@
-//! Postmark: one event a delivery, told apart by `RecordType` and, for bounces, `Type`.
+//! Postmark: one event per delivery, told apart by `RecordType` and, for bounces, `Type`.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{claim, text};
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claim of one event.
+/// The report in one event.
 pub(super) fn read(event: &Value) -> Option<UnverifiedReport> {
     let kind = match (text(event, &["RecordType"])?, text(event, &["Type"])) {
         ("SpamComplaint", _) | ("Bounce", Some("SpamComplaint")) => FeedbackKind::Complaint,
@@ -25,7 +25,7 @@ pub(super) fn read(event: &Value) -> Option<UnverifiedReport> {
     Some(claim)
 }
 
-/// What Postmark's types of bounces are here.
+/// The kind that a Postmark bounce type stands for.
 fn bounce(event: &Value, of_type: &str) -> Option<FeedbackKind> {
     Some(match of_type {
         "HardBounce" | "BadEmailAddress" => super::by_status(status(event), FeedbackKind::HardBounce),
@@ -35,7 +35,7 @@ fn bounce(event: &Value, of_type: &str) -> Option<FeedbackKind> {
         "SpamNotification" | "Blocked" | "DMARCPolicy" | "VirusNotification" | "OpenRelayTest" => {
             FeedbackKind::Policy
         }
-        // asked for no more, by answering the letter
+        // the recipient answered the letter and asked for no more
         "Unsubscribe" => FeedbackKind::Complaint,
         "AutoResponder" | "AddressChange" => FeedbackKind::AutoReply,
         "Transient" => FeedbackKind::Delayed,
@@ -43,7 +43,7 @@ fn bounce(event: &Value, of_type: &str) -> Option<FeedbackKind> {
     })
 }
 
-/// The status in the server's words.
+/// The status in the server's reply.
 fn status(event: &Value) -> Option<Enhanced> {
     let words = text(event, &["Details"])?;
     Enhanced::of_reply(words.strip_prefix("smtp;").unwrap_or(words).trim())

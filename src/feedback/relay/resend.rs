@@ -1,4 +1,4 @@
-//! Resend: one event a delivery, named by the `svix-id` header.
+//! Resend: one event per delivery, named by the `svix-id` header.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{by_status, claim, text};
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claim of one event.
+/// The report in one event.
 pub(super) fn read(body: &Value, name: &str) -> Option<UnverifiedReport> {
     let data = body.get("data")?;
     let words = text(data, &["bounce", "message"]);
@@ -18,7 +18,7 @@ pub(super) fn read(body: &Value, name: &str) -> Option<UnverifiedReport> {
         "email.delivery_delayed" => FeedbackKind::Delayed,
         _ => return None,
     };
-    // A letter of ours has one recipient; an event about several does not say which.
+    // Our letters have one recipient each; an event about several does not say whose letter it was.
     let to = match data.get("to")? {
         Value::Array(to) if to.len() == 1 => to.first()?.as_str()?,
         Value::String(to) => to,
@@ -32,7 +32,7 @@ pub(super) fn read(body: &Value, name: &str) -> Option<UnverifiedReport> {
     Some(claim)
 }
 
-/// What Resend's types of bounces are here.
+/// The kind that a Resend bounce type stands for.
 fn bounce(data: &Value) -> FeedbackKind {
     match (text(data, &["bounce", "type"]), text(data, &["bounce", "subType"])) {
         (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => FeedbackKind::Policy,

@@ -1,4 +1,4 @@
-//! SendGrid: a list of events a delivery, each with its own name.
+//! SendGrid: a list of events per delivery, each with its own name.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ use super::{REPORTS_MAX, by_status, claim, text};
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claims of one delivery.
+/// The reports in one delivery.
 pub(super) fn read(body: &Value) -> Vec<UnverifiedReport> {
     let events = body.as_array().map(Vec::as_slice).unwrap_or_default();
     events.iter().take(REPORTS_MAX).filter_map(one).collect()
 }
 
-/// The claim of one event.
+/// The report in one event.
 fn one(event: &Value) -> Option<UnverifiedReport> {
     let status = status(event);
     let kind = match text(event, &["event"])? {
@@ -33,14 +33,14 @@ fn one(event: &Value) -> Option<UnverifiedReport> {
     Some(claim)
 }
 
-/// The status: its own field where it says anything, else the server's words.
+/// The status: a field of its own where that tells anything, else in the server's reply.
 fn status(event: &Value) -> Option<Enhanced> {
     let own = text(event, &["status"]).and_then(Enhanced::parse);
     let said = text(event, &["reason"]).and_then(Enhanced::of_reply);
     own.filter(|status| (status.subject, status.detail) != (0, 0)).or(said).or(own)
 }
 
-/// What SendGrid calls a bounce that has no status of its own.
+/// The kind of a bounce without a status of its own.
 fn by_word(event: &Value) -> FeedbackKind {
     match (text(event, &["bounce_classification"]), text(event, &["type"])) {
         (Some("Invalid Address"), _) => FeedbackKind::HardBounce,
@@ -51,7 +51,7 @@ fn by_word(event: &Value) -> FeedbackKind {
     }
 }
 
-/// A letter that was not even tried, because of what came back before.
+/// The kind of a letter that SendGrid did not try because of earlier feedback.
 fn dropped(reason: &str) -> Option<FeedbackKind> {
     match reason {
         "Bounced Address" | "Invalid" => Some(FeedbackKind::HardBounce),

@@ -1,5 +1,5 @@
-//! Amazon SES: the `Message` of an SNS notification, in its older form (`notificationType`) and
-//! that of configuration sets (`eventType`).
+//! Amazon SES: the `Message` of an SNS notification, in its older form (`notificationType`) and in the form of
+//! configuration sets (`eventType`).
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{REPORTS_MAX, by_status, claim, text};
 use restockd_core::feedback::FeedbackKind;
 use restockd_core::status::Enhanced;
 
-/// The claims of one notification.
+/// The reports in one notification.
 pub(super) fn read(event: &Value) -> Vec<UnverifiedReport> {
     let kind = text(event, &["notificationType"]).or_else(|| text(event, &["eventType"]));
     match kind {
@@ -24,7 +24,7 @@ fn rows<'a>(event: &'a Value, part: &str, list: &str) -> &'a [Value] {
     rows.map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A bounce: `Permanent`, `Transient` or `Undetermined`, with a status for each recipient.
+/// The reports of a bounce: `Permanent`, `Transient` or `Undetermined`, with a status for each recipient.
 fn bounced(event: &Value) -> Vec<UnverifiedReport> {
     let ses = match (text(event, &["bounce", "bounceType"]), text(event, &["bounce", "bounceSubType"])) {
         (_, Some("ContentRejected" | "AttachmentRejected" | "MessageTooLarge")) => FeedbackKind::Policy,
@@ -46,7 +46,7 @@ fn bounced(event: &Value) -> Vec<UnverifiedReport> {
     rows(event, "bounce", "bouncedRecipients").iter().take(REPORTS_MAX).filter_map(read).collect()
 }
 
-/// A complaint; without a type it is one all the same.
+/// The reports of a complaint; without a type it is a complaint all the same.
 fn complained(event: &Value) -> Vec<UnverifiedReport> {
     let kind = match text(event, &["complaint", "complaintFeedbackType"]) {
         Some("not-spam") => FeedbackKind::NotSpam,

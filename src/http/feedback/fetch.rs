@@ -1,7 +1,7 @@
-//! The one thing that the door fetches from outside: Amazon's certificates and confirmations.
+//! The only requests that the HTTP layer sends: for Amazon's certificates and subscription confirmations.
 //!
-//! Behind a trait, so that a test gives the certificate. The caller has checked the URL; here the
-//! call is bounded: https only, no redirect, five seconds, 64 KiB, one at a time.
+//! They are behind a trait, so that a test can provide the certificate. The caller has checked the URL; the request is
+//! bounded: https only, no redirect, five seconds, 64 KiB, one at a time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,19 +12,18 @@ use tokio::sync::Semaphore;
 
 /// From the first packet to the last byte.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest answer that is read.
 const FETCH_BYTES_MAX: u64 = 64 << 10;
 
-/// What a fetch becomes; `None` when it failed.
+/// The future of a fetch; it yields `None` when the fetch failed.
 pub type Fetching = Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send>>;
 
 /// Fetches a URL that the caller has checked.
 pub trait Fetch: Send + Sync {
-    /// The body of a 200.
+    /// The body of a response with status 200.
     fn get(&self, url: String) -> Fetching;
 }
 
-/// The real one.
+/// Fetches over the network.
 #[derive(Debug, Clone)]
 pub struct Https {
     one: Arc<Semaphore>,
@@ -51,7 +50,7 @@ impl Fetch for Https {
     }
 }
 
-/// The blocking call.
+/// Fetches and blocks.
 fn fetch(url: &str) -> Option<Vec<u8>> {
     let config = ureq::Agent::config_builder().https_only(true).max_redirects(0);
     let agent: ureq::Agent = config.timeout_global(Some(FETCH_TIMEOUT)).build().into();

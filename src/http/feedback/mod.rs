@@ -1,13 +1,13 @@
-//! `POST /v1/returns` and `POST /v1/returns/{relay}`: what comes back about letters.
+//! `POST /v1/returns` and `POST /v1/returns/{relay}`: feedback on letters.
 //!
 //! ```text
-//! a message, with a key of ours ─▶ read ─▶ each report: proved by what only the letter held
+//! a message, with an API key ─▶ read ─▶ each report: proved by something only the letter contained
 //! a relay's event ─▶ its signature ─▶ read ─▶ each report: the address it names is believed
 //! ```
 //!
-//! Answered 200 when all of it is durable, with what was understood; what is no report is a 200
-//! too, with the reason: a sender who is refused comes again. No secret configured, or a proof that
-//! does not hold: 401.
+//! The answer is 200 when everything is durable, and tells what was understood. A message that is no report gets a 200 too,
+//! with the reason, because a sender that is refused sends again. Without a configured secret, or with a proof that does
+//! not hold, the answer is 401.
 
 mod fetch;
 mod settings;
@@ -37,12 +37,12 @@ use restockd_feedback::{MESSAGE_BYTES_MAX, ParsedMessage, UnverifiedReport};
 pub use fetch::{Fetch, Fetching};
 pub use settings::ReturnsSettings;
 
-/// Bytes of bodies held at once; one more is answered 503.
+/// Bytes of bodies held at once; a further one is answered 503.
 const ROOM_BYTES: usize = 16 << 20;
-/// The longest address that a message was delivered to.
+/// The longest address that a message may have been delivered to.
 const RECIPIENT_BYTES_MAX: usize = 320;
 
-/// What deliveries are checked with.
+/// The keys and topics with which deliveries are verified.
 pub(super) struct FeedbackVerifiers {
     room: Room,
     ses: Option<sns::Sns>,
@@ -53,7 +53,7 @@ pub(super) struct FeedbackVerifiers {
 }
 
 impl FeedbackVerifiers {
-    /// Prepares keys; one that cannot be used is an error.
+    /// Prepares the keys; a key that cannot be used is an error.
     pub(super) fn new(settings: ReturnsSettings) -> io::Result<Self> {
         let fetch = settings.fetch;
         let topic = settings.ses_topic.as_deref().and_then(sns::Topic::parse);
@@ -67,7 +67,7 @@ impl FeedbackVerifiers {
         })
     }
 
-    /// True when a relay's deliveries can be checked at all.
+    /// Whether there is anything to verify a relay's deliveries with.
     fn configured(&self, relay: Relay) -> bool {
         match relay {
             Relay::Ses => self.ses.is_some(),
@@ -113,7 +113,7 @@ pub(super) async fn relay(
     take(&app, relay.as_str(), relay.read(&body, name.as_deref()), true).await
 }
 
-/// A message of SNS, verified.
+/// Reads a message of SNS and verifies it.
 async fn verified_by_sns(app: &App, body: Body) -> Result<sns::SnsNotice, ApiError> {
     let sns = app.returns.ses.as_ref().ok_or(ApiError::Unsigned)?;
     let _room = app.returns.room.take(announced(&body)).await?;
@@ -121,8 +121,8 @@ async fn verified_by_sns(app: &App, body: Body) -> Result<sns::SnsNotice, ApiErr
     sns.receive(&body, app.engine.now()).await
 }
 
-/// A body with its delivery's name, if that stands outside of it, once its proof holds. What the
-/// headers alone show is seen before the body is read.
+/// The body of a delivery whose proof holds, and the delivery's name if it is outside the body. What the headers alone can
+/// show is checked before the body is read.
 async fn verified(
     app: &App,
     relay: Relay,
@@ -161,13 +161,13 @@ async fn verified(
     }
 }
 
-/// Bytes that may come: what the client says, else as many as it may send.
+/// Bytes that may come: as declared by the client, or else the limit.
 fn announced(body: &Body) -> usize {
     let upper = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     upper.map_or(MESSAGE_BYTES_MAX, |bytes| bytes.min(MESSAGE_BYTES_MAX))
 }
 
-/// Hands each report to the Engine, in order; the answer tells what followed.
+/// Hands each report to the Engine, in order; the answer tells what followed from each.
 async fn take(
     app: &App,
     source: &'static str,
@@ -188,7 +188,7 @@ async fn take(
     Ok(response::ok(&json!({"ok": true, "reports": reports})))
 }
 
-/// One report as the answer tells it.
+/// One report in the answer.
 fn told(taken: &ReturnAnswer) -> Value {
     match taken {
         ReturnAnswer::Taken { kind, person, suppressed } => {

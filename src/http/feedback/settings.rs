@@ -1,4 +1,4 @@
-//! What the door is told about relays: whose events are taken, and how they prove themselves.
+//! Settings about relays: whose events are taken in, and how they are verified.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,28 +9,26 @@ use super::fetch::{Fetch, Https};
 /// The settings of `/v1/returns`; a relay without a secret is refused.
 #[derive(Clone)]
 pub struct ReturnsSettings {
-    /// The SNS topic that SES reports to.
+    /// The ARN of the SNS topic that SES reports to.
     pub ses_topic: Option<String>,
-    /// `user:password` of Postmark's webhook URL.
+    /// `user:password` as in Postmark's webhook URL.
     pub postmark: Vec<Secret>,
-    /// Mailgun's signing keys.
     pub mailgun: Vec<Secret>,
-    /// How old Mailgun's signature may be.
+    /// How old Mailgun's signature may be, in milliseconds.
     pub mailgun_tolerance_ms: u64,
-    /// SendGrid's public keys: base64, as its page shows them.
+    /// SendGrid's public keys, in base64 as SendGrid shows them.
     pub sendgrid: Vec<Secret>,
-    /// How old SendGrid's signature may be.
+    /// How old SendGrid's signature may be, in milliseconds.
     pub sendgrid_tolerance_ms: u64,
     /// Resend's secrets, `whsec_…`.
     pub resend: Vec<Secret>,
-    /// How old Resend's signature may be.
+    /// How old Resend's signature may be, in milliseconds.
     pub resend_tolerance_ms: u64,
-    /// How Amazon's certificates are fetched.
     pub fetch: Arc<dyn Fetch>,
 }
 
-/// Mailgun sends again for 8 hours, SendGrid for 24, and neither says whether it signs anew: what is
-/// taken late is taken, and a delivery seen before is a no-op. Resend signs every attempt.
+/// The defaults for ages: Mailgun repeats a delivery for 8 hours and SendGrid for 24, and neither documents whether a repeat
+/// is signed anew. So late deliveries are accepted; one seen before changes nothing. Resend signs every attempt.
 impl Default for ReturnsSettings {
     fn default() -> Self {
         Self {
@@ -48,15 +46,15 @@ impl Default for ReturnsSettings {
 }
 
 impl ReturnsSettings {
-    /// Looks at every secret before anything listens.
+    /// Checks every secret before the server listens.
     ///
     /// # Errors
-    /// When one cannot be what its relay proves itself with; the text does not hold it.
+    /// When a secret does not have the form that its relay uses; the text does not contain it.
     pub fn check(&self) -> Result<(), String> {
         super::FeedbackVerifiers::new(self.clone()).map(drop).map_err(|error| error.to_string())
     }
 
-    /// True for the name of an SNS topic.
+    /// Whether the text is the ARN of an SNS topic.
     #[must_use]
     pub fn is_topic(arn: &str) -> bool {
         super::sns::Topic::parse(arn).is_some()

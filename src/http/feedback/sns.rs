@@ -1,14 +1,14 @@
-//! Amazon SNS: the envelope around what SES says.
+//! Amazon SNS: the envelope around the events of SES.
 //!
 //! ```text
-//! topic is ours ─▶ certificate's host is SNS of the topic's region ─▶ signature ─▶ not too old
+//! topic is configured ─▶ certificate's host is SNS of the topic's region ─▶ signature ─▶ not too old
 //!                                                       │                             │
 //!                                   fetched, kept a day ┘     notification ─▶ read ◀──┤
 //!                                                             confirmation ─▶ visit ◀─┘
 //! ```
 //!
-//! Nothing is fetched for a topic that is not configured, and nothing ever from another host: the
-//! region stands in the topic's name. What cannot be fetched is answered 503, and SNS comes again.
+//! Nothing is fetched for a topic that is not configured, and nothing from another host: the region is part of the topic's
+//! name. When a fetch fails the answer is 503, and SNS delivers again.
 
 use std::sync::Arc;
 
@@ -28,18 +28,16 @@ use super::fetch::Fetch;
 use restockd_core::Millis;
 use restockd_core::keys::KEEP_MS;
 
-/// How long a certificate is kept.
 const CERTIFICATE_MS: u64 = 86_400_000;
-/// Certificates kept at once.
 const CERTIFICATES_MAX: usize = 4;
-/// After a fetch that failed the next one waits so long.
+/// Time after a failed fetch before the next one.
 const PAUSE_MS: u64 = 1000;
 
-/// The name of a topic, as far as it matters.
+/// A topic's name, and the host that follows from it.
 #[derive(Debug, Clone)]
 pub(super) struct Topic {
     arn: String,
-    /// Where its certificates come from.
+    /// The host of the topic's certificates and confirmations.
     host: String,
 }
 
@@ -61,27 +59,26 @@ impl Topic {
         fits.then(|| Self { arn: arn.to_owned(), host: format!("sns.{region}.{end}") })
     }
 
-    /// The path of a URL on this topic's host, if it is one.
+    /// The path of a URL; `None` when the URL is not on this topic's host.
     fn path<'a>(&self, url: &'a str) -> Option<&'a str> {
         let path = url.strip_prefix("https://")?.strip_prefix(self.host.as_str())?;
         let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"\\\"<>@".contains(&b));
         (path.starts_with('/') && plain && path.len() <= 2048).then_some(path)
     }
 
-    /// True for the URL of a certificate.
+    /// Whether it is the URL of a certificate.
     fn is_certificate(&self, url: &str) -> bool {
         let name = self.path(url).and_then(|path| path.strip_prefix("/SimpleNotificationService-"));
         let name = name.and_then(|name| name.strip_suffix(".pem"));
         name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()))
     }
 
-    /// True for the URL that confirms a subscription.
+    /// Whether it is the URL that confirms a subscription.
     fn is_confirmation(&self, url: &str) -> bool {
         self.path(url).is_some_and(|path| path.starts_with("/?Action=ConfirmSubscription&"))
     }
 }
 
-/// A message of SNS.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Envelope {
@@ -127,36 +124,34 @@ impl Envelope {
     }
 }
 
-/// What a verified message is.
+/// The content of a verified message.
 pub(super) enum SnsNotice {
-    /// An event of SES, still JSON.
+    /// An event of SES, as JSON.
     Event(Bytes),
-    /// The subscription is confirmed now.
+    /// The subscription was confirmed just now.
     Confirmed,
 }
 
-/// A topic that is listened to.
+/// Receives the messages of one topic.
 pub(super) struct Sns {
     topic: Topic,
     fetch: Arc<dyn Fetch>,
     held: Mutex<CertificateCache>,
 }
 
-/// Certificates at hand.
 #[derive(Default)]
 struct CertificateCache {
     certificates: Vec<(String, Arc<Vec<u8>>, Millis)>,
-    /// Nothing is fetched before.
+    /// Nothing is fetched before this time.
     pause: Millis,
 }
 
 impl Sns {
-    /// Listens to a topic.
     pub(super) fn new(topic: Topic, fetch: Arc<dyn Fetch>) -> Self {
         Self { topic, fetch, held: Mutex::default() }
     }
 
-    /// Verifies a message, and confirms a subscription that it asks for.
+    /// Verifies a message, and confirms a subscription if it asks for that.
     pub(super) async fn receive(&self, body: &[u8], now: Millis) -> Result<SnsNotice, ApiError> {
         let envelope: Envelope = serde_json::from_slice(body).map_err(|_| ApiError::BadSignature)?;
         if envelope.topic_arn != self.topic.arn || !self.topic.is_certificate(&envelope.signing_cert_url) {
@@ -166,7 +161,7 @@ impl Sns {
         let signature = STANDARD.decode(&envelope.signature).map_err(|_| ApiError::BadSignature)?;
         let sent = timestamp::parse(&envelope.timestamp).ok_or(ApiError::BadSignature)?;
         if now.since(sent) >= KEEP_MS {
-            // Older than what repeats are known by.
+            // Repeats are not remembered for as long as this, so the message is refused.
             return Err(ApiError::BadSignature);
         }
         let certificate = self.certificate(&envelope.signing_cert_url, now).await?;
@@ -183,7 +178,7 @@ impl Sns {
         }
     }
 
-    /// The certificate at a checked URL: at hand, or fetched.
+    /// The certificate at a checked URL, from the cache or fetched.
     async fn certificate(&self, url: &str, now: Millis) -> Result<Arc<Vec<u8>>, ApiError> {
         {
             let mut held = self.held.lock();
@@ -211,7 +206,7 @@ impl Sns {
     }
 }
 
-/// Verifies a signature by the key of a certificate.
+/// Verifies a signature with the key of a certificate.
 fn verify(certificate: &[u8], version: &str, text: &[u8], signature: &[u8]) -> Option<()> {
     let der = CertificateDer::from(certificate);
     let certificate = webpki::EndEntityCert::try_from(&der).ok()?;
@@ -223,7 +218,7 @@ fn verify(certificate: &[u8], version: &str, text: &[u8], signature: &[u8]) -> O
     certificate.verify_signature(algorithm, text, signature).ok()
 }
 
-/// RSA with SHA-1: SNS's first signature version, which topics have unless they are told otherwise.
+/// RSA with SHA-1: SNS's first signature version, the default of topics.
 #[derive(Debug)]
 struct Sha1;
 

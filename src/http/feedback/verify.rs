@@ -1,4 +1,4 @@
-//! How relays prove that a delivery is theirs, but for Amazon's (`sns.rs`).
+//! How relays prove that a delivery is theirs; Amazon's way is in `sns.rs`.
 //!
 //! | relay | proof | covers |
 //! |---|---|---|
@@ -7,7 +7,7 @@
 //! | SendGrid | ECDSA P-256 | timestamp and body |
 //! | Resend | HMAC-SHA256, base64 (Standard Webhooks) | id, timestamp and body |
 //!
-//! Every comparison takes as long whatever is compared, and looks at every secret.
+//! Every comparison takes constant time, and every secret is tried.
 
 use std::io;
 
@@ -21,24 +21,23 @@ use sha2::{Digest, Sha256};
 use super::super::settings::Secret;
 use restockd_core::Millis;
 
-/// What stands before the point of a P-256 key in its DER form.
+/// The DER prefix of a P-256 public key, before its point.
 const P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
-/// How far ahead of ours a sender's clock may be.
+/// How far ahead of this clock a sender's clock may be.
 const AHEAD_MS: u64 = 300_000;
-/// The longest id of a delivery.
 const ID_BYTES_MAX: usize = 128;
 
-/// The one value of a header.
+/// The value of a header; `None` unless it occurs exactly once.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     value.to_str().ok()
 }
 
-/// True when a Unix time lies close enough to now.
+/// Whether a Unix time is close enough to now.
 fn fresh(seconds: &str, now: Millis, tolerance_ms: u64) -> bool {
     let digits = !seconds.is_empty() && seconds.len() <= 12 && seconds.bytes().all(|b| b.is_ascii_digit());
     let sent = digits.then(|| seconds.parse::<u64>().ok()).flatten();
@@ -46,22 +45,22 @@ fn fresh(seconds: &str, now: Millis, tolerance_ms: u64) -> bool {
         .is_some_and(|sent| now.since(sent) <= tolerance_ms && sent.since(now) <= AHEAD_MS)
 }
 
-/// HMAC-SHA256 with a key ready to use.
+/// HMAC-SHA256 with its key.
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("hmac takes a key of any length")
 }
 
-/// The secrets that count: blank ones do not.
+/// The secrets that are not blank.
 fn given(secrets: &[Secret]) -> impl Iterator<Item = &Secret> {
     secrets.iter().filter(|secret| !secret.is_blank())
 }
 
-/// Why a key cannot be used.
+/// An error that names the key that cannot be used.
 fn wrong(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what.to_owned())
 }
 
-/// Postmark's user and password.
+/// Digests of Postmark's users and passwords.
 pub(super) struct Basic(Vec<[u8; 32]>);
 
 impl Basic {
@@ -85,13 +84,12 @@ impl Basic {
     }
 }
 
-/// Mailgun's signing keys.
 pub(super) struct Mailgun {
     keys: Vec<Hmac<Sha256>>,
     tolerance_ms: u64,
 }
 
-/// The part of Mailgun's body that proves it.
+/// The part of Mailgun's body that is its proof.
 #[derive(Deserialize)]
 struct Signed {
     signature: Signature,
@@ -126,7 +124,6 @@ impl Mailgun {
     }
 }
 
-/// SendGrid's public keys.
 pub(super) struct Sendgrid {
     keys: Vec<Vec<u8>>,
     tolerance_ms: u64,
@@ -149,7 +146,7 @@ impl Sendgrid {
         !self.keys.is_empty()
     }
 
-    /// Signature and timestamp, before the body is read.
+    /// Signature and timestamp; checked before the body is read.
     pub(super) fn tag(&self, headers: &HeaderMap, now: Millis) -> Option<(Vec<u8>, String)> {
         let signature = one(headers, "x-twilio-email-event-webhook-signature")?;
         let timestamp = one(headers, "x-twilio-email-event-webhook-timestamp")?;
@@ -167,15 +164,14 @@ impl Sendgrid {
     }
 }
 
-/// Resend's secrets.
 pub(super) struct Standard {
     keys: Vec<Hmac<Sha256>>,
     tolerance_ms: u64,
 }
 
-/// What the headers of a Standard Webhook say.
+/// The headers of a Standard Webhook.
 pub(super) struct Tag {
-    /// The delivery's own name, the same on every attempt.
+    /// The delivery's id, the same on every attempt.
     pub(super) id: String,
     timestamp: String,
     signatures: Vec<Vec<u8>>,
@@ -199,7 +195,7 @@ impl Standard {
         !self.keys.is_empty()
     }
 
-    /// What the headers say, before the body is read.
+    /// Reads the headers, before the body is read.
     pub(super) fn tag(&self, headers: &HeaderMap, now: Millis) -> Option<Tag> {
         let field = |name: &str| {
             one(headers, &format!("svix-{name}")).or_else(|| one(headers, &format!("webhook-{name}")))

@@ -5,8 +5,8 @@
 //! ?format=ndjson           one row of `GET /v1/suppressions` a line
 //! ```
 //!
-//! Memory holds one page. When the engine cannot go on, the stream breaks off, which a client sees:
-//! a chunked body without its end.
+//! Only one page is in memory. When the Engine fails, the stream breaks off, which a client notices: the chunked body has
+//! no end.
 
 use std::io;
 use std::sync::Arc;
@@ -24,17 +24,15 @@ use super::super::error::ApiError;
 use super::super::validate::Issue;
 use super::{PAGE_MAX, SuppressionJson};
 
-/// The columns.
 const COLUMNS: [&str; 5] = ["email", "address_hash", "reason", "at", "evidence"];
 
-/// How the rows are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Csv,
     Lines,
 }
 
-/// What is still to come.
+/// What of the export is still to come.
 enum Rest {
     Header,
     Page(Option<String>),
@@ -62,7 +60,7 @@ pub(in super::super) async fn show(
     Ok(response)
 }
 
-/// The next piece, and what comes after it.
+/// The next piece of the export, and what comes after it.
 async fn next(app: &App, format: Format, rest: Rest) -> io::Result<Option<(Bytes, Rest)>> {
     let cursor = match rest {
         Rest::Nothing => return Ok(None),
@@ -85,7 +83,7 @@ async fn next(app: &App, format: Format, rest: Rest) -> io::Result<Option<(Bytes
     Ok(Some((bytes, page.cursor.map_or(Rest::Nothing, |cursor| Rest::Page(Some(cursor))))))
 }
 
-/// A row's fields in the order of the columns.
+/// The fields of a row, in the order of the columns.
 fn fields(row: &SuppressionJson) -> [&str; 5] {
     [
         row.email.as_deref().unwrap_or_default(),
@@ -96,7 +94,7 @@ fn fields(row: &SuppressionJson) -> [&str; 5] {
     ]
 }
 
-/// What is written as CSV.
+/// Collects written CSV.
 fn written(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> io::Result<Bytes> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     write(&mut writer).map_err(io::Error::other)?;

@@ -1,4 +1,4 @@
-//! `POST /v1/suppressions/import`: a list from elsewhere, as CSV or one JSON object a line.
+//! `POST /v1/suppressions/import`: a list from elsewhere, as CSV or as one JSON object per line.
 //!
 //! ```text
 //! text/csv                 email,reason        the header line names the columns, others are ignored
@@ -6,8 +6,8 @@
 //! application/x-ndjson     {"email":"ann@shop.example","reason":"complaint"}
 //! ```
 //!
-//! Bounded as a batch of events is. A bad line fails alone; each answer names its line and never
-//! the address. Nobody becomes a contact by this: what is kept is a hash.
+//! It has the limits of a batch of events. A bad line fails alone; each result names the line's number and never the
+//! address. Nobody becomes a contact through an import: only a hash is kept.
 
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ use super::super::error::ApiError;
 use super::super::validate::{Fields, Issues};
 use super::super::{App, response};
 
-/// A line: its number, and what it says or what is wrong with it.
+/// A line: its number, and its content or what is wrong with it.
 type Line = (u64, Result<(Email, SuppressionReason), String>);
 
-/// What became of a line.
+/// The result of one line.
 #[derive(Serialize)]
 struct LineResult {
     line: u64,
@@ -58,7 +58,7 @@ pub(in super::super) async fn create(
     };
     let _room = app.batches.take(announced(&body)).await?;
     let body = body::read(body, BATCH_BYTES_MAX, app.body_timeout).await?;
-    // Ten thousand lines are parsed beside the other requests, not before them.
+    // Ten thousand lines are parsed on another thread, so that other requests go on.
     let parsed = tokio::task::spawn_blocking(move || if csv { by_row(&body) } else { by_line(&body) });
     let lines = parsed.await.map_err(|_| ApiError::Internal)??;
     let good: Vec<(Email, SuppressionReason)> =
@@ -80,7 +80,7 @@ fn is_csv(headers: &HeaderMap) -> bool {
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv")
 }
 
-/// JSON, one object a line.
+/// Reads one JSON object per line.
 fn by_line(body: &[u8]) -> Result<Vec<Line>, ApiError> {
     let lines = (1..).zip(body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii));
     let lines = lines.filter(|(_, line)| !line.is_empty());
@@ -93,9 +93,9 @@ fn by_line(body: &[u8]) -> Result<Vec<Line>, ApiError> {
     bounded(lines.map(|(number, line)| (number, said(line).map_err(|error| error.to_string()))))
 }
 
-/// CSV with a header line.
+/// Reads CSV with a header line.
 fn by_row(body: &[u8]) -> Result<Vec<Line>, ApiError> {
-    // With `\r\n` the reader's line numbers are those of the line before.
+    // With `\r\n`, the reader would give each line the number of the one before.
     let body = text::unix_lines(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
     let mut reader = ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(body.as_slice());
     let header = reader.headers().map_err(|_| ApiError::Bad("the header line is not UTF-8".into()))?;
@@ -125,7 +125,7 @@ fn by_row(body: &[u8]) -> Result<Vec<Line>, ApiError> {
     bounded(rows)
 }
 
-/// No more lines than a batch may hold.
+/// Refuses more lines than a batch may hold.
 fn bounded(lines: impl Iterator<Item = Line>) -> Result<Vec<Line>, ApiError> {
     let lines: Vec<Line> = lines.take(BATCH_EVENTS_MAX + 1).collect();
     if lines.len() > BATCH_EVENTS_MAX { Err(ApiError::TooManyLines(BATCH_EVENTS_MAX)) } else { Ok(lines) }

@@ -1,16 +1,17 @@
-//! Relaxed canonicalisation (RFC 6376, 3.4): what of a letter is hashed, so that what relays do to blanks is forgiven.
+//! Relaxed canonicalisation (RFC 6376, 3.4): the form in which a letter is hashed, so that changed white space does not
+//! break a signature.
 //!
 //! ```text
 //! header   Subject:  Back   in\r\n\t stock \r\n    ▶  subject:Back in stock\r\n
 //! body     two  blanks \r\n\r\n\r\n                ▶  two blanks\r\n
 //! ```
 //!
-//! Invariants: a line ends at CRLF, CR or LF, exactly as in the letter that goes over the wire (`smtp/body.rs`), so
-//! what is signed is what arrives; nothing is copied of a body but its hash.
+//! Invariants: a line ends at CRLF, CR or LF, exactly as in the letter that goes over the wire (`smtp/body.rs`), so what is
+//! signed is what arrives; a body is not copied, only hashed.
 
 use sha2::{Digest, Sha256};
 
-/// A message cut into the fields of its head, folded lines still in them, and its body.
+/// Splits a message into the fields of its head, which may be folded, and its body.
 pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut fields = Vec::new();
     let mut rest = message;
@@ -33,13 +34,13 @@ pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (fields, rest)
 }
 
-/// The name of a field as it stands there, without blanks around it.
+/// The name of a field, without white space around it.
 pub(super) fn name(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|b| *b == b':').unwrap_or(field.len());
     field.get(..end).unwrap_or_default().trim_ascii()
 }
 
-/// One field, relaxed and with its line end.
+/// Writes one field in relaxed form, with its line end.
 pub(super) fn field(field: &[u8], out: &mut Vec<u8>) {
     let value = field.iter().position(|b| *b == b':').and_then(|colon| field.get(colon + 1..));
     out.extend(name(field).iter().map(u8::to_ascii_lowercase));
@@ -59,7 +60,8 @@ pub(super) fn field(field: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The hash of a body, relaxed: runs of blanks are one, none stands at a line's end, empty lines at the end are none.
+/// The hash of a body in relaxed form: a run of blanks counts as one, blanks at a line's end and empty lines at the end are
+/// left out.
 pub(super) fn body_hash(body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut empty_lines = 0;
@@ -93,7 +95,7 @@ pub(super) fn body_hash(body: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The first line without its end, and what follows.
+/// The first line without its end, and the rest.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(text.len());
     let (line, after) = text.split_at(end);

@@ -1,4 +1,4 @@
-//! The private keys that letters are signed with: read once, used for every letter, never shown.
+//! The private keys that sign letters: read once, used for every letter, never shown.
 //!
 //! | PEM | algorithm |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `BEGIN RSA PRIVATE KEY` (PKCS#1), the same | `rsa-sha256` |
 //! | `BEGIN PRIVATE KEY` (PKCS#8, with or without the public half), Ed25519 | `ed25519-sha256` (RFC 8463) |
 //!
-//! Both kinds of signature are deterministic: the same letter has the same bytes on every attempt.
+//! Both algorithms are deterministic: the same letter has the same bytes on every attempt.
 
 use std::fmt;
 
@@ -18,24 +18,22 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-/// What stands before the 32 bytes of a seed in PKCS#8 (RFC 8410, 7).
+/// The PKCS#8 prefix of an Ed25519 seed of 32 bytes (RFC 8410, 7).
 const ED25519_PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-/// What says RSA in a public key's SubjectPublicKeyInfo (RFC 3279, 2.3.1).
+/// The algorithm identifier of RSA in a SubjectPublicKeyInfo (RFC 3279, 2.3.1).
 const RSA_ALGORITHM: [u8; 15] = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
-/// A private key; `Debug` shows its kind only.
+/// A private key; `Debug` shows only its kind.
 pub enum DkimKey {
-    /// RSA.
     Rsa(Box<RsaKeyPair>),
-    /// Ed25519.
     Ed25519(Box<Ed25519KeyPair>),
 }
 
 impl DkimKey {
-    /// Reads the first private key of a PEM text.
+    /// Reads the first private key in a PEM text.
     ///
     /// # Errors
-    /// Why it cannot be used, to be put behind the setting's name.
+    /// Why the key cannot be used; the text is meant to follow the setting's name.
     pub fn from_pem(pem: &str) -> Result<DkimKey, &'static str> {
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| "it holds no private key in PEM; expected -----BEGIN PRIVATE KEY-----")?;
@@ -52,7 +50,7 @@ impl DkimKey {
         }
     }
 
-    /// A new Ed25519 key, as PEM; `None` when the machine has no random bytes.
+    /// A new Ed25519 key as PEM; `None` when the machine has no random bytes.
     pub fn new_ed25519() -> Option<String> {
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).ok()?;
@@ -60,17 +58,16 @@ impl DkimKey {
         Some(format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n"))
     }
 
-    /// Whether it is of Ed25519, else of RSA.
     pub fn is_ed25519(&self) -> bool {
         matches!(self, DkimKey::Ed25519(_))
     }
 
-    /// Whether a signature takes as long as a small request.
+    /// Whether signing takes so long that it should run on another thread.
     pub(super) fn is_slow(&self) -> bool {
         matches!(self, DkimKey::Rsa(_))
     }
 
-    /// The value of `a=`.
+    /// The value of the tag `a=`.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {
             DkimKey::Rsa(_) => "rsa-sha256",
@@ -78,8 +75,7 @@ impl DkimKey {
         }
     }
 
-    /// Signs what the head and the signature's own field make; `None` when the machine has no random bytes left to
-    /// blind RSA with.
+    /// Signs the canonical fields; `None` when the machine has no random bytes for RSA's blinding.
     pub(super) fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
         match self {
             DkimKey::Rsa(key) => {
@@ -92,7 +88,7 @@ impl DkimKey {
         }
     }
 
-    /// The TXT record that tells receivers the public half.
+    /// The TXT record that publishes the public key.
     pub(crate) fn record(&self) -> String {
         let (kind, public) = match self {
             DkimKey::Rsa(key) => ("rsa", subject_public_key(key.public().as_ref())),
@@ -102,14 +98,14 @@ impl DkimKey {
     }
 }
 
-/// Why a private key of another kind does not do.
+/// The error for a private key of another kind.
 const NO_KEY: &str = "it is neither an RSA key of 2048 to 4096 bits nor an Ed25519 key";
 
 fn rsa(key: Result<RsaKeyPair, ring::error::KeyRejected>) -> Result<DkimKey, &'static str> {
     key.map(|key| DkimKey::Rsa(Box::new(key))).map_err(|_| NO_KEY)
 }
 
-/// A PKCS#1 public key in a SubjectPublicKeyInfo, as DKIM publishes it.
+/// A PKCS#1 public key as SubjectPublicKeyInfo, the form that DKIM publishes.
 fn subject_public_key(pkcs1: &[u8]) -> Vec<u8> {
     let bits = der(3, &[&[0], pkcs1].concat());
     der(0x30, &[RSA_ALGORITHM.as_slice(), &bits].concat())

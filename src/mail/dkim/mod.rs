@@ -1,4 +1,4 @@
-//! DKIM (RFC 6376, RFC 8463): each letter says in its head, signed, that it is the shop's.
+//! DKIM signatures (RFC 6376, RFC 8463), with which a letter proves that it is the shop's.
 //!
 //! ```text
 //! DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=shop.example; s=r1;      one for each key
@@ -7,17 +7,17 @@
 //! From: …
 //! ```
 //!
-//! Why our own: canonicalisation is a page of code, ring signs (rustls has brought it along) and sha2 hashes; the crates
-//! that do it bring 60 to 100 packages, a resolver or a slow RSA with them.
+//! This is our own because canonicalisation is a page of code, and rustls has brought ring (which signs) along already; the
+//! crates that do it bring 60 to 100 packages, among them a resolver or a slow RSA.
 //!
 //! Invariants:
 //!
-//! * the keys are read once; a signature costs one private operation: about a millisecond for RSA-2048, a twentieth of
-//!   it for Ed25519;
+//! * the keys are read once; a signature costs one private-key operation: about a millisecond for RSA-2048, a twentieth of
+//!   that for Ed25519;
 //! * the same letter has the same signature: there is no `t=`, and both algorithms are deterministic;
-//! * a name in `h=` stands there once for each field of it, and those a forger would add a second time once more: a
-//!   letter to which such a field is added does not verify;
-//! * the field is folded only where a single blank is, so that its relaxed form is known before it is signed.
+//! * `h=` lists a name once for each field of it, and once more for fields that a forger would add a second time: when such
+//!   a field is added, the letter no longer verifies;
+//! * the field is folded only at single blanks, so that its relaxed form is known before it is signed.
 
 mod canon;
 mod key;
@@ -32,8 +32,8 @@ use super::MailError;
 
 pub use key::DkimKey;
 
-/// Fields that are signed where they stand, and whether a further one must break the signature. Relays add fields of
-/// their own of the last six, so one more of those is no forgery.
+/// The fields that are signed where they occur, and whether one more of them must break the signature. Relays add fields
+/// of the last six names, so one more of those is no forgery.
 const SIGNED: [(&str, bool); 14] = [
     ("from", true),
     ("to", true),
@@ -50,12 +50,12 @@ const SIGNED: [(&str, bool); 14] = [
     ("cfbl-address", false),
     ("cfbl-feedback-id", false),
 ];
-/// Columns of a line of the field.
+/// The width at which the field is folded.
 const COLUMNS: usize = 76;
 const DOMAIN_BYTES_MAX: usize = 253;
 const SELECTOR_BYTES_MAX: usize = 63;
 
-/// Signs letters for one domain, with one or more keys. Cheap to share.
+/// Signs letters for one domain with one or more keys; cheap to share.
 #[derive(Clone)]
 pub struct Dkim(Arc<Inner>);
 
@@ -65,10 +65,10 @@ struct Inner {
 }
 
 impl Dkim {
-    /// A signer for `domain`, with the selector of each key.
+    /// A signer for `domain`; each key comes with its selector.
     ///
     /// # Errors
-    /// The domain or a selector is no name for DNS, two keys have one selector, or there is no key.
+    /// When the domain or a selector is not a DNS name, two keys have one selector, or there is no key.
     pub fn new(domain: &str, keys: Vec<(String, DkimKey)>) -> Result<Dkim, MailError> {
         let wrong = |name, reason| Err(MailError::Option { name, reason });
         if keys.is_empty() {
@@ -96,12 +96,12 @@ impl Dkim {
         &self.0.domain
     }
 
-    /// Whether signing takes as long as a small request.
+    /// Whether signing takes so long that it should run on another thread.
     pub(super) fn is_slow(&self) -> bool {
         self.0.keys.iter().any(|(_, key)| key.is_slow())
     }
 
-    /// What DNS must say: a name and its TXT record for each key.
+    /// The name and the value of the TXT record that DNS must have for each key.
     pub fn records(&self) -> Vec<(String, String)> {
         let record = |(selector, key): &(String, DkimKey)| {
             (format!("{selector}._domainkey.{}", self.0.domain), key.record())
@@ -109,7 +109,7 @@ impl Dkim {
         self.0.keys.iter().map(record).collect()
     }
 
-    /// The fields to put before a message, one for each key; `None` when the machine cannot sign now.
+    /// The fields to put before a message, one for each key; `None` when a key cannot sign now.
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let (fields, body) = canon::split(message);
         let body_hash = BASE64.encode(canon::body_hash(body));
@@ -139,7 +139,7 @@ fn signed_names(fields: &[&[u8]]) -> Vec<&'static str> {
     names
 }
 
-/// `h=`'s value with a blank, where it may be folded, between different names.
+/// The value of `h=`, with a blank between different names, where it may be folded.
 fn listed(names: &[&str]) -> String {
     let mut out = String::with_capacity(256);
     for (n, name) in names.iter().enumerate() {
@@ -151,8 +151,8 @@ fn listed(names: &[&str]) -> String {
     out
 }
 
-/// What is signed: the fields named, each name taking the last of them that is not yet taken, then the signature's own
-/// field as far as it is there, without a line end.
+/// The data to sign: the named fields (each name takes the last field not yet taken), then the signature's own field as far
+/// as it exists, without a line end.
 fn signed_data(fields: &[&[u8]], names: &[&str], unsigned: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(1_500);
     let mut taken = vec![false; fields.len()];
@@ -172,7 +172,7 @@ fn signed_data(fields: &[&[u8]], names: &[&str], unsigned: &[u8]) -> Vec<u8> {
     data
 }
 
-/// Writes the field, folded at blanks, and its signature over as many lines as it takes.
+/// Writes the field, folded at blanks, with the signature over as many lines as it needs.
 fn fold(unsigned: &str, signature: &str, out: &mut Vec<u8>) {
     let mut column = 0;
     for word in unsigned.split(' ') {
@@ -197,14 +197,13 @@ fn fold(unsigned: &str, signature: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Labels of letters, digits, hyphens and underscores, with dots between them.
+/// Whether it consists of labels (letters, digits, hyphens, underscores) with dots between them.
 fn is_name(name: &str, bytes_max: usize) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     name.len() <= bytes_max
         && name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(plain))
 }
 
-/// Two are equal when they are the same one.
 impl PartialEq for Dkim {
     fn eq(&self, other: &Dkim) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -1,12 +1,13 @@
-//! What a test makes the memory mailer do: answers from a queue first, then from a rule, else every letter is accepted.
+//! Scripts the memory transport in tests: replies come from a queue first, then from a rule; otherwise every letter is
+//! accepted.
 //!
 //! ```text
-//!  deliver ──▶ answer chosen ──▶ gate ──▶ [held?] ──▶ kept ──▶ Outcome
+//!  deliver ──▶ reply chosen ──▶ gate ──▶ [held?] ──▶ kept ──▶ DeliveryOutcome
 //!                 │                          └ ScriptedReply::Give: nothing is kept
 //!                 └ ScriptedReply::Refuse: the gate is never asked
 //! ```
 //!
-//! A courier of it is ready unless a test cuts it off: [`MemoryTransport::disconnect`], [`MemoryTransport::stop_greeting`],
+//! Its couriers are ready unless a test cuts them off: [`MemoryTransport::disconnect`], [`MemoryTransport::stop_greeting`],
 //! [`MemoryTransport::reconnect`].
 
 use std::collections::VecDeque;
@@ -17,18 +18,18 @@ use tokio::sync::watch;
 use super::MemoryTransport;
 use crate::{DeliveryOutcome, Letter};
 
-/// What the outbox does with a letter.
+/// The reply to one letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScriptedReply {
-    /// Keeps it and says *sent*.
+    /// Keeps the letter; the outcome is *sent*.
     Accept,
-    /// Stands still until [`MemoryTransport::release`], then as [`ScriptedReply::Accept`].
+    /// Waits until [`MemoryTransport::release`], then as [`ScriptedReply::Accept`].
     Hold,
-    /// Keeps it and gives this outcome, as a server that took the letter and was not heard.
+    /// Keeps the letter and gives this outcome, like a server that took the letter and whose reply was lost.
     Keep(DeliveryOutcome),
-    /// Asks the gate, drops the letter and gives this outcome.
+    /// Passes the gate, drops the letter and gives this outcome.
     Give(DeliveryOutcome),
-    /// Gives this outcome without asking the gate, as a server that refuses the recipient.
+    /// Gives this outcome without asking the gate, like a server that refuses the recipient.
     Refuse(DeliveryOutcome),
 }
 
@@ -36,13 +37,13 @@ type Rule = Box<dyn Fn(&Letter) -> ScriptedReply + Send + Sync>;
 
 pub(super) struct Script {
     cues: Mutex<Cues>,
-    /// How many letters wait behind a held outbox, gate passed.
+    /// How many letters are held now, with their gates passed.
     waiting: watch::Sender<usize>,
     held: watch::Sender<bool>,
-    /// Letters that a rule answers with [`ScriptedReply::Hold`] stand still while this is set.
+    /// While this is set, letters that a rule answers with [`ScriptedReply::Hold`] wait.
     holding: watch::Sender<bool>,
     link: watch::Sender<Link>,
-    /// How often a courier was to be ready.
+    /// How often a courier was asked to get ready.
     readied: watch::Sender<usize>,
 }
 
@@ -52,13 +53,13 @@ struct Cues {
     rule: Option<Rule>,
 }
 
-/// What a courier meets that is to be ready.
+/// The state of the connection that couriers find when they get ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Link {
     Up,
-    /// A server that cannot be reached, or turns everybody away.
+    /// The server cannot be reached, or refuses every connection.
     Down(DeliveryOutcome),
-    /// One that accepts connections and does not greet.
+    /// The server accepts connections and does not greet.
     Silent,
 }
 
@@ -96,7 +97,7 @@ impl Script {
         }
     }
 
-    /// The same answer, once its letter is let go on.
+    /// Returns the same reply once the letter is released.
     pub(super) async fn held(&self, answer: ScriptedReply) -> ScriptedReply {
         let stop = if answer == ScriptedReply::Hold { &self.holding } else { &self.held };
         if *stop.borrow() {
@@ -108,22 +109,22 @@ impl Script {
 }
 
 impl MemoryTransport {
-    /// Adds an answer for the next letter that has none yet.
+    /// Adds a reply for the next letter that has none yet.
     pub fn push(&self, answer: ScriptedReply) {
         self.script.cues.lock().queue.push_back(answer);
     }
 
-    /// Answers every letter for which no answer was pushed; the closure may tell letters apart.
+    /// Sets the rule for letters for which no reply was pushed; the closure may tell letters apart.
     pub fn answer_with(&self, rule: impl Fn(&Letter) -> ScriptedReply + Send + Sync + 'static) {
         self.script.cues.lock().rule = Some(Box::new(rule));
     }
 
-    /// Stops every letter between its gate and its outcome, as a server that takes its time.
+    /// Holds every letter between its gate and its outcome, like a server that takes its time.
     pub fn hold(&self) {
         self.script.held.send_replace(true);
     }
 
-    /// Stops these letters alone, as one provider that takes its time.
+    /// Holds only these letters, like one provider that takes its time.
     pub fn hold_those(&self, which: impl Fn(&Letter) -> bool + Send + Sync + 'static) {
         self.script.holding.send_replace(true);
         self.answer_with(
@@ -131,45 +132,45 @@ impl MemoryTransport {
         );
     }
 
-    /// Lets held letters go on.
+    /// Releases all held letters.
     pub fn release(&self) {
         self.script.held.send_replace(false);
         self.script.holding.send_replace(false);
     }
 
-    /// Waits until at least `count` letters stand still behind [`MemoryTransport::hold`], each with its gate open.
+    /// Waits until at least `count` letters are held by [`MemoryTransport::hold`], each with its gate passed.
     pub async fn wait_held(&self, count: usize) {
         let _ = self.script.waiting.subscribe().wait_for(|n| *n >= count).await;
     }
 
-    /// From now on no courier comes to be ready: this is what each gets. Letters that are delivered nevertheless are
-    /// answered as ever.
+    /// From now on no courier gets ready: each is given this outcome. Letters that are delivered nevertheless are answered as
+    /// before.
     pub fn disconnect(&self, outcome: DeliveryOutcome) {
         self.script.link.send_replace(Link::Down(outcome));
     }
 
-    /// From now on couriers that are to be ready wait, as for a server that does not greet.
+    /// From now on couriers that get ready wait, as for a server that does not greet.
     pub fn stop_greeting(&self) {
         self.script.link.send_replace(Link::Silent);
     }
 
-    /// Couriers come to be ready again, those that wait too.
+    /// Couriers get ready again, also those that wait.
     pub fn reconnect(&self) {
         self.script.link.send_replace(Link::Up);
     }
 
-    /// How often a courier was to be ready.
+    /// How often a courier was asked to get ready.
     pub fn readied(&self) -> usize {
         *self.script.readied.borrow()
     }
 
-    /// Waits until couriers were to be ready at least `count` times.
+    /// Waits until couriers were asked to get ready at least `count` times.
     pub async fn wait_ready(&self, count: usize) {
         let _ = self.script.readied.subscribe().wait_for(|n| *n >= count).await;
     }
 }
 
-/// One letter in a count, also when its future is dropped.
+/// Adds one to a count until it is dropped.
 struct Counted<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Counted<'a> {

@@ -1,4 +1,4 @@
-//! Signing in: a password by PLAIN or LOGIN, a bearer token by XOAUTH2.
+//! Signing in: with a password by PLAIN or LOGIN, with a bearer token by XOAUTH2.
 //!
 //! ```text
 //!  AUTH PLAIN <\0user\0password>                            ─ 235
@@ -7,8 +7,8 @@
 //!                                           ─ 334 <reason> ─ (empty line) ─ 535
 //! ```
 //!
-//! Invariants: a secret that was given may come back in any later word of the server, also in the greeting of a later
-//! connection, and never gets into an outcome ([`SignIn::is_contained_in`]); a refused sign-in is the shop's trouble and defers.
+//! Invariants: a server may repeat a secret in any later reply, also in the greeting of a later connection, and it never
+//! gets into an outcome ([`SignIn::is_contained_in`]); a refused sign-in is the shop's fault and defers.
 
 use std::time::Duration;
 
@@ -23,15 +23,15 @@ use super::connect::{offered, refused_connection, trouble};
 use super::reply::Reply;
 use super::wire::Wire;
 
-/// Shorter words of a refusal are not taken for the password.
+/// Shorter parts of a reply are not taken for the password.
 const ECHO_BYTES_MIN: usize = 4;
 const WHAT: &str = "the mail server does not let us sign in";
 
-/// Who signs in, with what, and what a server may therefore know.
+/// The credentials, and the secrets that a server may therefore repeat.
 pub(super) struct SignIn {
     user: String,
     with: With,
-    /// The token given last, hushed until the next one is.
+    /// The token that was sent last; it is kept out of outcomes until the next one is sent.
     given: Mutex<String>,
 }
 
@@ -41,7 +41,7 @@ enum With {
 }
 
 impl SignIn {
-    /// `None` where user, password and token do not make one way to sign in.
+    /// `None` when user, password and token do not make one way to sign in.
     pub(super) fn new(who: &Credentials, token: Option<&OauthToken>) -> Option<SignIn> {
         let with = match (&who.password, token) {
             (Some(password), None) => With::Password(password.clone()),
@@ -51,7 +51,7 @@ impl SignIn {
         Some(SignIn { user: who.user.clone(), with, given: Mutex::default() })
     }
 
-    /// True when a server's words hold our secret.
+    /// Whether a server's reply contains our secret.
     pub(super) fn is_contained_in(&self, reply: &str) -> bool {
         let secret = match &self.with {
             With::Password(password) => password.clone(),
@@ -70,7 +70,7 @@ impl SignIn {
         BASE64.encode(format!("user={}\x01auth=Bearer {token}\x01\x01", self.user))
     }
 
-    /// Signs in by what the server offers.
+    /// Signs in with a mechanism that the server offers.
     pub(super) async fn run(
         &self,
         wire: &mut Wire,
@@ -105,7 +105,7 @@ impl SignIn {
         for (i, step) in steps.iter().enumerate() {
             let mut reply = wire.ask(step, limit).await.map_err(|e| trouble(WHAT, e))?;
             if reply.code == 334 && matches!(self.with, With::Token(_)) {
-                // its reason is in base64 and may quote us; an empty line asks for the refusal proper
+                // The server's reason is in base64 and may quote the token; an empty line asks for the refusal itself.
                 reply = wire.ask("", limit).await.map_err(|e| trouble(WHAT, e))?;
             }
             if reply.code != if i == last { 235 } else { 334 } {
@@ -115,7 +115,7 @@ impl SignIn {
         Ok(())
     }
 
-    /// The server's words, unless they repeat what was sent.
+    /// The outcome of a refusal: with the server's reply, unless that repeats what was sent.
     fn refused(&self, reply: &Reply, secret: &str, steps: &[String]) -> DeliveryOutcome {
         let said = reply.text();
         let forms = self.forms(secret);
@@ -128,7 +128,7 @@ impl SignIn {
     }
 }
 
-/// Never tells.
+/// Shows no secret.
 impl std::fmt::Debug for SignIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SignIn(<secret>)")

@@ -1,15 +1,15 @@
-//! A message made fit for `DATA`: line ends normalised, dots stuffed.
+//! Prepares a message for `DATA`: line ends normalised, dots stuffed.
 //!
-//! Servers disagree about what ends a line. A body with a bare LF or CR around a dot may end the mail at one server
-//! and not at the next, and what follows is then read as commands ("SMTP smuggling"). So every bare CR and LF
-//! becomes CRLF *before* the dots are stuffed.
+//! Servers disagree about what ends a line. A bare LF or CR around a dot may end the mail at one server and not at the next,
+//! and what follows is then read as commands ("SMTP smuggling"). So every bare CR and LF becomes CRLF *before* the dots are
+//! stuffed.
 
 use memchr::memchr2;
 
-/// What ends a letter.
+/// Ends a letter.
 pub(super) const DOT: &[u8] = b".\r\n";
 
-/// The message with CRLF line ends only, a dot before each leading dot, and CRLF at its end; then [`DOT`].
+/// The message with only CRLF line ends, a dot before each leading dot, and CRLF at its end; then [`DOT`].
 pub(super) fn stuffed(mut message: Vec<u8>) -> Vec<u8> {
     let good = good_until(&message);
     if good < message.len() {
@@ -20,7 +20,7 @@ pub(super) fn stuffed(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-/// Where the first line begins that may not leave as it is.
+/// The beginning of the first line that has to be changed.
 fn good_until(message: &[u8]) -> usize {
     let mut from = 0;
     while let Some(rest) = message.get(from..).filter(|rest| !rest.is_empty()) {

@@ -1,4 +1,4 @@
-//! From nothing to a connection that is ready for a letter: TCP, TLS, EHLO, AUTH.
+//! Opens a connection that is ready for a letter: TCP, TLS, EHLO, AUTH.
 //!
 //! ```text
 //!  smtp://           connect ─ 220 ─ EHLO ─ STARTTLS ─ 220 ─ TLS ─ EHLO ─ AUTH
@@ -9,10 +9,10 @@
 //!
 //! Invariants:
 //!
-//! * with `smtp://` nothing but EHLO and STARTTLS crosses the wire in clear: no TLS, no letter and no password;
+//! * with `smtp://` only EHLO and STARTTLS cross the wire in clear: without TLS, no letter and no password;
 //! * what the server said before TLS is forgotten;
-//! * whatever fails here is the shop's or the server's trouble, never a recipient's: it defers in
-//!   [`SmtpPhase::Connection`], and the fault is [`FaultSource::Shop`].
+//! * any failure here is the shop's or the server's, never a recipient's: it defers in [`SmtpPhase::Connection`], with
+//!   [`FaultSource::Shop`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +32,10 @@ use super::auth::SignIn;
 use super::reply::{Reply, presentable};
 use super::wire::{Stream, Wire};
 
-/// How long a goodbye may take: the letters are safe already.
+/// How long a goodbye may take: the letters are settled already.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Everything that couriers of one mailer share.
+/// What the couriers of one mailer share.
 #[derive(Debug)]
 pub(in super::super) struct SmtpClient {
     relay: Relay,
@@ -45,8 +45,8 @@ pub(in super::super) struct SmtpClient {
 }
 
 impl SmtpClient {
-    /// An outcome without our password: a server that was given it may say it at any time, also in the greeting of a
-    /// later connection. Of such a reply nothing is kept.
+    /// An outcome without the password. A server that was given it may repeat it at any time, also in the greeting of a later
+    /// connection; of such a reply nothing is kept.
     pub(super) fn without_secret(&self, outcome: DeliveryOutcome) -> DeliveryOutcome {
         let said = outcome.diagnostic.to_string();
         if !self.sign_in.as_ref().is_some_and(|sign_in| sign_in.is_contained_in(&said)) {
@@ -109,13 +109,13 @@ fn client_config(options: &MailOptions) -> Result<ClientConfig, MailError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Why there is no connection: something on the way to it.
+/// The outcome when there is no connection because of something on the way to the server.
 pub(super) fn trouble(what: &str, why: impl std::fmt::Display) -> DeliveryOutcome {
     let said = Diagnostic::own(presentable(&format!("{what}: {why}")), FaultSource::Shop);
     DeliveryOutcome::new(DeliveryResult::Deferred, SmtpPhase::Connection, said)
 }
 
-/// Why there is no connection: the server does not want one.
+/// The outcome when there is no connection because the server refuses it.
 pub(super) fn refused_connection(what: &str, reply: &Reply) -> DeliveryOutcome {
     let outcome = reply.own_fault(SmtpPhase::Connection);
     DeliveryOutcome { diagnostic: outcome.diagnostic.within(what), ..outcome }
@@ -124,27 +124,27 @@ pub(super) fn refused_connection(what: &str, reply: &Reply) -> DeliveryOutcome {
 /// An open connection between two letters.
 pub(super) struct Connection {
     pub(super) wire: Wire,
-    /// Letters that were carried to their outcome.
+    /// Letters that came to an outcome on it.
     pub(super) letters: u32,
-    /// A letter was begun on it.
+    /// Whether a letter was begun on it.
     pub(super) used: bool,
     pub(super) pipelining: bool,
     pub(super) utf8: bool,
     pub(super) command_timeout: Duration,
     pub(super) dot_timeout: Duration,
     opened: Instant,
-    /// When the server last showed that it is there.
+    /// When the server last answered.
     heard: Instant,
 }
 
 impl Connection {
-    /// Connects, protects, greets and signs in.
+    /// Connects, sets up TLS, greets and signs in.
     pub(super) async fn open(post: &SmtpClient) -> Result<Connection, DeliveryOutcome> {
         let (stream, name) = dial(post).await?;
         Self::greet(post, Box::new(stream), &name).await
     }
 
-    /// Protects a stream that is there, greets and signs in.
+    /// Sets up TLS on an open stream, greets and signs in.
     pub(super) async fn greet(
         post: &SmtpClient,
         stream: Box<dyn Stream>,
@@ -195,28 +195,28 @@ impl Connection {
         })
     }
 
-    /// Whether it has carried its share or is too old.
+    /// Whether it has carried its number of letters or is too old.
     pub(super) fn is_spent(&self, post: &SmtpClient) -> bool {
         self.letters >= post.options.letters_per_connection
             || self.opened.elapsed() >= post.options.connection_age
     }
 
-    /// Whether it has rested so long that the server may have given it up.
+    /// Whether it has been idle for so long that the server may have closed it.
     pub(super) fn is_rested(&self, post: &SmtpClient) -> bool {
         self.heard.elapsed() > post.options.connection_idle
     }
 
-    /// Whether a letter may start on it, as far as this side knows without looking.
+    /// Whether a letter may start on it, as far as this side knows without asking.
     pub(super) fn is_good(&self, post: &SmtpClient) -> bool {
         !self.is_spent(post) && !self.is_rested(post)
     }
 
-    /// The server has just answered.
+    /// Notes that the server has just answered.
     pub(super) fn answered(&mut self) {
         self.heard = Instant::now();
     }
 
-    /// Forgets a refused transaction, or asks whether anybody is there; `false` when the connection is of no more use.
+    /// Sends RSET; `false` when the connection can no longer be used.
     pub(super) async fn reset(&mut self) -> bool {
         let limit = self.command_timeout.min(Duration::from_secs(10));
         let good = self.wire.ask("RSET", limit).await.is_ok_and(|reply| reply.is_positive());
@@ -224,7 +224,7 @@ impl Connection {
         good
     }
 
-    /// Says goodbye and waits a moment for the answer.
+    /// Sends QUIT and waits a moment for the reply.
     pub(super) async fn quit(mut self) {
         if let Err(error) = self.wire.ask("QUIT", FAREWELL).await {
             tracing::debug!(mail.error = %error, "the mail server did not say goodbye");
@@ -232,8 +232,8 @@ impl Connection {
     }
 }
 
-/// Connects to the first address that answers; each gets its share of the time, so that one dead address among
-/// several does not use it up. Also answers the name to greet with.
+/// Connects to the first address that answers; each gets a share of the time, so that one dead address among several does
+/// not use it up. Also returns the name to greet with.
 async fn dial(post: &SmtpClient) -> Result<(TcpStream, String), DeliveryOutcome> {
     let limit = post.options.connect_timeout;
     let (host, port) = (post.relay.host.as_str(), post.relay.port);
@@ -296,7 +296,7 @@ async fn hello(wire: &mut Wire, name: &str, limit: Duration) -> Result<Reply, De
     if reply.is_positive() { Ok(reply) } else { Err(refused_connection(what, &reply)) }
 }
 
-/// What the server says about an extension: `Some("")` for a bare keyword, `None` when it is not offered.
+/// The parameters of an extension: `Some("")` for a bare keyword, `None` when it is not offered.
 pub(super) fn offered<'a>(offers: &'a Reply, keyword: &str) -> Option<&'a str> {
     offers.lines.iter().skip(1).find_map(|line| {
         let (word, rest) = line.split_once([' ', '=']).unwrap_or((line.as_str(), ""));

@@ -1,4 +1,4 @@
-//! A test door (feature `testing`): the courier on a stream that is already there, without names and TCP.
+//! An entry point for tests (feature `testing`): the courier on an open stream, without name look-up and TCP.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use super::wire::Stream;
 use super::{SmtpClient, SmtpCourier};
 use crate::{DeliveryOutcome, Letter};
 
-/// Carries letters over a stream that is already there, until the connection is of no more use: what each came to.
-/// A connection that is never ready gives one outcome.
+/// Sends letters over an open stream until the connection can no longer be used; one outcome for each letter tried. A
+/// connection that never gets ready gives one outcome.
 pub(crate) async fn converse(
     post: &Arc<SmtpClient>,
     stream: Box<dyn Stream>,

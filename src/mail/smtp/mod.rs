@@ -4,7 +4,7 @@
 //!   we                              server            loss here means
 //!   ── connect, TLS, EHLO, AUTH ──▶                   there is no connection: no letter starts
 //!   ◀────────────────────────── 250
-//!        rested for a second?
+//!     idle for a second?
 //!   ── RSET ──────────────────────▶                   another connection
 //!   ◀────────────────────────── 250
 //!        ready: a letter may start
@@ -17,17 +17,17 @@
 //!   ── next MAIL FROM, or QUIT ───▶
 //! ```
 //!
-//! [`SmtpCourier::ready`] does what stands above *ready*, [`SmtpCourier::deliver`] what stands below, over that one
-//! connection: what a letter comes to is never the sum of two.
+//! [`SmtpCourier::ready`] does what is above *ready*, and [`SmtpCourier::deliver`] what is below, over that one connection: an
+//! outcome never combines two connections.
 //!
-//! Why this is our own: lettre writes body and dot in one call and says no more than that it failed, so a caller
-//! cannot know on which side of the dot a connection was lost, and P6 hangs on that. We write them in one call only
-//! over plain TCP, where the system says how many bytes it took. lettre also never pipelines, and its pool speaks
-//! without TCP_NODELAY (44 ms a letter).
+//! This is our own because lettre writes body and dot in one call and reports only that it failed, so a caller cannot know on
+//! which side of the dot the connection was lost; the promise of at most one mail depends on that. Here the two are written
+//! in one call only over plain TCP, where the system says how many bytes it took. lettre also never pipelines, and its pool
+//! does not set TCP_NODELAY (44 ms a letter).
 //!
-//! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way, or the
-//! server is asked whether it is there, it is a local value, so a future that is dropped, or any return that does not
-//! put it back, ends it.
+//! Invariant: a connection is in `self` only between letters, in a known state. While a letter is under way, or the server is
+//! asked whether it is still there, the connection is a local value: a dropped future, or any return that does not put it
+//! back, closes it.
 
 mod auth;
 mod body;
@@ -50,7 +50,6 @@ use self::transaction::DataResponse;
 use super::letter::Packed;
 use super::{DeliveryOutcome, DeliveryResult, Diagnostic, DurabilityGate, FaultSource, SmtpPhase};
 
-/// Carries letters over one connection at a time.
 pub(super) struct SmtpCourier {
     post: Arc<SmtpClient>,
     kept: Option<Connection>,
@@ -61,7 +60,7 @@ impl SmtpCourier {
         SmtpCourier { post, kept: None }
     }
 
-    /// Sees to it that a good connection is kept: the one that is there, or a new one.
+    /// Makes sure that there is a good connection: the kept one, or a new one.
     pub(super) async fn ready(&mut self) -> Result<(), DeliveryOutcome> {
         self.kept = self.still_good().await;
         if self.kept.is_none() {
@@ -78,20 +77,20 @@ impl SmtpCourier {
         self.kept.as_ref().is_some_and(|connection| connection.is_good(&self.post))
     }
 
-    /// The kept connection, if another letter may start on it. One that has rested is asked; one that has carried its
-    /// share, or is too old, is told goodbye.
+    /// The kept connection, if another letter may start on it. One that was idle is checked first; one that has carried its
+    /// number of letters, or is too old, is closed.
     async fn still_good(&mut self) -> Option<Connection> {
         let mut connection = self.kept.take()?;
         if connection.is_spent(&self.post) {
             connection.quit().await;
             return None;
         }
-        // A server that hung up, or spoke while nobody asked, is not asked again.
+        // A server that hung up, or spoke without being asked, is not used again.
         let quiet = connection.wire.is_quiet().await;
         (quiet && (!connection.is_rested(&self.post) || connection.reset().await)).then_some(connection)
     }
 
-    /// Carries a letter over the kept connection, and never over another.
+    /// Delivers a letter over the kept connection, and never over another.
     pub(super) async fn deliver(&mut self, packed: Packed, gate: DurabilityGate) -> DeliveryOutcome {
         let outcome = match self.open_for(&packed).await {
             Ok(connection) => self.carry(connection, packed, gate).await,
@@ -100,7 +99,7 @@ impl SmtpCourier {
         self.post.without_secret(outcome)
     }
 
-    /// Brings the kept connection to the point where the server waits for the body.
+    /// Takes the kept connection to the point where the server waits for the body.
     async fn open_for(&mut self, packed: &Packed) -> Result<Connection, DeliveryOutcome> {
         let Some(mut connection) = self.kept.take() else {
             return Err(no_connection("there is no connection to the mail server"));
@@ -119,7 +118,7 @@ impl SmtpCourier {
         }
     }
 
-    /// Sends a letter over a connection that waits for its body.
+    /// Sends a letter's body over a connection that waits for it.
     async fn carry(
         &mut self,
         mut connection: Connection,
@@ -127,7 +126,7 @@ impl SmtpCourier {
         gate: DurabilityGate,
     ) -> DeliveryOutcome {
         if !gate.await {
-            // After 354 there is no way back but to hang up.
+            // After 354 the only way to withdraw the letter is to hang up.
             return super::mailer::log_lost(SmtpPhase::Data);
         }
         let message = body::stuffed(packed.message);

@@ -1,13 +1,12 @@
-//! A server's reply: what it says, what it means, and what of it a person may see.
+//! A server's reply: its codes, its meaning, and the part of it that may be shown.
 //!
-//! Invariants: the text shown has no address, no control character and at most 512 characters.
+//! Invariant: the text shown holds no address, no control character and at most 512 characters.
 
 use std::fmt;
 
 use super::super::redact::{SHOWN_CHARS_MAX, without_addresses};
 use super::super::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
 
-/// A complete reply.
 pub(super) struct Reply {
     pub(super) code: u16,
     pub(super) lines: Vec<String>,
@@ -26,13 +25,13 @@ impl Reply {
         (500..600).contains(&self.code)
     }
 
-    /// Whether the server hangs up after this.
+    /// Whether the server hangs up after this reply.
     pub(super) fn closes_connection(&self) -> bool {
         self.code == 421
     }
 
-    /// Whether a temporary refusal is about how fast we send. A full or busy mailbox (x.2.x) and greylisting are
-    /// about one letter, whatever their words.
+    /// Whether a temporary refusal is about the sending rate. A full or busy mailbox (x.2.x) and greylisting are about one
+    /// letter, whatever their text says.
     pub(super) fn is_throttle(&self) -> bool {
         if !self.is_temporary() {
             return false;
@@ -49,30 +48,30 @@ impl Reply {
             || words().any(|word| matches!(word, "rate" | "ratelimit" | "ratelimited"))
     }
 
-    /// The words without the code.
+    /// The text without the code.
     pub(super) fn text(&self) -> String {
         self.lines.join(" ")
     }
 
-    /// Code and words, for a person.
+    /// Code and text, to be shown.
     pub(super) fn shown(&self) -> String {
         presentable(&format!("{} {}", self.code, self.text()))
     }
 
-    /// Code, enhanced code and words apart, for the record.
+    /// Code, enhanced code and text apart, for the record.
     pub(super) fn diagnostic(&self) -> Diagnostic {
         let shown = self.shown();
-        // The code's three digits and a blank stand in front.
+        // The three digits of the code and a blank come first.
         Diagnostic::of_server(self.code, shown.get(4..).unwrap_or_default())
     }
 
-    /// The outcome of a letter that was refused at this step.
+    /// The outcome of a letter that was refused in this phase.
     pub(super) fn refusal(&self, phase: SmtpPhase) -> DeliveryOutcome {
         let end = if self.is_permanent() { DeliveryResult::Failed } else { self.delay() };
         DeliveryOutcome::new(end, phase, self.diagnostic())
     }
 
-    /// The outcome of a letter that was refused for what the shop is or does: it comes again.
+    /// The outcome of a letter that was refused because of the shop's settings or conduct: it is deferred.
     pub(super) fn own_fault(&self, phase: SmtpPhase) -> DeliveryOutcome {
         DeliveryOutcome::new(self.delay(), phase, self.diagnostic().at(FaultSource::Shop))
     }
@@ -82,14 +81,14 @@ impl Reply {
     }
 }
 
-/// Replies name recipients; only [`Reply::shown`] may be seen.
+/// Shows only what [`Reply::shown`] does, since replies name recipients.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown())
     }
 }
 
-/// Cuts a text to size, drops control characters and replaces addresses.
+/// Shortens a text, drops control characters and replaces addresses.
 pub(super) fn presentable(text: &str) -> String {
     if is_plain(text) {
         return text.trim().to_owned();
@@ -99,7 +98,7 @@ pub(super) fn presentable(text: &str) -> String {
     without_addresses(clean.trim()).chars().take(SHOWN_CHARS_MAX).collect()
 }
 
-/// True where nothing has to be taken out: most replies, and all that say yes.
+/// Whether nothing has to be replaced: true for most replies, and for all positive ones.
 fn is_plain(text: &str) -> bool {
     let odd = |b: u8| !(b == b' ' || b.is_ascii_graphic()) || matches!(b, b'@' | b'%' | b'+');
     text.len() <= SHOWN_CHARS_MAX && !text.bytes().any(odd)

@@ -1,4 +1,4 @@
-//! One mail transaction, phase by phase: what each reply, and each silence, means for the letter.
+//! One mail transaction, phase by phase: what each reply, or none, means for the letter.
 //!
 //! | phase | 4xx | 5xx | anything else | loss, silence |
 //! |---|---|---|---|---|
@@ -7,12 +7,12 @@
 //! | body | deferred | failed | deferred | deferred |
 //! | the dot | deferred | failed | **unknown** | **unknown** |
 //!
-//! An outcome names the last step that the server answered; before its reply to MAIL that is none. A 4xx that asks for
-//! less is *throttled*. "421 idle too long" as the reply to MAIL on a connection that was used before was said to that
-//! connection, not to the letter.
+//! An outcome names the last phase that the server answered; before the reply to MAIL there is none. A 4xx that asks for a
+//! lower rate is *throttled*. "421 idle too long" in reply to MAIL on a connection that was used before is about that
+//! connection, not about the letter.
 //!
-//! With PIPELINING the three commands leave in one write and their replies are read in order; the body is never
-//! part of it. A server that says 354 to a transaction it has refused is hung up on: no empty mail can come of it.
+//! With PIPELINING the three commands leave in one write and their replies are read in order; the body is never part of it.
+//! When a server says 354 in a transaction that it has refused, we hang up: no empty mail can come of it.
 
 use super::super::letter::Packed;
 use super::super::{DeliveryOutcome, DeliveryResult, Diagnostic, FaultSource, SmtpPhase};
@@ -21,27 +21,26 @@ use super::connect::Connection;
 use super::reply::Reply;
 use super::wire::WireError;
 
-/// The server is ready for the body, or it is not.
+/// The server's answer to MAIL, RCPT and DATA.
 pub(super) enum DataResponse {
     /// It said 354.
     Ready,
     /// The letter goes no further now.
     Refused {
-        /// What that means.
         outcome: DeliveryOutcome,
         /// Whether the connection can be used again after RSET.
         healthy: bool,
     },
 }
 
-/// What is said before a body, in this order.
+/// The phases before the body, in order.
 const STEPS: [SmtpPhase; 3] = [SmtpPhase::Mail, SmtpPhase::Rcpt, SmtpPhase::Data];
 
 fn accepts(step: SmtpPhase, reply: &Reply) -> bool {
     if step == SmtpPhase::Data { reply.code == 354 } else { reply.is_positive() }
 }
 
-/// Names sender and recipient and asks to send.
+/// Sends MAIL, RCPT and DATA.
 pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> DataResponse {
     if packed.needs_utf8() && !connection.utf8 {
         return DataResponse::Refused { outcome: not_in_ascii(packed), healthy: true };
@@ -82,7 +81,7 @@ pub(super) async fn open(connection: &mut Connection, packed: &Packed) -> DataRe
     DataResponse::Ready
 }
 
-/// The outcome where an address has letters outside ASCII and the server does not take them.
+/// The outcome when an address has non-ASCII letters and the server does not support them.
 fn not_in_ascii(packed: &Packed) -> DeliveryOutcome {
     let words = "the mail server does not take addresses with letters outside ASCII";
     let (end, fault) = match packed.recipient.is_ascii() {
@@ -92,7 +91,7 @@ fn not_in_ascii(packed: &Packed) -> DeliveryOutcome {
     DeliveryOutcome::new(end, SmtpPhase::Connection, Diagnostic::own(words, fault))
 }
 
-/// The connection is dead, or speaks something else.
+/// The connection is dead, or the server does not speak SMTP.
 fn lost(answered: SmtpPhase, error: &WireError) -> DataResponse {
     let fault = if answered == SmtpPhase::Connection { FaultSource::Shop } else { FaultSource::Letter };
     let said = Diagnostic::own(format!("before the letter: {error}"), fault);
@@ -102,7 +101,7 @@ fn lost(answered: SmtpPhase, error: &WireError) -> DataResponse {
     }
 }
 
-/// The server had given the connection up before it was asked to take the letter.
+/// The server had closed the connection before it was asked to take the letter.
 fn ended(reply: &Reply) -> DataResponse {
     let said = reply.diagnostic().within("the connection had come to its end").at(FaultSource::Shop);
     DataResponse::Refused {
@@ -124,7 +123,7 @@ async fn refused(connection: &mut Connection, step: SmtpPhase, reply: &Reply) ->
     DataResponse::Refused { outcome, healthy }
 }
 
-/// Reads the replies to what was pipelined after a refusal; `false` if the server would now take a body.
+/// Reads the remaining replies of a pipeline after a refusal; `false` if the server would now take a body.
 async fn settled(connection: &mut Connection, refused: SmtpPhase) -> bool {
     let left = match refused {
         _ if !connection.pipelining => 0,
@@ -141,11 +140,11 @@ async fn settled(connection: &mut Connection, refused: SmtpPhase) -> bool {
     true
 }
 
-/// Sends a message that ends in [`DOT`], and reads the one reply that counts. Answers the outcome and whether the
+/// Sends a message that ends in [`DOT`], and reads the one reply that decides. Returns the outcome, and whether the
 /// connection can carry another letter.
 ///
-/// Where the system takes all of it at once, it leaves at once. Where it does not, the dot waits until the rest has
-/// left and the server has nothing to say.
+/// When the system takes all of it in one write, it leaves in one write. Otherwise the dot waits until the rest has left
+/// and the server has said nothing.
 pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (DeliveryOutcome, bool) {
     let limit = connection.command_timeout;
     let body = message.len().saturating_sub(DOT.len());
@@ -184,15 +183,14 @@ pub(super) async fn finish(connection: &mut Connection, message: &[u8]) -> (Deli
     }
 }
 
-/// Sends what is left of a body. The server may give up while that takes its time: whatever it has to say then, it
-/// has not seen the end of the letter.
+/// Sends the rest of a body. A server that speaks meanwhile gives the letter up: it cannot have seen its end.
 async fn send_body(connection: &mut Connection, rest: &[u8]) -> Result<(), Option<WireError>> {
     let limit = connection.command_timeout;
     connection.wire.send(rest, limit).await.map_err(Some)?;
     if connection.wire.is_quiet().await { Ok(()) } else { Err(None) }
 }
 
-/// The outcome of a letter whose end was never sent: the server's last words, if it left any.
+/// The outcome of a letter whose end was never sent, with the server's last reply if there was one.
 async fn cut_short(connection: &mut Connection, error: Option<WireError>) -> DeliveryOutcome {
     let limit = connection.command_timeout.min(std::time::Duration::from_secs(5));
     let why = match connection.wire.reply(limit).await {

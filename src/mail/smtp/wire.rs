@@ -1,8 +1,8 @@
-//! The stream below the conversation: plain or TLS, read in bounded replies, every wait with a deadline.
+//! The stream under the SMTP conversation: plain or TLS, replies of bounded size, every wait with a deadline.
 //!
-//! Bounds: a reply line has at most 1,000 bytes, a reply at most 100 lines, and the whole reply one deadline, so
-//! neither an endless line nor a server that drips bytes can hold a courier. A reply is strict: three digits, the
-//! same on each line, then a space, a hyphen or the end of the line.
+//! Bounds: a reply line has at most 1,000 bytes, a reply at most 100 lines, and the whole reply one deadline, so neither an
+//! endless line nor a server that sends single bytes can hold up a courier. A reply is read strictly: three digits, the same
+//! on each line, then a space, a hyphen or the end of the line.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: usize = 1_000;
 const LINES_MAX: usize = 100;
 const READ_BUFFER_BYTES: usize = 4_096;
 
-/// What a connection runs over.
+/// A stream under a connection: TCP, TLS or a test's.
 pub(in super::super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -45,10 +45,9 @@ impl From<io::Error> for WireError {
     }
 }
 
-/// A stream with a read buffer.
 pub(super) struct Wire {
     stream: BufReader<Box<dyn Stream>>,
-    /// What a write says it took is what has left, and a write that fails took nothing: TCP alone, without TLS.
+    /// True over plain TCP: exactly the bytes that a write reports have left, and a failed write took none.
     exact: bool,
 }
 
@@ -57,13 +56,13 @@ impl Wire {
         Wire { stream: BufReader::with_capacity(READ_BUFFER_BYTES, stream), exact: true }
     }
 
-    /// Over TLS, which keeps bytes of its own.
+    /// A stream over TLS, which buffers bytes itself.
     pub(super) fn protected(stream: Box<dyn Stream>) -> Wire {
         Wire { exact: false, ..Wire::plain(stream) }
     }
 
-    /// The stream alone, to put TLS on it. Bytes that are already here came in clear and would be taken for
-    /// protected ones, so they refuse.
+    /// Returns the stream, to set up TLS on it. Fails when bytes were received already: they came in clear and would be taken
+    /// for protected ones.
     pub(super) fn into_inner(self) -> Result<Box<dyn Stream>, WireError> {
         if self.stream.buffer().is_empty() {
             return Ok(self.stream.into_inner());
@@ -80,7 +79,7 @@ impl Wire {
         Ok(timeout(limit, write).await.map_err(|_| WireError::Silent(limit))??)
     }
 
-    /// Writes as much as leaves in one breath, where it can be known how much that is; answers how many bytes left.
+    /// Writes what the system takes in one call, where it can be known how much that is; returns the number of bytes.
     pub(super) async fn send_some(&mut self, bytes: &[u8], limit: Duration) -> Result<usize, WireError> {
         if !self.exact {
             return Ok(0);
@@ -88,18 +87,17 @@ impl Wire {
         Ok(timeout(limit, self.stream.write(bytes)).await.map_err(|_| WireError::Silent(limit))??)
     }
 
-    /// Reads one whole reply.
     pub(super) async fn reply(&mut self, limit: Duration) -> Result<Reply, WireError> {
         timeout(limit, self.read_reply()).await.map_err(|_| WireError::Silent(limit))?
     }
 
-    /// Sends a command line and reads its reply.
+    /// Sends a command line and reads the reply.
     pub(super) async fn ask(&mut self, line: &str, limit: Duration) -> Result<Reply, WireError> {
         self.send(format!("{line}\r\n").as_bytes(), limit).await?;
         self.reply(limit).await
     }
 
-    /// Whether the server has neither hung up nor spoken, as far as this side knows yet. Does not wait.
+    /// Whether the server has neither hung up nor spoken, as far as this side knows. Does not wait.
     pub(super) async fn is_quiet(&mut self) -> bool {
         poll_fn(|cx| Poll::Ready(Pin::new(&mut self.stream).poll_fill_buf(cx).is_pending())).await
     }
@@ -142,7 +140,7 @@ impl Wire {
     }
 }
 
-/// The code, whether this is the last line, and the words.
+/// The code, whether this is the last line, and the text.
 fn parse_line(line: &[u8]) -> Result<(u16, bool, String), WireError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
