@@ -55,7 +55,7 @@ pub fn table(runtime: &Runtime) {
         (manner, run)
     });
     println!(
-        "\n| refusal | RCPT TO refused | connections opened | lowest rate of the slow one's lane | its first letter after the \
+        "\n| refusal | RCPT TO refused | connections opened | lowest rate the slow one was held to | its first letter after the \
          minute | half its rate | its rate | overtaken, slow / quick |\n|---|---:|---:|---|---:|---:|---:|---|"
     );
     for (manner, run) in runs {

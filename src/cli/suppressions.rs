@@ -28,7 +28,7 @@ pub struct SuppressionsArgs {
     pub url: String,
     /// What to do.
     #[command(subcommand)]
-    pub verb: SuppressionsCommand,
+    pub command: SuppressionsCommand,
 }
 
 /// How a list is written.
@@ -102,7 +102,7 @@ pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> 
         bearer: format!("Bearer {key}"),
         url: format!("{}/v1/suppressions", args.url.trim_end_matches('/')),
     };
-    let answer = match &args.verb {
+    let answer = match &args.command {
         SuppressionsCommand::List { email, limit, cursor } => {
             let mut asked = engine.agent.get(&engine.url).query("limit", limit.to_string());
             for (name, value) in [("email", email), ("cursor", cursor)] {

@@ -129,33 +129,33 @@ async fn verified(
     parts: &Parts,
     body: Body,
 ) -> Result<(Bytes, Option<String>), ApiError> {
-    let (door, headers, now) = (&app.returns, &parts.headers, app.engine.now());
+    let (verifiers, headers, now) = (&app.returns, &parts.headers, app.engine.now());
     let bad = || ApiError::BadSignature;
     let read = async |body: Body| {
-        let _room = door.room.take(announced(&body)).await?;
+        let _room = verifiers.room.take(announced(&body)).await?;
         body::read(body, MESSAGE_BYTES_MAX, app.body_timeout).await
     };
     match relay {
         Relay::Ses => Err(ApiError::Unsigned),
         Relay::Postmark => {
-            door.postmark.verify(headers).ok_or_else(bad)?;
+            verifiers.postmark.verify(headers).ok_or_else(bad)?;
             Ok((read(body).await?, None))
         }
         Relay::Mailgun => {
             let body = read(body).await?;
-            door.mailgun.verify(&body, now).ok_or_else(bad)?;
+            verifiers.mailgun.verify(&body, now).ok_or_else(bad)?;
             Ok((body, None))
         }
         Relay::Sendgrid => {
-            let tag = door.sendgrid.tag(headers, now).ok_or_else(bad)?;
+            let tag = verifiers.sendgrid.tag(headers, now).ok_or_else(bad)?;
             let body = read(body).await?;
-            door.sendgrid.verify(&tag, &body).ok_or_else(bad)?;
+            verifiers.sendgrid.verify(&tag, &body).ok_or_else(bad)?;
             Ok((body, None))
         }
         Relay::Resend => {
-            let tag = door.resend.tag(headers, now).ok_or_else(bad)?;
+            let tag = verifiers.resend.tag(headers, now).ok_or_else(bad)?;
             let body = read(body).await?;
-            door.resend.verify(&tag, &body).ok_or_else(bad)?;
+            verifiers.resend.verify(&tag, &body).ok_or_else(bad)?;
             Ok((body, Some(tag.id)))
         }
     }
