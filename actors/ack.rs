@@ -8,7 +8,7 @@
 //!
 //! A guard travels in a message and ends in a ticket of the log. If a guard is dropped on the way (because an actor died
 //! or the log was poisoned), the whole answer fails: nothing is acknowledged by accident. The answer's value is held by
-//! [`Reply`](super::reply::Reply).
+//! `Reply`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

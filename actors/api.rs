@@ -169,7 +169,7 @@ pub struct ContactAnswer {
     pub created: bool,
     /// True when this call merged two contacts, or gave a contact a new name.
     pub linked: bool,
-    /// As in [`EventAnswer::lists_error`].
+    /// As in [`EventAnswer`].
     pub lists_error: Option<String>,
 }
 

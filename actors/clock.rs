@@ -1,7 +1,7 @@
 //! The only place that reads the time.
 //!
 //! Wall time is read at start and carried on by the monotonic clock: a step of the system's clock is followed only at the
-//! next start ([`Clock::drift_ms`] tells how large it is). In tests (feature `testing`) the clock is moved by hand, and
+//! next start (`Clock::drift_ms` tells how large it is). In tests (feature `testing`) the clock is moved by hand, and
 //! moving it wakes whoever waits on it.
 
 #[cfg(feature = "testing")]

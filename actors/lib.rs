@@ -1,6 +1,6 @@
 //! The engine: actors on ractor, which no other crate uses, and the [`Engine`] through which everybody else calls them.
 //!
-//! [`start`] recovers a data directory, spawns the actors and returns an [`Engine`]: a handle that is cheap to clone, with
+//! [`start()`] recovers a data directory, spawns the actors and returns an [`Engine`]: a handle that is cheap to clone, with
 //! one typed, asynchronous method for each request. An answer that acknowledges a change is given only when the change is
 //! durable. Errors are [`EngineError`]s: either the engine could not at the moment, or the request is refused.
 //! [`Engine::stop`] ends it in order; after a crash the next `start` takes up what was open.

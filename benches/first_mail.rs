@@ -1,4 +1,4 @@
-//! From a signed webhook to the first mail accepted, for small lists that were at rest.
+//! From a signed webhook to the first accepted mail, for small lists that were at rest.
 //!
 //! ```text
 //! cargo bench --bench first_mail          RESTOCKD_RESTOCKS=1000 by default
@@ -6,11 +6,10 @@
 //!                                         takes `cargo build --release -p restockd-storm` first
 //! ```
 //!
-//! The engine runs in this process (so that its census can be asked), on a temporary directory,
-//! with the real clock, the real log and sled snapshots; mail goes by SMTP over loopback to a sink
-//! that takes each letter at once, with no pace. Before each restock the one before is over. The
-//! row `probe` is a 4 KiB write and sync in the same directory: what the disk alone costs once; a
-//! first mail waits for it three times (restocked, opened, started), mostly.
+//! The engine runs in this process (so that its list counts can be read), on a temporary directory, with the real clock, the
+//! real log and sled snapshots. Mail goes by SMTP over loopback to a sink that takes each letter at once, without a rate
+//! limit. Each restock starts after the one before is over. The row `probe` is a write of 4 KiB and a sync in the same
+//! directory: the cost of the disk alone. A first mail usually waits for it three times (restocked, opened, started).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::collections::BTreeMap;
@@ -24,11 +23,10 @@ use restockd_engine::clock::Clock;
 use restockd_testkit::process::{self, Client, KEY, SECRET, until};
 use restockd_testkit::sink::Sink;
 
-/// Members of each list.
 const MEMBERS: usize = 3;
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -70,11 +68,11 @@ fn main() {
     runtime.block_on(running.shut_down());
 }
 
-/// Presses beside it, by a process of its own that ends with this.
+/// New presses meanwhile, from a process of its own that ends when this is dropped.
 struct Storm(std::process::Child);
 
 impl Storm {
-    /// Blows for at most five minutes.
+    /// Starts presses at this rate, for at most five minutes.
     fn start(client: &Client, rate: &str) -> Self {
         let program = process::program().with_file_name("restockd-storm");
         assert!(program.is_file(), "build it with `cargo build --release -p restockd-storm`");
@@ -84,7 +82,7 @@ impl Storm {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // It warms up for a second by itself.
+        // The storm warms up for a second by itself.
         std::thread::sleep(Duration::from_secs(4));
         Self(child)
     }
@@ -117,7 +115,7 @@ fn config(dir: &Path, sink: &Sink) -> Config {
     Config::load(Some(&file), |key| env.get(key).cloned(), &flags).unwrap()
 }
 
-/// What one write and sync costs here.
+/// The time of one write and sync, measured so many times.
 fn probe(dir: &Path, times: usize) -> Vec<Duration> {
     let mut file = std::fs::File::create(dir.join("probe")).unwrap();
     let mut spans = Vec::new();
@@ -130,7 +128,7 @@ fn probe(dir: &Path, times: usize) -> Vec<Duration> {
     spans
 }
 
-/// A row of the table.
+/// Prints a row of the table.
 fn row(name: &str, mut spans: Vec<Duration>) {
     spans.sort_unstable();
     let at = |part: usize| spans[(spans.len() * part / 100).min(spans.len() - 1)].as_secs_f64() * 1000.0;

@@ -1,12 +1,12 @@
-//! A list of a million members: loading it, its broadcast, and a small list beside it.
+//! A list with a million members: filling it, its campaign, and a small list at the same time.
 //!
 //! ```text
 //! cargo bench --bench million             RESTOCKD_MEMBERS=1000000 by default
 //! ```
 //!
-//! The engine is the binary in a process of its own, on a temporary directory, with its defaults
-//! but for the pace of 1,000 mails a second; mail goes by SMTP over loopback to a sink that takes
-//! each letter at once. The broadcast is left as soon as the small list is served.
+//! The engine is the binary in a process of its own, on a temporary directory, with its defaults except for a rate of 1,000
+//! mails a second. Mail goes by SMTP over loopback to a sink that takes each letter at once. The bench ends when the small
+//! lists are served.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use restockd_testkit::process::{Client, Place, count};
 use restockd_testkit::sink::Sink;
 
-/// The small lists, restocked one after another while the broadcast runs.
+/// The small lists, restocked one after another while the campaign runs.
 const SMALL: usize = 20;
-/// Members of each.
+/// Members of each small list.
 const THREE: usize = 3;
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -77,7 +77,7 @@ fn main() {
     engine.kill();
 }
 
-/// A restock of a small list: until its last mail is accepted.
+/// Restocks a small list; the time until its last mail is accepted.
 fn small(n: usize, client: &Client, sink: &Sink) -> Duration {
     let start = Instant::now();
     client.restock(&format!("small-{n}"), &format!("small-{n}"));

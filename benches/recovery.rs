@@ -1,4 +1,4 @@
-//! Coming back: from a long log alone, and from a large snapshot.
+//! Recovery: from a long log alone, and from a large snapshot.
 //!
 //! ```text
 //! cargo bench --bench recovery
@@ -8,10 +8,9 @@
 //!   RESTOCKD_ROUNDS=3                      each figure so many times; the median stands first
 //! ```
 //!
-//! The machines themselves decide what is written (`support/shop.rs`): three lists a press, one
-//! record of the directory and three of lists; later the same people look at products. Then the
-//! binary is started on it, until it listens; the parts are measured on the library, in a process
-//! of their own. Files are in the page cache, as after a crash of the process.
+//! The machines themselves decide what is written (testkit's `shop`): three lists a press, one record of the directory and
+//! three of lists; later the same people look at products. Then the binary is started on it, until it listens; the parts are
+//! measured with the library, in a process of their own. Files are in the page cache, as after a crash of the process.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::hint::black_box;
@@ -31,12 +30,12 @@ use restockd_records::Entry;
 use restockd_testkit::process::Place;
 use restockd_testkit::shop::{self, Pen, Shop, Size};
 
-/// What a process of its own is to measure, and where.
+/// The environment variable that tells a process of its own what to measure.
 const PART: &str = "RESTOCKD_BENCH_PART";
 const DATA: &str = "RESTOCKD_BENCH_DATA";
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -95,7 +94,6 @@ fn row(what: &str, mut all: Vec<Figure>) {
     println!("| {what} | {wall:.2} s | {} | {cpu:.2} s | {:.0} |", walls.join(" "), middle.mib);
 }
 
-/// One measurement.
 struct Figure {
     wall: Duration,
     cpu: Duration,
@@ -129,7 +127,7 @@ fn measure(part: &str, data: &Path) {
             done(start);
             std::mem::forget(found);
         }
-        // The log read and verified; then decoded too; then also applied by one author, in order.
+        // The log read and verified; then also decoded; then also applied by one author, in order.
         "read" | "decode" | "directory" | "lists" => {
             let mut lists = std::collections::HashMap::<_, restockd_core::list::List>::new();
             let take = &mut |_, it: &wal::RecordRef<'_>| {

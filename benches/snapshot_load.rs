@@ -1,4 +1,4 @@
-//! What a checkpoint round costs those who press meanwhile.
+//! How much a snapshot round slows down the answers to presses.
 //!
 //! ```text
 //! cargo bench --bench snapshot_load
@@ -9,9 +9,8 @@
 //!   RESTOCKD_BACKEND=sled           or flat
 //! ```
 //!
-//! The engine is the binary in a process of its own, with its defaults. Every press is of somebody
-//! new, for a list chosen at random, and is answered when it is durable. A request that began in
-//! one stretch and ended in another counts for neither.
+//! The engine is the binary in a process of its own, with its defaults. Every press is of a new shopper, for a list chosen at
+//! random, and is answered when it is durable. A request that began in one stretch and ended in another counts for neither.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::io::{Read, Write};
@@ -24,12 +23,12 @@ use restockd_testkit::process::{Client, KEY, Place, press};
 use restockd_testkit::shop::{self, Shop, Size};
 use serde_json::json;
 
-/// Stretches are numbered from 1; 0 is before, between and after them.
+/// The present stretch, from 1; 0 is before, between and after them.
 static STRETCH: AtomicUsize = AtomicUsize::new(0);
 const OVER: usize = usize::MAX;
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -59,7 +58,7 @@ fn main() {
             std::thread::sleep(span);
             let end = Instant::now() + span;
             STRETCH.store(2 * pair + 2, Ordering::SeqCst);
-            // Rounds back to back; one that is under way at the end is waited for, and counts.
+            // Rounds run back to back; one that is under way at the end is waited for, and counts.
             while Instant::now() < end {
                 let round = client.post("/v1/admin/snapshot", &json!({}));
                 rounds += 1;
@@ -90,7 +89,7 @@ fn main() {
     engine.kill();
 }
 
-/// Presses until it is over: stretch and microseconds of each answer.
+/// Presses until the end; returns stretch and microseconds of each answer.
 fn shopper(client: &Client, n: usize, lists: usize) -> Vec<(usize, u64)> {
     let mut socket = TcpStream::connect(client.host()).unwrap();
     socket.set_nodelay(true).unwrap();

@@ -29,7 +29,7 @@ use restockd_journal::wal::{self, Log, WalError};
 use restockd_mail::Mailer;
 use restockd_render::Templates;
 
-/// All that [`start`] needs.
+/// All that [`start()`] needs.
 pub struct Started {
     /// The data directory; log and snapshots live in folders inside it.
     pub data: PathBuf,

@@ -78,7 +78,7 @@ impl Lists {
         Ok((&awake.id, &mut awake.list))
     }
 
-    /// Unpacks a list of the snapshot; `None` when there is none with that id that is packed packed.
+    /// Unpacks a list of the snapshot; `None` when there is none with that id that is still packed.
     fn wake_packed(&mut self, id: &str) -> Result<Option<Awake>, String> {
         let at = self.packed.binary_search_by(|(other, _)| other.as_str().cmp(id));
         let Some((id, packed)) = at.ok().and_then(|at| self.packed.get_mut(at)) else { return Ok(None) };

@@ -170,7 +170,7 @@ fn end<R>(worker: ScopedJoinHandle<'_, ReplayResult<R>>, first: &mut Option<Fail
 /// The text of a panic.
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no panic_text");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
     format!("its replay panicked: {text}; this is a bug, please report it")
 }
 

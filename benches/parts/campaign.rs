@@ -1,4 +1,4 @@
-//! The machine of campaigns: opened by a restock, and a letter from its start to its end.
+//! The campaign machine: opening by a restock, and a letter from its start to its end.
 
 use divan::Bencher;
 use restockd_core::campaign::{CampaignEvent, Campaigns, Header, NextLetter, Settlement};
@@ -7,13 +7,13 @@ use restockd_core::{CampaignId, ListId, Millis, PersonId, Retry};
 
 use crate::NOON;
 
-/// People of one campaign.
+/// The audience of a campaign.
 const PEOPLE: u32 = 1_000;
-/// The re-notify guard: 12 hours.
+/// The time within which nobody is mailed twice: 12 hours.
 const GUARD_MS: u64 = 12 * 3_600_000;
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// A rule campaign of a list and a day.
+/// The header of a rule campaign of a list and a day.
 pub fn header(id: u128, list: &str, day: u64) -> Header {
     let date = NOON.plus(day * DAY_MS).day(0);
     Header {
@@ -26,7 +26,7 @@ pub fn header(id: u128, list: &str, day: u64) -> Header {
     }
 }
 
-/// Opens a campaign for everybody and takes them up.
+/// Opens a campaign for everybody and looks everybody up.
 fn open(campaigns: &mut Campaigns, header: &Header, at: Millis) {
     let event = campaigns.decide_restock(header.clone(), PEOPLE, PEOPLE).unwrap();
     campaigns.apply(&event, at);
@@ -35,7 +35,7 @@ fn open(campaigns: &mut Campaigns, header: &Header, at: Millis) {
     campaigns.apply_invited(header.id, &people, true, at);
 }
 
-/// One letter, started and accepted.
+/// Starts one letter, which is accepted.
 fn letter(campaigns: &mut Campaigns, id: CampaignId, row: u32, at: Millis) {
     let address = u64::from(row).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let NextLetter::Start(started) = campaigns.decide_letter(id, row, None, address, GUARD_MS, at) else {
@@ -60,12 +60,12 @@ fn opened(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// A letter started and settled, where so many earlier campaigns mailed the same people, a day apart.
+/// Starts and settles a letter, where so many earlier campaigns mailed the same people, a day apart.
 #[divan::bench(args = [0, 8], max_time = 1)]
 fn letter_started_and_settled(bencher: Bencher<'_, '_>, earlier: u64) {
     let mut campaigns = Campaigns::new(None, Retry::default());
     let (mut series, mut rows) = (0, 0..0);
-    // The machine is changed while inputs are made, too: when one campaign is sent, the next opens.
+    // The machine also changes while inputs are made: when one campaign is sent, the next opens.
     let machine = std::cell::RefCell::new(&mut campaigns);
     let at = NOON.plus(earlier * DAY_MS);
     bencher

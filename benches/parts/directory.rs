@@ -1,7 +1,6 @@
-//! The machine of the directory: who is meant, which key was seen, what the bag does.
+//! The directory machine: identities, idempotency keys, and bags.
 //!
-//! The directory grows while it is measured, as it does in life; each event is closed at once, as
-//! if its lists had answered.
+//! The directory grows while it is measured, as in real use; each event is closed at once, as if its lists had answered.
 
 use divan::{Bencher, black_box};
 use restockd_core::directory::{Directory, HashedIdentity, Ingest};
@@ -15,7 +14,7 @@ fn people() -> [usize; 2] {
     size([1_000, 100_000], [3, 30])
 }
 
-/// A press of shopper `p` (or the opposite) with its key, if it has one.
+/// Shopper `p` joins or leaves a list, with a key or without.
 pub fn press(p: usize, join: bool, key: Option<u128>) -> Ingest {
     let email = Email::parse(&format!("shopper.{p}@mail.example")).unwrap();
     Ingest {
@@ -38,7 +37,7 @@ pub fn key(p: usize) -> Option<u128> {
     Some((p as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-/// Decides, applies, closes; the number of records.
+/// Decides, applies and closes; returns the number of records.
 fn write(directory: &mut Directory, catalog: &Catalog, item: &Ingest) -> usize {
     let decision = directory.decide(item, catalog, NOON).unwrap();
     for event in &decision.events {
@@ -56,7 +55,7 @@ fn of(people: usize) -> (Directory, Catalog) {
     (directory, catalog)
 }
 
-/// Somebody nobody knew presses.
+/// An unknown shopper presses.
 #[divan::bench(args = people(), max_time = 0.5)]
 fn join(bencher: Bencher<'_, '_>, people: usize) {
     let (mut directory, catalog) = of(people);
@@ -78,7 +77,7 @@ fn join_again(bencher: Bencher<'_, '_>, people: usize) {
     });
 }
 
-/// Somebody known leaves, by an event without a key.
+/// A known shopper leaves, by an event without a key.
 #[divan::bench(args = people(), max_time = 0.5)]
 fn leave(bencher: Bencher<'_, '_>, people: usize) {
     let (mut directory, catalog) = of(people);

@@ -1,4 +1,4 @@
-//! The Engine's door without HTTP: a press from so many callers at once, each answered after the sync.
+//! The Engine without HTTP: presses from so many callers at once, each answered after the sync.
 //!
 //! Every caller sends its next event when the last one is answered, as a shop's server would.
 
@@ -13,7 +13,7 @@ use crate::size;
 /// Callers at once.
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 
-/// What each caller sends in one run.
+/// Events that each caller sends in one run.
 fn each(callers: usize) -> usize {
     size((1024 / callers).clamp(16, 64), 2)
 }
@@ -28,11 +28,11 @@ fn callers(first: usize, callers: usize) -> Vec<Vec<EventInput>> {
     (0..callers).map(|c| (0..each).map(|n| one(first + c * each + n)).collect()).collect()
 }
 
-/// Everybody sends; done when everybody is answered.
-fn send(house: &LiveEngine, callers: Vec<Vec<EventInput>>, new: bool) {
-    house.runtime.block_on(async {
+/// All callers send; ends when all are answered.
+fn send(live: &LiveEngine, callers: Vec<Vec<EventInput>>, new: bool) {
+    live.runtime.block_on(async {
         let one = |events: Vec<EventInput>| {
-            let engine = house.engine.clone();
+            let engine = live.engine.clone();
             tokio::spawn(async move {
                 for event in events {
                     assert_eq!(engine.ingest(event).await.unwrap().stored, new);
@@ -46,12 +46,12 @@ fn send(house: &LiveEngine, callers: Vec<Vec<EventInput>>, new: bool) {
     });
 }
 
-/// Somebody new each time: a record of the directory and one of a list.
+/// New shoppers: a record of the directory and one of a list for each.
 #[divan::bench(args = IN_FLIGHT, sample_count = 50, sample_size = 1, max_time = 3)]
 fn somebody_new(bencher: Bencher<'_, '_>, in_flight: usize) {
-    let house = LiveEngine::new(Clock::real(), 1);
+    let live = LiveEngine::new(Clock::real(), 1);
     let events = in_flight * each(in_flight);
-    send(&house, callers(0, in_flight), true);
+    send(&live, callers(0, in_flight), true);
     let mut first = 0;
     bencher
         .counter(ItemsCount::new(events))
@@ -59,17 +59,17 @@ fn somebody_new(bencher: Bencher<'_, '_>, in_flight: usize) {
             first += events;
             callers(first, in_flight)
         })
-        .bench_local_values(|callers| send(&house, callers, true));
+        .bench_local_values(|callers| send(&live, callers, true));
 }
 
-/// The same presses with the same keys: nothing to write, answered behind what is on its way.
+/// The same presses with the same keys: nothing is written, and each is answered after the writes before it.
 #[divan::bench(args = IN_FLIGHT, sample_count = 50, sample_size = 1, max_time = 3)]
 fn again(bencher: Bencher<'_, '_>, in_flight: usize) {
-    let house = LiveEngine::new(Clock::real(), 1);
+    let live = LiveEngine::new(Clock::real(), 1);
     let known = callers(0, in_flight);
-    send(&house, known.clone(), true);
+    send(&live, known.clone(), true);
     bencher
         .counter(ItemsCount::new(in_flight * each(in_flight)))
         .with_inputs(|| known.clone())
-        .bench_local_values(|callers| send(&house, callers, false));
+        .bench_local_values(|callers| send(&live, callers, false));
 }

@@ -1,9 +1,8 @@
-//! The way of a request: read, routed, let in, parsed, checked, answered; behind it an engine that
-//! says yes at once.
+//! The path of a request: read, routed, admitted, parsed, checked, answered; behind it an engine that confirms at once.
 //!
-//! `parse_…` and `open_…` are the handlers' own code from the bytes of a body on. The others go over
-//! one connection on loopback, either one request at a time (with all the system calls and the
-//! waking of threads) or 64 sent in one go, which comes near to what a request costs the server.
+//! `parse_…` and `open_…` are the handlers' own code, from the bytes of a body on. The others use one connection on loopback:
+//! either one request at a time (with all system calls and thread wake-ups), or 64 requests sent together, which comes near
+//! to what a request costs the server.
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -15,14 +14,14 @@ use serde_json::json;
 use crate::http_server::{HttpServer, request};
 
 const SECRET: &str = "a-secret-of-thirty-two-bytes-now";
-/// Requests sent in one go.
+/// Requests sent together.
 const IN_ONE_GO: [usize; 2] = [1, 64];
 
 fn source() -> Source {
     Source { secrets: vec![Secret::new(SECRET)], ..Source::default() }
 }
 
-/// A press as the recipe shows it.
+/// A press, as in the documentation.
 fn press(p: usize) -> serde_json::Value {
     json!({
         "name": "product.waitlisted", "email": format!("shopper.{p}@mail.example"), "userId": format!("u{p}"),
@@ -44,21 +43,20 @@ fn bearer() -> String {
     format!("authorization: Bearer {KEY}")
 }
 
-/// No handler to speak of: what the server and the wire cost.
+/// A handler that does nothing: the cost of server and connection.
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn health(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let request = request("GET", "/v1/health", &bearer(), "");
     HttpServer::open(vec![source()]).measure(bencher, &request, "200", (in_one_go, 1));
 }
 
-/// A press.
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn event(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let request = request("POST", "/v1/events", &bearer(), &press(7).to_string());
     HttpServer::open(vec![source()]).measure(bencher, &request, "202", (in_one_go, 1));
 }
 
-/// A press without a name: all that is wrong is said.
+/// A press without a name: everything that is wrong is reported.
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn event_refused(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let body = json!({ "email": "ann", "lists": { "restock-chair-01": "yes" } }).to_string();
@@ -73,7 +71,6 @@ fn batch_of_100(bencher: Bencher<'_, '_>) {
     HttpServer::open(vec![source()]).measure(bencher, &request, "2", (1, 100));
 }
 
-/// A signed restock.
 #[divan::bench(args = IN_ONE_GO, max_time = 1)]
 fn webhook(bencher: Bencher<'_, '_>, in_one_go: usize) {
     let body = delivery();
@@ -93,8 +90,8 @@ fn parse_batch(bencher: Bencher<'_, '_>, events: usize) {
         .bench(|| fuzzing::batch(black_box(body.as_bytes()), false));
 }
 
-/// The body of a restock: signature held against it, parsed and checked. The key of the source is
-/// made anew each time, which the server does once.
+/// The body of a restock: signature verified, parsed and checked. The key of the source is prepared each time, which the
+/// server does only once.
 #[divan::bench(max_time = 0.5)]
 fn open_webhook(bencher: Bencher<'_, '_>) {
     let body = delivery();

@@ -1,4 +1,4 @@
-//! A real server before an engine that says yes at once, and one connection to it.
+//! A real HTTP server in front of an engine that confirms at once, and one connection to it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use restockd_testkit::null_engine;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-/// A server, and one connection to it.
+/// The server, and one connection to it.
 pub struct HttpServer {
     socket: TcpStream,
     stop: watch::Sender<bool>,
@@ -34,7 +34,7 @@ impl HttpServer {
         Self { socket, stop, _runtime: runtime }
     }
 
-    /// Measures a request over the wire, so many in one go, each about so many items.
+    /// Measures a request over the connection, so many sent together, each with so many items.
     pub fn measure(
         mut self,
         bencher: Bencher<'_, '_>,
@@ -52,7 +52,7 @@ impl HttpServer {
         assert_eq!(std::str::from_utf8(&answers).unwrap().matches(&good).count(), in_one_go);
     }
 
-    /// One request, to learn how long its answer is; it must have this status.
+    /// Sends one request to learn the length of its answer, which must have this status.
     fn learn(&mut self, request: &[u8], status: &str) -> usize {
         self.socket.write_all(request).unwrap();
         let mut answer = vec![0; 64 * 1024];
@@ -78,7 +78,7 @@ impl Drop for HttpServer {
     }
 }
 
-/// The bytes of a request; its id is ours, so that all answers are of one length.
+/// The bytes of a request; it sets its own request id, so that all answers have one length.
 pub fn request(method: &str, path: &str, header: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(

@@ -1,6 +1,6 @@
-//! The machine of a list: decide and apply, for short, middling and long lists.
+//! The list machine: decide and apply, for short, middling and long lists.
 //!
-//! Each change is made to a list that has just woken, so none is measured twice on the same rows.
+//! Each change is made to a list that has just woken, so that none is measured twice on the same rows.
 
 use divan::{Bencher, black_box};
 use restockd_core::list::{ChangeSource, List, ListCommand, ListDecision};
@@ -44,13 +44,13 @@ fn changes(bencher: Bencher<'_, '_>, members: u32, command: &ListCommand) {
     });
 }
 
-/// Somebody new takes the next place.
+/// A new person takes the next place.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn join(bencher: Bencher<'_, '_>, members: u32) {
     changes(bencher, members, &change(members + 1, members + 1, true));
 }
 
-/// The one in the middle presses again: nothing changes.
+/// The person in the middle presses again: nothing changes.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn join_again(bencher: Bencher<'_, '_>, members: u32) {
     let list = of(members);
@@ -59,13 +59,13 @@ fn join_again(bencher: Bencher<'_, '_>, members: u32) {
     bencher.bench(|| black_box(&list).decide(black_box(&command), NOON));
 }
 
-/// The one in the middle leaves.
+/// The person in the middle leaves.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn leave(bencher: Bencher<'_, '_>, members: u32) {
     changes(bencher, members, &change(members + 1, members.div_ceil(2), false));
 }
 
-/// A restock signal is counted and opens a campaign.
+/// A restock signal counts and opens a campaign.
 #[divan::bench(args = MEMBERS, max_time = 0.5)]
 fn restock(bencher: Bencher<'_, '_>, members: u32) {
     changes(bencher, members, &signal());

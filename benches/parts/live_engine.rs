@@ -1,6 +1,6 @@
 //! A whole engine in a temporary directory: the real boot, log and actors, mail into memory.
 //!
-//! It ends as a crash would, without a last checkpoint, and its directory goes with it.
+//! It ends as a crash would, without a last snapshot, and its directory is deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use crate::size;
 /// Events in one call while an engine is filled.
 const SLICE: usize = 1000;
 
-/// A running engine and what it runs on.
 pub struct LiveEngine {
     pub runtime: Runtime,
     pub engine: Engine,
@@ -29,7 +28,7 @@ pub struct LiveEngine {
 }
 
 impl LiveEngine {
-    /// With the engine's own settings but for the mail connections, and no checkpoint in between.
+    /// With the default settings except for the mail connections, and without snapshots in between.
     pub fn new(clock: Clock, connections: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("restockd.toml");
@@ -50,7 +49,6 @@ impl LiveEngine {
         Self { runtime, engine: running.engine.clone(), running: Some(running), _dir: dir }
     }
 
-    /// The letters.
     pub fn outbox(&self) -> Arc<MemoryTransport> {
         self.running.as_ref().and_then(|running| running.outbox.clone()).unwrap()
     }

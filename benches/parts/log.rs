@@ -1,8 +1,7 @@
-//! The log: a record made and read, and batches appended until the sync that covers them.
+//! The log: a record encoded and decoded, and batches appended until the sync that covers them.
 //!
-//! `frame` moves the log by hand, so that a batch is one write and one sync and nothing else;
-//! `acknowledged` is the running log, whose writer takes what has queued up: a batch of many callers
-//! that come at once becomes one frame or two.
+//! `frame` moves the log by hand, so that a batch is exactly one write and one sync; `acknowledged` is the running log, whose
+//! writer takes whatever has queued up: a batch of many callers at once becomes one frame or two.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -25,35 +24,32 @@ use crate::{NOON, size};
 const BATCHES: [usize; 6] = [1, 8, 64, 256, 1024, 4096];
 const STAMP: Stamp = Stamp { seq: 123_456, at: NOON };
 
-/// What the directory writes of a press.
+/// The directory's record of a press.
 fn pressed() -> DirectoryEvent {
     let directory = Directory::new(7, 1000);
     let decision = directory.decide(&press(7, true, key(7)), &Catalog::default(), NOON).unwrap();
     decision.events.into_iter().next().unwrap()
 }
 
-/// What a list writes of a join.
+/// A list's record of a join.
 fn joined() -> (ListId, ListEvent) {
     let (person, ordinal, changed, source) = (PersonId(123_456), 1234, NOON, ChangeSource::Event);
     let event = ListEvent::Joined { event: 123_456, person, ordinal, changed, source };
     (ListId::parse("restock-sku-0007").unwrap(), event)
 }
 
-/// A press as the directory records it.
 #[divan::bench(max_time = 0.5)]
 fn encode_press(bencher: Bencher<'_, '_>) {
     let event = pressed();
     bencher.bench(|| restockd_records::of_directory(black_box(STAMP), black_box(&event)));
 }
 
-/// A join as a list records it.
 #[divan::bench(max_time = 0.5)]
 fn encode_join(bencher: Bencher<'_, '_>) {
     let (id, event) = joined();
     bencher.bench(|| restockd_records::of_list(black_box(STAMP), black_box(&id), black_box(&event)));
 }
 
-/// The press read back.
 #[divan::bench(max_time = 0.5)]
 fn decode_press(bencher: Bencher<'_, '_>) {
     let Encoded { kind, version, bytes } = restockd_records::of_directory(STAMP, &pressed());
@@ -74,7 +70,7 @@ fn batch(records: usize) -> Vec<Record> {
     vec![Record { kind, version, bytes }; records]
 }
 
-/// One frame written and synced on this thread.
+/// One frame, written and synced on this thread.
 #[divan::bench(args = BATCHES, sample_count = 100, sample_size = 1, max_time = 2)]
 fn frame(bencher: Bencher<'_, '_>, records: usize) {
     let (_dir, disk, options, read) = disk();
@@ -93,13 +89,13 @@ fn frame(bencher: Bencher<'_, '_>, records: usize) {
         assert!(stepper.write(4096));
         assert_eq!(told.load(Ordering::Relaxed), before, "one frame held them all");
     };
-    // The first makes the segment, the second the spare behind it.
+    // The first write makes the segment, the second the spare one behind it.
     write(batch(1));
     write(batch(1));
     bencher.counter(ItemsCount::new(records)).with_inputs(|| batch(records)).bench_local_values(&mut write);
 }
 
-/// So many records at once into the running log, until the last ticket has heard.
+/// So many records at once into the running log, until the last ticket is done.
 #[divan::bench(args = BATCHES, sample_count = 100, sample_size = 1, max_time = 2)]
 fn acknowledged(bencher: Bencher<'_, '_>, records: usize) {
     let (_dir, disk, options, read) = disk();

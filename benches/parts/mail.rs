@@ -17,7 +17,7 @@ use crate::{NOON, campaign};
 
 const TEMPLATE: &str = "ecommerce/back-in-stock";
 
-/// What a template sees of a letter; the price may be all that is not ASCII.
+/// The template's values; the price may be the only part that is not ASCII.
 fn values(price: &str) -> Value {
     json!({
         "props": { "sku": "chair-01", "product_name": "Studio chair", "price": price,
@@ -28,7 +28,7 @@ fn values(price: &str) -> Value {
     })
 }
 
-/// What the templates make of it, for Ann.
+/// The rendered mail for one recipient.
 fn rendered(templates: &Templates, common: &PreparedCampaign) -> Rendered {
     let own = RecipientValues {
         contact: &[("firstName".to_owned(), "\"Ann\"".to_owned())],
@@ -46,7 +46,7 @@ fn render(bencher: Bencher<'_, '_>) {
     bencher.bench(|| rendered(&templates, black_box(&common)));
 }
 
-/// The same with what comes before it: two signed links and the template's values.
+/// The same with what precedes it: two signed links and the template's values.
 #[divan::bench(max_time = 1)]
 fn links_values_and_render(bencher: Bencher<'_, '_>) {
     let context = null_engine::context();
@@ -65,8 +65,8 @@ fn links_values_and_render(bencher: Bencher<'_, '_>) {
     bencher.bench(|| template.try_out(&context, header.id, black_box(&to)).unwrap());
 }
 
-/// A rendered letter checked and made into the bytes of a message; the memory mailer makes them and
-/// is told to keep nothing. Text that is not ASCII has to be encoded.
+/// A rendered letter checked and built into the bytes of a message; the memory transport does it and is told to keep
+/// nothing. Text that is not ASCII has to be encoded.
 #[divan::bench(args = ["49 EUR", "49 €"], max_time = 1)]
 fn mime(bencher: Bencher<'_, '_>, price: &str) {
     let (mut courier, letter) = (courier(None), letter(price));
@@ -76,7 +76,7 @@ fn mime(bencher: Bencher<'_, '_>, price: &str) {
     });
 }
 
-/// The same with a signature. By RSA it is made beside the threads that answer requests, to which it goes and comes back.
+/// The same with a signature. An RSA signature is made on another thread, with the way there and back.
 #[divan::bench(args = ["ed25519", "rsa2048"], max_time = 1)]
 fn signed(bencher: Bencher<'_, '_>, key: &str) {
     let pem = match key {
@@ -101,7 +101,7 @@ fn taken() -> DeliveryOutcome {
     DeliveryOutcome::new(DeliveryResult::Sent, SmtpPhase::Dot, Diagnostic::default())
 }
 
-/// One that makes letters, and keeps none.
+/// A courier that packs letters and keeps none.
 fn courier(dkim: Option<Dkim>) -> Courier {
     let mailer = Mailer::from_url("memory:", MailOptions { dkim, ..MailOptions::default() }).unwrap();
     mailer.outbox().unwrap().answer_with(|_| ScriptedReply::Give(taken()));

@@ -1,7 +1,7 @@
 //! A log of up to a hundred thousand records read back: verified, decoded, and applied as at a start.
 //!
-//! A press is four records, one of the directory and one of each of its three lists. Items are
-//! records. The file is in the page cache, as after a crash of the process.
+//! A press is four records, one of the directory and one of each of its three lists. Items are records. The file is in the
+//! page cache, as after a crash of the process.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Place {
         ItemsCount::new(self.records)
     }
 
-    /// Reads the log, handing each record on; how many there were.
+    /// Reads the log and hands each record on; returns how many there were.
     fn read(&self, mut take: impl FnMut(&RecordRef<'_>)) -> u64 {
         let options = options(self.dir.path(), &self.secrets);
         let read = wal::recover(&self.disk, &options, 1, 0, &mut |_, record| {
@@ -54,8 +54,8 @@ impl Place {
     }
 }
 
-/// Records; the short log shows what a start costs in any case (the file system is synced first, and
-/// a segment has its length however little is in it).
+/// Numbers of records. The short log shows what a start costs in any case: the file system is synced first, and a segment
+/// has its length however little is in it.
 fn records() -> [usize; 2] {
     size([400, 100_000], [40, 400])
 }
@@ -68,7 +68,7 @@ fn read(bencher: Bencher<'_, '_>, records: usize) {
     bencher.counter(place.items()).bench_local(|| place.read(|_| ()));
 }
 
-/// Each record decoded too.
+/// Also decoded.
 #[divan::bench(args = records(), sample_count = 10, sample_size = 1, max_time = 3)]
 fn decode(bencher: Bencher<'_, '_>, records: usize) {
     let place = Place::new(records);
@@ -78,7 +78,7 @@ fn decode(bencher: Bencher<'_, '_>, records: usize) {
     });
 }
 
-/// All of it: the machines as they were.
+/// Also applied: the machines as they were.
 #[divan::bench(args = records(), sample_count = 10, sample_size = 1, max_time = 5)]
 fn machines(bencher: Bencher<'_, '_>, records: usize) {
     let place = Place::new(records);

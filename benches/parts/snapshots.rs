@@ -1,7 +1,7 @@
-//! Generations of a hundred thousand memberships: made into pages, written until they are committed,
-//! loaded, and brought back to machines.
+//! Generations of a hundred thousand memberships: packed into pages, written until they are committed, loaded, and turned
+//! back into machines.
 //!
-//! Three lists a shopper, thirty memberships a list, all lists at rest. Items are memberships.
+//! Each shopper is on three lists and each list has thirty members; all lists are at rest. Items are memberships.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ fn pages<E: std::fmt::Debug>(found: &RecoveredState, put: impl FnMut(&[u8], &[u8
     pages.finish().unwrap();
 }
 
-/// The pages alone, thrown away.
+/// Only packs the pages, and drops them.
 #[divan::bench(sample_count = 20, sample_size = 1, max_time = 2)]
 fn pack(bencher: Bencher<'_, '_>) {
     let place = Place::new("flat");
@@ -82,7 +82,7 @@ fn pack(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A whole generation: pages, put, sealed, read back, committed.
+/// A whole generation: packed, written, sealed, read back, committed.
 #[divan::bench(args = BACKENDS, sample_count = 10, sample_size = 1, max_time = 4)]
 fn write(bencher: Bencher<'_, '_>, backend: &str) {
     let place = Place::new(backend);
@@ -96,7 +96,7 @@ fn write(bencher: Bencher<'_, '_>, backend: &str) {
     });
 }
 
-/// A generation verified and handed out page by page.
+/// A generation verified and read page by page.
 #[divan::bench(args = BACKENDS, sample_count = 10, sample_size = 1, max_time = 4)]
 fn load(bencher: Bencher<'_, '_>, backend: &str) {
     let place = Place::new(backend);
@@ -111,7 +111,7 @@ fn load(bencher: Bencher<'_, '_>, backend: &str) {
     });
 }
 
-/// The machines back from a generation, as at a start after a clean stop.
+/// The machines from a generation, as at a start after a clean stop.
 #[divan::bench(args = BACKENDS, sample_count = 10, sample_size = 1, max_time = 4)]
 fn machines(bencher: Bencher<'_, '_>, backend: &str) {
     let place = Place::new(backend);

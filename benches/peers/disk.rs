@@ -1,4 +1,4 @@
-//! The disk that all peers write to, and what it can do by itself.
+//! The disk that all peers write to, and how fast it is by itself.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::fs::{self, File, Permissions};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A directory of our own on a real disk; another user may pass through it, not look into it.
+/// A new directory on a real disk; another user may enter it but not list it.
 pub fn directory() -> TempDir {
     let given = std::env::var_os("RESTOCKD_DATA").map(PathBuf::from);
     let place = given.unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
@@ -23,7 +23,7 @@ pub fn directory() -> TempDir {
     dir
 }
 
-/// Appends of 4 KiB, each synced, in a second.
+/// How many appends of 4 KiB, each synced, fit into a second.
 pub fn syncs_per_second(dir: &Path) -> f64 {
     let path = dir.join("syncs");
     let (mut file, block) = (File::create(&path).unwrap(), [7; 4096]);
@@ -38,7 +38,7 @@ pub fn syncs_per_second(dir: &Path) -> f64 {
     f64::from(syncs) / took.as_secs_f64()
 }
 
-/// Everything that waits to be written to this file system is.
+/// Writes out everything that waits for this file system.
 pub fn flush(dir: &Path) {
     rustix::fs::syncfs(File::open(dir).unwrap()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! An instance of PostgreSQL of our own, in a directory of our own, as a user who may run it.
+//! A PostgreSQL instance of the bench's own, in a new directory, as a user who may run it.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ pub fn programs() -> Option<PathBuf> {
     let both = |dir: &PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
     let in_path = find("postgres").and_then(|file| Some(file.canonicalize().ok()?.parent()?.to_owned()));
     in_path.filter(both).or_else(|| {
-        // Debian keeps them out of the path, by version.
+        // Debian keeps them out of the search path, by version.
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
         let version = |dir: &PathBuf| dir.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
         let dirs = versions.map(|entry| entry.path()).filter(|dir| both(&dir.join("bin")));
@@ -23,10 +23,10 @@ pub fn programs() -> Option<PathBuf> {
     })
 }
 
-/// A fresh instance that serves, and its port.
+/// A new instance that serves, and its port.
 pub fn start(dir: &Path, connections: usize) -> (Server, u16) {
     let (programs, data, port) = (programs().unwrap(), dir.join("data"), free_port());
-    // It refuses to run as root.
+    // PostgreSQL refuses to run as root.
     let user = geteuid().is_root().then(unprivileged);
     fs::create_dir(&data).unwrap();
     if let Some(user) = user {

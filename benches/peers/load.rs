@@ -1,4 +1,4 @@
-//! The load: how clients are driven, what is checked in their answers, and what came of it.
+//! The load: how clients are driven, how their answers are checked, and the result.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::shopper::{Act, Shopper, What};
 
 /// One connection to a peer.
 pub trait Client: Send + 'static {
-    /// Does it, waits until it is durable, and says whether its key was new.
+    /// Sends a request, waits until it is durable, and returns whether its key was new.
     fn act(&mut self, act: &Act) -> impl Future<Output = bool> + Send;
 }
 
@@ -24,33 +24,31 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Those on a list now.
+    /// People who are on a list now.
     pub fn members(self) -> u64 {
         self.joins - self.leaves
     }
 
-    /// Keys seen.
+    /// Keys that were used.
     pub fn keys(self) -> u64 {
         self.joins + self.leaves
     }
 }
 
-/// What one stretch came to.
+/// The result of one stretch.
 #[derive(Clone, Copy)]
 pub struct Stretch {
-    /// New joins a second.
     pub joins: f64,
-    /// Requests of all kinds a second.
     pub all: f64,
-    /// Milliseconds from request to answer, of all kinds.
+    /// Milliseconds from request to answer, of all kinds: the median.
     pub p50: f64,
     pub p99: f64,
-    /// Processor time a request, in microseconds.
+    /// Processor time of the server for each request, in microseconds.
     pub server: f64,
     pub client: f64,
 }
 
-/// How much of it.
+/// The size of the load.
 pub struct Load {
     pub clients: usize,
     pub lists: usize,
@@ -59,7 +57,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Drives the clients against the server of this process id.
+    /// Drives the clients against the server with this process id.
     pub fn run<C: Client>(&self, runtime: &Runtime, clients: Vec<C>, id: u32) -> (Stretch, Tally) {
         runtime.block_on(async {
             let start = Instant::now() + self.warm;
@@ -73,7 +71,7 @@ impl Load {
             sleep_until(end.into()).await;
             let server = servers::processor_time(id) - server;
             let client = servers::processor_time(std::process::id()) - client;
-            // Connections stay open until here, so that what served them could be asked for its time.
+            // Connections stay open until here, so that the processes that served them can be asked for their time.
             let mut done = Vec::new();
             for one in pressing {
                 done.push(one.await.unwrap());
@@ -101,16 +99,16 @@ impl Load {
     }
 }
 
-/// A client when it is over.
+/// A client at its end.
 struct Done<C> {
     _client: C,
     shopper: Shopper,
-    /// Within the stretch: new joins, and microseconds of every answer.
+    /// New joins within the stretch.
     joins: u64,
     spans: Vec<u32>,
 }
 
-/// Presses until the end; what is answered between start and end counts.
+/// Presses until the end; answers between start and end count.
 async fn press<C: Client>(mut client: C, mut shopper: Shopper, start: Instant, end: Instant) -> Done<C> {
     let (mut joins, mut spans) = (0, Vec::new());
     loop {

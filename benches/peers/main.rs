@@ -10,13 +10,12 @@
 //!   RESTOCKD_DATA=DIR       a directory on a real disk, the same for all; else below target/
 //! ```
 //!
-//! Of a hundred requests about 90 are somebody new who joins a list, 5 a join from before with its
-//! key once more, 5 somebody who leaves. Each is acknowledged when it is synced to the disk, which
-//! is for every peer to promise: `synchronous_commit` and `fsync` on, `appendfsync always`. Every
-//! answer is checked for whether it was new or a repeat, and at the end of each stretch what the
-//! peer holds is counted. Servers and clients share the machine; what a request costs either of
-//! them in processor time stands beside the rates. Where a choice was open it was made for the
-//! peer: see the files beside this one.
+//! Of a hundred requests about 90 are a new shopper who joins a list, 5 repeat an earlier join with its key, and 5 are a
+//! shopper who leaves. Each is acknowledged when it is synced to the disk, which every peer must promise:
+//! `synchronous_commit` and `fsync` on, `appendfsync always`. For every answer it is checked whether it says "new" or
+//! "repeat" correctly, and at the end of each stretch the peer's contents are counted. Servers and clients share the
+//! machine; the processor time of a request at either is printed beside the rates. Where a choice was open it was made in
+//! the peer's favour: see the files beside this one.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::fmt;
@@ -37,7 +36,7 @@ mod table;
 use load::{Load, Stretch};
 use peer_postgres::Form;
 
-/// Who can be asked, and how.
+/// The peers, and the form of the requests to them.
 #[derive(Clone, Copy, PartialEq)]
 enum Peer {
     Postgres(Form),
@@ -49,7 +48,7 @@ impl Peer {
     const ALL: [Self; 4] =
         [Self::Postgres(Form::Plain), Self::Postgres(Form::Single), Self::Redis, Self::Restockd];
 
-    /// What it is called on the command line.
+    /// Its name on the command line.
     fn word(self) -> &'static str {
         match self {
             Self::Postgres(_) => "postgres",
@@ -58,7 +57,7 @@ impl Peer {
         }
     }
 
-    /// What must be installed for it, where it is not.
+    /// What must be installed for it; `None` when nothing is missing.
     fn lacks(self) -> Option<&'static str> {
         match self {
             Self::Postgres(_) if instance::programs().is_none() => Some("postgresql"),
@@ -67,7 +66,7 @@ impl Peer {
         }
     }
 
-    /// One stretch in an empty directory.
+    /// Runs one stretch in an empty directory.
     fn stretch(self, runtime: &Runtime, dir: &Path, load: &Load) -> Stretch {
         match self {
             Self::Postgres(form) => peer_postgres::stretch(runtime, dir, load, form),
@@ -89,7 +88,7 @@ impl fmt::Display for Peer {
 }
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -112,7 +111,7 @@ fn main() {
         let mut row = Vec::new();
         for peer in &peers {
             let dir = tempfile::Builder::new().prefix(peer.word()).tempdir_in(data.path()).unwrap();
-            // What the one before left to be written must not be charged to this one.
+            // Writes that the peer before left to be done must not slow this one down.
             disk::flush(dir.path());
             let stretch = peer.stretch(&runtime, dir.path(), &load);
             eprintln!("round {round}: {peer}: {:.0} joins/s", stretch.joins);
@@ -123,7 +122,7 @@ fn main() {
     table::print(&peers, &rounds, &syncs);
 }
 
-/// Those asked for, all where none is, without those that are not installed.
+/// The peers that were asked for (all when none is named), without those that are not installed.
 fn peers() -> Vec<Peer> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     for word in &asked {

@@ -1,9 +1,9 @@
 //! PostgreSQL with `synchronous_commit` and `fsync` on, over TCP, prepared statements.
 //!
-//! Two forms of the same request: the transaction a shop writes by hand, statement by statement
-//! (key, contact, membership), and the best that one statement can do. The choices favour it: the
-//! C locale, no foreign key, no index for the join order, nothing but the key kept of an event, a
-//! log laid out beforehand as after days of running, no checkpoint while it is measured.
+//! The same request in two forms: the transaction that a shop writes by hand, statement by statement (key, contact,
+//! membership), and the best that one statement can do. The choices favour PostgreSQL: the C locale, no foreign key, no index
+//! for the join order, only the key kept of an event, a log preallocated as after days of running, no checkpoint during the
+//! measurement.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::path::Path;
@@ -15,12 +15,12 @@ use crate::instance;
 use crate::load::{Client, Load, Stretch};
 use crate::shopper::Act;
 
-/// How a request is put.
+/// The form of a request.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Form {
-    /// BEGIN, a statement for each thing, COMMIT.
+    /// BEGIN, one statement for each table, COMMIT.
     Plain,
-    /// One statement that does it all.
+    /// A single statement.
     Single,
 }
 
@@ -75,7 +75,7 @@ pub fn stretch(runtime: &Runtime, dir: &Path, load: &Load, form: Form) -> Stretc
     stretch
 }
 
-/// Tables, and a log of files that are there already.
+/// Creates the tables, and preallocates the log.
 async fn prepare(postgres: &tokio_postgres::Client) {
     postgres.batch_execute(TABLES).await.unwrap();
     for _ in 0..24 {
@@ -92,7 +92,7 @@ async fn connect(port: u16) -> tokio_postgres::Client {
     client
 }
 
-/// A connection with its statements.
+/// A connection with its prepared statements.
 enum Connection {
     Plain {
         postgres: tokio_postgres::Client,

@@ -1,8 +1,8 @@
 //! Redis with every write synced before it is answered: one script for key, contact and member.
 //!
-//! `appendonly yes`, `appendfsync always`, and no rewriting of its file while it is measured. A
-//! list is a sorted set of contact numbers in join order; keys do not expire. The script is called
-//! by its digest. Redis syncs once for all requests that one turn of its loop read.
+//! `appendonly yes`, `appendfsync always`, and no rewriting of its file during the measurement. A list is a sorted set of
+//! contact numbers in join order; keys do not expire. The script is called by its digest. Redis syncs once for all requests
+//! that one turn of its loop has read.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::ffi::OsString;
@@ -74,7 +74,7 @@ pub fn stretch(runtime: &Runtime, dir: &Path, load: &Load) -> Stretch {
     let (stretch, tally) = load.run(runtime, clients, server.id());
     let (members, all) = runtime.block_on(count(&mut asking, load.lists));
     assert_eq!(members, tally.members(), "acknowledged: {tally:?}");
-    // The keys are those of events, the lists, contacts and the two counters.
+    // The keys in Redis: those of events, the lists, the contacts and the two counters.
     assert!((tally.keys()..=tally.keys() + load.lists as u64 + 3).contains(&all), "{all} keys: {tally:?}");
     stretch
 }

@@ -1,8 +1,7 @@
 //! restockd itself: the binary with its defaults, pressed through `POST /v1/events`.
 //!
-//! Its answer is durable by promise, there is nothing to set but more connections from one
-//! address. The client is hyper's, which costs what the others' clients cost: a task and a channel
-//! for each connection.
+//! Its answers are durable without any setting; only the number of connections from one address is raised. The client is
+//! hyper's, which costs what the others' clients cost: a task and a channel for each connection.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::path::Path;
@@ -72,7 +71,7 @@ impl Connection {
 impl Client for Connection {
     async fn act(&mut self, act: &Act) -> bool {
         let name = if act.on() { "product.waitlisted" } else { "order.completed" };
-        // Nothing in it needs escapes.
+        // No part of it needs escaping.
         let body = format!(
             r#"{{"name":"{name}","email":"{}","lists":{{"{}":{}}},"idempotencyKey":"{}"}}"#,
             act.email,

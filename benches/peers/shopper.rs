@@ -1,21 +1,20 @@
-//! Who presses what.
+//! What each client presses.
 //!
-//! It is the same for every peer: client `n` presses the same things in the same order whoever is
-//! asked, as far as it gets. What a press must answer, new or a repeat, follows from the press.
-//! Only the joins of those still on a list are repeated: who presses once more after leaving is
-//! put on the list again by restockd, also with the same key, and not by a table of keys.
+//! It is the same for every peer: client `n` presses the same things in the same order, as far as it gets. Whether an answer
+//! must say "new" or "repeat" follows from the press. Only joins of people who are still on a list are repeated: restockd
+//! puts somebody who presses again after leaving on the list again, even with the same key; a table of keys does not.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// Somebody new, for a list.
+    /// A new shopper joins a list.
     Join,
-    /// A join from before, with its key; the person is still on the list.
+    /// An earlier join with its key; the person is still on the list.
     Again,
     /// Somebody who joined leaves.
     Leave,
 }
 
-/// What is sent.
+/// One request.
 pub struct Act {
     pub what: What,
     pub email: String,
@@ -24,7 +23,7 @@ pub struct Act {
 }
 
 impl Act {
-    /// Whether the person wants to be on the list.
+    /// Whether the person joins (or leaves).
     pub fn on(&self) -> bool {
         self.what != What::Leave
     }
@@ -35,9 +34,9 @@ pub struct Shopper {
     n: usize,
     lists: usize,
     dice: u64,
-    /// So many have joined; the number of the next.
+    /// How many have joined; also the number of the next.
     pub joined: u64,
-    /// So many of them, the first, have left.
+    /// How many of these, the first ones, have left.
     pub left: u64,
 }
 
@@ -64,7 +63,7 @@ impl Shopper {
         }
     }
 
-    /// Takes back the last decision, where it was too late for it.
+    /// Takes back the last decision when there was no time to send it.
     pub fn unsent(&mut self, act: &Act) {
         match act.what {
             What::Join => self.joined -= 1,
@@ -86,7 +85,7 @@ impl Shopper {
     }
 }
 
-/// A number that looks like chance, out of another (splitmix64).
+/// A pseudo-random number derived from another (splitmix64).
 fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,10 +1,10 @@
-//! What came of it: the median of the rounds with the least and the most, peer by peer.
+//! Prints the result: the median of the rounds with the least and the most, peer by peer.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use crate::Peer;
 use crate::load::Stretch;
 
-/// A row for each peer; `rounds` hold the peers in the same order.
+/// Prints a row for each peer; `rounds` hold the peers in the same order.
 pub fn print(peers: &[Peer], rounds: &[Vec<Stretch>], syncs: &[f64]) {
     let (syncs, spread) = median(syncs.to_vec());
     println!("the disk, 4 KiB appended and synced: {syncs:.0} ({spread}) syncs/s\n");
@@ -16,7 +16,7 @@ pub fn print(peers: &[Peer], rounds: &[Vec<Stretch>], syncs: &[f64]) {
     for (at, peer) in peers.iter().enumerate() {
         let of = |figure: fn(&Stretch) -> f64| median(rounds.iter().map(|row| figure(&row[at])).collect());
         let (joins, spread) = of(|it| it.joins);
-        // Round by round, so that what slowed the whole machine down for a while slowed both.
+        // Round by round, so that anything that slowed the machine down for a while slowed both.
         let ratio = ours.filter(|ours| *ours != at).map(|ours| {
             let (ratio, (low, high)) =
                 median_of(rounds.iter().map(|row| row[ours].joins / row[at].joins).collect());
@@ -34,7 +34,7 @@ pub fn print(peers: &[Peer], rounds: &[Vec<Stretch>], syncs: &[f64]) {
     }
 }
 
-/// Median, and the spread in words.
+/// Median, and the spread as text.
 fn median(figures: Vec<f64>) -> (f64, String) {
     let (median, (low, high)) = median_of(figures);
     (median, format!("{low:.0}-{high:.0}"))

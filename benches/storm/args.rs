@@ -1,18 +1,17 @@
-//! What a storm takes from the command line, and within which bounds.
+//! The arguments of a storm, and their bounds.
 
 use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 
-/// What blows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
     /// New shoppers press the button.
     Press,
     /// The same presses again.
     Repeat,
-    /// Batches of a hundred new presses.
+    /// A restock of one list on which a million wait.
     Batch,
     /// Signed restocks, most of them redelivered.
     Webhooks,
@@ -120,10 +119,10 @@ pub struct StormArgs {
 }
 
 impl StormArgs {
-    /// Within bounds.
+    /// Checks that every option is within its bounds.
     ///
     /// # Errors
-    /// Which option is not, and what it may be.
+    /// Which option is out of bounds, and what it may be.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         ensure!((1..=16_384).contains(&self.connections), "--connections must lie between 1 and 16384");
         ensure!((0.1..=3600.0).contains(&self.seconds), "--seconds must lie between 0.1 and 3600");

@@ -16,14 +16,14 @@ use super::storm::Storm;
 use super::verify::Walk;
 use super::wire::{Call, HttpReply, Wire};
 
-/// Events in one filling request.
+/// Events in one request while the engine is filled.
 const FILL: u64 = 1000;
-/// A list rests after 30 s of silence; the sweep comes round within a few more.
+/// A list rests after 30 s without messages; the sweep comes within a few more.
 const REST_WAIT: Duration = Duration::from_secs(40);
-/// Presses onto resting lists that are measured.
+/// Presses on resting lists that are measured.
 const WOKEN: u64 = 10_000;
 
-/// A restock of a list with many waiters (`hype`), or a campaign made by hand to them (`broadcast`).
+/// A restock of a list with many waiters (`hype`), or a campaign made by hand on such a list (`broadcast`).
 pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
     let people = storm.args.people;
     let shop = Arc::new(Shoppers::even(&storm.tag, 1));
@@ -31,18 +31,18 @@ pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
     let load = BatchLoad { shop: Arc::clone(&shop), facts: Arc::clone(&facts), size: FILL };
     storm.fill("fill the list", Arc::new(load), people.div_ceil(FILL), FILL)?;
     let people = people.div_ceil(FILL) * FILL;
-    // What the filling left to do is done, so that the memory of the letters is seen by itself.
-    storm.stage.client.post("/v1/admin/snapshot", &json!({}))?;
-    let before = storm.stage.look();
+    // A snapshot first: work left over from the filling would be counted as the letters' memory.
+    storm.environment.client.post("/v1/admin/snapshot", &json!({}))?;
+    let before = storm.environment.look();
     let begin = Instant::now();
     let list = shop.list(0);
     let id = if broadcast {
         let body = json!({ "list": list, "template": "ecommerce/back-in-stock", "idempotencyKey": storm.tag,
             "props": { "sku": shop.sku_name(0), "product_name": "Studio chair" } });
-        let answer = storm.stage.client.post("/v1/campaigns", &body)?;
+        let answer = storm.environment.client.post("/v1/campaigns", &body)?;
         answer["campaignId"].as_str().context("no campaign was made")?.to_owned()
     } else {
-        let client = &storm.stage.client;
+        let client = &storm.environment.client;
         let answer = client.restock(&format!("{}-0", storm.tag), &shop.sku_name(0), "Studio chair", 5)?;
         ensure!(answer["ok"] == true, "the restock was answered {answer}");
         let detail = client.get(&format!("/v1/lists/{list}"))?;
@@ -51,14 +51,14 @@ pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
     };
     let bar = storm.bar(people, "letters");
     let flow = mails::follow(
-        &storm.stage.client,
+        &storm.environment.client,
         &id,
         begin,
-        || storm.stage.look().rss_mib,
+        || storm.environment.look().rss_mib,
         |sent| bar.set_position(sent),
     )?;
     bar.finish_and_clear();
-    let after = storm.stage.look();
+    let after = storm.environment.look();
     let first = storm.sink.as_ref().and_then(|sink| sink.look(|seen| seen.first));
     let first = first.map_or(flow.first, |at| at.duration_since(begin));
     storm.figure("first letter, ms after the request", first.as_secs_f64() * 1000.0);
@@ -72,18 +72,18 @@ pub(super) fn hype(storm: &mut Storm, broadcast: bool) -> anyhow::Result<()> {
     );
     storm.check(Check::same("recipients", people, flow.total));
     storm.check(Check::same("letters sent", people, flow.sent));
-    let (_, checks) = Sums::at_rest(&storm.stage.client, storm.sink.as_ref())?;
+    let (_, checks) = Sums::at_rest(&storm.environment.client, storm.sink.as_ref())?;
     checks.into_iter().for_each(|check| storm.check(check));
-    storm.ask_back(&shop, &facts, people)
+    storm.verify_memberships(&shop, &facts, people)
 }
 
-/// People on three lists each, as many lists as people.
+/// As many lists as people, each person on three of them.
 struct Tail {
     shop: Arc<Shoppers>,
     facts: Arc<Facts>,
 }
 
-/// On which three lists a shopper of the tail is.
+/// The three lists of a shopper.
 fn of_three(skus: u64, person: u64) -> [u64; 3] {
     [person % skus, (person + skus / 3 + 1) % skus, (person + 2 * (skus / 3) + 1) % skus]
 }
@@ -116,20 +116,20 @@ impl Load for Tail {
     }
 }
 
-/// As many lists as people, three members each: at rest, woken, in a snapshot, after a crash.
+/// As many lists as people, three members each: measured at rest, when woken, in a snapshot, and after a crash.
 pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     let people = storm.args.people.div_ceil(FILL) * FILL;
     let shop = Arc::new(Shoppers::even(&storm.tag, people));
     let facts = Facts::new(people);
     let load = Tail { shop: Arc::clone(&shop), facts: Arc::clone(&facts) };
     storm.fill("fill the lists", Arc::new(load), people / FILL, FILL)?;
-    storm.figure("memory after the load, MiB", storm.stage.look().rss_mib);
+    storm.figure("memory after the load, MiB", storm.environment.look().rss_mib);
     std::thread::sleep(REST_WAIT);
-    storm.figure("memory at rest, MiB", storm.stage.look().rss_mib);
-    let round = storm.stage.client.post("/v1/admin/snapshot", &json!({}))?;
+    storm.figure("memory at rest, MiB", storm.environment.look().rss_mib);
+    let round = storm.environment.client.post("/v1/admin/snapshot", &json!({}))?;
     storm.figure("snapshot, ms", round["tookMs"].as_f64().unwrap_or_default());
-    storm.figure("memory after the snapshot, MiB", storm.stage.look().rss_mib);
-    if let Some(dir) = storm.stage.dir() {
+    storm.figure("memory after the snapshot, MiB", storm.environment.look().rss_mib);
+    if let Some(dir) = storm.environment.dir() {
         let disk = super::procstat::disk_mib(dir);
         storm.figure("data directory, MiB", disk);
     }
@@ -139,8 +139,8 @@ pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     restart(storm, "after restocks")?;
     let belongs = |shop: &Shoppers, person: u64, sku: u64| of_three(shop.skus, person).contains(&sku);
     let bar = storm.bar(shop.skus, "ask back");
-    let door = storm.stage.door()?;
-    let walk = Walk::over(&door, &shop, people, true, Arc::new(belongs), &bar);
+    let endpoint = storm.environment.endpoint()?;
+    let walk = Walk::over(&endpoint, &shop, people, true, Arc::new(belongs), &bar);
     let walk = storm.runtime.block_on(walk)?;
     bar.finish_and_clear();
     storm.check(Check::same("memberships", people * 3, walk.seen()));
@@ -148,12 +148,12 @@ pub(super) fn tail(storm: &mut Storm) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `kill -9`, and how long until it is ready.
+/// Restarts after `kill -9`, and measures the time until the engine is ready.
 fn restart(storm: &mut Storm, when: &str) -> anyhow::Result<()> {
     let begin = Instant::now();
-    if storm.stage.restart()? {
+    if storm.environment.restart()? {
         storm.figure(&format!("restart {when}, s"), begin.elapsed().as_secs_f64());
-        storm.figure(&format!("memory after the restart {when}, MiB"), storm.stage.look().rss_mib);
+        storm.figure(&format!("memory after the restart {when}, MiB"), storm.environment.look().rss_mib);
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ fn restart(storm: &mut Storm, when: &str) -> anyhow::Result<()> {
 fn wake(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
     for (name, skus, from) in [("press on resting lists", shop.skus, 0), ("press on awake lists", 100, WOKEN)]
     {
-        // The same lists' names, other people.
+        // The same lists, other people.
         let load = Press { shop: Arc::new(shop.strangers(skus)), facts: Facts::new(2 * WOKEN) };
         let row = storm.count(name, Arc::new(load), from, WOKEN)?;
         storm.figure(&format!("{name}, cpu microseconds each"), row.cpu_us);
@@ -170,7 +170,7 @@ fn wake(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Restocks of lists with three waiters that came just before, beside many other lists at rest.
+/// Restocks of lists with three waiters who came just before, with many other lists at rest.
 pub(super) fn restocks_beside(storm: &mut Storm) -> anyhow::Result<()> {
     let people = storm.args.skus.max(FILL).div_ceil(FILL) * FILL;
     let beside = Arc::new(Shoppers::even(&storm.tag, storm.args.skus));
@@ -183,25 +183,25 @@ pub(super) fn restocks_beside(storm: &mut Storm) -> anyhow::Result<()> {
     restocks(storm, &shop)
 }
 
-/// Restocks of lists with three members: what each costs, from the webhook to the last record of its letters.
+/// Restocks of lists with three members: the cost of each, from the webhook to the last record of its letters.
 fn restocks(storm: &mut Storm, shop: &Arc<Shoppers>) -> anyhow::Result<()> {
-    let before = storm.stage.look();
-    let door = storm.stage.door()?;
-    let (count, secret) = (WOKEN.min(shop.skus), storm.stage.client.secret().to_owned());
-    // A step that meets every product once before it meets one twice.
+    let before = storm.environment.look();
+    let endpoint = storm.environment.endpoint()?;
+    let (count, secret) = (WOKEN.min(shop.skus), storm.environment.client.secret().to_owned());
+    // A step that visits every product once before it visits one twice.
     let step = (shop.skus / count).max(1);
     let of = Arc::clone(shop);
     storm.runtime.block_on(async {
-        let mut wire = Wire::new(&door);
+        let mut wire = Wire::new(&endpoint);
         for n in 0..count {
             let answer = wire.ask(restock(&of, &secret, n, n * step, 5)).await?;
             ensure!(answer.is_ok(), "a restock was answered {}", answer.status);
         }
         anyhow::Ok(())
     })?;
-    mails::until_at_rest(&storm.stage.client)?;
-    let after = storm.stage.look();
-    let (sums, checks) = Sums::at_rest(&storm.stage.client, storm.sink.as_ref())?;
+    mails::until_at_rest(&storm.environment.client)?;
+    let after = storm.environment.look();
+    let (sums, checks) = Sums::at_rest(&storm.environment.client, storm.sink.as_ref())?;
     storm
         .figure("restock of three, cpu microseconds each", (after.cpu_s - before.cpu_s) * 1e6 / count as f64);
     storm.figure("restock of three, letters each", sums.sent as f64 / sums.campaigns.max(1) as f64);

@@ -1,8 +1,8 @@
-//! What a request costs that does nothing: bare routes that parse the same bodies and store nothing.
+//! The cost of a request that does nothing: bare routes that parse the same bodies and store nothing.
 //!
-//! `axum::serve`, `serde_json` into a struct, no authentication, no middleware, no log, in a process of its own:
-//! what is left of a press when everything that makes it worth pressing is taken away. The storm measures it in
-//! turn with the engine, so that each figure comes with its ratio.
+//! `axum::serve` and `serde_json` into a struct, without authentication, middleware or log, in a process of its own: the most
+//! that a server built like this one could reach. The storm measures it in turn with the engine, so that each figure has its
+//! ratio.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ struct Batch {
     events: Vec<Event>,
 }
 
-/// Serves until it is killed; says where on standard error, as the engine does.
+/// Serves until it is killed; prints its address on standard error, as the engine does.
 pub(super) async fn serve() -> anyhow::Result<()> {
     let secret = std::env::var("INVENTORY_WEBHOOK_SECRET").context("INVENTORY_WEBHOOK_SECRET is not set")?;
     let key = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the secret makes no key")?;

@@ -1,13 +1,13 @@
 //! The load itself: many connections, closed loop or open loop, for a time or for a count.
 //!
 //! ```text
-//! closed   each connection asks, waits, asks again                      what the engine can take
-//! open     request k is due at start + k / rate, whoever is free sends it;
-//!          its latency counts from when it was due, not from when it went  what a shopper sees
+//! closed   each connection sends, waits, sends again             what the engine can take
+//! open     request k is due at start + k / rate, and any free connection sends it;
+//!          its latency counts from when it was due               what a shopper sees
 //! ```
 //!
-//! So a stall of the engine is felt by every request that should have gone meanwhile: nothing is omitted.
-//! Requests are numbered; what the nth asks follows from n alone, so that it can be asked back afterwards.
+//! So a stall of the engine shows in every request that was due meanwhile: none is omitted. Requests are numbered, and the
+//! content of the nth follows from n alone, so that it can be verified afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,38 +18,37 @@ use indicatif::ProgressBar;
 use super::stats::{NUMBERS_MAX, Tally};
 use super::wire::{Call, Endpoint, HttpReply, Wire};
 
-/// What is asked, and what a good answer is.
+/// The requests of a load, and how their answers are judged.
 pub(super) trait Load: Send + Sync {
     /// The nth request.
     fn call(&self, n: u64) -> Call;
 
-    /// Judges an answer with a status of 2xx and remembers what it acknowledged.
+    /// Judges a 2xx answer and remembers what it acknowledged.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the answer.
     fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str>;
 }
 
-/// How the load is driven.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
     pub(super) connections: usize,
-    /// Requests a second in an open loop; a closed loop otherwise.
+    /// Requests a second in an open loop; `None` for a closed loop.
     pub(super) rate: Option<f64>,
-    /// The first number.
+    /// The number of the first request.
     pub(super) from: u64,
-    /// So many requests, where it is not for a time.
+    /// How many requests; `None` when the time decides.
     pub(super) count: Option<u64>,
     /// No request is due later than this.
     pub(super) span: Duration,
 }
 
-/// Longest wait for one answer.
+/// The longest wait for one answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// A request of an open loop that could not go this long after the end of its stretch does not go at all: so a load that
-/// neither engine nor harness can take ends too.
+/// A request of an open loop that is still unsent this long after the end of its stretch is not sent at all: so a load that
+/// engine or harness cannot take ends too.
 const LATE_MOST: Duration = Duration::from_secs(10);
-/// A connection that was refused or broke pauses for this long.
+/// How long a connection pauses after it was refused or broke.
 const BROKEN_PAUSE: Duration = Duration::from_millis(20);
 
 struct Shared {
@@ -60,9 +59,9 @@ struct Shared {
     bar: ProgressBar,
 }
 
-/// Drives a load and says what was seen, and a number from which on none was used.
+/// Drives a load; returns the counts, and a number from which on none was used.
 pub(super) async fn drive(
-    door: &Endpoint,
+    endpoint: &Endpoint,
     load: Arc<dyn Load>,
     order: Order,
     bar: &ProgressBar,
@@ -71,7 +70,7 @@ pub(super) async fn drive(
     let next = AtomicU64::new(order.from);
     let shared = Arc::new(Shared { load, next, order, begin, bar: bar.clone() });
     let workers: Vec<_> = (0..order.connections.max(1))
-        .map(|_| tokio::spawn(worker(Arc::clone(&shared), Wire::new(door))))
+        .map(|_| tokio::spawn(worker(Arc::clone(&shared), Wire::new(endpoint))))
         .collect();
     let mut all = Tally::new();
     for worker in workers {
@@ -123,8 +122,8 @@ async fn worker(shared: Arc<Shared>, mut wire: Wire) -> Tally {
 }
 
 impl Shared {
-    /// The next number, and when it is due in an open loop. A number taken when all is over is never used: to give
-    /// it back could give another one twice.
+    /// The next number, and in an open loop the time when it is due. A number taken after the end is never used: giving it
+    /// back could hand another one out twice.
     fn take(&self) -> Option<(u64, Option<Instant>)> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let step = n - self.order.from;

@@ -1,4 +1,4 @@
-//! Where a storm takes place: an engine of its own, or one that runs already; and the ceiling beside it.
+//! The environment of a storm: an engine of its own or one that already runs, and the ceiling beside it.
 
 use std::ffi::OsStr;
 use std::net::ToSocketAddrs;
@@ -12,21 +12,20 @@ use super::args::StormArgs;
 use super::procstat::{self, ProcessSample};
 use super::wire::Endpoint;
 
-/// The engine, however it came to be.
 pub(super) struct Environment {
-    /// Its own engine; none where it runs already.
+    /// The storm's own engine; `None` when the engine already runs.
     child: Option<Child>,
-    /// The bare routes.
+    /// The bare routes, once they were started.
     ceiling: Option<Child>,
     pub(super) client: Client,
-    /// The engine's program; empty where it runs already.
+    /// The engine's program; empty when the engine already runs.
     engine: PathBuf,
     dir: Option<PathBuf>,
     config: Option<PathBuf>,
     settings: Vec<(&'static str, String)>,
     cores: Option<CpuSet>,
-    /// Made here and taken away at the end.
-    ours: bool,
+    /// True when the data directory was made here and is deleted at the end.
+    temporary: bool,
 }
 
 impl Environment {
@@ -48,11 +47,11 @@ impl Environment {
                 config: None,
                 settings,
                 cores,
-                ours: false,
+                temporary: false,
             });
         }
         let engine = engine(args.engine.as_deref())?;
-        let ours = args.data.is_none();
+        let temporary = args.data.is_none();
         let dir = args
             .data
             .clone()
@@ -67,15 +66,25 @@ impl Environment {
         let child = on(cores.as_ref(), || Child::start(&engine, &dir, config.as_deref(), &settings))?;
         let client = child.client();
         let dir = Some(dir);
-        Ok(Self { child: Some(child), ceiling: None, client, engine, dir, config, settings, cores, ours })
+        Ok(Self {
+            child: Some(child),
+            ceiling: None,
+            client,
+            engine,
+            dir,
+            config,
+            settings,
+            cores,
+            temporary,
+        })
     }
 
-    /// The way to the engine.
-    pub(super) fn door(&self) -> anyhow::Result<Endpoint> {
-        door(&self.client)
+    /// The address and the key of the engine.
+    pub(super) fn endpoint(&self) -> anyhow::Result<Endpoint> {
+        endpoint(&self.client)
     }
 
-    /// The way to the bare routes, which start with the first question for them.
+    /// The address of the bare routes, which start at the first call, and their process id.
     pub(super) fn ceiling(&mut self) -> anyhow::Result<(Endpoint, u32)> {
         if self.ceiling.is_none() {
             let secret = vec![("INVENTORY_WEBHOOK_SECRET", self.client.secret().to_owned())];
@@ -84,25 +93,25 @@ impl Environment {
             self.ceiling = Some(on(self.cores.as_ref(), || Child::spawn(&this, &args, &secret))?);
         }
         let ceiling = self.ceiling.as_ref().context("the ceiling is gone")?;
-        Ok((door(&ceiling.client())?, ceiling.pid()))
+        Ok((endpoint(&ceiling.client())?, ceiling.pid()))
     }
 
-    /// The engine's process, where it is ours.
+    /// The process id of the storm's own engine.
     pub(super) fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::pid)
     }
 
-    /// What the engine's process has cost so far.
+    /// What the engine's process has used so far.
     pub(super) fn look(&self) -> ProcessSample {
         self.pid().map(procstat::look).unwrap_or_default()
     }
 
-    /// The data directory, where the engine is ours.
+    /// The data directory of the storm's own engine.
     pub(super) fn dir(&self) -> Option<&Path> {
         self.dir.as_deref()
     }
 
-    /// `kill -9` and a start on the same directory; false where the engine is not ours.
+    /// Kills the engine (`kill -9`) and starts it on the same directory; false when it is not the storm's own.
     pub(super) fn restart(&mut self) -> anyhow::Result<bool> {
         let (Some(child), Some(dir)) = (&mut self.child, &self.dir) else { return Ok(false) };
         child.kill()?;
@@ -116,15 +125,15 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        // Both end with their handles; what they wrote goes with them unless somebody chose where.
+        // Both processes end with their handles; their data is deleted unless the arguments name a directory.
         (self.child, self.ceiling) = (None, None);
-        if let Some(dir) = self.dir.as_ref().filter(|_| self.ours) {
+        if let Some(dir) = self.dir.as_ref().filter(|_| self.temporary) {
             let _ = std::fs::remove_dir_all(dir);
         }
     }
 }
 
-/// The engine's program: the one that is named, or the `restockd` that was built into the directory of this program.
+/// The engine's program: the given one, or the `restockd` in the directory of this program.
 fn engine(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(named) = named {
         ensure!(named.is_file(), "--engine: {} is no file", named.display());
@@ -145,7 +154,7 @@ fn engine(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(beside)
 }
 
-fn door(client: &Client) -> anyhow::Result<Endpoint> {
+fn endpoint(client: &Client) -> anyhow::Result<Endpoint> {
     let host = client.url().strip_prefix("http://").context("the storm speaks plain http:// only")?;
     let addr = host.to_socket_addrs().with_context(|| format!("cannot resolve {host}"))?.next();
     let mut bearer = hyper::header::HeaderValue::from_str(&format!("Bearer {}", client.key()))?;
@@ -153,7 +162,7 @@ fn door(client: &Client) -> anyhow::Result<Endpoint> {
     Ok(Endpoint { addr: addr.with_context(|| format!("{host} has no address"))?, bearer })
 }
 
-/// Keeps this thread, and every one that it starts, on these cores.
+/// Keeps this thread, and every thread that it starts, on these cores.
 pub(super) fn keep_on(cores: &str) -> anyhow::Result<()> {
     sched_setaffinity(None, &cores_of(cores)?).context("cannot keep the load on these cores")
 }
@@ -168,7 +177,7 @@ fn on<T>(cores: Option<&CpuSet>, start: impl FnOnce() -> anyhow::Result<T>) -> a
     started
 }
 
-/// Reads `0` or `0,2`.
+/// Reads core numbers such as `0` or `0,2`.
 fn cores_of(text: &str) -> anyhow::Result<CpuSet> {
     let mut cores = CpuSet::new();
     for core in text.split(',') {

@@ -1,7 +1,7 @@
-//! The loads: what each request of a scenario asks, and what its answer must say.
+//! The loads: the requests of each scenario, and what their answers must say.
 //!
-//! A shopper is on the list of one product only, the one that follows from their number: so a list's members can
-//! be held against what was acknowledged.
+//! A shopper is on the list of one product only, which follows from the shopper's number: so a list's members can be compared
+//! with what was acknowledged.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ const WEBHOOK: &str = "/v1/webhooks/inventory";
 pub(super) struct Facts {
     /// Shoppers whose press was acknowledged.
     pub(super) joined: Marks,
-    /// Shoppers whose leaving was acknowledged.
+    /// Shoppers whose leave was acknowledged.
     pub(super) left: Marks,
-    /// Shoppers whose leaving was asked for, acknowledged or not.
+    /// Shoppers whose leave was sent, acknowledged or not.
     pub(super) leaving: Marks,
     /// Deliveries that were acknowledged.
     pub(super) delivered: Marks,
@@ -57,7 +57,7 @@ impl Load for Press {
     }
 }
 
-/// The first `of` presses again.
+/// The first `of` presses once more.
 pub(super) struct Repeat {
     pub(super) shop: Arc<Shoppers>,
     pub(super) of: u64,
@@ -109,11 +109,11 @@ pub(super) struct Webhooks {
     pub(super) shop: Arc<Shoppers>,
     pub(super) facts: Arc<Facts>,
     pub(super) secret: String,
-    /// Every so many requests there is a new delivery.
+    /// One in this many requests is a new delivery.
     pub(super) fresh_every: u64,
 }
 
-/// A redelivery is of one of so many latest deliveries.
+/// A redelivery repeats one of this many latest deliveries.
 const REDELIVERED_OF: u64 = 200;
 
 impl Webhooks {
@@ -149,13 +149,13 @@ impl Load for Webhooks {
     }
 }
 
-/// One product that is gone and back, gone and back, while shoppers press for it and for others.
+/// One product that sells out and comes back all the time, while shoppers press for it and for others.
 pub(super) struct Flap {
     pub(super) press: Press,
     pub(super) secret: String,
 }
 
-/// Every so many requests the product changes its mind.
+/// The product's stock changes with one in this many requests.
 const FLAP_EVERY: u64 = 50;
 
 impl Load for Flap {
@@ -176,34 +176,34 @@ impl Load for Flap {
     }
 }
 
-/// A shop's day: presses, orders, restocks and pages that ask where somebody stands.
+/// A shop's day: presses, orders, restocks, and pages that read a position.
 pub(super) struct Mixed {
     pub(super) press: Press,
     pub(super) secret: String,
 }
 
-/// What the nth request of a day is.
-enum Deed {
+/// The kinds of requests in a day.
+enum RequestKind {
     Press,
     Order(u64),
     Restock,
     Read(u64),
 }
 
-/// An order is of the shopper who came so many requests before.
+/// An order is of the shopper who came this many requests before.
 const ORDER_AFTER: u64 = 4_000;
 
 impl Mixed {
-    fn deed(&self, n: u64) -> Deed {
+    fn kind_of(&self, n: u64) -> RequestKind {
         match mix(n ^ 0x5eed) % 100 {
             0..15 => match n.checked_sub(ORDER_AFTER) {
-                // Nobody orders who has not been heard of.
-                Some(person) if self.press.facts.joined.has(person) => Deed::Order(person),
-                _ => Deed::Read(n),
+                // Only shoppers whose press was acknowledged order.
+                Some(person) if self.press.facts.joined.has(person) => RequestKind::Order(person),
+                _ => RequestKind::Read(n),
             },
-            15..20 => Deed::Restock,
-            20..30 => Deed::Read(n.saturating_sub(mix(n) % ORDER_AFTER)),
-            _ => Deed::Press,
+            15..20 => RequestKind::Restock,
+            20..30 => RequestKind::Read(n.saturating_sub(mix(n) % ORDER_AFTER)),
+            _ => RequestKind::Press,
         }
     }
 }
@@ -211,14 +211,14 @@ impl Mixed {
 impl Load for Mixed {
     fn call(&self, n: u64) -> Call {
         let shop = &self.press.shop;
-        match self.deed(n) {
-            Deed::Press => self.press.call(n),
-            Deed::Order(person) => {
+        match self.kind_of(n) {
+            RequestKind::Press => self.press.call(n),
+            RequestKind::Order(person) => {
                 self.press.facts.leaving.set(person);
                 Call::post(EVENTS, shop.order(person, shop.sku(person), n))
             }
-            Deed::Restock => restock(shop, &self.secret, n, shop.sku(n), 3),
-            Deed::Read(person) => {
+            RequestKind::Restock => restock(shop, &self.secret, n, shop.sku(n), 3),
+            RequestKind::Read(person) => {
                 let mut path = String::from("/v1/lists?limit=20&email=");
                 // Writing into a string cannot fail.
                 let _ = write!(path, "{}", shop.address(person));
@@ -229,7 +229,7 @@ impl Load for Mixed {
 
     fn took(&self, n: u64, answer: &HttpReply) -> Result<(), &'static str> {
         let facts = &self.press.facts;
-        // What kind it was is told by the answer: whether somebody was heard of may have changed meanwhile.
+        // The answer shows the kind of request: by now more presses may be acknowledged than when it was chosen.
         if answer.says("\"stored\"") {
             match n.checked_sub(ORDER_AFTER).filter(|_| mix(n ^ 0x5eed) % 100 < 15) {
                 Some(person) => facts.left.set(person),
@@ -245,7 +245,7 @@ impl Load for Mixed {
     }
 }
 
-/// Every acknowledged delivery once more: the engine must say that it knows it.
+/// Every acknowledged delivery once more: the engine must answer that it is a duplicate.
 pub(super) struct RepeatedRestock {
     shop: Arc<Shoppers>,
     secret: String,
@@ -257,7 +257,6 @@ impl RepeatedRestock {
         Self { shop, secret, known }
     }
 
-    /// How many there are.
     pub(super) fn len(&self) -> u64 {
         self.known.len() as u64
     }
@@ -274,10 +273,10 @@ impl Load for RepeatedRestock {
     }
 }
 
-/// A load whose answers mean nothing: for the ceiling.
-pub(super) struct Unjudged(pub(super) Arc<dyn Load>);
+/// A load whose answers are not judged, for the ceiling.
+pub(super) struct Unchecked(pub(super) Arc<dyn Load>);
 
-impl Load for Unjudged {
+impl Load for Unchecked {
     fn call(&self, n: u64) -> Call {
         self.0.call(n)
     }

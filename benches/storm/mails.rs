@@ -1,4 +1,4 @@
-//! Campaigns of a storm, followed to their end and added up.
+//! The campaigns of a storm, followed to their end and added up.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use super::sink::Sink;
 
 /// Campaigns on a page.
 const PAGE: u64 = 200;
-/// Longest wait for the mails of a storm.
+/// The longest wait for the mails of a storm.
 const MAILS_WAIT: Duration = Duration::from_secs(600);
 
-/// The counters of all campaigns together.
+/// The counters of all campaigns, added up.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     pub(super) campaigns: u64,
@@ -52,7 +52,7 @@ impl Sums {
         self.wrong += u64::from(of("totalRecipients") != open + rest + of("sentCount"));
     }
 
-    /// Waits until no letter is open, and says what was found to be right or wrong.
+    /// Waits until no letter is open; returns the sums, and the checks on them.
     pub(super) fn at_rest(client: &Client, sink: Option<&Sink>) -> anyhow::Result<(Self, Vec<Check>)> {
         until_at_rest(client)?;
         let sums = Self::read(client)?;
@@ -70,7 +70,7 @@ impl Sums {
     }
 }
 
-/// Waits until no campaign runs; asks for one of them only, which costs the engine next to nothing.
+/// Waits until no campaign runs; reads one campaign at a time, which costs the engine next to nothing.
 pub(super) fn until_at_rest(client: &Client) -> anyhow::Result<()> {
     let begin = Instant::now();
     loop {
@@ -83,20 +83,20 @@ pub(super) fn until_at_rest(client: &Client) -> anyhow::Result<()> {
     }
 }
 
-/// How the letters of one campaign went out.
+/// How fast the letters of one campaign went out.
 #[derive(Debug)]
 pub(super) struct Flow {
-    /// From the request to the first letter that was sent.
+    /// The time from the request to the first letter that was sent.
     pub(super) first: Duration,
-    /// From the first look that saw a letter to the end.
+    /// From the first reading that showed a letter to the end.
     pub(super) letters_per_second: f64,
     pub(super) sent: u64,
     pub(super) total: u64,
-    /// The most memory meanwhile, MiB.
+    /// The most memory during the campaign, MiB.
     pub(super) peak_mib: f64,
 }
 
-/// Follows a campaign from `begin` to its end; `look` says how much memory the engine has.
+/// Follows a campaign from `begin` to its end; `look` returns the engine's memory in MiB.
 pub(super) fn follow(
     client: &Client,
     campaign: &str,

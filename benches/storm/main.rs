@@ -1,13 +1,13 @@
-//! `restockd-storm`: the load harness, for everybody to see on their own machine what the engine can take.
+//! `restockd-storm`: the load harness, with which anybody can measure on their own machine what the engine can take.
 //!
 //! ```text
-//! stage   an engine of its own in a process of its own, or one that runs     shoppers  who presses what, by number
-//! loads   what each request asks and what its answer must say                drive     closed or open loop
-//! ceiling the same requests against bare routes, in turn with the engine     asked     everything asked back
+//! environment  the engine: the storm's own, or one that runs               shoppers  who presses what, by number
+//! loads        the requests, and what their answers must say               drive     closed or open loop
+//! ceiling      the same requests against bare routes, in turn              verify    everything acknowledged, read back
 //! ```
 //!
-//! A storm is bounded in time and count, speaks to one engine, and ends non-zero when an acknowledged fact is not
-//! there, when mails and counters differ, or when an answer was wrong.
+//! A storm is bounded in time and count, calls one engine, and ends with an error when an acknowledged fact is missing, when
+//! mails and counters differ, or when an answer was wrong.
 #![allow(clippy::disallowed_methods, reason = "a load harness measures real time and waits in it")]
 
 mod args;
@@ -34,7 +34,7 @@ use clap::Parser;
 use args::{Scenario, StormArgs};
 use storm::Storm;
 
-/// The engine's own allocator: the ceiling is measured beside the engine, and must not differ from it in this.
+/// The engine's own allocator: the ceiling is compared with the engine, and must not differ from it in this.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 
 fn run(args: &StormArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
-    // What an own engine is given to keep is for its owner only.
+    // The files of the storm's own engine are for their owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     if let Some(cores) = args.load_cores.as_deref() {
         environment::keep_on(cores)?;
@@ -57,7 +57,7 @@ fn run(args: &StormArgs) -> anyhow::Result<ExitCode> {
         runtime.block_on(ceiling::serve())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = Storm::new(args, runtime)?.blow()?;
+    let report = Storm::new(args, runtime)?.run_scenario()?;
     print!("{}", report.table());
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;

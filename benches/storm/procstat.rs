@@ -1,30 +1,30 @@
-//! What the engine's process costs: processor time, memory, bytes written, read from the system's own files.
+//! The resources of the engine's process: processor time, memory, bytes written, read from `/proc`.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-/// Clock ticks a second in `/proc`: fixed by Linux for user space.
+/// Clock ticks a second in `/proc`, fixed by Linux for user space.
 const TICKS: f64 = 100.0;
 
-/// One look at a process.
+/// A reading of one process.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct ProcessSample {
     /// Processor seconds so far, of all threads.
     pub(super) cpu_s: f64,
     /// Resident memory, MiB.
     pub(super) rss_mib: f64,
-    /// The most it ever was, MiB.
+    /// The most resident memory so far, MiB.
     pub(super) peak_mib: f64,
-    /// Bytes it had written to disks so far, MiB.
+    /// Data written to disks so far, MiB.
     pub(super) written_mib: f64,
 }
 
-/// Looks at a process; zeros where the system does not say.
+/// Reads the resources of a process; zeros where the system does not tell.
 pub(super) fn look(pid: u32) -> ProcessSample {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
     let stat = read("stat");
-    // The name may hold spaces; the numbers begin after its bracket.
+    // The name may hold spaces; the numbers begin after its closing parenthesis.
     let numbers: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| numbers.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
     let (status, io) = (read("status"), read("io"));
@@ -41,7 +41,7 @@ pub(super) fn look(pid: u32) -> ProcessSample {
     }
 }
 
-/// Bytes of every file below a directory, MiB.
+/// The sizes of all files below a directory, MiB.
 pub(super) fn disk_mib(dir: &Path) -> f64 {
     fn bytes(dir: &Path, depth: usize) -> u64 {
         let Ok(entries) = std::fs::read_dir(dir) else { return 0 };

@@ -1,4 +1,4 @@
-//! What a storm says at its end: a table for people, JSON for programs.
+//! The report of a storm: a table for people, JSON for programs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use super::stats::Tally;
 /// One measured stretch.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ResultRow {
-    /// `engine` or `ceiling`, and what of the scenario.
+    /// `engine` or `ceiling`, with the part of the scenario.
     pub(super) what: String,
     pub(super) seconds: f64,
     pub(super) offered: u64,
@@ -34,7 +34,7 @@ pub(super) struct ResultRow {
 }
 
 impl ResultRow {
-    /// A row of what was seen between two looks.
+    /// A row for the time between two readings.
     pub(super) fn new(
         what: &str,
         tally: &Tally,
@@ -65,7 +65,7 @@ impl ResultRow {
     }
 }
 
-/// A figure of several repetitions.
+/// The values of a figure over several repetitions.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
@@ -75,7 +75,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one figure.
+    /// `None` without any value.
     pub(super) fn of(each: Vec<f64>) -> Option<Self> {
         let mut sorted = each.clone();
         sorted.sort_by(f64::total_cmp);
@@ -87,44 +87,43 @@ impl Spread {
     }
 }
 
-/// Something that was asked back.
+/// The comparison of what was acknowledged with what the engine has.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Check {
     pub(super) what: String,
-    /// What must be there.
+    /// How many there must be.
     pub(super) wanted: u64,
-    /// What is there.
+    /// How many there are.
     pub(super) found: u64,
     pub(super) good: bool,
 }
 
 impl Check {
-    /// As many as wanted, no more and no fewer.
+    /// Good when both numbers are equal.
     pub(super) fn same(what: &str, wanted: u64, found: u64) -> Self {
         Self { what: what.to_owned(), wanted, found, good: wanted == found }
     }
 }
 
-/// Everything.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct StormReport {
     pub(super) scenario: String,
     pub(super) cores: usize,
     pub(super) rows: Vec<ResultRow>,
-    /// Engine against ceiling, requests a second, of each repetition.
+    /// The engine's requests a second divided by the ceiling's, of each repetition.
     pub(super) ratio: Option<Spread>,
-    /// Figures with a name, each with its unit in it.
+    /// Named figures; each name includes the unit.
     pub(super) figures: BTreeMap<String, f64>,
     pub(super) checks: Vec<Check>,
 }
 
 impl StormReport {
-    /// True when all that was asked back was there, and nothing went wrong.
+    /// True when all checks are good and nothing went wrong.
     pub(super) fn is_good(&self) -> bool {
         self.checks.iter().all(|check| check.good) && self.rows.iter().all(|row| row.errors.is_empty())
     }
 
-    /// For a person.
+    /// The table for people.
     pub(super) fn table(&self) -> String {
         let mut text = String::new();
         // Writing into a string cannot fail.

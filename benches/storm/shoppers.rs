@@ -1,15 +1,15 @@
-//! Who presses what: everything about the nth request follows from the storm's seed and n.
+//! The shoppers: the content of the nth request follows from the storm's seed and n alone.
 
 use std::fmt::Write;
 
-/// The shop of one storm.
+/// The products and people of one storm.
 #[derive(Debug, Clone)]
 pub(super) struct Shoppers {
-    /// Tells this storm's products from another's on the same engine.
+    /// Distinguishes this storm's products from another's on the same engine.
     pub(super) tag: String,
-    /// Tells its people.
+    /// Distinguishes its people.
     people: String,
-    /// How many products there are.
+    /// The number of products.
     pub(super) skus: u64,
     zipf: Option<Zipf>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Shoppers {
 struct Zipf(Vec<f64>);
 
 impl Shoppers {
-    /// Every product as likely as another.
+    /// Every product is equally likely.
     pub(super) fn even(tag: &str, skus: u64) -> Self {
         Self { tag: tag.to_owned(), people: tag.to_owned(), skus: skus.max(1), zipf: None }
     }
@@ -35,12 +35,11 @@ impl Shoppers {
         Self { zipf: Some(Zipf(sums.collect())), ..Self::even(tag, skus) }
     }
 
-    /// Other people, who want only the first so many of the same products.
+    /// Other people, who want only the first `skus` of the same products.
     pub(super) fn strangers(&self, skus: u64) -> Self {
         Self { people: format!("{}w", self.people), ..Self::even(&self.tag, skus) }
     }
 
-    /// The product of the nth choice.
     pub(super) fn sku(&self, n: u64) -> u64 {
         let dice = mix(n);
         match &self.zipf {
@@ -53,35 +52,32 @@ impl Shoppers {
         }
     }
 
-    /// The name of a product.
     pub(super) fn sku_name(&self, sku: u64) -> String {
         format!("{}-{sku}", self.tag)
     }
 
-    /// The list of a product.
     pub(super) fn list(&self, sku: u64) -> String {
         format!("restock-{}-{sku}", self.tag)
     }
 
-    /// The address of a shopper.
     pub(super) fn address(&self, person: u64) -> String {
         format!("{}-{person}@shopper.example", self.people)
     }
 
-    /// The shopper of an address, if it is one of this storm's.
+    /// The shopper who has an address, if it is one of this storm's.
     pub(super) fn person(&self, address: &str) -> Option<u64> {
         let local = address.strip_suffix("@shopper.example")?;
         local.strip_prefix(&*self.people)?.strip_prefix('-')?.parse().ok()
     }
 
-    /// The body of a press: about 250 bytes, as the recipe sends it.
+    /// The body of a press: about 250 bytes, as in the documentation.
     pub(super) fn press(&self, person: u64, sku: u64, key: u64) -> String {
         let mut body = String::with_capacity(320);
         self.write_press(&mut body, person, sku, key);
         body
     }
 
-    /// The same, into a body that holds many.
+    /// Writes the same into a body that holds many.
     pub(super) fn write_press(&self, body: &mut String, person: u64, sku: u64, key: u64) {
         let (tag, people) = (&self.tag, &self.people);
         // Writing into a string cannot fail.
@@ -93,7 +89,7 @@ impl Shoppers {
         );
     }
 
-    /// The body of an order: its shopper leaves the list.
+    /// The body of an order, with which the shopper leaves the list.
     pub(super) fn order(&self, person: u64, sku: u64, key: u64) -> String {
         let (tag, people) = (&self.tag, &self.people);
         format!(
@@ -103,7 +99,7 @@ impl Shoppers {
         )
     }
 
-    /// The body of a restock by webhook.
+    /// The body of a restock webhook.
     pub(super) fn restock(&self, delivery: u64, sku: u64, quantity: u64) -> String {
         let tag = &self.tag;
         format!(
@@ -113,7 +109,7 @@ impl Shoppers {
     }
 }
 
-/// Splitmix64: a number that looks like chance.
+/// A pseudo-random number derived from another (splitmix64).
 pub(super) fn mix(n: u64) -> u64 {
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,6 +1,6 @@
-//! A mail server that counts: takes every letter and remembers whom it was for and in which campaign.
+//! A mail server that counts: it takes every letter and remembers the Message-ID.
 //!
-//! It offers pipelining and answers at once; one task a connection. A letter is counted when its final dot came.
+//! It offers pipelining and answers at once, with one task per connection. A letter counts when its final dot came.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,24 +11,22 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The longest line that is kept; a longer one ends the connection.
+/// The longest line that is read; a longer one ends the connection.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// What was counted.
+/// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Letters.
     pub(super) letters: u64,
-    /// Letters that came with a Message-ID that had come before.
+    /// Letters whose Message-ID had come before.
     pub(super) twice: u64,
-    /// When the first came.
+    /// When the first letter came.
     pub(super) first: Option<Instant>,
-    /// When the last came.
+    /// When the last letter came.
     pub(super) last: Option<Instant>,
     ids: HashMap<u64, u32>,
 }
 
-/// The server.
 #[derive(Debug, Clone)]
 pub(super) struct Sink {
     addr: SocketAddr,
@@ -43,25 +41,24 @@ impl Sink {
         let seen = Arc::clone(&sink.seen);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // An error is an engine that went away in the middle of a line.
+                // An error means that an engine went away in the middle of a line.
                 tokio::spawn(serve(stream, Arc::clone(&seen)));
             }
         });
         Ok(sink)
     }
 
-    /// The setting that sends mail here.
+    /// The transport setting that leads here.
     pub(super) fn setting(&self) -> String {
         format!("smtp+insecure://{}", self.addr)
     }
 
-    /// Looks at what was counted.
+    /// Reads the counts.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(&self.seen.lock())
     }
 }
 
-/// One connection.
 async fn serve(stream: TcpStream, seen: Arc<Mutex<Seen>>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::with_capacity(32 << 10, stream);
@@ -95,7 +92,7 @@ async fn serve(stream: TcpStream, seen: Arc<Mutex<Seen>>) -> std::io::Result<()>
                 _ => b"250 2.0.0 ok\r\n",
             });
         }
-        // What was pipelined is answered together.
+        // Pipelined commands are answered together.
         if !out.is_empty() && (stream.buffer().is_empty() || data) {
             stream.write_all(&out).await?;
             out.clear();

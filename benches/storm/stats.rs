@@ -1,4 +1,4 @@
-//! What a stretch of load saw: latencies, answers by kind, and which requests were acknowledged.
+//! The statistics of a stretch of load: latencies, answers by kind, and which requests were acknowledged.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,48 +6,45 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Latencies above this count as this.
+/// Higher latencies are counted as this.
 const LATENCY_MAX_US: u64 = 120_000_000;
 
-/// The sums of one worker, or of all.
+/// The counts of one worker, or of all.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// Latencies of good answers, in microseconds from when the request was to be sent.
+    /// Latencies of good answers, in microseconds from the time when the request was due.
     pub(super) latency: Histogram<u64>,
-    /// Requests sent.
     pub(super) offered: u64,
-    /// Good answers.
     pub(super) done: u64,
-    /// Sent away with 503 or 429 and a time to come again.
+    /// Answers 503 or 429 with `Retry-After`.
     pub(super) refused: u64,
-    /// Everything else, by kind.
+    /// All other answers and failures, by kind.
     pub(super) errors: BTreeMap<String, u64>,
-    /// How long the stretch was.
+    /// The length of the stretch.
     pub(super) span: Duration,
 }
 
 impl Tally {
-    /// Nothing yet.
     pub(super) fn new() -> Self {
         let latency = Histogram::new_with_bounds(1, LATENCY_MAX_US, 3)
             .expect("invariant: 1 to two minutes at three digits are bounds that the library takes");
         Self { latency, offered: 0, done: 0, refused: 0, errors: BTreeMap::new(), span: Duration::ZERO }
     }
 
-    /// A good answer.
+    /// Counts a good answer.
     pub(super) fn good(&mut self, latency: Duration) {
         self.done += 1;
         self.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(LATENCY_MAX_US).max(1));
     }
 
-    /// Something that is not good.
+    /// Counts a failure.
     pub(super) fn bad(&mut self, kind: String) {
         *self.errors.entry(kind).or_default() += 1;
     }
 
-    /// Takes another's sums in.
+    /// Adds another's counts.
     pub(super) fn add(&mut self, other: &Self) {
-        // Both have the same bounds.
+        // Both histograms have the same bounds.
         let _ = self.latency.add(&other.latency);
         self.offered += other.offered;
         self.done += other.done;
@@ -62,27 +59,25 @@ impl Tally {
     }
 }
 
-/// The most requests that one storm numbers.
+/// The highest number of requests in one storm.
 pub(super) const NUMBERS_MAX: u64 = 1 << 27;
 
-/// Which numbers are marked: a bit each.
+/// A set of request numbers, one bit each.
 #[derive(Debug)]
 pub(super) struct Marks(Vec<AtomicU64>);
 
 impl Marks {
-    /// Room for so many numbers.
+    /// For numbers below `numbers`.
     pub(super) fn new(numbers: u64) -> Self {
         Self((0..=numbers.min(NUMBERS_MAX) / 64).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Marks a number.
     pub(super) fn set(&self, n: u64) {
         if let Some(word) = self.0.get((n / 64) as usize) {
             word.fetch_or(1 << (n % 64), Ordering::Relaxed);
         }
     }
 
-    /// True when it was marked.
     pub(super) fn has(&self, n: u64) -> bool {
         self.0.get((n / 64) as usize).is_some_and(|word| word.load(Ordering::Relaxed) & (1 << (n % 64)) != 0)
     }

@@ -1,4 +1,4 @@
-//! One storm under way: its scenarios, what each measures, and what is asked back behind it.
+//! A storm: its scenarios, what each measures, and what is verified afterwards.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,25 +19,24 @@ use super::stats::NUMBERS_MAX;
 use super::verify::Walk;
 use super::{big, procstat};
 
-/// A storm under way.
 pub(super) struct Storm<'a> {
     pub(super) args: &'a StormArgs,
     pub(super) tag: String,
     pub(super) runtime: Runtime,
-    pub(super) stage: Environment,
+    pub(super) environment: Environment,
     pub(super) sink: Option<Sink>,
     report: StormReport,
 }
 
-/// Load before a measured stretch, not counted.
+/// Load before a measured stretch, which is not counted.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// After this, memory is looked at again.
+/// Time after a flood until memory is read again.
 const AFTER_FLOOD: Duration = Duration::from_secs(10);
-/// Longest filling of an engine.
+/// The longest time for filling an engine.
 const FILL_SPAN: Duration = Duration::from_secs(900);
 
 impl<'a> Storm<'a> {
-    /// A storm on an engine that runs or is started here, with a mail server of its own where it needs one.
+    /// Prepares a storm on an engine that runs or is started here, with a mail server of its own where needed.
     pub(super) fn new(args: &'a StormArgs, runtime: Runtime) -> anyhow::Result<Self> {
         let mut random = [0; 3];
         getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random bytes: {error}"))?;
@@ -45,15 +44,15 @@ impl<'a> Storm<'a> {
         let sink = (args.url.is_none() && args.mail == MailTo::Sink)
             .then(|| runtime.block_on(Sink::start()))
             .transpose()?;
-        let stage = Environment::new(args, settings(args, sink.as_ref()))?;
+        let environment = Environment::new(args, settings(args, sink.as_ref()))?;
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let scenario = format!("{:?}", args.scenario).to_lowercase();
         let report = StormReport { scenario, cores, ..StormReport::default() };
-        Ok(Self { args, tag: format!("s{one:02x}{two:02x}{three:02x}"), runtime, stage, sink, report })
+        Ok(Self { args, tag: format!("s{one:02x}{two:02x}{three:02x}"), runtime, environment, sink, report })
     }
 
-    /// Blows, and gives what was seen.
-    pub(super) fn blow(mut self) -> anyhow::Result<StormReport> {
+    /// Runs the scenario and reports.
+    pub(super) fn run_scenario(mut self) -> anyhow::Result<StormReport> {
         self.scenario()?;
         Ok(self.report)
     }
@@ -61,13 +60,13 @@ impl<'a> Storm<'a> {
     fn scenario(&mut self) -> anyhow::Result<()> {
         let fresh = || Facts::new(NUMBERS_MAX);
         let even = Arc::new(Shoppers::even(&self.tag, self.args.skus));
-        let secret = self.stage.client.secret().to_owned();
+        let secret = self.environment.client.secret().to_owned();
         match self.args.scenario {
             Scenario::Press => {
                 let facts = fresh();
                 let load = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
                 let used = self.stretches(Arc::new(load), 1)?;
-                self.ask_back(&even, &facts, used)
+                self.verify_memberships(&even, &facts, used)
             }
             Scenario::Repeat => {
                 let facts = fresh();
@@ -75,20 +74,20 @@ impl<'a> Storm<'a> {
                 let fill = BatchLoad { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
                 self.fill("presses to repeat", Arc::new(fill), of / 100, 100)?;
                 self.stretches(Arc::new(Repeat { shop: Arc::clone(&even), of }), 1)?;
-                self.ask_back(&even, &facts, of)
+                self.verify_memberships(&even, &facts, of)
             }
             Scenario::Batch => {
                 let facts = fresh();
                 let load = BatchLoad { shop: Arc::clone(&even), facts: Arc::clone(&facts), size: 100 };
                 let used = self.stretches(Arc::new(load), 100)?;
-                self.ask_back(&even, &facts, used * 100)
+                self.verify_memberships(&even, &facts, used * 100)
             }
             Scenario::Flood => {
                 let facts = fresh();
                 let load = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
                 let used = self.stretches(Arc::new(load), 1)?;
-                self.itself_again()?;
-                self.ask_back(&even, &facts, used)
+                self.measure_recovery()?;
+                self.verify_memberships(&even, &facts, used)
             }
             Scenario::Webhooks => {
                 let fresh_every = 100 / (100 - self.args.redelivered);
@@ -96,7 +95,7 @@ impl<'a> Storm<'a> {
                 let load =
                     Webhooks { shop: Arc::clone(&even), facts: Arc::clone(&facts), secret, fresh_every };
                 let used = self.stretches(Arc::new(load), 1)?;
-                self.ask_deliveries(&even, &facts, used)?;
+                self.verify_deliveries(&even, &facts, used)?;
                 self.mails()
             }
             Scenario::Flap => {
@@ -104,7 +103,7 @@ impl<'a> Storm<'a> {
                 let press = Press { shop: Arc::clone(&even), facts: Arc::clone(&facts) };
                 let used = self.stretches(Arc::new(Flap { press, secret }), 1)?;
                 self.mails()?;
-                self.ask_back(&even, &facts, used)
+                self.verify_memberships(&even, &facts, used)
             }
             Scenario::Mixed => {
                 let facts = fresh();
@@ -112,7 +111,7 @@ impl<'a> Storm<'a> {
                 let press = Press { shop: Arc::clone(&shop), facts: Arc::clone(&facts) };
                 let used = self.stretches(Arc::new(Mixed { press, secret }), 1)?;
                 self.mails()?;
-                self.ask_back(&shop, &facts, used)
+                self.verify_memberships(&shop, &facts, used)
             }
             Scenario::Hype => big::hype(self, false),
             Scenario::Broadcast => big::hype(self, true),
@@ -122,7 +121,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// The measured stretches, engine and ceiling in turn; answers how many numbers were used.
+    /// The measured stretches, engine and ceiling in turn; returns how many numbers were used.
     fn stretches(&mut self, load: Arc<dyn Load>, facts: u64) -> anyhow::Result<u64> {
         let args = self.args;
         let order = Order {
@@ -132,31 +131,37 @@ impl<'a> Storm<'a> {
             count: None,
             span: Duration::from_secs_f64(args.seconds),
         };
-        let door = self.stage.door()?;
+        let endpoint = self.environment.endpoint()?;
         let ceiling = match args.against {
-            Some(Against::Ceiling) => Some(self.stage.ceiling()?),
+            Some(Against::Ceiling) => Some(self.environment.ceiling()?),
             None => None,
         };
         let bar = self.bar(0, "warm up");
         let warm = Order { span: WARM_UP, ..order };
-        let (_, mut used) = self.runtime.block_on(drive(&door, Arc::clone(&load), warm, &bar));
-        if let Some((door, _)) = &ceiling {
-            self.runtime.block_on(drive(door, unjudged(&load), warm, &bar));
+        let (_, mut used) = self.runtime.block_on(drive(&endpoint, Arc::clone(&load), warm, &bar));
+        if let Some((endpoint, _)) = &ceiling {
+            self.runtime.block_on(drive(endpoint, unchecked(&load), warm, &bar));
         }
         bar.finish_and_clear();
         let mut ratios = Vec::new();
         for round in 1..=args.repeats {
             let bar = self.bar(0, "engine");
-            let before = self.stage.look();
+            let before = self.environment.look();
             let order = Order { from: used, ..order };
-            let (tally, next) = self.runtime.block_on(drive(&door, Arc::clone(&load), order, &bar));
+            let (tally, next) = self.runtime.block_on(drive(&endpoint, Arc::clone(&load), order, &bar));
             used = next;
-            self.row(ResultRow::new(&format!("engine {round}"), &tally, facts, before, self.stage.look()));
+            self.row(ResultRow::new(
+                &format!("engine {round}"),
+                &tally,
+                facts,
+                before,
+                self.environment.look(),
+            ));
             bar.finish_and_clear();
-            if let Some((door, pid)) = &ceiling {
+            if let Some((endpoint, pid)) = &ceiling {
                 let bar = self.bar(0, "ceiling");
                 let before = procstat::look(*pid);
-                let (bare, _) = self.runtime.block_on(drive(door, unjudged(&load), order, &bar));
+                let (bare, _) = self.runtime.block_on(drive(endpoint, unchecked(&load), order, &bar));
                 self.row(ResultRow::new(
                     &format!("ceiling {round}"),
                     &bare,
@@ -169,15 +174,15 @@ impl<'a> Storm<'a> {
             }
         }
         self.report.ratio = Spread::of(ratios);
-        if let Some(dir) = self.stage.dir() {
+        if let Some(dir) = self.environment.dir() {
             let disk = procstat::disk_mib(dir);
             self.figure("data directory, MiB", disk);
         }
         Ok(used)
     }
 
-    /// After a flood: how long until one more press is taken, and what memory comes down to.
-    fn itself_again(&mut self) -> anyhow::Result<()> {
+    /// After a flood: measures the time until a press is accepted again, and what memory comes down to.
+    fn measure_recovery(&mut self) -> anyhow::Result<()> {
         let sums = self.report.rows.iter().fold((0, 0, 0), |(offered, done, refused), row| {
             (offered + row.offered, done + row.done, refused + row.refused)
         });
@@ -188,19 +193,19 @@ impl<'a> Storm<'a> {
         let begin = Instant::now();
         let again = Shoppers::even(&format!("{}again", self.tag), 1).press(0, 0, 0);
         let again = serde_json::from_str(&again)?;
-        while self.stage.client.post("/v1/events", &again).is_err() {
+        while self.environment.client.post("/v1/events", &again).is_err() {
             ensure!(begin.elapsed() < FILL_SPAN, "the engine does not come back after the flood");
             std::thread::sleep(Duration::from_millis(5));
         }
         self.figure("itself again after, ms", begin.elapsed().as_secs_f64() * 1000.0);
-        let peak = self.stage.look();
+        let peak = self.environment.look();
         std::thread::sleep(AFTER_FLOOD);
         self.figure("memory at most, MiB", peak.peak_mib);
-        self.figure("memory ten seconds later, MiB", self.stage.look().rss_mib);
+        self.figure("memory ten seconds later, MiB", self.environment.look().rss_mib);
         Ok(())
     }
 
-    /// A load of so many requests that is a condition of what follows: all of it must be taken.
+    /// Sends so many requests that prepare what follows: all must be accepted.
     pub(super) fn fill(
         &mut self,
         name: &'static str,
@@ -213,7 +218,7 @@ impl<'a> Storm<'a> {
         Ok(())
     }
 
-    /// A closed loop of so many requests.
+    /// Runs a closed loop of so many requests.
     pub(super) fn count(
         &mut self,
         name: &str,
@@ -234,17 +239,17 @@ impl<'a> Storm<'a> {
         connections: usize,
     ) -> anyhow::Result<ResultRow> {
         let bar = self.bar(count, "fill");
-        let before = self.stage.look();
+        let before = self.environment.look();
         let order = Order { connections, rate: None, from, count: Some(count), span: FILL_SPAN };
-        let (tally, _) = self.runtime.block_on(drive(&self.stage.door()?, load, order, &bar));
+        let (tally, _) = self.runtime.block_on(drive(&self.environment.endpoint()?, load, order, &bar));
         bar.finish_and_clear();
-        let row = ResultRow::new(name, &tally, facts, before, self.stage.look());
+        let row = ResultRow::new(name, &tally, facts, before, self.environment.look());
         self.row(row.clone());
         Ok(row)
     }
 
-    /// Asks back who is on which list.
-    pub(super) fn ask_back(
+    /// Verifies who is on which list.
+    pub(super) fn verify_memberships(
         &mut self,
         shop: &Arc<Shoppers>,
         facts: &Arc<Facts>,
@@ -252,26 +257,31 @@ impl<'a> Storm<'a> {
     ) -> anyhow::Result<()> {
         let bar = self.bar(shop.skus, "ask back");
         let belongs = |shop: &Shoppers, person: u64, sku: u64| shop.sku(person) == sku;
-        let door = self.stage.door()?;
-        let walk = Walk::over(&door, shop, numbers, false, Arc::new(belongs), &bar);
+        let endpoint = self.environment.endpoint()?;
+        let walk = Walk::over(&endpoint, shop, numbers, false, Arc::new(belongs), &bar);
         let walk = self.runtime.block_on(walk)?;
         bar.finish_and_clear();
         walk.judge(facts, numbers, 0).into_iter().for_each(|check| self.check(check));
         Ok(())
     }
 
-    /// Asks every acknowledged delivery again: each must be known.
-    fn ask_deliveries(&mut self, shop: &Arc<Shoppers>, facts: &Arc<Facts>, used: u64) -> anyhow::Result<()> {
+    /// Sends every acknowledged delivery again: each must be a duplicate.
+    fn verify_deliveries(
+        &mut self,
+        shop: &Arc<Shoppers>,
+        facts: &Arc<Facts>,
+        used: u64,
+    ) -> anyhow::Result<()> {
         let known: Vec<u64> = (0..=used).filter(|delivery| facts.delivered.has(*delivery)).collect();
         let again = Arc::new(loads::RepeatedRestock::new(
             Arc::clone(shop),
-            self.stage.client.secret().to_owned(),
+            self.environment.client.secret().to_owned(),
             known,
         ));
         let count = again.len();
         let order = Order { connections: 32, rate: None, from: 0, count: Some(count), span: FILL_SPAN };
         let bar = self.bar(count, "ask back");
-        let (tally, _) = self.runtime.block_on(drive(&self.stage.door()?, again, order, &bar));
+        let (tally, _) = self.runtime.block_on(drive(&self.environment.endpoint()?, again, order, &bar));
         bar.finish_and_clear();
         self.check(Check::same("acknowledged deliveries known as duplicates", count, tally.done));
         Ok(())
@@ -279,7 +289,7 @@ impl<'a> Storm<'a> {
 
     /// Follows every campaign to its end and counts its mails.
     fn mails(&mut self) -> anyhow::Result<()> {
-        let (sums, checks) = Sums::at_rest(&self.stage.client, self.sink.as_ref())?;
+        let (sums, checks) = Sums::at_rest(&self.environment.client, self.sink.as_ref())?;
         self.figure("campaigns", sums.campaigns as f64);
         self.figure("letters sent", sums.sent as f64);
         checks.into_iter().for_each(|check| self.check(check));
@@ -298,7 +308,7 @@ impl<'a> Storm<'a> {
         self.report.figures.insert(name.to_owned(), figure);
     }
 
-    /// A progress bar; without an end where the stretch is for a time.
+    /// A progress bar; without an end where time decides.
     pub(super) fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
         let (bar, template) = match total {
             0 => (ProgressBar::new_spinner(), "{msg:>16} {pos} {per_sec}"),
@@ -312,12 +322,12 @@ impl<'a> Storm<'a> {
     }
 }
 
-/// The same requests; any answer of 2xx will do.
-fn unjudged(load: &Arc<dyn Load>) -> Arc<dyn Load> {
-    Arc::new(loads::Unjudged(Arc::clone(load)))
+/// The same requests, of which any 2xx answer is good.
+fn unchecked(load: &Arc<dyn Load>) -> Arc<dyn Load> {
+    Arc::new(loads::Unchecked(Arc::clone(load)))
 }
 
-/// How the storm's own engine is set.
+/// The settings of the storm's own engine.
 fn settings(args: &StormArgs, sink: Option<&Sink>) -> Vec<(&'static str, String)> {
     let mail = match (sink, args.mail) {
         (Some(sink), _) => sink.setting(),

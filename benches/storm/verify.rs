@@ -1,7 +1,7 @@
-//! Everything that was acknowledged, asked back over the wire.
+//! Verifies over HTTP everything that was acknowledged.
 //!
-//! Each list's members are walked page by page, by many connections at once. Lost is who was acknowledged and is
-//! not there; also wrong are people who are there twice, on another's list, or after they had left.
+//! The members of each list are read page by page, over many connections. Lost is a person whose join was acknowledged and
+//! who is not there; also wrong are people who are there twice, on another's list, or after their leave was acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,15 +15,15 @@ use super::shoppers::Shoppers;
 use super::stats::Marks;
 use super::wire::{Call, Endpoint, Wire};
 
-/// Connections that ask at once.
+/// Connections that read at once.
 const ASKERS: usize = 32;
-/// Pages of one list at most: a thousand members each.
+/// Pages of one list, at most; a page has a thousand members.
 const PAGES_MAX: usize = 10_000;
 
-/// On which list a shopper belongs.
+/// Whether a shopper belongs on the list of a product.
 pub(super) type Where = dyn Fn(&Shoppers, u64, u64) -> bool + Send + Sync;
 
-/// What a walk over lists found.
+/// What was found when lists were read.
 pub(super) struct Walk {
     found: Marks,
     seen: AtomicU64,
@@ -32,9 +32,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Walks the lists of a shop; `belongs(shop, person, sku)` says where people belong.
+    /// Reads the lists of a shop; `belongs(shop, person, sku)` decides where people belong.
     pub(super) async fn over(
-        door: &Endpoint,
+        endpoint: &Endpoint,
         shop: &Arc<Shoppers>,
         numbers: u64,
         several: bool,
@@ -47,7 +47,7 @@ impl Walk {
         let askers: Vec<_> = (0..ASKERS)
             .map(|_| {
                 let (walk, next, shop) = (Arc::clone(&walk), Arc::clone(&next), Arc::clone(shop));
-                let (belongs, bar, mut wire) = (Arc::clone(&belongs), bar.clone(), Wire::new(door));
+                let (belongs, bar, mut wire) = (Arc::clone(&belongs), bar.clone(), Wire::new(endpoint));
                 tokio::spawn(async move {
                     loop {
                         let sku = next.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl Walk {
         Arc::into_inner(walk).context("an asker is still at work")
     }
 
-    /// One list.
+    /// Reads one list.
     async fn list(
         &self,
         wire: &mut Wire,
@@ -102,12 +102,12 @@ impl Walk {
         anyhow::bail!("the members of {list} have no end")
     }
 
-    /// How many memberships there are.
+    /// The number of memberships found.
     pub(super) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// Holds what was found against what was acknowledged; so many others were put on these lists.
+    /// Compares the findings with what was acknowledged; `strangers` is how many others were put on these lists.
     pub(super) fn judge(&self, facts: &Facts, numbers: u64, strangers: u64) -> Vec<Check> {
         let (mut wanted, mut there, mut back) = (0, 0, 0);
         for person in 0..numbers {

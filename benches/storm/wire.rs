@@ -1,4 +1,4 @@
-//! One connection to the engine, one request at a time, as a shop's server keeps it.
+//! One connection to the engine with one request at a time, kept open as a shop's server does.
 
 use std::net::SocketAddr;
 
@@ -10,16 +10,16 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// The longest answer that is read: a page of a thousand members is below 200 KiB, a batch of 10,000 answers below 2 MiB.
+/// The limit of an answer: a page of a thousand members is below 200 KiB, a batch of 10,000 answers below 2 MiB.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Bytes,
-    /// The signature of a webhook; every other call carries the key.
+    /// The signature of a webhook; all other requests carry the key.
     pub(super) signature: Option<String>,
 }
 
@@ -33,11 +33,11 @@ impl Call {
     }
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct HttpReply {
     pub(super) status: u16,
-    /// It said when to come again.
+    /// Whether it had a `Retry-After`.
     pub(super) retry_after: bool,
     pub(super) body: Bytes,
 }
@@ -47,17 +47,17 @@ impl HttpReply {
         (200..300).contains(&self.status)
     }
 
-    /// True when the body holds these bytes.
+    /// Whether the body contains a text.
     pub(super) fn says(&self, text: &str) -> bool {
         self.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
-    /// How often the body holds these bytes.
+    /// How often the body contains a text.
     pub(super) fn count(&self, text: &str) -> u64 {
         self.body.windows(text.len()).filter(|part| *part == text.as_bytes()).count() as u64
     }
 
-    /// The body as JSON; `null` when it is none.
+    /// The body as JSON; `null` when it is not JSON.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -66,7 +66,7 @@ impl HttpReply {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
-    /// No connection.
+    /// There is no connection.
     #[error("no connection: {}", .0.kind())]
     Connect(std::io::Error),
     /// The connection ended before the answer.
@@ -77,29 +77,29 @@ pub(super) enum Broken {
     Other(String),
 }
 
-/// Where it leads, and as whom.
+/// The address and the key for requests.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) addr: SocketAddr,
     pub(super) bearer: HeaderValue,
 }
 
-/// A connection that is made when it is needed.
+/// A connection that is opened when it is needed.
 #[derive(Debug)]
 pub(super) struct Wire {
-    door: Endpoint,
+    endpoint: Endpoint,
     host: HeaderValue,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Wire {
-    pub(super) fn new(door: &Endpoint) -> Self {
-        let host = HeaderValue::from_str(&door.addr.to_string());
+    pub(super) fn new(endpoint: &Endpoint) -> Self {
+        let host = HeaderValue::from_str(&endpoint.addr.to_string());
         let host = host.unwrap_or_else(|_| HeaderValue::from_static("localhost"));
-        Self { door: door.clone(), host, sender: None }
+        Self { endpoint: endpoint.clone(), host, sender: None }
     }
 
-    /// Asks, connecting first where there is no connection.
+    /// Sends a request, after connecting if there is no connection.
     pub(super) async fn ask(&mut self, call: Call) -> Result<HttpReply, Broken> {
         let answer = self.exchange(call).await;
         if answer.is_err() {
@@ -121,7 +121,7 @@ impl Wire {
         headers.insert(HOST, self.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match call.signature {
-            None => headers.insert(AUTHORIZATION, self.door.bearer.clone()),
+            None => headers.insert(AUTHORIZATION, self.endpoint.bearer.clone()),
             Some(signature) => {
                 let signature =
                     HeaderValue::try_from(signature).map_err(|error| Broken::Other(error.to_string()))?;
@@ -138,10 +138,10 @@ impl Wire {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {
-        let stream = TcpStream::connect(self.door.addr).await.map_err(Broken::Connect)?;
+        let stream = TcpStream::connect(self.endpoint.addr).await.map_err(Broken::Connect)?;
         stream.set_nodelay(true).map_err(Broken::Connect)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its error is the sender's error too.
+        // The sender sees the connection's error too.
         tokio::spawn(async move { drop(connection.await) });
         Ok(sender)
     }

@@ -1,4 +1,4 @@
-//! restockd itself: everybody waits for one product, which comes back.
+//! restockd itself: everybody waits for one product, which is restocked.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use crate::Stretch;
 
 const SKU: &str = "chair";
 
-/// From the webhook to the campaign's end.
+/// Sends; measured from the webhook to the campaign's end.
 pub fn send(stretch: Stretch) -> (usize, Duration) {
     let place = Place::new(&format!("smtp+insecure://{}", stretch.to))
         .env("RESTOCKD_MAIL_CONNECTIONS", &stretch.connections.to_string())
@@ -33,7 +33,7 @@ pub fn send(stretch: Stretch) -> (usize, Duration) {
     (stretch.letters, span)
 }
 
-/// The words of such a letter.
+/// Subject and body of such a letter.
 pub fn words() -> (String, String) {
     let templates = Templates::built_in();
     let context = json!({
@@ -50,7 +50,7 @@ pub fn words() -> (String, String) {
     (letter.text, letter.html)
 }
 
-/// How long one is: its words, and some 600 bytes of headers.
+/// The length of such a letter: its texts, and some 600 bytes of headers.
 pub fn letter_bytes() -> usize {
     static BYTES: OnceLock<usize> = OnceLock::new();
     *BYTES.get_or_init(|| {

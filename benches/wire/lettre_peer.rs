@@ -1,4 +1,4 @@
-//! lettre: each letter built by its builder, sent by its pool or by its connection over a stream of ours.
+//! lettre: each letter built by its builder, sent by its pool or by its connection over a stream of the bench's own.
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Shared {
     }
 }
 
-/// By its pool: as many senders as connections.
+/// Sends by lettre's pool, with as many senders as connections.
 pub async fn pool(stretch: Stretch) -> (usize, Duration) {
     let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(stretch.to.ip().to_string())
         .port(stretch.to.port())
@@ -68,7 +68,7 @@ pub async fn pool(stretch: Stretch) -> (usize, Duration) {
     (stretch.letters, begin.elapsed())
 }
 
-/// By its connection over a stream without Nagle's delay, asked before each letter whether it is still there.
+/// Sends by lettre's connection over a stream without Nagle's delay, with a NOOP before each letter.
 pub async fn kept(stretch: Stretch) -> (usize, Duration) {
     let (shared, begin) = (Shared::new(stretch), Instant::now());
     let senders = (0..stretch.connections).map(|_| {

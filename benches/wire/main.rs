@@ -17,19 +17,20 @@
 //!
 //! `smtp-source` sends bytes that it makes once. lettre builds each letter and sends it: by its own pool, and (*kept*)
 //! as its pool does, a NOOP before each letter, but over streams without Nagle's delay, which the pool does not offer.
-//! restockd is the binary with its defaults but for the pace: a restock of a list on which everybody waits, from the
+//! restockd is the binary with its defaults except for the rate: a restock of a list on which everybody waits, from the
 //! webhook to the campaign's end, each letter looked up, recorded as started, rendered, built, sent, recorded as sent.
-//! Everybody's letters are as long as the engine's. `smtp-source` and `smtp-sink` are Postfix's, which must be installed.
+//! The other peers' letters are as long as the engine's. `smtp-source` and `smtp-sink` are Postfix's, which must be installed.
 //!
 //! ```text
-//!                          ┌─ @quick.example  taken all the time
+//!                          ┌─ @quick.example  accepted all the time
 //!  restockd ──▶ receiver ──┤
-//!    200/s each            └─ @slow.example   20 s taken │ 60 s "421 4.7.0", hung up on │ taken
+//!    200/s each            └─ @slow.example   20 s accepted │ 60 s "421 4.7.0" and hung up │ accepted
 //! ```
 //!
-//! In the second run it is `451 4.7.1` and the connection stays. Wanted: the quick one's rate within the minute is at least
-//! 0.95 of that before, the slow one comes back to its rate, and in each letters are taken in the order of joining, but for
-//! those that are on two connections at once. That nobody is mailed twice and everybody is in the end is asserted.
+//! In the second run the refusal is `451 4.7.1` and the connection stays. Wanted: the quick provider's rate within the minute
+//! is at least 0.95 of that before, the slow one gets back to its rate, and at each of them letters are accepted in the order
+//! of joining, except for those on two connections at once. It is asserted that nobody is mailed twice and that everybody is
+//! mailed in the end.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::ffi::OsString;
@@ -49,10 +50,10 @@ mod receiver;
 mod source;
 mod throttle;
 
-/// Each way through the proxy.
+/// The delay of each direction through the proxy.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// Who sends.
+/// The senders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
     Source,
@@ -74,7 +75,7 @@ impl Peer {
     }
 }
 
-/// One stretch: to whom, over how many connections, how many letters.
+/// One stretch: where to send, over how many connections, how many letters.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     to: SocketAddr,
@@ -83,7 +84,7 @@ struct Stretch {
 }
 
 fn main() {
-    // Cargo also calls benches when it runs tests, with nothing to measure.
+    // Cargo also runs benches as tests, when there is nothing to measure.
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -98,7 +99,7 @@ fn main() {
     }
 }
 
-/// The engine beside the others.
+/// Compares the engine with the others.
 fn peers(runtime: &Runtime) {
     let number = |name: &str, usual: usize| {
         std::env::var(name).map_or(usual, |text| text.parse().expect("a number in the environment"))
@@ -111,7 +112,7 @@ fn peers(runtime: &Runtime) {
     let mut words = servers::lead("TERM", None);
     words.push(program.into());
     if rustix::process::geteuid().is_root() {
-        // It refuses to stay root.
+        // smtp-sink refuses to run as root.
         words.extend(["-u", "nobody"].map(OsString::from));
     }
     words.extend([format!("127.0.0.1:{port}"), "1024".to_owned()].map(OsString::from));
@@ -134,7 +135,7 @@ fn peers(runtime: &Runtime) {
     }
 }
 
-/// Everybody in turn, so often; prints a row each.
+/// Runs all peers in turn, so many times; prints a row for each.
 fn table(way: &str, runtime: &Runtime, repeats: usize, stretch: Stretch) {
     let rounds: Vec<[f64; 4]> =
         (0..repeats.max(1)).map(|_| Peer::ALL.map(|peer| run(peer, runtime, stretch))).collect();
@@ -155,7 +156,7 @@ fn table(way: &str, runtime: &Runtime, repeats: usize, stretch: Stretch) {
 fn run(peer: Peer, runtime: &Runtime, stretch: Stretch) -> f64 {
     let (sent, span) = match peer {
         Peer::Source => source::send(stretch),
-        // 44 ms a letter and connection: fewer tell as much.
+        // The pool takes 44 ms for a letter on a connection: fewer letters tell as much.
         Peer::Pool => {
             let letters = stretch.letters.min(stretch.connections * 20);
             runtime.block_on(lettre_peer::pool(Stretch { letters, ..stretch }))
@@ -166,7 +167,7 @@ fn run(peer: Peer, runtime: &Runtime, stretch: Stretch) -> f64 {
     sent as f64 / span.as_secs_f64()
 }
 
-/// One of Postfix's programs; they lie where only the system's own look.
+/// One of Postfix's programs, which are outside the ordinary search path.
 fn postfix(program: &str) -> Option<PathBuf> {
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(|dir| PathBuf::from(dir).join(program));
     servers::find(program).or_else(|| system.into_iter().find(|file| file.is_file()))

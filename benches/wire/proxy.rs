@@ -1,6 +1,6 @@
-//! A wire that takes its time: every byte arrives so much later than it was sent, in either direction.
+//! A proxy with a delay: every byte arrives so much later than it was sent, in either direction.
 //!
-//! Bytes are not held up by one another: what comes within the delay travels along, as on a long wire.
+//! Bytes do not hold up one another: what comes within the delay travels along, as on a long line.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 /// Pieces under way in one direction of one connection.
 const UNDER_WAY: usize = 1024;
 
-/// Listens, and carries every connection to `to`.
+/// Listens, and forwards every connection to `to`.
 pub async fn start(to: SocketAddr, delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,7 +32,7 @@ pub async fn start(to: SocketAddr, delay: Duration) -> SocketAddr {
     address
 }
 
-/// One direction of one connection, to its end.
+/// Forwards one direction of one connection, to its end.
 fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
     let (sender, mut pieces) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
     tokio::spawn(async move {
@@ -51,7 +51,7 @@ fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
                 return;
             }
         }
-        // The other side may have gone first.
+        // The other side may have closed first.
         let _ = to.shutdown().await;
     });
 }

@@ -1,12 +1,12 @@
-//! A mail server that takes every letter, but for a minute in which one domain is told to come more slowly.
+//! A mail server that accepts every letter, except for a minute in which it refuses one domain for sending too fast.
 //!
 //! ```text
 //! first letter ──── CALM ────▶│◀──────────── SHUT ────────────▶│─────────▶
-//!         everybody is taken  │ RCPT TO @slow.example: refused │ everybody is taken
+//!        all are accepted    │ RCPT TO @slow.example: refused │ all are accepted
 //! ```
 //!
-//! It is as plain as such a server can be: one task a connection, PIPELINING, no TLS. It keeps no letter, only when it
-//! said 250 to whose, and when it refused.
+//! It is as plain as such a server can be: one task per connection, PIPELINING, no TLS. It keeps no letter, only whose it
+//! accepted and when, and when it refused.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::io;
@@ -19,22 +19,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The domain that is refused.
 pub const SLOW: &str = "slow.example";
-/// From the first letter's RCPT TO to the first refusal.
+/// The time from the first letter's RCPT TO to the first refusal.
 pub const CALM: Duration = Duration::from_secs(20);
 /// How long the refusals last.
 pub const SHUT: Duration = Duration::from_secs(60);
 
-/// How it refuses.
+/// The way it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// 421, and it hangs up.
+    /// With 421, and it hangs up.
     HangsUp,
-    /// 451, and the connection can be used on.
+    /// With 451, and the connection stays usable.
     GoesOn,
 }
 
 impl Manner {
-    /// What it says.
+    /// The reply.
     pub fn words(self) -> &'static str {
         match self {
             Self::HangsUp => "421 4.7.0 try again later, too fast",
@@ -43,14 +43,13 @@ impl Manner {
     }
 }
 
-/// A letter that it has taken, or an RCPT TO that it refused: when, counted from the first letter, and whose.
+/// An accepted letter or a refused RCPT TO: the time since the first letter, and whose it was.
 #[derive(Debug, Clone)]
 pub struct Mark {
     pub at: Duration,
     pub whose: String,
 }
 
-/// What it has seen.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub taken: Vec<Mark>,
@@ -88,7 +87,7 @@ impl Receiver {
         self.seen.lock().unwrap()
     }
 
-    /// How long ago the first letter came.
+    /// The time since the first letter.
     pub fn age(&self) -> Duration {
         self.begin.get().map_or(Duration::ZERO, Instant::elapsed)
     }
@@ -97,7 +96,7 @@ impl Receiver {
         Mark { at: self.age(), whose: whose.to_owned() }
     }
 
-    /// True when this recipient is refused now.
+    /// Whether this recipient is refused now.
     fn refuses(&self, whose: &str) -> bool {
         let age = self.begin.get_or_init(Instant::now).elapsed();
         let shut = (CALM..CALM + SHUT).contains(&age);
@@ -148,7 +147,7 @@ impl Receiver {
     }
 }
 
-/// Reads a letter to its dot.
+/// Reads a letter to its final dot.
 async fn body(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     let mut line = Vec::new();
     while line != b".\r\n" {
@@ -160,8 +159,8 @@ async fn body(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends its own side and reads the other's to its end: closing on unread bytes would reset the connection, and its last
-/// words might be lost.
+/// Closes its own side and reads the other's to its end: closing with unread bytes would reset the connection, and the last
+/// reply might be lost.
 async fn hang_up(mut stream: BufReader<TcpStream>) -> io::Result<()> {
     stream.shutdown().await?;
     stream.read_to_end(&mut Vec::new()).await.map(drop)

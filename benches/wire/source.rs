@@ -1,4 +1,4 @@
-//! Postfix's `smtp-source`: the same bytes again and again, over connections that it keeps.
+//! Postfix's `smtp-source`: it sends the same bytes again and again, over connections that it keeps.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench may panic")]
 
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Stretch, engine, postfix};
 
-/// Sends; how many letters, and how long it took.
+/// Sends; returns how many letters, and how long it took.
 pub fn send(stretch: Stretch) -> (usize, Duration) {
     let program = postfix("smtp-source").expect("it comes with smtp-sink");
     let begin = Instant::now();

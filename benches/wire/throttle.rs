@@ -1,9 +1,9 @@
-//! Two receiving providers over one wire, one of which is refused for a minute: what the other notices, how the one comes
-//! back, and in which order.
+//! Two receiving providers, one of which refuses for a minute: how that affects the other, how the refused one comes back to
+//! its rate, and in which order letters arrive.
 //!
-//! One campaign goes to both at a set rate each. Its audience joined by turns, as long as the quick one is measured;
-//! those of the slow one who joined last are there so that its way back to its rate can be seen. A run ends with its
-//! campaign, which has so many letters, and in any case after [`LONGEST`].
+//! One campaign goes to both at a set rate each. Its audience joined in turns, for as long as the quick provider is measured;
+//! the people of the slow provider who joined last are there so that its return to its rate can be seen. A run ends with its
+//! campaign, which has a set number of letters, and in any case after [`LONGEST`].
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::collections::BTreeSet;
@@ -23,16 +23,16 @@ const QUICK: &str = "quick.example";
 const RATE: usize = 200;
 /// Connections to the mail server.
 const CONNECTIONS: usize = 10;
-/// How long the quick provider is looked at after the minute, in seconds.
+/// How long the quick provider is measured after the minute, in seconds.
 const AFTER: usize = 40;
-/// How long the slow one's way back takes at most by design, in seconds: forty steps of ten.
+/// The longest return of the slow provider to its rate by design, in seconds: forty steps of ten.
 const WAY_BACK: usize = 400;
-/// A rate is reached when so many whole seconds in a row had it in the middle.
+/// A rate counts as reached when the median of so many whole seconds in a row has it.
 const ROW: usize = 5;
 /// A run that takes longer has failed.
 const LONGEST: Duration = Duration::from_secs(900);
 
-/// A run, and its rows of the tables.
+/// Makes a run and prints its rows of the tables.
 pub fn table(runtime: &Runtime) {
     println!(
         "| refusal | provider | letters/s before | during | after | during : before |\n|---|---|---|---|---|---:|"
@@ -55,7 +55,7 @@ pub fn table(runtime: &Runtime) {
         (manner, run)
     });
     println!(
-        "\n| refusal | RCPT TO refused | connections opened | lowest rate of the slow one's lane | its first letter after the \
+        "\n| refusal | RCPT TO refused | connections opened | lowest rate the slow one was held to | its first letter after the \
          minute | half its rate | its rate | overtaken, slow / quick |\n|---|---:|---:|---|---:|---:|---:|---|"
     );
     for (manner, run) in runs {
@@ -75,7 +75,7 @@ pub fn table(runtime: &Runtime) {
     }
 }
 
-/// What came of one run.
+/// The result of one run.
 struct Run {
     slow: Provider,
     quick: Provider,
@@ -84,16 +84,16 @@ struct Run {
     lowest: String,
 }
 
-/// What one provider took.
+/// The letters that one provider accepted.
 struct Provider {
-    /// Letters of each second.
+    /// How many letters in each second.
     seconds: Vec<usize>,
-    /// When each was taken.
+    /// When each letter was accepted.
     times: Vec<f64>,
     overtaken: Overtaken,
 }
 
-/// How many letters came after somebody's who joined later, and the most of those one letter saw go ahead.
+/// How many letters came after that of a later joiner, and the most later joiners ahead of one letter.
 #[derive(Debug, Default)]
 struct Overtaken {
     letters: usize,
@@ -110,7 +110,7 @@ impl std::fmt::Display for Overtaken {
 }
 
 impl Provider {
-    /// From the marks of all letters; nobody is there twice, and everybody is.
+    /// From the marks of all letters; asserts that everybody is there exactly once.
     fn new(taken: &[Mark], domain: &str, people: usize) -> Self {
         let theirs = taken.iter().filter_map(|mark| {
             let (name, at) = mark.whose.split_once('@').unwrap();
@@ -146,7 +146,7 @@ impl Overtaken {
 }
 
 impl Run {
-    /// Whole seconds before the minute and within it.
+    /// The whole seconds before the minute and within it.
     fn spans(&self) -> (Range<usize>, Range<usize>) {
         let [calm, open] = [CALM, CALM + SHUT].map(|at| usize::try_from(at.as_secs()).unwrap());
         // The first second has the burst.
@@ -158,7 +158,7 @@ impl Run {
         during.end..during.end + AFTER
     }
 
-    /// The seconds in which the slow one has its rate again, else its last whole ones.
+    /// The seconds in which the slow provider has its rate again, else its last whole ones.
     fn after_slow(&self) -> Range<usize> {
         let (_, during) = self.spans();
         let whole = self.slow.seconds.len() - 1;
@@ -166,13 +166,13 @@ impl Run {
         from..whole.max(from + 1)
     }
 
-    /// From the minute's end to the slow one's first letter, in seconds.
+    /// The time from the minute's end to the slow provider's first letter, in seconds.
     fn first_after(&self) -> Option<f64> {
         let open = (CALM + SHUT).as_secs_f64();
         self.slow.times.iter().map(|at| at - open).find(|since| *since >= 0.0)
     }
 
-    /// From the minute's end to the first whole second at which the slow one has such a share of its rate for a while.
+    /// The time from the minute's end to the first whole second at which the slow provider keeps such a share of its rate.
     fn reaches(&self, share: f64) -> Option<f64> {
         let (before, during) = self.spans();
         let (was, ..) = median(rates(&self.slow.seconds, before));
@@ -183,12 +183,12 @@ impl Run {
     }
 }
 
-/// Letters of each second of a span.
+/// The letters of each second of a span.
 fn rates(seconds: &[usize], span: Range<usize>) -> Vec<f64> {
     span.map(|second| seconds.get(second).copied().unwrap_or_default() as f64).collect()
 }
 
-/// One campaign, to its end.
+/// Runs one campaign to its end.
 fn run(runtime: &Runtime, manner: Manner) -> Run {
     let (address, receiver) = runtime.block_on(Receiver::start(manner));
     let place = Place::new(&format!("smtp+insecure://{address}"))
@@ -199,7 +199,7 @@ fn run(runtime: &Runtime, manner: Manner) -> Run {
         ));
     let engine = place.start();
     let seconds = usize::try_from((CALM + SHUT).as_secs()).unwrap() + AFTER;
-    // Half the rate on the way back, and ten seconds more at either end.
+    // Half the rate during the return, and ten seconds more at either end.
     let (quick, slow) = (RATE * (seconds + 5), RATE * (20 + 10 + WAY_BACK / 2 + 10));
     let both = (0..quick).flat_map(|n| [format!("p{n}@{SLOW}"), format!("p{n}@{QUICK}")]);
     engine.client.press_many(both.chain((quick..slow).map(|n| format!("p{n}@{SLOW}"))), SKU);
@@ -220,12 +220,12 @@ fn run(runtime: &Runtime, manner: Manner) -> Run {
     run
 }
 
-/// Looks once a second until a campaign is sent: how it ended, and the lowest rate that the slow one was held to.
+/// Reads a campaign every second until it is sent: how it ended, and the lowest rate of the slow provider.
 fn follow(client: &Client, id: &str) -> (Value, String) {
     let begin = Instant::now();
     let (mut lowest, mut words) = (u64::MAX, "as set".to_owned());
     loop {
-        // What is followed happens in another process and takes minutes; a look a second is enough.
+        // What is followed happens in another process and takes minutes; reading once a second is enough.
         std::thread::sleep(Duration::from_secs(1));
         let providers = client.get("/v1/providers");
         let slow = providers["providers"].as_array().unwrap().iter().find(|row| row["provider"] == "slow");

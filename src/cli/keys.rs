@@ -14,7 +14,7 @@ pub struct KeysArgs {
     pub url: String,
     /// What to do.
     #[command(subcommand)]
-    pub verb: KeysCommand,
+    pub command: KeysCommand,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,7 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = format!("{}/v1/keys", args.url.trim_end_matches('/'));
     let unreachable = || format!("no engine answers at {}", args.url);
-    let answer = match &args.verb {
+    let answer = match &args.command {
         KeysCommand::List => agent.get(&url).header("authorization", &bearer).call(),
         KeysCommand::Mint { name, scope, public, origins } => {
             let scope = if *public { "ingest-public" } else { scope };

@@ -31,7 +31,7 @@ pub use template::TemplateArgs;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub verb: CliCommand,
+    pub command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,7 +80,7 @@ pub struct ServeArgs {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // Any file that a library creates below the data directory is for its owner only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    match cli.verb {
+    match cli.command {
         CliCommand::Serve(args) => serve::serve(&args),
         CliCommand::Demo(args) => demo::demo(&args),
         CliCommand::Sign(args) => sign::sign(&args),

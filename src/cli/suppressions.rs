@@ -28,7 +28,7 @@ pub struct SuppressionsArgs {
     pub url: String,
     /// What to do.
     #[command(subcommand)]
-    pub verb: SuppressionsCommand,
+    pub command: SuppressionsCommand,
 }
 
 /// How a list is written.
@@ -97,31 +97,33 @@ struct EngineClient {
 pub(super) fn suppressions(args: &SuppressionsArgs) -> anyhow::Result<ExitCode> {
     let key = std::env::var("RESTOCKD_API_KEY")
         .context("RESTOCKD_API_KEY is not set; it must hold an admin key of the engine")?;
-    let door = EngineClient {
+    let engine = EngineClient {
         agent: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
         bearer: format!("Bearer {key}"),
         url: format!("{}/v1/suppressions", args.url.trim_end_matches('/')),
     };
-    let answer = match &args.verb {
+    let answer = match &args.command {
         SuppressionsCommand::List { email, limit, cursor } => {
-            let mut asked = door.agent.get(&door.url).query("limit", limit.to_string());
+            let mut asked = engine.agent.get(&engine.url).query("limit", limit.to_string());
             for (name, value) in [("email", email), ("cursor", cursor)] {
                 if let Some(value) = value {
                     asked = asked.query(name, value);
                 }
             }
-            door.said(asked.header("authorization", &door.bearer).call())?
+            engine.said(asked.header("authorization", &engine.bearer).call())?
         }
         SuppressionsCommand::Add { email, reason } => {
             let body = json!({ "email": email, "reason": reason });
-            door.said(door.agent.post(&door.url).header("authorization", &door.bearer).send_json(body))?
+            engine.said(
+                engine.agent.post(&engine.url).header("authorization", &engine.bearer).send_json(body),
+            )?
         }
         SuppressionsCommand::Remove { email } => {
-            let asked = door.agent.delete(&door.url).header("authorization", &door.bearer);
-            door.said(asked.force_send_body().send_json(json!({ "email": email })))?
+            let asked = engine.agent.delete(&engine.url).header("authorization", &engine.bearer);
+            engine.said(asked.force_send_body().send_json(json!({ "email": email })))?
         }
-        SuppressionsCommand::Import { file, format } => return import(&door, file, *format),
-        SuppressionsCommand::Export { out, format } => return export(&door, out.as_deref(), *format),
+        SuppressionsCommand::Import { file, format } => return import(&engine, file, *format),
+        SuppressionsCommand::Export { out, format } => return export(&engine, out.as_deref(), *format),
     };
     println!("{}", serde_json::to_string_pretty(&answer)?);
     Ok(ExitCode::SUCCESS)
@@ -156,7 +158,7 @@ impl EngineClient {
 }
 
 /// Sends a whole file.
-fn import(door: &EngineClient, file: &Path, format: Option<Format>) -> anyhow::Result<ExitCode> {
+fn import(engine: &EngineClient, file: &Path, format: Option<Format>) -> anyhow::Result<ExitCode> {
     let lines = file.extension().is_some_and(|name| name == "ndjson" || name == "jsonl");
     let format = format.unwrap_or(if lines { Format::Ndjson } else { Format::Csv });
     let source: Box<dyn Read> = match file.to_str() {
@@ -164,15 +166,15 @@ fn import(door: &EngineClient, file: &Path, format: Option<Format>) -> anyhow::R
         _ => Box::new(File::open(file).with_context(|| format!("{} cannot be read", file.display()))?),
     };
     let (added, refused) = match format {
-        Format::Csv => import_csv(door, source)?,
-        Format::Ndjson => import_lines(door, source)?,
+        Format::Csv => import_csv(engine, source)?,
+        Format::Ndjson => import_lines(engine, source)?,
     };
     println!("{added} new, {refused} refused");
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Sends CSV in pieces that each begin with the header line.
-fn import_csv(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
+fn import_csv(engine: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let mut text = Vec::new();
     source.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).context("the file cannot be read")?;
     if text.len() as u64 > FILE_BYTES_MAX {
@@ -192,14 +194,14 @@ fn import_csv(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, 
             numbers.push(row.position().map_or(0, csv::Position::line));
             piece.write_byte_record(&row)?;
         }
-        let (new, bad) = door.send("text/csv", &piece.into_inner()?, &numbers)?;
+        let (new, bad) = engine.send("text/csv", &piece.into_inner()?, &numbers)?;
         (added, refused) = (added + new, refused + bad);
     }
     Ok((added, refused))
 }
 
 /// Sends one JSON object per line.
-fn import_lines(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
+fn import_lines(engine: &EngineClient, source: impl Read) -> anyhow::Result<(usize, usize)> {
     let (mut added, mut refused) = (0, 0);
     let mut lines = (1..).zip(BufReader::new(source).split(b'\n')).peekable();
     while lines.peek().is_some() {
@@ -212,18 +214,18 @@ fn import_lines(door: &EngineClient, source: impl Read) -> anyhow::Result<(usize
                 piece.push(b'\n');
             }
         }
-        let (new, bad) = door.send("application/x-ndjson", &piece, &numbers)?;
+        let (new, bad) = engine.send("application/x-ndjson", &piece, &numbers)?;
         (added, refused) = (added + new, refused + bad);
     }
     Ok((added, refused))
 }
 
 /// Writes the whole list to a file for its owner only, or to standard output.
-fn export(door: &EngineClient, out: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
+fn export(engine: &EngineClient, out: Option<&Path>, format: Format) -> anyhow::Result<ExitCode> {
     let word = if format == Format::Csv { "csv" } else { "ndjson" };
-    let asked = door.agent.get(format!("{}/export", door.url)).query("format", word);
-    let answer = asked.header("authorization", &door.bearer).call();
-    let mut answer = answer.with_context(|| format!("no engine answers at {}", door.url))?;
+    let asked = engine.agent.get(format!("{}/export", engine.url)).query("format", word);
+    let answer = asked.header("authorization", &engine.bearer).call();
+    let mut answer = answer.with_context(|| format!("no engine answers at {}", engine.url))?;
     if !answer.status().is_success() {
         bail!("the engine says {}", answer.status());
     }

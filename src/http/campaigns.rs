@@ -190,22 +190,22 @@ pub(super) fn fit(id: &Segment) -> Result<&str, ApiError> {
     if id.0.len() <= ID_BYTES_MAX { Ok(&id.0) } else { Err(ApiError::NoRoute) }
 }
 
-async fn steer(app: &App, id: &Segment, verb: CampaignVerb) -> Result<Response, ApiError> {
-    let campaign = app.engine.campaign_command(fit(id)?, verb).await?;
+async fn steer(app: &App, id: &Segment, command: CampaignVerb) -> Result<Response, ApiError> {
+    let campaign = app.engine.campaign_command(fit(id)?, command).await?;
     Ok(response::ok(&CampaignJson::from(&campaign)))
 }
 
 /// Defines the handler of each command's route.
-macro_rules! verbs {
-    ($($(#[$doc:meta])* $name:ident => $verb:ident;)*) => {$(
+macro_rules! command_routes {
+    ($($(#[$doc:meta])* $name:ident => $command:ident;)*) => {$(
         $(#[$doc])*
         pub(super) async fn $name(_: Ingest, State(app): State<Arc<App>>, id: Segment) -> Result<Response, ApiError> {
-            steer(&app, &id, CampaignVerb::$verb).await
+            steer(&app, &id, CampaignVerb::$command).await
         }
     )*};
 }
 
-verbs! {
+command_routes! {
     /// `POST /v1/campaigns/{id}/cancel`.
     cancel => Cancel;
     /// `POST /v1/campaigns/{id}/pause`.

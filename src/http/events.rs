@@ -71,7 +71,7 @@ pub(super) fn parse(text: &str, header_key: Option<String>) -> Result<EventInput
         if text.trim_start().starts_with('{') { serde_json::from_str::<RawEvent>(text).ok() } else { None };
     let (event, issues) = match fast {
         Some(event) => (event, Issues::default()),
-        None => RawEvent::slowly(text)?,
+        None => RawEvent::by_field(text)?,
     };
     event.check(issues, header_key, text.len())
 }
@@ -96,7 +96,7 @@ struct RawEvent {
 
 impl RawEvent {
     /// Reads field by field, with an issue for each that has another type.
-    fn slowly(text: &str) -> Result<(Self, Issues), ApiError> {
+    fn by_field(text: &str) -> Result<(Self, Issues), ApiError> {
         let mut fields = Fields::parse(text.as_bytes())?;
         let event = Self {
             name: fields.text("name"),

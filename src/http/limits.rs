@@ -65,12 +65,12 @@ impl Drop for Place {
 
 /// Memory for batch bodies.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct BodyMemory {
     pieces: Arc<Semaphore>,
     most: u32,
 }
 
-impl Room {
+impl BodyMemory {
     /// At most `bytes` in all.
     pub(super) fn new(bytes: usize) -> Self {
         let most = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX);
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_body_over_all_the_room_still_gets_in_alone() {
-        let room = Room::new(4096);
+        let room = BodyMemory::new(4096);
         let all = room.take(1 << 20).await.unwrap();
         assert!(room.take(1).await.is_err());
         drop(all);

@@ -82,7 +82,7 @@ pub(super) async fn set_preferences(State(app): State<Arc<App>>, query: Query, r
 }
 
 pub(super) fn shown(app: &App, page: Result<Response, ApiError>) -> Response {
-    page.unwrap_or_else(|error| pages::trouble(&app.templates, &error, app.engine.shop_name()))
+    page.unwrap_or_else(|error| pages::error_page(&app.templates, &error, app.engine.shop_name()))
 }
 
 /// The token in the query; an error unless it has the size of a token.

@@ -75,7 +75,7 @@ struct App {
     engine: Engine,
     templates: Arc<Templates>,
     sources: HashMap<String, webhooks::Receiver>,
-    batches: limits::Room,
+    batches: limits::BodyMemory,
     returns: feedback::FeedbackVerifiers,
     places: Arc<limits::Places>,
     trusted: Vec<IpNet>,

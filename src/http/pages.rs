@@ -37,7 +37,7 @@ pub(super) fn done(templates: &Templates, name: &str, context: &Value, sentence:
 }
 
 /// The page of an error, in words for somebody who followed a link.
-pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Response {
+pub(super) fn error_page(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Engine(EngineError::Refused(RequestRefusal::BadLink)) => {
             ("This link is not valid", "It may be incomplete. Please use the link in your mail once more.")
@@ -52,7 +52,7 @@ pub(super) fn trouble(templates: &Templates, error: &ApiError, shop: &str) -> Re
 }
 
 /// The page of a form that was refused, in words for somebody who pressed a button.
-pub(super) fn unasked(templates: &Templates, error: &ApiError, shop: &str) -> Response {
+pub(super) fn refused_form(templates: &Templates, error: &ApiError, shop: &str) -> Response {
     let (title, text) = match error {
         ApiError::Often(_) => ("Please wait", "That was asked for too often. Please try again later."),
         ApiError::Invalid(_) => ("This did not work", "Please go back and check the address."),

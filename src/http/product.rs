@@ -15,13 +15,13 @@ pub(super) const RESTOCKED: &str = "product.restocked";
 
 /// The properties that the Engine is told; all others are the shop's own.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct ProductFields {
     pub(super) sku: Option<Sku>,
     pub(super) name: Option<String>,
     pub(super) restock: Option<EventRestock>,
 }
 
-pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Value>) -> Said {
+pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Value>) -> ProductFields {
     for field in ["sku", "product_name"] {
         if let Some(Value::String(text)) = properties.get(field) {
             issues.label(&["eventProperties", field], text);
@@ -31,7 +31,7 @@ pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Va
     let sku = text("sku").and_then(Sku::parse);
     let name = text("product_name").filter(|name| text::name_fits(name)).map(str::to_owned);
     if event != RESTOCKED {
-        return Said { sku, name, restock: None };
+        return ProductFields { sku, name, restock: None };
     }
     match properties.get("sku") {
         None | Some(Value::Null) => {}
@@ -54,7 +54,7 @@ pub(super) fn read(issues: &mut Issues, event: &str, properties: &Map<String, Va
     let said = |name| properties.get(name);
     let details = || details(said("product_url"), said("image_url"), said("price"));
     let restock = sku.is_some().then(|| EventRestock { quantity, details: details() });
-    Said { sku, name, restock }
+    ProductFields { sku, name, restock }
 }
 
 /// A number without a fraction (3.0 counts as one), within the range that a double holds exactly.
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn said(event: &str, properties: &Value) -> (Said, bool) {
+    fn said(event: &str, properties: &Value) -> (ProductFields, bool) {
         let mut issues = Issues::default();
         let said = read(&mut issues, event, properties.as_object().unwrap());
         (said, issues.or(()).is_ok())

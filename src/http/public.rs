@@ -52,7 +52,7 @@ impl Default for Limits {
 type Field = Box<dyn FnMut(&str) -> Option<String> + Send>;
 
 /// The fields of a form or a script's request.
-struct Asked {
+struct JoinRequest {
     key: String,
     email: Option<Email>,
     list: Option<ListId>,
@@ -92,7 +92,7 @@ pub(super) async fn join(State(app): State<Arc<App>>, client: Client, request: R
             pages::done(&app.templates, "message", &context, text)
         }
         Ok(()) => response::accepted(&json!({"accepted": true})),
-        Err(error) if page => pages::unasked(&app.templates, &error, app.engine.shop_name()),
+        Err(error) if page => pages::refused_form(&app.templates, &error, app.engine.shop_name()),
         Err(error) => error.into_response(),
     };
     match origin.filter(|origin| app.engine.public_origin(origin)) {
@@ -129,7 +129,11 @@ async fn asked(
 }
 
 /// Reads the fields, whichever way they were sent.
-async fn read(issues: &mut Issues, headers: &HeaderMap, body: axum::body::Bytes) -> Result<Asked, ApiError> {
+async fn read(
+    issues: &mut Issues,
+    headers: &HeaderMap,
+    body: axum::body::Bytes,
+) -> Result<JoinRequest, ApiError> {
     let mut field: Field = if is(headers, "application/json") {
         let mut fields = Fields::parse(&body)?;
         Box::new(move |name| match fields.take(name)? {
@@ -151,7 +155,7 @@ async fn read(issues: &mut Issues, headers: &HeaderMap, body: axum::body::Bytes)
     }
     let key = field("key").filter(|key| key.len() <= NAME_BYTES_MAX).unwrap_or_default();
     let robot = field("website").is_some_and(|text| !text.trim().is_empty());
-    Ok(Asked { key, email: parsed, list, wording: field("wording").unwrap_or_default(), robot })
+    Ok(JoinRequest { key, email: parsed, list, wording: field("wording").unwrap_or_default(), robot })
 }
 
 /// The browser's `Origin`; `None` unless there is exactly one.

@@ -20,7 +20,7 @@ use restockd_engine::Engine;
 use restockd_render::Templates;
 
 use super::connection::{self, Times};
-use super::limits::{Place, Places, Room};
+use super::limits::{BodyMemory, Place, Places};
 use super::settings::HttpSettings;
 use super::{App, feedback, public, router, webhooks};
 
@@ -69,7 +69,7 @@ impl Server {
             engine,
             templates,
             sources,
-            batches: Room::new(settings.batch_bytes_max),
+            batches: BodyMemory::new(settings.batch_bytes_max),
             returns,
             places: Places::new(settings.connections_per_ip),
             trusted: settings.trusted_proxies,

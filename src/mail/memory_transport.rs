@@ -29,7 +29,7 @@ pub struct CapturedMail {
 }
 
 /// Letters in memory; made with a `memory:` mailer and reached through
-/// [`Mailer::transport`](super::Mailer::transport).
+/// [`Mailer::outbox`](super::Mailer::outbox).
 pub struct MemoryTransport {
     mails: Mutex<Vec<CapturedMail>>,
     /// How many letters were ever kept.

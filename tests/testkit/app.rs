@@ -1,7 +1,7 @@
-//! An engine under test: the real boot, the real wire, a temporary directory, a clock by hand.
+//! An engine under test: the real boot and real HTTP, in a temporary directory, with a clock that the test moves.
 //!
-//! Dropping it without [`App::stop`] or [`App::crash`] fails the test, unless it is panicking
-//! already: an engine left behind would hide what it still had to do.
+//! Dropping it without [`App::stop`] or [`App::crash`] fails the test, unless the test is panicking already: an engine left
+//! behind would hide what it still had to do.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,18 +20,17 @@ use tokio::net::TcpStream;
 pub use crate::client::add_up;
 pub use crate::{KEY, NOON, SECRET};
 
-/// How long a test waits for the engine before it fails; never how long it waits when all is well.
+/// How long a test waits for the engine before it fails; when all is well it waits only as long as it takes.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What an engine is started with; each start on the same plan is a restart.
+/// What an engine is started with. Each start on the same plan is a restart.
 #[derive(Clone)]
 pub struct Plan {
     dir: Arc<tempfile::TempDir>,
-    /// The configuration file's text.
+    /// The text of the configuration file.
     pub toml: String,
-    /// The environment.
+    /// The environment variables.
     pub env: BTreeMap<String, String>,
-    /// Time.
     pub clock: Clock,
 }
 
@@ -42,7 +41,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Memory mailer, small segments, flat snapshots, no pace, the clock at noon.
+    /// The memory transport, small segments, flat snapshots, no rate limit, the clock at noon.
     pub fn new() -> Self {
         let env = [
             ("RESTOCKD_API_KEY", KEY),
@@ -59,24 +58,23 @@ impl Plan {
         }
     }
 
-    /// Adds to the configuration file (tables must not repeat).
+    /// Adds to the configuration file; a table must not occur twice.
     pub fn toml(mut self, more: &str) -> Self {
         self.toml.push_str(more);
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.env.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// The temporary directory; data lies in `data` below it.
+    /// The temporary directory; the data directory is `data` in it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.dir().join("data")
     }
@@ -89,87 +87,83 @@ impl Plan {
         Config::load(Some(&file), |key| self.env.get(key).cloned(), &flags).unwrap()
     }
 
-    /// Starts an engine.
     pub async fn start(&self) -> App {
         let running = boot(self.config(), self.clock.clone()).await.unwrap();
         App { running: Some(running), plan: self.clone() }
     }
 }
 
-/// A running engine.
 pub struct App {
     running: Option<Running>,
     pub plan: Plan,
 }
 
-/// Status and body of an answer.
+/// Status and body of a response.
 pub type Answer = (u16, Value);
 
 impl App {
-    /// A fresh engine on [`Plan::new`].
+    /// A new engine on [`Plan::new`].
     pub async fn fresh() -> Self {
         Plan::new().start().await
     }
 
-    /// An engine that a test has booted by itself.
+    /// Takes over an engine that the test has booted itself.
     pub fn of(running: Running, plan: Plan) -> Self {
         Self { running: Some(running), plan }
     }
 
-    /// The running parts.
     pub fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
     }
 
-    /// The door.
     pub fn engine(&self) -> &Engine {
         &self.running().engine
     }
 
-    /// The memory mailer.
+    /// The memory transport's letters.
     pub fn outbox(&self) -> Arc<MemoryTransport> {
         self.running().outbox.clone().unwrap()
     }
 
-    /// Moves the clock.
+    /// Moves the clock forward, in milliseconds.
     pub fn advance(&self, ms: u64) {
         self.plan.clock.advance(ms);
     }
 
-    /// Stops politely.
+    /// Stops in order, and gives back the plan for a restart.
     pub async fn stop(mut self) -> Plan {
         self.running.take().unwrap().shut_down().await;
         self.plan.clone()
     }
 
-    /// Ends as a crash would, and gives back the plan to start again on.
+    /// Ends as a crash would, and gives back the plan for a restart.
     pub async fn crash(mut self) -> Plan {
         self.running.take().unwrap().crash().await;
         self.plan.clone()
     }
 
-    /// A request with the admin key.
+    /// Sends a request with the admin key.
     pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let headers = [("authorization", format!("Bearer {KEY}"))];
         self.send(method, path, &headers, body.as_bytes()).await
     }
 
-    /// A GET that must succeed.
+    /// Sends a GET that must succeed.
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.ask("GET", path, None).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
 
-    /// A POST that must succeed.
+    /// Sends a POST that must succeed.
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.ask("POST", path, Some(body)).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         answer
     }
 
-    /// Any request; a body that is no JSON comes back as a string.
+    /// Sends any request; a body that is not JSON comes back as a string.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Answer {
         let mut socket = TcpStream::connect(self.running().addr).await.unwrap();
         let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n").into_bytes();
@@ -187,7 +181,7 @@ impl App {
         (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())))
     }
 
-    /// Somebody presses "notify me".
+    /// A shopper presses "notify me".
     pub async fn press(&self, email: &str, sku: &str) -> Value {
         let list = format!("restock-{sku}");
         let event = json!({
@@ -197,7 +191,7 @@ impl App {
         self.post("/v1/events", event).await
     }
 
-    /// Many press, in order, through the batch endpoint.
+    /// Many shoppers press, in order, through the batch endpoint.
     pub async fn press_many(&self, emails: impl IntoIterator<Item = String>, sku: &str) {
         let list = format!("restock-{sku}");
         let event = |email: String| json!({ "name": "product.waitlisted", "email": email, "lists": { list.clone(): true } });
@@ -210,7 +204,7 @@ impl App {
         }
     }
 
-    /// A signed restock.
+    /// Sends a signed restock.
     pub async fn restock(&self, delivery: &str, sku: &str, quantity: i64) -> Answer {
         let body = json!({
             "delivery_id": delivery, "type": "restock", "sku": sku, "product_name": format!("The {sku}"),
@@ -226,7 +220,7 @@ impl App {
         self.get("/v1/campaigns").await["campaigns"].as_array().unwrap().clone()
     }
 
-    /// Asks for a campaign until it is as wanted; the mailer and the log are what is waited for.
+    /// Reads a campaign until it is as wanted, while transport and log do their work.
     pub async fn campaign_until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let path = format!("/v1/campaigns/{id}");
         let asked = async {
@@ -245,7 +239,7 @@ impl App {
         }
     }
 
-    /// Looks at the directory until it is as wanted; the log's own thread is what is waited for.
+    /// Looks at the data directory until it is as wanted, while the log's thread does its work.
     pub async fn until(&self, wanted: impl Fn(&Plan) -> bool) {
         let looked = async {
             while !wanted(&self.plan) {
@@ -255,7 +249,7 @@ impl App {
         tokio::time::timeout(MINUTE, looked).await.expect("the directory never came to it");
     }
 
-    /// Waits until this many letters stand behind a held outbox; a test that would wait for ever fails instead.
+    /// Waits until this many letters are held by the memory transport; fails after a minute.
     pub async fn held(&self, count: usize) {
         let outbox = self.outbox();
         tokio::time::timeout(MINUTE, outbox.wait_held(count))
@@ -263,7 +257,7 @@ impl App {
             .expect("no letter was held back within a minute");
     }
 
-    /// Until it is sent.
+    /// Waits until the campaign is sent.
     pub async fn campaign_sent(&self, id: &str) -> Value {
         self.campaign_until(id, |campaign| campaign["status"] == "sent").await
     }

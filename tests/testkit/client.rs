@@ -1,4 +1,4 @@
-//! What is said to an engine over HTTP, by tests and benches: requests, answers, and what a campaign's counts say.
+//! An HTTP client for tests and benches: requests to an engine, and the counts of its campaigns.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::{KEY, SECRET};
 /// Events in one batch request.
 const BATCH: usize = 10_000;
 
-/// Speaks to an engine; cheap to clone.
+/// Calls an engine; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
     pub url: String,
 }
 
-/// Status and body; `None` where the connection was lost, so nothing is known.
+/// Status and body; `None` when the connection was lost, so that nothing is known.
 pub type Answer = Option<(u16, Value)>;
 
 impl Client {
@@ -50,7 +50,7 @@ impl Client {
         read(request.header("authorization", &format!("Bearer {KEY}")).send_json(body))
     }
 
-    /// What `Retry-After` says in the answer to an event, with the status.
+    /// Sends an event; returns the status and the seconds of `Retry-After`.
     pub fn retry_after(&self, event: &Value) -> Option<(u16, Option<u64>)> {
         let request = self.agent.post(format!("{}/v1/events", self.url));
         let answer = request.header("authorization", &format!("Bearer {KEY}")).send_json(event).ok()?;
@@ -64,22 +64,22 @@ impl Client {
         read(request.header("x-signature", &signature).content_type("application/json").send(body.as_bytes()))
     }
 
-    /// A GET that must succeed.
+    /// Sends a GET that must succeed.
     pub fn get(&self, path: &str) -> Value {
         good(path, self.try_get(path))
     }
 
-    /// A POST that must succeed.
+    /// Sends a POST that must succeed.
     pub fn post(&self, path: &str, body: &Value) -> Value {
         good(path, self.try_post(path, body))
     }
 
-    /// A signed restock that must be accepted.
+    /// Sends a signed restock that must be accepted.
     pub fn restock(&self, delivery: &str, sku: &str) -> Value {
         good("the webhook", self.try_restock(delivery, sku))
     }
 
-    /// Many press "notify me", in order, through the batch endpoint.
+    /// Many shoppers press "notify me", in order, through the batch endpoint.
     pub fn press_many(&self, emails: impl IntoIterator<Item = String>, sku: &str) {
         let mut emails = emails.into_iter().peekable();
         while emails.peek().is_some() {
@@ -94,7 +94,7 @@ impl Client {
         }
     }
 
-    /// The campaign of a SKU, whose counts add up.
+    /// The campaign of a SKU; its counts are checked.
     pub fn campaign_of(&self, sku: &str) -> Option<Value> {
         let list = format!("restock-{sku}");
         let all = self.get("/v1/campaigns?limit=200");
@@ -104,7 +104,7 @@ impl Client {
         campaign.inspect(add_up)
     }
 
-    /// Everybody on a list, in the order they came; nobody is on it twice.
+    /// Everybody on a list, in join order; fails when somebody is on it twice.
     pub fn members(&self, list: &str) -> Vec<String> {
         let (mut all, mut cursor, mut seen) = (Vec::new(), String::new(), BTreeSet::new());
         loop {
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// All campaigns, whose counts add up.
+    /// All campaigns; their counts are checked.
     pub fn campaigns(&self) -> Vec<Value> {
         let mut all: Vec<Value> = Vec::new();
         loop {
@@ -133,7 +133,7 @@ impl Client {
         }
     }
 
-    /// A campaign, whose counts add up.
+    /// A campaign; its counts are checked.
     pub fn campaign(&self, id: &str) -> Value {
         let campaign = self.get(&format!("/v1/campaigns/{id}"));
         add_up(&campaign);
@@ -141,13 +141,13 @@ impl Client {
     }
 }
 
-/// The event of somebody who presses "notify me".
+/// The event of a shopper who presses "notify me".
 pub fn press(email: &str, sku: &str) -> Value {
     let list = format!("restock-{sku}");
     json!({ "name": "product.waitlisted", "email": email, "lists": { list: true } })
 }
 
-/// The body of a restock and its signature.
+/// The body of a restock, and its signature.
 pub fn restock(delivery: &str, sku: &str) -> (String, String) {
     let body = json!({
         "delivery_id": delivery, "type": "restock", "sku": sku, "product_name": format!("The {sku}"),
@@ -158,7 +158,7 @@ pub fn restock(delivery: &str, sku: &str) -> (String, String) {
     (body, signature)
 }
 
-/// The conservation law, on the wire.
+/// Checks that a campaign's counts add up to its total.
 pub fn add_up(campaign: &Value) {
     let parts = ["pending", "started", "deferred", "sent", "failed", "skipped", "inDoubt"];
     let sum: u64 = parts.iter().map(|part| count(campaign, part)).sum();

@@ -1,6 +1,6 @@
-//! Chance in tests, and their sizes and seeds from the environment: one command is the long form, one seed a replay.
+//! Random numbers for tests, with seeds and sizes from the environment: a size makes the long form, a seed repeats a run.
 
-/// The next number of splitmix64, the one source of chance in tests; the state goes on.
+/// The next number of splitmix64, the only source of randomness in tests; advances the state.
 pub fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
@@ -9,7 +9,7 @@ pub fn next(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A number from the environment, or the short form's.
+/// A number from the environment, or that of the short form.
 pub fn size(name: &str, short: u64) -> u64 {
     std::env::var(name).map_or(short, |text| text.parse().unwrap())
 }
@@ -25,7 +25,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// Random numbers from a seed that belongs to another one.
+    /// Random numbers from a seed that was derived from another.
     pub fn of(seed: u64) -> Self {
         Self(seed)
     }

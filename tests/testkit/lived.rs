@@ -1,4 +1,4 @@
-//! Pages of machines that have lived a little: what a small shop's snapshot holds, made by the machines themselves.
+//! Snapshot pages of a small shop with some history, made by the machines themselves.
 
 use std::collections::BTreeMap;
 

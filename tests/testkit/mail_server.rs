@@ -6,7 +6,7 @@
 //!  Plan::default().at(Phase::Rcpt, Act::Say("550 5.1.1 no such user"))
 //! ```
 //!
-//! A plan's acts are used up: `at` twice for one phase means the first and the second time it is reached. What the
+//! A plan's acts are used up: `at` twice for one phase means the first and the second time that it is reached. What the
 //! server has seen is in `letters()`, `commands()` and `connections()`.
 
 use std::collections::VecDeque;
@@ -28,41 +28,41 @@ pub enum Phase {
     Auth,
     Mail,
     Rcpt,
-    /// In place of 354.
+    /// In place of the 354.
     Data,
-    /// After 354, before a byte of the letter is read.
+    /// After the 354, before any byte of the letter is read.
     Body,
-    /// After the dot.
+    /// After the final dot.
     Dot,
     Rset,
     Quit,
 }
 
-/// What the server does there in place of its usual answer.
+/// What the server does there in place of its usual reply.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// Says this line (CRLF is added) and goes on.
+    /// Sends this line (CRLF is added) and goes on.
     Say(&'static str),
-    /// Writes these bytes as they are.
+    /// Sends these bytes as they are.
     Raw(&'static [u8]),
-    /// Says its usual answer one byte at a time, with this pause between them.
+    /// Sends its usual reply one byte at a time, with this pause in between.
     Drip(Duration),
     Close,
-    /// Says this and hangs up.
+    /// Sends this line and hangs up.
     SayAndClose(&'static str),
-    /// Takes the letter and hangs up without a word; only at [`Phase::Dot`].
+    /// Takes the letter and hangs up without a reply; only at [`Phase::Dot`].
     TakeAndClose,
-    /// Says nothing, and keeps the connection.
+    /// Sends nothing, and keeps the connection.
     Silence,
     Usual,
 }
 
-/// How one connection goes.
+/// The course of one connection.
 #[derive(Debug, Clone)]
 pub struct Plan {
     acts: Vec<(Phase, Act)>,
     extensions: Vec<&'static str>,
-    /// Says 354 whatever it has refused before.
+    /// Says 354 although it has refused the sender or the recipient.
     careless: bool,
 }
 
@@ -95,12 +95,12 @@ impl Plan {
     }
 }
 
-/// A letter that the server has taken.
+/// A letter that the server took.
 #[derive(Debug, Clone)]
 pub struct Taken {
     pub from: String,
     pub to: String,
-    /// Headers and body, dots unstuffed.
+    /// Headers and body, without dot-stuffing.
     pub message: String,
 }
 
@@ -179,7 +179,7 @@ impl Server {
         Server { address, seen, dots, waiting, _task: task }
     }
 
-    /// The setting that leads here without TLS.
+    /// The transport setting that leads here without TLS.
     pub fn url(&self) -> String {
         format!("smtp+insecure://{}", self.address)
     }
@@ -198,7 +198,7 @@ impl Server {
         self.seen().letters.clone()
     }
 
-    /// Every command line seen, and `.` for each dot.
+    /// Every command line seen, and `.` for each final dot.
     pub fn commands(&self) -> Vec<String> {
         self.seen().commands.clone()
     }
@@ -211,7 +211,7 @@ impl Server {
         *self.dots.borrow()
     }
 
-    /// Waits until this many letters have been asked for with 354.
+    /// Waits until this many letters have been answered with 354.
     pub async fn wait_354(&self, count: usize) {
         self.waiting.clone().wait_for(|n| *n >= count).await.unwrap();
     }
@@ -237,7 +237,7 @@ struct Session {
     to: String,
 }
 
-/// The connection goes on, or it is over.
+/// An error ends the connection.
 type Step = Result<(), std::io::Error>;
 
 impl Session {
@@ -338,7 +338,7 @@ impl Session {
         self.perform(act, "250 2.0.0 ok: queued as DOUBLE").await
     }
 
-    /// Answers whether the answer was a yes.
+    /// Sends a reply; returns whether it was positive.
     async fn answer(&mut self, phase: Phase, usual: &str) -> Result<bool, std::io::Error> {
         let act = self.plan.next(phase);
         let yes = match &act {
@@ -367,7 +367,7 @@ impl Session {
             Act::SayAndClose(text) => {
                 self.say(text).await?;
                 self.stream.shutdown().await?;
-                // Reading on lets the words arrive: closing on unread bytes would reset the connection.
+                // Reading on lets the reply arrive: closing with unread bytes would reset the connection.
                 let mut rest = Vec::new();
                 self.stream.read_to_end(&mut rest).await?;
                 Err(std::io::ErrorKind::ConnectionAborted.into())

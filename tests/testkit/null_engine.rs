@@ -1,7 +1,7 @@
-//! An engine without actors and disk: whoever asks is told at once that all is done.
+//! An engine without actors and disk, which confirms every request at once.
 //!
-//! What stands before the engine (HTTP) can so be measured by itself, and what needs nothing but its
-//! settings and secrets (letters). The log lies on a simulated disk and is never written.
+//! With it, what is in front of the engine (HTTP) can be measured by itself, and so can what needs only settings and secrets
+//! (letters). The log is on a simulated disk and is never written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn stored() -> (EventAnswer, IngestOutcome) {
     (EventAnswer { stored: true, contact_key: Some("ct_00000001".to_owned()), lists_error: None }, outcome)
 }
 
-/// The settings of an engine, with all that its handlers hold.
+/// The context of an engine: its settings, and all that handlers need.
 pub fn context() -> Arc<Context> {
     let config = Config::load(None, |_| None, &Flags::default()).unwrap();
     let secrets = Secrets::new(&[7; 80]);
@@ -62,7 +62,7 @@ pub fn context() -> Arc<Context> {
     Arc::new(context)
 }
 
-/// The door of such an engine.
+/// An engine on that context.
 pub fn engine(context: &Arc<Context>) -> Engine {
     let directory = Directory::new(context.secrets.seed(), 1);
     Engine::over(Arc::clone(context), &directory, Some(KEY))

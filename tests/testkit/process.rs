@@ -1,7 +1,7 @@
-//! The engine as a process of its own: started, spoken to (by `client`), killed with `kill -9`.
+//! The engine as a process of its own: started, called through `client`, killed with `kill -9`.
 //!
-//! A [`Place`] is a directory and an
-//! environment; each [`Place::start`] on it is a restart. An [`Engine`] that is dropped is killed.
+//! A [`Place`] is a directory with an environment; each [`Place::start`] on it is a restart. An [`Engine`] that is dropped is
+//! killed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 pub use crate::client::*;
 pub use crate::{KEY, SECRET};
 
-/// The longest that anything here is waited for.
+/// The longest wait for anything here.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Looks until there is something to see. The one pause of this harness: what is waited for
-/// happens in another process, which cannot wake us, and a loop without a pause would take the
-/// processor from it.
+/// Looks until there is a result. This is the only pause of the harness: what is waited for happens in another process,
+/// which cannot wake this one, and a loop without a pause would take the processor from it.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -31,7 +30,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The program of the engine: beside the test or bench that runs, where cargo builds it with the tests of its package.
+/// The engine's program, next to the running test or bench, where cargo builds it with the tests of its package.
 pub fn program() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let program = this.parent().and_then(Path::parent).unwrap().join("restockd");
@@ -39,7 +38,7 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// Where an engine lives: a temporary directory, its environment, its configuration.
+/// What an engine runs on: a temporary directory, its environment, its configuration.
 pub struct Place {
     dir: tempfile::TempDir,
     data: PathBuf,
@@ -62,13 +61,12 @@ impl Place {
         Self { data: dir.path().join("data"), dir, env, toml: String::new() }
     }
 
-    /// The data directory lies elsewhere: on a file system that is cut or filled.
+    /// Moves the data directory elsewhere: to a file system that is cut or filled.
     pub fn data_in(mut self, data: PathBuf) -> Self {
         self.data = data;
         self
     }
 
-    /// The data directory.
     pub fn data(&self) -> &Path {
         &self.data
     }
@@ -87,7 +85,7 @@ impl Place {
         self.dir.path()
     }
 
-    /// Where a `folder:` mailer without a path of its own writes to.
+    /// The folder to which a `folder:` transport without a path of its own writes.
     pub fn outbox(&self) -> PathBuf {
         self.dir().join("outbox")
     }
@@ -97,7 +95,7 @@ impl Place {
         self.spawn(&[]).listening().unwrap_or_else(|ended| panic!("the engine did not start: {ended:#?}"))
     }
 
-    /// Starts the process, behind another program's command line where one is given.
+    /// Starts the process; with `through`, behind another program's command line.
     pub fn spawn(&self, through: &[OsString]) -> Starting {
         let config = self.dir().join("restockd.toml");
         std::fs::write(&config, &self.toml).unwrap();
@@ -122,13 +120,13 @@ impl Place {
     }
 }
 
-/// A process that does not listen yet; dropped, it is killed.
+/// A process that does not listen yet; killed when dropped.
 pub struct Starting {
     process: Option<Child>,
     lines: Option<BufReader<ChildStderr>>,
 }
 
-/// How a process ended that was not killed by us.
+/// How a process ended by itself.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
@@ -136,7 +134,7 @@ pub struct Ended {
 }
 
 impl Starting {
-    /// Waits until it listens, or ends.
+    /// Waits until the process listens, or ends.
     pub fn listening(mut self) -> Result<Engine, Ended> {
         let (mut process, mut lines) = (self.process.take().unwrap(), self.lines.take().unwrap());
         let mut said = VecDeque::new();
@@ -166,7 +164,7 @@ impl Drop for Starting {
     }
 }
 
-/// Keeps the last lines of what the engine says, so that it never waits for us.
+/// Reads the engine's output, so that it never blocks on a full pipe, and keeps the last lines.
 fn listen_to(lines: BufReader<ChildStderr>, said: Arc<Mutex<VecDeque<String>>>) {
     std::thread::spawn(move || {
         for line in lines.lines().map_while(Result::ok) {
@@ -179,7 +177,6 @@ fn listen_to(lines: BufReader<ChildStderr>, said: Arc<Mutex<VecDeque<String>>>) 
     });
 }
 
-/// A running engine.
 pub struct Engine {
     process: Child,
     pub client: Client,
@@ -191,28 +188,28 @@ impl Engine {
         self.process.id()
     }
 
-    /// `kill -9`; afterwards the data directory is free.
+    /// Kills the process, like `kill -9`; afterwards the data directory is free.
     pub fn kill(mut self) {
         assert_eq!(self.process.try_wait().unwrap(), None, "it ended by itself: {:#?}", self.said());
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Asks it to stop with SIGTERM, and waits for its end.
+    /// Sends SIGTERM and waits for the end.
     pub fn stop(mut self) -> Ended {
         let id = rustix::process::Pid::from_child(&self.process);
-        // Gone already where it ended by itself.
+        // The process is gone already where it ended by itself.
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         let status = until("the engine ends", || self.process.try_wait().unwrap());
         Ended { status, said: self.said() }
     }
 
-    /// What it said lately.
+    /// The last lines of its output.
     pub fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().iter().cloned().collect()
     }
 
-    /// Memory in use, in MiB.
+    /// Resident memory, in MiB.
     pub fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -222,7 +219,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Already gone after `kill`.
+        // The process is gone already after `kill`.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {

@@ -1,9 +1,8 @@
 //! Other servers, for benches to compare with: found, started on a free port, waited for, asked for their processor time,
-//! and stopped by their process id however the bench ends.
+//! and stopped by their process id, however the bench ends.
 //!
-//! A [`Server`] that is dropped is told to stop and waited for; that covers a good end and a
-//! panic. Behind `setpriv` (util-linux) it is also told by the system when the bench dies of
-//! anything else; its directory is then left below the bench's.
+//! A [`Server`] that is dropped is told to stop and waited for, which covers a normal end and a panic. Behind `setpriv`
+//! (util-linux) the kernel also signals it when the bench dies in any other way; its directory then stays in the bench's.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -22,20 +21,20 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
-/// A port of the loopback that nobody listens on.
+/// A loopback port on which nobody listens.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Somebody of the system's users.
+/// A user of the system.
 #[derive(Clone, Copy)]
 pub struct User {
     pub id: u32,
     pub group: u32,
 }
 
-/// The command line before a server's own: when the bench dies the system sends it this signal; as this
-/// user where one is given.
+/// The command line to put before a server's own, so that the kernel sends the server this signal when the bench dies, and
+/// that it runs as this user if one is given.
 pub fn lead(signal: &str, user: Option<User>) -> Vec<OsString> {
     let Some(setpriv) = find("setpriv") else {
         assert!(user.is_none(), "setpriv (of util-linux) is needed to start a server as another user");
@@ -50,7 +49,6 @@ pub fn lead(signal: &str, user: Option<User>) -> Vec<OsString> {
     words
 }
 
-/// A server in a process of its own.
 pub struct Server {
     child: Child,
     signal: Signal,
@@ -58,7 +56,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it in this directory; `signal` is what it stops by in good order.
+    /// Starts a server in this directory; `signal` stops it in order.
     pub fn start(words: &[OsString], dir: &Path, signal: Signal) -> Self {
         let said = dir.join("said");
         let out = File::create(&said).unwrap();
@@ -77,7 +75,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Waits until it serves, or says how it ended.
+    /// Waits until it serves; fails with its output when it ends.
     pub fn ready(&mut self, mut serves: impl FnMut() -> bool) {
         until("the server serves", || {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -90,7 +88,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Gone already where it ended by itself.
+        // The process is gone already where it ended by itself.
         let _ = kill_process(Pid::from_child(&self.child), self.signal);
         let _ = self.child.wait();
         if std::thread::panicking() {
@@ -99,20 +97,20 @@ impl Drop for Server {
     }
 }
 
-/// The time that a process and its children have had on a processor.
+/// The processor time that a process and its children have used.
 pub fn processor_time(id: u32) -> Duration {
     let ticks: u64 = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| {
             let process: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            // Gone meanwhile, perhaps; its parent has its time then.
+            // The process may be gone; its time then counts for its parent.
             let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-            // The name before the parenthesis may hold anything; then the state, the parent, ...
+            // The name in parentheses may hold anything; after it come the state, the parent, …
             let numbers: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
             let sum =
                 |from: usize, to: usize| numbers[from..to].iter().flat_map(|it| it.parse::<u64>()).sum();
             let own: u64 = sum(11, 13);
-            // What ended children have had counts for the server, not for us: ours are other servers.
+            // Ended children count for the server, but not for this process: its children are other servers.
             let ended: u64 = if id == std::process::id() { 0 } else { sum(13, 15) };
             if process == id {
                 return Some(own + ended);
@@ -121,6 +119,6 @@ pub fn processor_time(id: u32) -> Duration {
             child.then_some(own)
         })
         .sum();
-    // A tick is a hundredth of a second on every Linux that counts in ticks towards programs.
+    // Linux reports a hundredth of a second as one tick.
     Duration::from_millis(ticks * 10)
 }

@@ -1,8 +1,8 @@
-//! A shop made up: shoppers press "notify me", the machines decide, and what they
-//! decide is written as the engine writes it, but with nobody to wait for.
+//! A simulated shop: shoppers press "notify me", the machines decide, and their records are written as the engine writes
+//! them, but with nobody to wait for.
 //!
-//! Shopper `p` presses once, for several products at a time; which ones follows from `p` alone.
-//! One list may be long: everybody whose number divides by `one_in` waits for it too.
+//! Shopper `p` presses once, for several products; which ones follows from `p` alone. One list may be long: every shopper
+//! whose number is divisible by `one_in` waits for it too.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -19,24 +19,23 @@ use restockd_journal::wal::{self, Log, Options, Record};
 use restockd_records::page::{PageWriter, Portion};
 use restockd_records::{Encoded, PackedList, Stamp};
 
-/// Records on their way to the log before it is waited for.
+/// Records on their way to the log before the shop waits for it.
 const AHEAD: usize = 100_000;
 
-/// How many, and how spread.
+/// The size of the shop.
 #[derive(Clone, Copy)]
 pub struct Size {
-    /// Shoppers.
     pub people: usize,
-    /// Lists, beside the long one.
+    /// Lists besides the long one.
     pub lists: usize,
-    /// Products in a press.
+    /// Products of one press.
     pub bag: usize,
-    /// Every so manieth shopper waits for the long list too; 0 for no long list.
+    /// Every how manieth shopper waits for the long list too; 0 for no long list.
     pub one_in: usize,
 }
 
 impl Size {
-    /// Memberships in all.
+    /// All memberships.
     pub fn memberships(&self) -> usize {
         self.people * self.bag + self.people.checked_div(self.one_in).unwrap_or(0)
     }
@@ -61,7 +60,7 @@ impl Shop {
         Self { size, catalog: Catalog::default(), directory, lists, now: Millis(days) }
     }
 
-    /// Shopper `p` presses: one record of the directory, one of each list.
+    /// Shopper `p` presses: one record of the directory, and one of each list.
     pub fn press(&mut self, p: usize, write: &mut impl FnMut(Encoded)) {
         let mut bag: Vec<usize> = (0..self.size.bag).map(|n| (p * 31 + n * 7919) % self.size.lists).collect();
         if self.size.one_in > 0 && p.is_multiple_of(self.size.one_in) {
@@ -80,7 +79,7 @@ impl Shop {
         }
     }
 
-    /// Shopper `p` looks at something: an event without a list.
+    /// Shopper `p` looks at a product: an event without a list.
     pub fn look(&mut self, p: usize, write: &mut impl FnMut(Encoded)) {
         let props = vec![("last_seen_sku".to_owned(), format!("\"sku-{:06}\"", p % self.size.lists))];
         self.event(p, "product.viewed", Vec::new(), props, write);
@@ -133,7 +132,7 @@ impl Shop {
         building.seal(meta).unwrap().commit().unwrap();
     }
 
-    /// Nobody is asked about it any more.
+    /// All memberships.
     pub fn memberships(&self) -> usize {
         self.lists.iter().map(|(_, list)| list.joined() as usize).sum()
     }
@@ -164,7 +163,7 @@ impl Pen {
         }
     }
 
-    /// Bytes of frames written so far, about.
+    /// Bytes of frames written so far, approximately.
     pub fn bytes(&self) -> u64 {
         self.log.stats().bytes
     }

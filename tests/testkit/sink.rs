@@ -1,7 +1,7 @@
-//! An SMTP server in this process that takes every letter, after as long as it is told to.
+//! An SMTP server in this process that takes every letter after a set delay.
 //!
-//! One thread a connection, as many connections as come; they end with the process. It outlives the engines that are killed, as a
-//! relay would: a letter whose final dot arrived is accepted, whether or not anybody still listens.
+//! One thread per connection, any number of connections; they end with the process. It outlives the engines that are killed,
+//! as a relay would: a letter whose final dot arrived is accepted, whether or not anybody still listens.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,17 +9,17 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// A letter, as far as the sink looks at it.
+/// What the sink keeps of a letter.
 #[derive(Debug, Clone)]
 pub struct Letter {
     pub to: String,
     pub message_id: String,
     pub subject: String,
-    /// When it was accepted (or its dot came).
+    /// When it was accepted (in `dots`: when its final dot came).
     pub at: Instant,
 }
 
-/// What the sink has seen.
+/// The letters that the sink has seen.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Letters whose final dot came.
@@ -36,7 +36,6 @@ impl Seen {
     }
 }
 
-/// The server.
 #[derive(Clone)]
 pub struct Sink {
     address: SocketAddr,
@@ -50,7 +49,7 @@ struct Shared {
 }
 
 impl Sink {
-    /// Listens; each letter is taken `delay` after its final dot.
+    /// Starts to listen; each letter is accepted `delay` after its final dot.
     pub fn start(delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -59,24 +58,24 @@ impl Sink {
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
-                // An error is an engine that was killed in the middle of a line.
+                // An error means that an engine was killed in the middle of a line.
                 std::thread::spawn(move || shared.serve(socket));
             }
         });
         sink
     }
 
-    /// The setting that sends mail here.
+    /// The transport setting that leads here.
     pub fn setting(&self) -> String {
         format!("smtp+insecure://{}", self.address)
     }
 
-    /// Looks at what was seen.
+    /// Reads what was seen.
     pub fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(&self.shared.seen.lock().unwrap())
     }
 
-    /// Forgets what was seen, for the next story.
+    /// Forgets what was seen.
     pub fn clear(&self) {
         *self.shared.seen.lock().unwrap() = Seen::default();
     }
@@ -94,14 +93,13 @@ impl Sink {
         }
     }
 
-    /// Waits until this many were accepted, and gives the last of them.
+    /// Waits until this many letters were accepted, and returns the last of them.
     pub fn wait_for(&self, letters: usize) -> Letter {
         self.wait(|seen| seen.accepted.get(letters.checked_sub(1)?).cloned())
     }
 }
 
 impl Shared {
-    /// One connection.
     fn serve(&self, socket: TcpStream) -> std::io::Result<()> {
         socket.set_nodelay(true)?;
         let mut out = socket.try_clone()?;
@@ -136,11 +134,11 @@ impl Shared {
         }
     }
 
-    /// Takes its time, then the letter.
+    /// Waits for the delay, then accepts the letter.
     fn take(&self, mut letter: Letter) {
         self.seen.lock().unwrap().dots.push(letter.clone());
         if !self.delay.is_zero() {
-            // The work that a real relay has with a letter; nobody is synchronised by it.
+            // The sleep stands for the work of a real relay; it synchronises nothing.
             std::thread::sleep(self.delay);
         }
         letter.at = Instant::now();
@@ -152,7 +150,7 @@ impl Shared {
     }
 }
 
-/// Reads a letter to its end, its Message-ID and subject; an error if the connection ends first.
+/// Reads a letter to its end; returns its Message-ID and subject, or an error if the connection ends first.
 fn letter(lines: &mut BufReader<TcpStream>) -> std::io::Result<(String, String)> {
     let (mut line, mut message_id, mut subject) = (Vec::new(), String::new(), String::new());
     let header = |line: &[u8], name: &str, value: &mut String| {

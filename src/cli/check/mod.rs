@@ -46,11 +46,11 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         bail!("{} is not a directory; name the engine's data directory with --data", args.data.display());
     }
     let now = Clock::real().now();
-    let looker = inspect::Inspector { data: args.data.clone(), now, accept_clock: args.accept_clock };
+    let inspector = inspect::Inspector { data: args.data.clone(), now, accept_clock: args.accept_clock };
     if args.repair {
-        return repair::repair(&looker);
+        return repair::repair(&inspector);
     }
-    let findings = looker.look()?;
+    let findings = inspector.look()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {

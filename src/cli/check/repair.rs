@@ -51,26 +51,26 @@ struct Plan {
 }
 
 /// Repairs a data directory, or says why that cannot be done.
-pub(super) fn repair(looker: &Inspector) -> anyhow::Result<ExitCode> {
-    if looker.is_running() {
-        bail!(BootError::Locked(looker.data.clone()).to_string());
+pub(super) fn repair(inspector: &Inspector) -> anyhow::Result<ExitCode> {
+    if inspector.is_running() {
+        bail!(BootError::Locked(inspector.data.clone()).to_string());
     }
-    let secrets = match looker.secrets()? {
+    let secrets = match inspector.secrets()? {
         SecretsState::Whole(secrets) => secrets,
         SecretsState::NoneYet => {
             println!("repair      nothing to repair: no engine was ever started here");
             return Ok(ExitCode::SUCCESS);
         }
-        SecretsState::Lost(_) => bail!("{}", BootError::Secrets(looker.data.join("secrets"))),
+        SecretsState::Lost(_) => bail!("{}", BootError::Secrets(inspector.data.join("secrets"))),
     };
     let scratch = Scratch::new()?;
     let mut lock = None;
     for step in 0..STEPS_MAX {
-        let generations = looker.generations(&secrets, &scratch);
-        if let Some(newer) = looker.newer(&secrets, &generations, &generations.list())? {
+        let generations = inspector.generations(&secrets, &scratch);
+        if let Some(newer) = inspector.newer(&secrets, &generations, &generations.list())? {
             bail!("nothing was changed: {newer}");
         }
-        let error = match looker.verdict(&secrets, &generations) {
+        let error = match inspector.verdict(&secrets, &generations) {
             Ok((survey, _)) if step == 0 => {
                 println!("repair      nothing to repair: a start would succeed");
                 print!("{}", show::survey(&survey));
@@ -85,10 +85,10 @@ pub(super) fn repair(looker: &Inspector) -> anyhow::Result<ExitCode> {
             Err(error) => error,
         };
         if lock.is_none() {
-            lock = Some(boot::lock(&looker.data)?);
+            lock = Some(boot::lock(&inspector.data)?);
         }
         let damage = damage_of(error)?;
-        let work = Work { looker, secrets: &secrets, generations: &generations, damage };
+        let work = Work { inspector, secrets: &secrets, generations: &generations, damage };
         work.carry_out()?;
     }
     bail!("there is still damage after {STEPS_MAX} steps; run the repair again, or use a backup")
@@ -112,7 +112,7 @@ fn damage_of(error: RecoveryError) -> anyhow::Result<Damage> {
 
 /// One damage, and what is needed to repair it.
 struct Work<'a> {
-    looker: &'a Inspector,
+    inspector: &'a Inspector,
     secrets: &'a Secrets,
     generations: &'a Generations,
     damage: Damage,
@@ -125,7 +125,7 @@ impl Work<'_> {
         let plan = self.plan(&listed, known)?;
         println!("damage      {}", self.damage);
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let options = self.looker.options(self.secrets);
+        let options = self.inspector.options(self.secrets);
         let account = plan.cut.map(|_| self.account()).transpose()?;
         for copy in wal::set_aside_segments(&*disk, &options, &plan.drop)? {
             println!("set aside   {} (a newer snapshot holds all of it: nothing is lost)", copy.display());
@@ -159,7 +159,7 @@ impl Work<'_> {
             .filter(|one| one.damage.is_none() && !(obeyed && one.role == Role::Unnamed))
             .filter_map(|one| Some((one.number, one.meta.as_ref()?)))
             .collect();
-        let options = self.looker.options(self.secrets);
+        let options = self.inspector.options(self.secrets);
         let look = || ReadOnlyDisk::new(Arc::new(RealDisk));
         if self.damage.harm == Harm::Stray {
             return Ok(Plan {
@@ -208,7 +208,7 @@ impl Work<'_> {
     fn account(&self) -> anyhow::Result<Account> {
         let mut account = Account::default();
         let disk = RealDisk;
-        wal::salvage(&disk, &self.looker.options(self.secrets), &mut |lsn, record| {
+        wal::salvage(&disk, &self.inspector.options(self.secrets), &mut |lsn, record| {
             if lsn >= self.damage.expected {
                 let list = match restockd_records::read(record.kind, record.version, record.bytes) {
                     Ok(Entry::List(_, list, _)) => Some(list.as_str().to_owned()),

@@ -17,7 +17,7 @@ use crate::config::{Config, Flags};
 pub struct DkimArgs {
     /// What to do.
     #[command(subcommand)]
-    pub verb: DkimCommand,
+    pub command: DkimCommand,
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,7 +55,7 @@ pub enum DkimCommand {
 }
 
 pub(super) fn dkim(args: &DkimArgs) -> anyhow::Result<ExitCode> {
-    match &args.verb {
+    match &args.command {
         DkimCommand::New { domain, selector, out, ed25519 } => new::new(domain, selector, out, *ed25519),
         DkimCommand::Records { config } => {
             print!("{}", records::Wanted::of(&load(config)?).zone());

@@ -31,7 +31,7 @@ pub use render::MailPart;
 pub struct TemplateArgs {
     /// What to do.
     #[command(subcommand)]
-    pub verb: TemplateCommand,
+    pub command: TemplateCommand,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,7 +102,7 @@ pub struct SendArgs {
 }
 
 pub(super) fn template(args: &TemplateArgs) -> anyhow::Result<ExitCode> {
-    match &args.verb {
+    match &args.command {
         TemplateCommand::List(sources) => list(sources),
         TemplateCommand::Check(sources) => check::check(sources),
         TemplateCommand::Render(args) => render::render(args),

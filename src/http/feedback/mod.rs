@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use super::auth::Ingest;
 use super::body::{self, Query, Segment};
 use super::error::ApiError;
-use super::limits::Room;
+use super::limits::BodyMemory;
 use super::{App, response};
 use restockd_core::directory::SuppressionReason;
 use restockd_engine::api::{ReturnAnswer, ReturnInput};
@@ -44,7 +44,7 @@ const RECIPIENT_BYTES_MAX: usize = 320;
 
 /// The keys and topics with which deliveries are verified.
 pub(super) struct FeedbackVerifiers {
-    room: Room,
+    room: BodyMemory,
     ses: Option<sns::Sns>,
     postmark: verify::Basic,
     mailgun: verify::Mailgun,
@@ -58,7 +58,7 @@ impl FeedbackVerifiers {
         let fetch = settings.fetch;
         let topic = settings.ses_topic.as_deref().and_then(sns::Topic::parse);
         Ok(Self {
-            room: Room::new(ROOM_BYTES),
+            room: BodyMemory::new(ROOM_BYTES),
             ses: topic.map(|topic| sns::Sns::new(topic, fetch)),
             postmark: verify::Basic::new(&settings.postmark)?,
             mailgun: verify::Mailgun::new(&settings.mailgun, settings.mailgun_tolerance_ms),
@@ -129,33 +129,33 @@ async fn verified(
     parts: &Parts,
     body: Body,
 ) -> Result<(Bytes, Option<String>), ApiError> {
-    let (door, headers, now) = (&app.returns, &parts.headers, app.engine.now());
+    let (verifiers, headers, now) = (&app.returns, &parts.headers, app.engine.now());
     let bad = || ApiError::BadSignature;
     let read = async |body: Body| {
-        let _room = door.room.take(announced(&body)).await?;
+        let _room = verifiers.room.take(announced(&body)).await?;
         body::read(body, MESSAGE_BYTES_MAX, app.body_timeout).await
     };
     match relay {
         Relay::Ses => Err(ApiError::Unsigned),
         Relay::Postmark => {
-            door.postmark.verify(headers).ok_or_else(bad)?;
+            verifiers.postmark.verify(headers).ok_or_else(bad)?;
             Ok((read(body).await?, None))
         }
         Relay::Mailgun => {
             let body = read(body).await?;
-            door.mailgun.verify(&body, now).ok_or_else(bad)?;
+            verifiers.mailgun.verify(&body, now).ok_or_else(bad)?;
             Ok((body, None))
         }
         Relay::Sendgrid => {
-            let tag = door.sendgrid.tag(headers, now).ok_or_else(bad)?;
+            let tag = verifiers.sendgrid.tag(headers, now).ok_or_else(bad)?;
             let body = read(body).await?;
-            door.sendgrid.verify(&tag, &body).ok_or_else(bad)?;
+            verifiers.sendgrid.verify(&tag, &body).ok_or_else(bad)?;
             Ok((body, None))
         }
         Relay::Resend => {
-            let tag = door.resend.tag(headers, now).ok_or_else(bad)?;
+            let tag = verifiers.resend.tag(headers, now).ok_or_else(bad)?;
             let body = read(body).await?;
-            door.resend.verify(&tag, &body).ok_or_else(bad)?;
+            verifiers.resend.verify(&tag, &body).ok_or_else(bad)?;
             Ok((body, Some(tag.id)))
         }
     }
@@ -183,13 +183,13 @@ async fn take(
     let mut reports = Vec::with_capacity(claims.len());
     for claim in claims {
         let taken = app.engine.take_feedback(ReturnInput { source, claim, trusted }).await?;
-        reports.push(told(&taken));
+        reports.push(report_json(&taken));
     }
     Ok(response::ok(&json!({"ok": true, "reports": reports})))
 }
 
 /// One report in the answer.
-fn told(taken: &ReturnAnswer) -> Value {
+fn report_json(taken: &ReturnAnswer) -> Value {
     match taken {
         ReturnAnswer::Taken { kind, person, suppressed } => {
             let contact = person.map(|person| Cow::from(person.to_string()));

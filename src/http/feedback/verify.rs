@@ -31,7 +31,7 @@ const AHEAD_MS: u64 = 300_000;
 const ID_BYTES_MAX: usize = 128;
 
 /// The value of a header; `None` unless it occurs exactly once.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn single_header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     value.to_str().ok()
@@ -76,7 +76,7 @@ impl Basic {
     }
 
     pub(super) fn verify(&self, headers: &HeaderMap) -> Option<()> {
-        let (scheme, given) = one(headers, header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        let (scheme, given) = single_header(headers, header::AUTHORIZATION.as_str())?.split_once(' ')?;
         let given = STANDARD.decode(given.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
         let given: [u8; 32] = Sha256::digest(&given).into();
         let same = |held: &[u8; 32]| held.iter().zip(&given).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0;
@@ -148,8 +148,8 @@ impl Sendgrid {
 
     /// Signature and timestamp; checked before the body is read.
     pub(super) fn tag(&self, headers: &HeaderMap, now: Millis) -> Option<(Vec<u8>, String)> {
-        let signature = one(headers, "x-twilio-email-event-webhook-signature")?;
-        let timestamp = one(headers, "x-twilio-email-event-webhook-timestamp")?;
+        let signature = single_header(headers, "x-twilio-email-event-webhook-signature")?;
+        let timestamp = single_header(headers, "x-twilio-email-event-webhook-timestamp")?;
         let signature = STANDARD.decode(signature).ok()?;
         fresh(timestamp, now, self.tolerance_ms).then(|| (signature, timestamp.to_owned()))
     }
@@ -198,7 +198,8 @@ impl Standard {
     /// Reads the headers, before the body is read.
     pub(super) fn tag(&self, headers: &HeaderMap, now: Millis) -> Option<Tag> {
         let field = |name: &str| {
-            one(headers, &format!("svix-{name}")).or_else(|| one(headers, &format!("webhook-{name}")))
+            single_header(headers, &format!("svix-{name}"))
+                .or_else(|| single_header(headers, &format!("webhook-{name}")))
         };
         let (id, timestamp) = (field("id")?, field("timestamp")?);
         let listed = field("signature")?.split(' ').take(8);

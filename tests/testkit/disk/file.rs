@@ -1,6 +1,6 @@
-//! An open file on a simulated disk: its bytes in sectors, and what a failed call does to them.
+//! An open file on a simulated disk: its sectors, and what a failed call does to them.
 //!
-//! The rules are drawn in the module above. A handle knows the boot it was opened in and is dead after a crash.
+//! The rules are in the module above. A handle belongs to the boot in which it was opened and is dead after a crash.
 
 use std::io;
 
@@ -9,7 +9,6 @@ use restockd_journal::disk::{DiskFile, narrow, wide};
 use super::state::{Effect, Failure, SECTOR_BYTES, State};
 use super::{DiskFault, Op, SimDisk, not_found};
 
-/// A handle.
 pub(super) struct SimFile {
     pub(super) disk: SimDisk,
     pub(super) id: u64,
@@ -26,7 +25,7 @@ impl SimFile {
             Ok(()) => act(&mut state, self.id),
             Err(Failure { error, effect }) => {
                 match (op, effect) {
-                    // The pages are called clean, and nothing was written.
+                    // The pages are marked clean, although nothing was written.
                     (Some(Op::Sync), Effect::Planned) => {
                         state.files.get_mut(&self.id).map(|file| std::mem::take(&mut file.dirty));
                     }

@@ -1,18 +1,18 @@
-//! The faulty twin of the disk: in memory, seeded, and as unkind as a real one may be.
+//! A simulated disk: in memory, seeded, and as faulty as a real one may be.
 //!
 //! ```text
 //!   write ──> live bytes ──sync of the file──> stable bytes ──┐
 //!   create, rename, remove ──> live names ──sync of the dir──> stable names ──┴──> what a crash leaves
 //! ```
 //!
-//! - A crash leaves the stable bytes and names. Each unsynced 512-byte sector is kept, dropped, zeroed or garbled, as
-//!   the seed says; of the unsynced name changes of all directories a first part is kept. Bytes that were not written
-//!   since the last sync are never harmed (the power-safe overwrite that the log asks for). A file handle from
-//!   before the crash is dead.
-//! - A failed sync of a file calls its pages clean: reads still see the bytes, later syncs do not write them, and a
-//!   crash loses them. ext4 does just this.
-//! - Directories are names too: a new one is durable after a sync of the one above, a renamed one takes along what is
-//!   in it, and one is removed name by name.
+//! - A crash leaves the stable bytes and names. Each unsynced 512-byte sector is kept, dropped, zeroed or garbled, depending
+//!   on the seed; of the unsynced name changes in all directories, some first part is kept. Bytes that were not written
+//!   since the last sync are never harmed (the powersafe overwrite that the log relies on). A file handle from before the
+//!   crash is dead.
+//! - A failed sync of a file marks its pages clean: reads still see the bytes, later syncs do not write them, and a crash
+//!   loses them. ext4 does the same.
+//! - Directories are names too: a new directory is durable after a sync of its parent, a renamed one keeps its contents, and
+//!   one is removed name by name.
 
 mod file;
 mod state;
@@ -61,7 +61,7 @@ impl DiskFault {
     }
 }
 
-/// How often each call was made, failed ones too.
+/// How often each call was made, failed ones included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskCalls {
     pub creates: u64,
@@ -98,7 +98,7 @@ impl SimDisk {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// A disk of its own in the same state, with another seed and without the planned faults.
+    /// A separate disk in the same state, with another seed and without the planned faults.
     #[must_use]
     pub fn fork(&self, seed: u64) -> Self {
         let state =
@@ -112,12 +112,12 @@ impl SimDisk {
         self.lock().rules.push(rule);
     }
 
-    /// While full, no file can be made and none can grow; writing inside a file still works.
+    /// While full, no file can be created and none can grow; overwriting still works.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;
     }
 
-    /// After this many more changing calls nothing works any more, until [`Self::crash`].
+    /// After this many more changing calls every call fails, until [`Self::crash`].
     pub fn cut_power_after(&self, calls: u64) {
         self.lock().power_left = Some(calls);
     }
@@ -130,14 +130,14 @@ impl SimDisk {
         state.power_left = None;
     }
 
-    /// True when some call is planned to fail.
+    /// Whether any call is planned to fail.
     #[must_use]
     pub fn has_plans(&self) -> bool {
         let state = self.lock();
         !state.rules.is_empty() || state.full || state.power_left.is_some()
     }
 
-    /// The power goes and comes back: what was not synced is lost, kept or harmed.
+    /// Power goes and comes back: what was not synced is lost, kept or harmed.
     pub fn crash(&self) {
         self.lock().crash();
     }
@@ -156,7 +156,7 @@ impl SimDisk {
         state.tree.files().into_iter().map(|(path, id)| (path, live(id))).collect()
     }
 
-    /// Puts a file there durably, as if by magic: for damaging a log on purpose.
+    /// Writes a file durably without a counted call, to damage a log on purpose.
     pub fn put(&self, path: &Path, bytes: Vec<u8>) {
         self.put_dir(path.parent().unwrap_or(path));
         let mut state = self.lock();
@@ -171,7 +171,7 @@ impl SimDisk {
         state.tree.put(place, Node::File(id));
     }
 
-    /// Puts a directory and those above it there durably, as if by magic.
+    /// Creates a directory and its parents durably without a counted call.
     pub fn put_dir(&self, dir: &Path) {
         let mut state = self.lock();
         let mut above: Vec<&Path> = dir.ancestors().collect();
@@ -295,7 +295,7 @@ impl Disk for SimDisk {
         let mut state = self.lock();
         let node = state.tree.node(from).ok_or_else(not_found)?;
         match state.tree.node(to) {
-            // Only a file may take the place of a file.
+            // Only a file may replace a file.
             Some(Node::File(_)) if matches!(node, Node::File(_)) => {}
             Some(_) => return Err(taken()),
             None => {}
@@ -332,7 +332,7 @@ impl Disk for SimDisk {
         self.lock().remove_all(dir)
     }
 
-    /// There is only one user.
+    /// Does nothing: there is only one user.
     fn make_private(&self, dir: &Path) -> io::Result<()> {
         self.lock().dir(dir).map(drop)
     }

@@ -1,6 +1,6 @@
-//! What lies on a simulated disk: live bytes, stable bytes, names, planned faults, and what a crash makes of them.
+//! The contents of a simulated disk: live bytes, stable bytes, names, planned faults, and what a crash makes of them.
 //!
-//! The rules are drawn in the module above; this file is the bookkeeping. All chance comes from one seeded splitmix64.
+//! The rules are in the module above. All randomness comes from one seeded splitmix64.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -43,7 +43,7 @@ pub(super) struct Rule {
     pub(super) fault: DiskFault,
 }
 
-/// A call that failed, and what it did before.
+/// A failed call, and what it did before it failed.
 pub(super) struct Failure {
     pub(super) error: io::Error,
     pub(super) effect: Effect,
@@ -52,9 +52,8 @@ pub(super) struct Failure {
 /// What a failed call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Nothing at all.
     Nothing,
-    /// All it would have done, but it never said so: the power went.
+    /// Everything, but it did not return: the power went.
     Unsaid,
     /// The planned fault of this kind of call.
     Planned,
@@ -80,7 +79,7 @@ impl State {
         }
     }
 
-    /// Counts the call and decides whether it fails.
+    /// Counts a call and decides whether it fails.
     pub(super) fn call(&mut self, op: Op, path: &Path) -> Result<(), Failure> {
         let counts = &mut self.counts;
         *match op {
@@ -126,13 +125,13 @@ impl State {
         }
     }
 
-    /// A number that nothing has.
+    /// A number that nothing has yet.
     pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
     }
 
-    /// DiskCalls a call that changes names, and does it unless it fails.
+    /// Counts a call that changes names, and makes the change unless the call fails.
     pub(super) fn change_names(&mut self, op: Op, path: &Path, change: NameChange) -> io::Result<()> {
         let outcome = self.call(op, path);
         if outcome.as_ref().err().is_none_or(|failure| failure.effect == Effect::Unsaid) {
@@ -144,7 +143,7 @@ impl State {
         outcome.map_err(|failure| failure.error)
     }
 
-    /// Tells every file where it stands now: planned faults are found by path.
+    /// Tells every file its present path: planned faults are found by path.
     fn retell_paths(&mut self) {
         for (path, id) in self.tree.files() {
             if let Some(file) = self.files.get_mut(&id) {

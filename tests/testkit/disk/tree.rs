@@ -5,13 +5,13 @@
 //!      └─────> pending, in order ──sync of the dir──> stable names, what a crash leaves
 //! ```
 //!
-//! A directory is a thing of its own that has a name in the one above, as a file has. So a renamed directory takes
-//! along what is in it, synced or not, and one whose own name was not synced is lost with all that was.
+//! A directory is an object of its own with a name in its parent, as a file is. So a renamed directory keeps its contents,
+//! synced or not, and a directory whose own name was not synced is lost with everything in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-/// The directory that is always there.
+/// The number of the root directory, which always exists.
 pub(super) const ROOT: u64 = 0;
 
 type Names = BTreeMap<String, Node>;
@@ -51,7 +51,7 @@ impl Tree {
         Self { dirs: BTreeMap::from([(ROOT, Dir::default())]), pending: Vec::new() }
     }
 
-    /// Makes room for the names of a directory that is about to be named.
+    /// Adds an empty directory that is about to be named.
     pub(super) fn add(&mut self, dir: u64) {
         self.dirs.insert(dir, Dir::default());
     }
@@ -72,19 +72,19 @@ impl Tree {
         }
     }
 
-    /// Where a name stands or would stand; `None` when the directory is not there.
+    /// Where a name is or would be; `None` when its directory does not exist.
     pub(super) fn place(&self, path: &Path) -> Option<Place> {
         let name = parts(path).pop()?;
         Some((self.dir(path.parent()?)?, name))
     }
 
-    /// What is in a directory, sorted by name.
+    /// The contents of a directory, sorted by name.
     pub(super) fn list(&self, dir: u64) -> Vec<(String, Node)> {
         let live = self.dirs.get(&dir).map(|dir| &dir.live);
         live.into_iter().flatten().map(|(name, node)| (name.clone(), *node)).collect()
     }
 
-    /// Every file a reader sees, by path.
+    /// Every file that a reader sees, by path.
     pub(super) fn files(&self) -> BTreeMap<PathBuf, u64> {
         let mut files = BTreeMap::new();
         let mut open = vec![(PathBuf::from("/"), ROOT)];
@@ -99,13 +99,13 @@ impl Tree {
         files
     }
 
-    /// Changes what a reader sees; it is durable later.
+    /// Changes what a reader sees; a sync makes it durable.
     pub(super) fn change(&mut self, change: NameChange) {
         self.apply(&change, |dir| &mut dir.live);
         self.pending.push(change);
     }
 
-    /// Names something durably, as if by magic.
+    /// Names something durably at once.
     pub(super) fn put(&mut self, place: Place, node: Node) {
         let change = NameChange::Set(place, node);
         self.apply(&change, |dir| &mut dir.live);
@@ -128,7 +128,7 @@ impl Tree {
         self.pending.len()
     }
 
-    /// The power goes: of the pending changes the first few are kept, what is not named by then is gone.
+    /// The power goes: the first few of the pending changes are kept, and what has no name then is gone.
     pub(super) fn crash(&mut self, kept: usize) {
         for change in std::mem::take(&mut self.pending).iter().take(kept) {
             self.apply(change, |dir| &mut dir.stable);
@@ -170,7 +170,7 @@ impl Tree {
     }
 }
 
-/// The names along a path. The root is where a path that is not absolute begins as well.
+/// The names along a path; a relative path begins at the root too.
 fn parts(path: &Path) -> Vec<String> {
     let normal = path.components().filter(|part| matches!(part, Component::Normal(_)));
     normal.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
