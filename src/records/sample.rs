@@ -292,7 +292,12 @@ fn settled_events(id: CampaignId) -> Vec<CampaignEvent> {
     let ends = [Settlement::Sent, failed, doubt].into_iter().chain(SkipReason::ALL.map(Settlement::Skipped));
     let settled = |settlement| CampaignEvent::Settled { id, person: PERSON, ordinal: ORDINAL, settlement };
     let mut events: Vec<_> = ends.map(settled).collect();
-    events.push(CampaignEvent::RecipientExcluded { id, person: PERSON, ordinal: ORDINAL, reason: SkipReason::Left });
+    events.push(CampaignEvent::RecipientExcluded {
+        id,
+        person: PERSON,
+        ordinal: ORDINAL,
+        reason: SkipReason::Left,
+    });
     events
 }
 
