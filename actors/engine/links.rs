@@ -26,7 +26,7 @@ impl Engine {
         })
     }
 
-    /// Leaves the link's list, or with `all` every list.
+    /// Leaves the link's list. With `all`, or when the link is for all mail, the person gets no mail at all from now on.
     ///
     /// # Errors
     /// When the link is not valid.

@@ -1,6 +1,6 @@
 //! Reads feedback on letters: bytes of a bounce, a complaint or a relay's event in, plain data out.
 //!
-//! [`read`] takes a message apart, [`Relay::read`] an event of a relay. Both return a [`ParsedMessage`]: the reports, or why
+//! [`read`] takes a message apart, [`Relay::read`](relay::Relay::read) an event of a relay. Both return a [`ParsedMessage`]: the reports, or why
 //! there is none.
 //!
 //! ```text
