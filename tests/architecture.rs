@@ -90,7 +90,7 @@ fn every_file_says_what_it_owns() {
 }
 
 #[test]
-fn the_door_sees_only_the_engine() {
+fn http_sees_only_the_engine() {
     for (name, text) in sources().into_iter().filter(|(name, _)| name.starts_with("src/http/")) {
         for (line, code) in code(&text) {
             for part in code.split("restockd_engine::").skip(1) {
