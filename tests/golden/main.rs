@@ -124,6 +124,29 @@ fn a_kind_of_record_in_its_newest_version_stands_in_a_kept_log() {
 }
 
 #[test]
+fn a_kind_of_page_in_its_newest_version_stands_in_a_kept_snapshot() {
+    let mut seen = BTreeSet::new();
+    for kept in all() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        copy(&kept.join("data"), &data);
+        let engine = restockd::boot::secrets(&data).unwrap().engine;
+        let snapshots = data.join("snapshots");
+        let generations =
+            Generations::open(Arc::new(RealDisk), snapshots, engine, Backend::default()).unwrap();
+        let mut note = |_: &[u8], page: &[u8]| {
+            seen.insert((page[0], page[1]));
+            Ok(())
+        };
+        generations.load(&mut note).unwrap();
+    }
+    for kind in Kind::ALL.iter().filter(|kind| kind.owner() == KindOwner::Page) {
+        let name = kind.name();
+        assert!(seen.contains(&(*kind as u8, kind.version())), "{name} stands in no kept snapshot");
+    }
+}
+
+#[test]
 fn make_a_directory_of_this_version_where_one_is_asked_for() {
     let Some(version) = std::env::var_os("RESTOCKD_GOLDEN") else {
         // Nothing is asked for: what would be made opens as it says.
