@@ -7,6 +7,7 @@ use std::process::Command;
 use restockd::boot::{BootError, boot};
 use restockd_engine::clock::Clock;
 use restockd_testkit::app::{App, Plan};
+use restockd_testkit::process::copy_dir as copy;
 use serde_json::{Value, json};
 
 /// What a run of the binary said.
@@ -199,17 +200,4 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::fs::Permissions, std::ti
         }
     }
     all
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

@@ -29,6 +29,7 @@ use restockd_journal::disk::{Disk, RealDisk};
 use restockd_journal::snapshots::{Backend, Generations};
 use restockd_journal::wal;
 use restockd_records::{Kind, KindOwner};
+use restockd_testkit::process::copy_dir as copy;
 
 /// Where the kept ones lie.
 fn kept() -> PathBuf {
@@ -45,19 +46,6 @@ fn all() -> Vec<PathBuf> {
     all.sort();
     assert!(!all.is_empty(), "nothing is kept");
     all
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// Reads a data directory as a start does.
